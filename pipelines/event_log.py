@@ -1,0 +1,159 @@
+"""The event log: one append-only Delta table, and the statements that bring it up to what the records now say.
+
+Belongs here: comparing facts with the log, and the only code that writes it. Does not: what an event is
+(`kr_definitions.events`) or how a record becomes facts (a source's module).
+
+The log is never told "here is a new event" but "these records now state these facts": what it lacks is appended, what
+they no longer state is retracted, and the rest is left alone. So loading twice, in any order, after a crash or under
+another name changes nothing, a deletion is a record that states nothing, and a repaired mapping corrects its own past.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from kr_definitions.events import COVERED, EVENT_SCHEMA, RETRACTED, content_hash, current, event_id, fact_id, retraction_id
+from pipelines import lake
+
+
+class ContradictoryFacts(Exception):
+    """A mapping stated two different things under one fact key; names the source, the stream and the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventLog:
+    """The event log of one organisation."""
+
+    path: Path
+
+    def scan(self) -> pl.LazyFrame:
+        """Every event ever recorded, retractions and withdrawn ones included."""
+        return lake.scan(self.path, dict(EVENT_SCHEMA))
+
+    def next_instant(self, now: datetime) -> datetime:
+        """The recorded time for a run that begins now: later than everything recorded, even if a clock went back."""
+        last = self.scan().select(pl.col("recorded_at").max()).collect().item()
+        return now if last is None else max(now, last.astimezone(UTC) + timedelta(microseconds=1))
+
+    def readings(self) -> pl.DataFrame:
+        """The last complete reading of each stream.
+
+        Columns: source, stream, covered_from, covered_to, cursor, mapping, recorded_at; one row a source and stream.
+        """
+        return (
+            current(self.scan())
+            .filter(pl.col("event_type") == COVERED)
+            .select("source", "stream", "covered_from", "covered_to", "cursor", "mapping", "recorded_at")
+            .sort("recorded_at")
+            .unique(["source", "stream"], keep="last", maintain_order=True)
+            .collect()
+        )
+
+    def append(self, statements: pl.DataFrame) -> int:
+        """Append statements that the log does not hold yet, in one commit; returns how many there were."""
+        new = statements.lazy().join(self.scan().select("event_id"), on="event_id", how="anti").collect()
+        if new.height:
+            lake.append(self.path, new.sort("event_type", "occurred_at", "event_id"), writer="event-log")
+        return new.height
+
+
+def statements(
+    log: pl.LazyFrame, facts: pl.LazyFrame, touched: pl.LazyFrame, source: str, stream: str, recorded_at: datetime
+) -> pl.DataFrame:
+    """What has to be appended so that the log states, for the touched records, exactly these facts.
+
+    facts: `FACT_SCHEMA` columns. touched: `record_key` of every record of the stream that was read anew; one that
+    states no fact any more has its events retracted. Returns `EVENT_SCHEMA` rows. Raises `ContradictoryFacts`.
+    """
+    stated = _stated(facts, source, stream).collect()
+    of_stream = log.filter((pl.col("source") == source) & (pl.col("stream") == stream))
+    held = (
+        current(of_stream)
+        .filter(pl.col("event_type") != COVERED)
+        .join(touched.select("record_key", is_touched=pl.lit(True)).unique("record_key"), on="record_key", how="left")
+        .join(stated.lazy().select("fact_id", is_stated=pl.lit(True)), on="fact_id", how="left")
+        .filter(pl.col("is_touched") | pl.col("is_stated"))
+        .drop("is_touched", "is_stated")
+        .collect()
+    )
+    same = held.select("fact_id", "content_hash").join(stated, on=["fact_id", "content_hash"], how="semi")
+    to_state = stated.join(same, on="fact_id", how="anti")
+    to_retract = held.join(same, on="fact_id", how="anti")
+    retractions = to_retract.with_columns(
+        pl.lit(RETRACTED).alias("event_type"), pl.col("event_id").alias("retracts")
+    ).with_columns(retraction_id().alias("event_id"))
+    earlier = of_stream.filter(pl.col("event_type") == RETRACTED).select("fact_id", "event_id", "recorded_at").collect()
+    follows = (
+        pl.concat([earlier, retractions.select("fact_id", "event_id", pl.lit(recorded_at, earlier.schema["recorded_at"]).alias("recorded_at"))])
+        .sort("recorded_at")
+        .unique("fact_id", keep="last", maintain_order=True)
+        .select("fact_id", pl.col("event_id").alias("follows"))
+    )
+    events = to_state.join(follows, on="fact_id", how="left").with_columns(event_id().alias("event_id"))
+    return _rows(pl.concat([retractions, events], how="diagonal"), recorded_at)
+
+
+def readings(
+    feeds: tuple[str, ...],
+    source: str,
+    stream: str,
+    covered_from: datetime | None,
+    covered_to: datetime,
+    cursor: str | None,
+    mapping: str,
+    recorded_at: datetime,
+) -> pl.DataFrame:
+    """The statement that a stream was read completely for a span, one row for each event type that it feeds."""
+    rows = pl.DataFrame(
+        {"covers": list(feeds)}, schema={"covers": pl.String()}
+    ).with_columns(
+        source=pl.lit(source),
+        stream=pl.lit(stream),
+        record_key=pl.lit(f"reading:{stream}"),
+        fact_key=pl.format("reading:{}:{}", "covers", pl.lit(recorded_at.isoformat())),
+        event_type=pl.lit(COVERED),
+        subject_id=pl.col("covers"),
+        occurred_at=pl.lit(covered_to),
+        covered_from=pl.lit(covered_from),
+        covered_to=pl.lit(covered_to),
+        cursor=pl.lit(cursor),
+        mapping=pl.lit(mapping),
+    )
+    complete = _with_columns(rows.lazy()).with_columns(content_hash().alias("content_hash"), fact_id().alias("fact_id"))
+    return _rows(complete.with_columns(event_id("retracts").alias("event_id")).collect(), recorded_at)
+
+
+def _stated(facts: pl.LazyFrame, source: str, stream: str) -> pl.LazyFrame:
+    identified = facts.with_columns(pl.lit(source).alias("source"), pl.lit(stream).alias("stream")).with_columns(
+        content_hash().alias("content_hash"), fact_id().alias("fact_id")
+    )
+    distinct = identified.unique(["fact_id", "content_hash"], keep="first", maintain_order=True).collect()
+    twice = distinct.filter(pl.col("fact_id").is_duplicated())
+    if twice.height:
+        keys = ", ".join(twice.get_column("fact_key").unique().sort().head(3).to_list())
+        raise ContradictoryFacts(
+            f"{source}.{stream}: two different facts under one fact_key ({keys}). "
+            "The mapping must give each fact of a record a key of its own"
+        )
+    return distinct.lazy()
+
+
+def _with_columns(rows: pl.LazyFrame) -> pl.LazyFrame:
+    found = rows.collect_schema().names()
+    return rows.with_columns(
+        pl.lit(None, dtype=dtype).alias(name) if name not in found else pl.col(name).cast(dtype)
+        for name, dtype in EVENT_SCHEMA.items()
+    )
+
+
+def _rows(rows: pl.DataFrame, recorded_at: datetime) -> pl.DataFrame:
+    return (
+        _with_columns(rows.lazy())
+        .with_columns(pl.lit(recorded_at, EVENT_SCHEMA["recorded_at"]).alias("recorded_at"))
+        .select(EVENT_SCHEMA.keys())
+        .collect()
+    )

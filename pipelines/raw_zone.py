@@ -1,0 +1,212 @@
+"""The raw zone: every record as its vendor gave it, append-only, loaded by dlt and never changed.
+
+Belongs here: what a raw row is, when a record is new, and the dlt load. Does not: what a record means (a source's
+`facts`), or the event log.
+
+A record is stored when it differs from the newest one stored for the same key and revision, so a record read twice
+(an overlap, a retry, a repeated page, another pipeline's name) is stored once, and a value that changes and changes
+back is stored three times. dlt works in a throw-away folder and keeps no state of its own: a killed run leaves nothing
+behind that the next one could stumble over, and what has been read is known from the lake alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import dlt
+import orjson
+import polars as pl
+
+from kr_definitions.vocabulary import UTC_MICROSECONDS
+from pipelines import lake
+from pipelines.source import Covered, Read, Record, SourceError, Stream
+
+RAW_SCHEMA: dict[str, pl.DataType] = {
+    "record_id": pl.String(),  # of source, stream, key, revision, content and the row that this one follows
+    "record_key": pl.String(),
+    "revision": UTC_MICROSECONDS,
+    "content_hash": pl.String(),
+    "is_deleted": pl.Boolean(),
+    "payload": pl.String(),  # JSON with sorted keys
+    "recorded_at": UTC_MICROSECONDS,
+}
+
+_COLUMNS: Any = {
+    "record_id": {"data_type": "text", "nullable": False, "primary_key": True},
+    "record_key": {"data_type": "text", "nullable": False},
+    "revision": {"data_type": "timestamp"},
+    "content_hash": {"data_type": "text", "nullable": False},
+    "is_deleted": {"data_type": "bool", "nullable": False},
+    "payload": {"data_type": "text", "nullable": False},
+    "recorded_at": {"data_type": "timestamp", "nullable": False},
+}
+
+_ROWS_A_FRAME = 20_000
+
+OnPage = Callable[[str, int], None]
+"""Called after each page with the stream's name and how many records it had."""
+
+
+@dataclass
+class StreamLoad:
+    """What one fetch delivered: delivered = inserted + duplicates. covered is None where it ended early."""
+
+    stream: str
+    delivered: int = 0
+    inserted: int = 0
+    duplicates: int = 0
+    covered: Covered | None = None
+    failure: SourceError | None = None
+
+
+@dataclass
+class RawZone:
+    """The raw tables of one organisation, below `root`: one Delta table a stream, `<root>/<source>/<stream>`."""
+
+    root: Path
+    pipeline_suffix: str = field(default="")
+
+    def path(self, source: str, stream: str) -> Path:
+        """Folder of a stream's table."""
+        return self.root / source.replace("-", "_") / stream
+
+    def scan(self, source: str, stream: str) -> pl.LazyFrame:
+        """Every row ever stored for a stream."""
+        return lake.scan(self.path(source, stream), RAW_SCHEMA)
+
+    def newest(self, source: str, stream: str) -> pl.LazyFrame:
+        """The newest row of each key: by revision, and among equal ones the one that arrived last."""
+        return (
+            self.scan(source, stream)
+            .sort("revision", "recorded_at", "record_id", nulls_last=False)
+            .unique("record_key", keep="last", maintain_order=True)
+        )
+
+    def load(
+        self,
+        source: str,
+        streams: list[Stream],
+        read_of: Callable[[Stream], Read],
+        recorded_at: datetime,
+        on_page: OnPage = lambda stream, records: None,
+    ) -> list[StreamLoad]:
+        """Fetch the streams and store what is new, through one dlt run.
+
+        A stream that fails (`SourceError`) keeps what it had read, counts as not covered, and stops no other one.
+        """
+        loads = [StreamLoad(stream.name) for stream in streams]
+
+        def resource(stream: Stream, load: StreamLoad) -> Any:
+            def frames() -> Iterator[pl.DataFrame]:
+                yield from self._frames(source, stream, read_of(stream), recorded_at, load, on_page)
+
+            return dlt.resource(
+                frames,
+                name=stream.name,
+                columns=_COLUMNS,
+                primary_key="record_id",
+                table_format="delta",
+                write_disposition={"disposition": "merge", "strategy": "insert-only"},
+            )()
+
+        with tempfile.TemporaryDirectory(prefix="hito-dlt-") as working_dir:
+            pipeline = dlt.pipeline(
+                pipeline_name=f"raw_{source.replace('-', '_')}{self.pipeline_suffix}",
+                pipelines_dir=working_dir,
+                destination=dlt.destinations.filesystem(bucket_url=str(self.root)),
+                dataset_name=source.replace("-", "_"),
+            )
+            pipeline.run([resource(stream, load) for stream, load in zip(streams, loads, strict=True)])
+        return loads
+
+    def _frames(
+        self,
+        source: str,
+        stream: Stream,
+        read: Read,
+        recorded_at: datetime,
+        load: StreamLoad,
+        on_page: OnPage,
+    ) -> Iterator[pl.DataFrame]:
+        novelty = _Novelty(source, stream.name, recorded_at, self.scan(source, stream.name))
+        rows: list[dict[str, Any]] = []
+        pages = stream.fetch(read)
+        while True:
+            try:
+                page = next(pages)
+            except StopIteration as end:
+                load.covered = end.value
+                if load.covered is None:
+                    raise TypeError(f"{source}.{stream.name}: its fetch ended without saying what it covered") from None
+                break
+            except SourceError as failure:
+                load.failure = failure
+                break
+            new = [row for record in page if (row := novelty.row(record)) is not None]
+            load.delivered += len(page)
+            load.inserted += len(new)
+            load.duplicates += len(page) - len(new)
+            rows += new
+            on_page(stream.name, len(page))
+            if len(rows) >= _ROWS_A_FRAME:
+                yield _frame(rows)
+                rows = []
+        if rows:
+            yield _frame(rows)
+
+
+class _Novelty:
+    """Tells whether a record says anything that the newest stored one of its key and revision does not."""
+
+    def __init__(self, source: str, stream: str, recorded_at: datetime, stored: pl.LazyFrame) -> None:
+        self.source, self.stream, self.recorded_at = source, stream, recorded_at
+        newest = (
+            stored.select("record_key", pl.col("revision").dt.epoch("us"), "content_hash", "record_id", "recorded_at")
+            .sort("recorded_at")
+            .unique(["record_key", "revision"], keep="last", maintain_order=True)
+            .collect()
+        )
+        self.known: dict[tuple[str, int | None], tuple[str, str]] = {
+            (key, revision): (content, record_id)
+            for key, revision, content, record_id, _ in newest.iter_rows()
+        }
+
+    def row(self, record: Record) -> dict[str, Any] | None:
+        payload = orjson.dumps(record.payload, option=orjson.OPT_SORT_KEYS)
+        content = _digest(payload, b"deleted" if record.is_deleted else b"")
+        revision = None if record.revision is None else _epoch_microseconds(record.revision)
+        known_content, follows = self.known.get((record.key, revision), (None, ""))
+        if known_content == content:
+            return None
+        identity = "\x1f".join((self.source, self.stream, record.key, str(revision), content, follows))
+        record_id = _digest(identity.encode())
+        self.known[record.key, revision] = (content, record_id)
+        return {
+            "record_id": record_id,
+            "record_key": record.key,
+            "revision": record.revision,
+            "content_hash": content,
+            "is_deleted": record.is_deleted,
+            "payload": payload.decode(),
+            "recorded_at": self.recorded_at,
+        }
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:32]
+
+
+def _epoch_microseconds(instant: datetime) -> int:
+    if instant.tzinfo is None:
+        raise ValueError(f"revision {instant} has no zone")
+    return round(instant.timestamp() * 1_000_000)
+
+
+def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=RAW_SCHEMA)

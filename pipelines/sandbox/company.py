@@ -1,0 +1,172 @@
+"""A believable estate agency: what it did, when, and when it told its systems.
+
+Belongs here: the company's life, as plain facts in time. Does not: any vendor's words or endpoints (its stand-in turns
+these facts into that vendor's records), or the clock.
+
+The company is a pure function of (seed, founding day, last day): every customer, listing, call and ticket has a
+random stream of its own, seeded by its own day and number. So a later day only adds: what was there stays, to the
+byte, and the changes that a record was always going to have become visible when their instant comes. Every value that
+a system keeps as history is a tuple of (instant, value) changes, oldest first; a stand-in shows what is not later than
+its own present.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[T]):
+    """A value from an instant on (aware, UTC)."""
+
+    at: datetime
+    value: T
+
+
+Changes = tuple[Change[T], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A person that the CRM knows. lifecycle values: lead, marketingqualifiedlead, opportunity, customer."""
+
+    id: int
+    lifecycle: Changes[str]  # the first one is the creation
+    channel: str  # portal, web, phone, referral, walk_in
+    market: str  # town
+    referrer_id: int | None  # the customer who recommended them
+    archived_at: datetime | None  # deleted in the CRM (a duplicate, a test)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A property taken on. mandate values: exclusive, open. portals values: the portals it is advertised on."""
+
+    id: int
+    owner_id: int  # contact
+    agent: str
+    captured_at: datetime
+    entered_at: datetime  # when the CRM was told; hours or days later
+    mandate: Changes[str]
+    price: Changes[Decimal]  # EUR
+    portals: Changes[tuple[str, ...]]
+    market: str
+    category: str  # flat, house, premises
+    archived_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """A purchase in the making. stages values: appointment, offer, reservation, won, lost. amount: the agency's fee."""
+
+    id: int
+    buyer_id: int  # contact
+    listing_id: int
+    agent: str
+    stages: Changes[str]
+    amount: Changes[Decimal]  # EUR; may be corrected after the sale was won
+    archived_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A call, a property visit, or another meeting. outcome None: not yet known (planned)."""
+
+    id: int
+    kind: str  # call, visit, meeting
+    contact_id: int
+    agent: str
+    starts_at: datetime
+    entered_at: datetime  # before starts_at for what was planned, after it for what was logged late
+    outcome: Changes[str]  # calls: connected, no_answer, busy; visits and meetings: completed, no_show, canceled
+    seconds: int
+    archived_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A customer's request. status values: new, open, pending, solved, closed; rating values: good, bad."""
+
+    id: int
+    requester_id: int  # contact
+    created_at: datetime
+    channel: str  # email, web, phone
+    priority: Changes[str]  # low, normal, high, urgent
+    status: Changes[str]
+    first_reply_at: datetime | None
+    survey_sent_at: datetime | None
+    rating: Changes[str]  # empty: never answered; may be changed by the customer
+    deleted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """An invoice for the agency's fee or for a service (valuation, management). Amounts in cents of EUR."""
+
+    id: int
+    customer_id: int  # contact
+    sale_id: int | None
+    category: str  # fee, valuation, management
+    created_at: datetime
+    issued_at: datetime
+    net_cents: int
+    tax_cents: int
+    paid_at: datetime | None
+    voided_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A video on the agency's channel."""
+
+    id: str
+    published_at: datetime
+    seconds: int
+    title: str
+    removed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """A row that somebody keeps by hand. sheet: collaborations, events, flyers. cells: column -> value, by Change."""
+
+    sheet: str
+    id: str
+    cells: Changes[dict[str, str]]  # the first one is when it was typed in; later ones are corrections
+    removed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """Everything that the company did from its founding to the end of `last_day`, each list ordered by id."""
+
+    seed: int
+    zone: str
+    founded: date
+    last_day: date
+    contacts: tuple[Contact, ...]
+    listings: tuple[Listing, ...]
+    sales: tuple[Sale, ...]
+    activities: tuple[Activity, ...]
+    tickets: tuple[Ticket, ...]
+    invoices: tuple[Invoice, ...]
+    videos: tuple[Video, ...]
+    sheet_rows: tuple[SheetRow, ...]
+    subscribers: dict[date, int]  # of the channel, at the end of each day
+    views: dict[date, int]
+
+
+def estate_agency(seed: int, founded: date, last_day: date, zone: str = "Europe/Madrid") -> Company:
+    """The company, from its seed. The same seed and a later last day give the same company, grown older."""
+    raise NotImplementedError
+
+
+def value_at(changes: Changes[T], now: datetime) -> T | None:
+    """The value in force at an instant; None before the first change."""
+    held = [change.value for change in changes if change.at <= now]
+    return held[-1] if held else None

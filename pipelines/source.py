@@ -1,0 +1,153 @@
+"""What a source is to the rest of the pipeline: named streams that are fetched as records and understood as facts.
+
+Belongs here: the shapes that pass between a vendor's module and the raw zone. Does not: anything of one vendor, HTTP
+(`pipelines.http`), storage (`pipelines.raw_zone`).
+
+A vendor's module (`pipelines/hubspot/`, `pipelines/stripe.py`, …) has two halves that never call each other:
+
+* *fetching* turns the vendor's pages into `Record`s, as they came, without personal data;
+* *understanding* is a pure function from records to facts, so that a mistake in it is mended by mapping again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+
+class Clock(Protocol):
+    """Where waiting happens. Real in production; shared with the sandbox there, so that waits are counted, not slept."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Let that much time pass."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a vendor, as it came.
+
+    key: the vendor's identity of the record within the stream. revision: when the vendor last changed it (aware), or
+    None where it does not say: then the order of arrival decides. payload: JSON-ready; personal data already dropped.
+    is_deleted: the vendor says that the record is gone (deleted, archived, merged away): its facts are withdrawn.
+    """
+
+    key: str
+    revision: datetime | None
+    payload: Mapping[str, Any]
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What one fetch is asked for.
+
+    since: read what changed from here on (the end of the last complete reading less the stream's overlap); None reads
+    everything that the vendor still has. until: when this run began. cursor: the vendor's own cursor after the last
+    complete reading. clock: for waiting.
+    """
+
+    since: datetime | None
+    until: datetime
+    cursor: str | None
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """What a fetch has read completely: returned (not yielded) by the fetch, after its last page.
+
+    start None: from the vendor's beginning. end is not included: before it, what happened has been read.
+    cursor: the vendor's own cursor, handed to the next fetch.
+    """
+
+    start: datetime | None
+    end: datetime
+    cursor: str | None = None
+
+
+Fetch = Callable[[Read], "Iterator[list[Record]]"]
+"""A generator of pages (lists of records) that returns `Covered`. Ending without it is an error: nothing is assumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One kind of record of a source.
+
+    payload: the part of the payload that `facts` reads, scalars as text (a vendor's numbers come as strings or as
+    numbers, often both); records that do not have that shape are quarantined, one by one.
+    facts: from a frame of `record_key`, `revision` and the payload's fields to a frame of `events.FACT_SCHEMA` columns
+    (those left out are null) and, where a row cannot be understood, `problem` (text: field, what was found; never the
+    personal content): such a record is quarantined and what it said before stays.
+    feeds: the event types that facts have. overlap: how far before the last reading's end the next one starts.
+    lateness: how late a fact of this stream can still arrive; until then its days are provisional.
+    """
+
+    name: str
+    feeds: tuple[str, ...]
+    fetch: Fetch
+    payload: pl.Struct
+    facts: Callable[[pl.LazyFrame], pl.LazyFrame]
+    overlap: timedelta = timedelta(hours=1)
+    lateness: timedelta = timedelta(days=3)
+    mapping_version: str = "1"
+
+
+class Options(BaseModel):
+    """What an organisation's `organisation.yaml` says of one of its sources; each kind has its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Connector(Protocol):
+    """A kind of source: what a vendor's module offers to the rest."""
+
+    kind: str
+    options: type[Options]
+
+    def streams(self, account: Account, options: Any) -> list[Stream]:
+        """The streams of one account. Opens nothing and reads no secret: that happens when a stream is fetched."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account of a vendor, as an organisation uses it: where its configuration and secrets are looked up."""
+
+    organisation: str
+    source: str
+    zone: str
+    pseudonym: Callable[[str], str] = field(repr=False, compare=False, default=lambda text: text)
+
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """dlt's configuration sections: `sources.<organisation>.<source>.<key>`, with `-` as `_`."""
+        return ("sources", self.organisation.replace("-", "_"), self.source.replace("-", "_"))
+
+
+class SourceError(Exception):
+    """A source could not be read: names the source, what was found and what to do. Never holds a secret or a payload.
+
+    Raised by fetching; the run goes on with the other sources, and what this one had stored stays.
+    """
+
+    def __init__(self, source: str, found: str, do: str) -> None:
+        super().__init__(f"{source}: {found}. {do}")
+        self.source, self.found, self.do = source, found, do
+
+
+class SourceConfigError(SourceError):
+    """The operator must act: a credential or setting is missing or wrong."""
+
+
+class VendorError(SourceError):
+    """The vendor answered in a way that cannot be trusted: try again later, or look at its status page."""
