@@ -1,0 +1,151 @@
+"""Customers' requests: how they are answered, solved, opened again, and what the customers thought of it.
+
+Belongs here: tickets and their surveys. Does not: who the customers are (`crm`).
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import date, datetime, timedelta
+from math import pi, sin
+
+from pipelines.sandbox.agency.ground import HOUR, MINUTE, SEASON, Ground, Kind, Pool, identity, numbered, ramp
+from pipelines.sandbox.company import Change, Changes, Ticket
+
+GOLDEN = 0.6180339887498949
+SILVER = 0.4142135623730951
+
+
+def tickets(ground: Ground, people: Pool) -> list[Ticket]:
+    """Every request, in order."""
+    return [ticket for month in ground.months() for ticket in _tickets_of(ground, month, people)]
+
+
+def _tickets_of(ground: Ground, month: date, people: Pool) -> list[Ticket]:
+    mean = 95 * SEASON[month.month] ** 0.7 * ramp(ground.months_old(month), 0.4, 0.15)
+    days = ground.spread("tickets", month, ground.volume("tickets", month, mean, 0.08), weekend=0.35)
+    days = sorted(days + [day for day in ground.days_in(month) if ground.seconds_in(day) != 24 * HOUR])
+    luck = ground.chance("satisfaction", month)
+    first, second = luck.random(), luck.random()
+    made = []
+    for place, (day, number) in enumerate(numbered(days)):
+        is_answered = (place * GOLDEN + first) % 1 < 0.55
+        is_good = (place * SILVER + second) % 1 < _good_share(ground, day)
+        if day <= ground.last_day and people.before(day):
+            made.append(_ticket(ground, day, number, people, ("good" if is_good else "bad") if is_answered else None))
+    return made
+
+
+def _good_share(ground: Ground, day: date) -> float:
+    """How many of ten are content: nine, a little more or less as the months go."""
+    return 0.897 + 0.028 * sin(2 * pi * ground.years_old(day) * 1.3 + ground.seed)
+
+
+def _ticket(ground: Ground, day: date, number: int, people: Pool, opinion: str | None) -> Ticket:
+    rng = ground.chance("ticket", day, number)
+    channel = rng.choices(("email", "web", "phone"), (5, 3, 2))[0] if ground.is_working(day) else "email"
+    created_at = _asked_at(ground, rng, day, number, channel)
+    requester_id = people.ids[rng.randrange(people.before(day))]
+    is_answered = rng.random() >= 0.03
+    first_reply_at = ground.answered_after(created_at, _delay(rng)) if is_answered else None
+    status = _course(ground, rng, created_at, first_reply_at)
+    survey_sent_at = _survey_sent_at(rng, status)
+    rating = _rating(rng, survey_sent_at, opinion)
+    deleted_at = created_at + timedelta(seconds=rng.randrange(HOUR, 25 * 24 * HOUR)) if rng.random() < 0.012 else None
+    ticket = Ticket(
+        id=identity(Kind.TICKET, day, number),
+        requester_id=requester_id,
+        created_at=created_at,
+        channel=channel,
+        priority=_priority(rng, created_at, status[-1].at),
+        status=status,
+        first_reply_at=first_reply_at,
+        survey_sent_at=survey_sent_at,
+        rating=rating,
+        deleted_at=deleted_at,
+    )
+    return ticket if deleted_at is None else _cut_short(ticket, deleted_at)
+
+
+def _asked_at(ground: Ground, rng: random.Random, day: date, number: int, channel: str) -> datetime:
+    if channel == "phone":
+        return ground.office_moment(rng, day)
+    length = ground.seconds_in(day)
+    if length != 24 * HOUR and number == 0:
+        return ground.at(day, rng.randrange(HOUR, 4 * HOUR))
+    if rng.random() < 0.05:
+        return ground.at(day, rng.choice((0, length - 15 * MINUTE)) + rng.randrange(15 * MINUTE))
+    return ground.at(day, min(int(rng.triangular(6 * HOUR, length, 12 * HOUR)), length - 1))
+
+
+def _delay(rng: random.Random) -> int:
+    return int(min(rng.lognormvariate(7.6, 1.1), 30 * HOUR))
+
+
+def _course(ground: Ground, rng: random.Random, created_at: datetime, replied_at: datetime | None) -> Changes[str]:
+    """From new to closed; one in twelve is opened again, and closing is the system's, four days after."""
+    changes = [Change(created_at, "new")]
+    if replied_at is None:
+        return tuple(changes)
+    changes.append(Change(replied_at, "open"))
+    at = replied_at
+    if rng.random() < 0.35:
+        at += timedelta(seconds=rng.randrange(MINUTE, HOUR))
+        changes.append(Change(at, "pending"))
+    at = ground.answered_after(at, int(min(rng.lognormvariate(10.2, 1.2), 12 * 24 * HOUR)) + MINUTE)
+    changes.append(Change(at, "solved"))
+    if rng.random() < 0.085:
+        at += timedelta(seconds=rng.randrange(HOUR, 80 * HOUR))
+        changes.append(Change(at, "open"))
+        at = ground.answered_after(at, rng.randrange(HOUR, 50 * HOUR))
+        changes.append(Change(at, "solved"))
+    changes.append(Change(at + timedelta(seconds=rng.randrange(96 * HOUR, 97 * HOUR)), "closed"))
+    return tuple(changes)
+
+
+def _survey_sent_at(rng: random.Random, status: Changes[str]) -> datetime | None:
+    """A day after the ticket was solved, if it still is."""
+    solved = [change.at for change in status if change.value == "solved"]
+    return solved[-1] + timedelta(seconds=rng.randrange(24 * HOUR, 25 * HOUR)) if solved else None
+
+
+def _rating(rng: random.Random, sent_at: datetime | None, opinion: str | None) -> Changes[str]:
+    if sent_at is None or opinion is None:
+        return ()
+    at = sent_at + timedelta(seconds=int(rng.random() ** 3 * 6 * 24 * HOUR) + 30)
+    given: Changes[str] = (Change(at, opinion),)
+    if rng.random() < 0.04:
+        other = "bad" if opinion == "good" else "good"
+        at += timedelta(seconds=rng.randrange(10 * MINUTE, 9 * 24 * HOUR))
+        given += (Change(at, other),)
+    return given
+
+
+def _priority(rng: random.Random, created_at: datetime, ended_at: datetime) -> Changes[str]:
+    levels = ("low", "normal", "high", "urgent")
+    first = rng.choices(levels, (12, 68, 16, 4))[0]
+    changes: Changes[str] = (Change(created_at, first),)
+    if rng.random() < 0.1 and ended_at > created_at:
+        at = created_at + timedelta(seconds=int((ended_at - created_at).total_seconds() * rng.uniform(0.02, 0.4)) + 1)
+        changes += (Change(at, rng.choice([level for level in levels if level != first])),)
+    return changes
+
+
+def _cut_short(ticket: Ticket, at: datetime) -> Ticket:
+    """A ticket that was deleted: nothing more happened to it."""
+
+    def before(changes: Changes[str]) -> Changes[str]:
+        return tuple(change for change in changes if change.at < at)
+
+    return Ticket(
+        id=ticket.id,
+        requester_id=ticket.requester_id,
+        created_at=ticket.created_at,
+        channel=ticket.channel,
+        priority=before(ticket.priority),
+        status=before(ticket.status),
+        first_reply_at=ticket.first_reply_at if ticket.first_reply_at and ticket.first_reply_at < at else None,
+        survey_sent_at=ticket.survey_sent_at if ticket.survey_sent_at and ticket.survey_sent_at < at else None,
+        rating=before(ticket.rating),
+        deleted_at=at,
+    )

@@ -1,0 +1,208 @@
+"""What every part of the agency's life stands on: its calendar, its growth, its seasons and its random streams.
+
+Belongs here: when the agency works, how much happens in a month, and how chance is drawn. Does not: what happens
+(`crm`, `activities`, `care`, `office`).
+
+Chance never depends on how far the life is told: a stream is seeded by what it is for, its day and its number, and a
+month's plan by the month alone. What a thing needs from others (a buyer, a property) it takes from what existed before
+it, in the order of birth.
+"""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import IntEnum
+from functools import cache
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+import holidays
+
+DAY = timedelta(days=1)
+HORIZON = timedelta(days=160)
+"""How far ahead plans are made: longer than the longest sale, so that each is known on the day that it is opened."""
+
+MINUTE, HOUR = 60, 3600
+OPENING, LUNCH, RETURN, CLOSING = 9 * HOUR + 1800, 14 * HOUR, 16 * HOUR, 20 * HOUR
+
+MARKETS = ("Madrid", "Alcobendas", "Getafe", "Leganés", "Móstoles", "Las Rozas", "Majadahonda", "Alcorcón")
+
+
+class Kind(IntEnum):
+    """The first digit of an id, so that ids of different kinds are never equal by accident."""
+
+    CONTACT = 1
+    LISTING = 2
+    SALE = 3
+    CALL = 4
+    VISIT = 5
+    MEETING = 6
+    TICKET = 7
+    INVOICE = 8
+
+
+def identity(kind: Kind, day: date, number: int) -> int:
+    """The id of the number-th thing of its kind on a day; ids grow with the days."""
+    return kind * 10**9 + day.toordinal() * 1000 + number
+
+
+@cache
+def _public_holidays(first_year: int, last_year: int) -> frozenset[date]:
+    return frozenset(holidays.country_holidays("ES", subdiv="MD", years=range(first_year, last_year + 1)))
+
+
+class _Midnights(dict[date, datetime]):
+    """When each local day begins; converting a zone is slow, and the same days come again and again."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        super().__init__()
+        self.zone = zone
+
+    def __missing__(self, day: date) -> datetime:
+        midnight = self[day] = datetime.combine(day, time(), self.zone).astimezone(UTC)
+        return midnight
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The agency's seed, its span and its calendar."""
+
+    seed: int
+    founded: date
+    last_day: date
+    zone: ZoneInfo
+    midnights: Mapping[date, datetime]
+    holidays: frozenset[date]
+
+    @classmethod
+    def of(cls, seed: int, founded: date, last_day: date, zone: str) -> Ground:
+        """The ground from the founding day to the end of every plan that the last day can see."""
+        place = ZoneInfo(zone)
+        days_off = _public_holidays(founded.year, (last_day + HORIZON).year + 1)
+        return cls(seed, founded, last_day, place, _Midnights(place), days_off)
+
+    def chance(self, kind: str, when: date, number: int = 0) -> random.Random:
+        """The random stream of one thing, and of nothing else."""
+        return random.Random(f"{self.seed}:{kind}:{when}:{number}")
+
+    def at(self, day: date, seconds: int) -> datetime:
+        """The instant so many seconds after a day began (a day has 23 or 25 hours when the clock changes)."""
+        return self.midnights[day] + timedelta(seconds=seconds)
+
+    def seconds_in(self, day: date) -> int:
+        """How long the day is."""
+        return int((self.midnights[day + DAY] - self.midnights[day]).total_seconds())
+
+    def day_of(self, instant: datetime) -> date:
+        """The local day of an instant."""
+        return instant.astimezone(self.zone).date()
+
+    def is_working(self, day: date) -> bool:
+        """Whether the office works in full that day."""
+        return day.weekday() < 5 and day not in self.holidays
+
+    def has_opened(self, instant: datetime) -> bool:
+        """Whether an instant's day is one that has been lived."""
+        return self.founded <= self.day_of(instant) <= self.last_day
+
+    def months(self) -> Iterator[date]:
+        """The first days of the months from the founding to the horizon."""
+        month = self.founded.replace(day=1)
+        while month <= self.last_day + HORIZON:
+            yield month
+            month = (month + DAY * 31).replace(day=1)
+
+    def months_old(self, day: date) -> int:
+        """How many calendar months after its founding."""
+        return (day.year - self.founded.year) * 12 + day.month - self.founded.month
+
+    def years_old(self, day: date) -> float:
+        """How old the agency is on a day."""
+        return (day - self.founded).days / 365.25
+
+    def days_in(self, month: date) -> list[date]:
+        """The days of a month since the founding."""
+        days = [month + DAY * n for n in range(31)]
+        return [day for day in days if day.month == month.month and day >= self.founded]
+
+    def volume(self, kind: str, month: date, mean: float, jitter: float) -> int:
+        """How many happen in a month: its mean, more or less, and only a part in a month that began before us."""
+        share = len(self.days_in(month)) / max((month + DAY * 31).replace(day=1) - month, DAY).days
+        spread = 1 + jitter * (2 * self.chance(f"{kind} volume", month).random() - 1)
+        return round(mean * share * spread)
+
+    def spread(self, kind: str, month: date, count: int, weekend: float) -> list[date]:
+        """So many days of a month, in order; `weekend` weighs the days that are not worked."""
+        days = self.days_in(month)
+        weights = [1.0 if self.is_working(day) else weekend * (0.8 if day.weekday() == 6 else 1.0) for day in days]
+        return sorted(self.chance(f"{kind} days", month).choices(days, weights, k=count))
+
+    def office_moment(self, rng: random.Random, day: date) -> datetime:
+        """A moment of the day at which somebody sits in the office."""
+        morning = rng.random() < 0.55
+        first, last = (OPENING, LUNCH) if morning else (RETURN, CLOSING)
+        return self.at(day, rng.randrange(first, last))
+
+    def working_day_on_or_after(self, day: date) -> date:
+        """The next day that is worked."""
+        while not self.is_working(day):
+            day += DAY
+        return day
+
+    def working_day_on_or_before(self, day: date) -> date:
+        """The last day that was worked, not before the founding."""
+        while not self.is_working(day) and day > self.founded:
+            day -= DAY
+        return day
+
+    def answered_after(self, instant: datetime, seconds: int) -> datetime:
+        """When the office gets to something: so long after it, or so long after it opens again."""
+        then = instant + timedelta(seconds=seconds)
+        day = self.day_of(then)
+        opening, closing = self.at(day, OPENING), self.at(day, CLOSING)
+        if self.is_working(day) and then <= closing:
+            return max(then, opening + timedelta(seconds=seconds % (45 * MINUTE)))
+        following = self.working_day_on_or_after(day + DAY)
+        return self.at(following, OPENING + seconds % (90 * MINUTE))
+
+
+def numbered(days: Iterable[date]) -> Iterator[tuple[date, int]]:
+    """Each of the days with its number among those that are the same."""
+    for day, same in groupby(days):
+        for number, _ in enumerate(same):
+            yield day, number
+
+
+@dataclass(frozen=True)
+class Pool:
+    """People or properties that others choose from, in the order of their ids."""
+
+    kind: Kind
+    ids: Sequence[int]
+
+    def before(self, day: date) -> int:
+        """How many existed before a day began."""
+        return bisect_left(self.ids, identity(self.kind, day, 0))
+
+    def draw(self, rng: random.Random, day: date, within_days: int, taken: frozenset[int] | set[int]) -> int | None:
+        """One that came to be in the days before `day` and is not taken; an older one where there is none."""
+        last = self.before(day)
+        for first in (min(self.before(day - DAY * within_days), last), 0):
+            for _ in range(8 if last > first else 0):
+                drawn = self.ids[rng.randrange(first, last)]
+                if drawn not in taken:
+                    return drawn
+        return None
+
+
+SEASON = {1: 0.90, 2: 1.00, 3: 1.10, 4: 1.12, 5: 1.12, 6: 1.04, 7: 0.93, 8: 0.74, 9: 1.04, 10: 1.08, 11: 1.00, 12: 0.82}
+"""How busy each month is: a spring peak, August asleep, Christmas short."""
+
+
+def ramp(months_old: int, start: float, per_month: float) -> float:
+    """How grown up the agency is: from its start to 1."""
+    return min(1.0, start + per_month * months_old)
