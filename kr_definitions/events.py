@@ -95,9 +95,7 @@ def event_id(follows: str = "follows") -> pl.Expr:
     `follows` names the column with the retraction that the statement comes after (null for the first one), so that a
     value which changes and changes back is stated three times, and the same statement read twice is one.
     """
-    return _joined("fact_id", "content_hash", pl.col(follows).fill_null("")).map_batches(
-        digest, return_dtype=pl.String
-    )
+    return _joined("fact_id", "content_hash", pl.col(follows).fill_null("")).map_batches(digest, return_dtype=pl.String)
 
 
 def retraction_id() -> pl.Expr:

@@ -14,6 +14,7 @@ from datetime import datetime
 
 import polars as pl
 
+from kr_definitions.events import COVERED, RETRACTED
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 
 EXACT = pl.Decimal(38, 6)
@@ -110,3 +111,96 @@ def newest(history: pl.LazyFrame) -> pl.LazyFrame:
 def as_reported_at(history: pl.LazyFrame, instant: datetime) -> pl.LazyFrame:
     """What the history said at an instant (aware), for every day."""
     return newest(history.filter(pl.col("recorded_at") <= instant))
+
+
+def movements(
+    remembered: pl.LazyFrame, computed: pl.DataFrame, arrivals: pl.DataFrame, types_of: Mapping[str, tuple[str, ...]]
+) -> pl.DataFrame:
+    """The rows that a run has to append: days that are new, and days whose figures moved, with what moved them.
+
+    remembered: the history so far. computed: `COMPUTED_SCHEMA`. arrivals: what reached the log since the history was
+    last written (`arrivals_since`). types_of: the event types that each key result depends on. Returns
+    `COMPUTED_SCHEMA` with `previous_value`, `is_restatement` and `cause`. A day whose figures did not move gives no row.
+    """
+    before = newest(remembered).select(*_KEY, *[pl.col(name).alias(f"_{name}") for name in _MOVES]).collect()
+    beside = computed.join(before, on=_KEY, how="left", nulls_equal=True, validate="1:1", maintain_order="left")
+    is_new = pl.col("_definition_version").is_null()
+    has_moved = pl.any_horizontal(*[pl.col(name).ne_missing(pl.col(f"_{name}")) for name in _MOVES])
+    moved = beside.filter(is_new | has_moved).with_columns(
+        pl.when(~is_new).then(pl.col("_value")).alias("previous_value"), (~is_new).alias("is_restatement")
+    )
+    causes = _causes(moved.filter("is_restatement"), arrivals, types_of)
+    return moved.join(causes, on=_KEY, how="left", nulls_equal=True, maintain_order="left").select(
+        *COMPUTED_SCHEMA, "previous_value", "is_restatement", "cause"
+    )
+
+
+def arrivals_since(log: pl.LazyFrame, instant: datetime | None, zone: str) -> pl.DataFrame:
+    """What the log gained after an instant, by event type and the day that it happened on, with what it was.
+
+    Columns: event_type, day, cause: `late_event` (a new fact), `correction` (a fact said otherwise than before),
+    `deletion` (a fact withdrawn and not stated again). None as instant: nothing, as there is nothing to restate.
+    """
+    schema = {"event_type": pl.String, "day": pl.Date, "cause": pl.String}
+    if instant is None:
+        return pl.DataFrame(schema=schema)
+    recent = log.filter(pl.col("recorded_at") > instant)
+    withdrawn = recent.filter(pl.col("event_type") == RETRACTED).select("fact_id", pl.col("retracts").alias("event_id"))
+    stated = recent.filter(~pl.col("event_type").is_in([RETRACTED, COVERED]))
+    of_withdrawn = (
+        log.join(withdrawn, on="event_id", how="semi")
+        .select("fact_id", "event_type", "occurred_at")
+        .join(stated.select("fact_id", restated=pl.lit(value=True)).unique(), on="fact_id", how="left")
+        .with_columns(
+            pl.when(pl.col("restated").is_null())
+            .then(pl.lit("deletion"))
+            .otherwise(pl.lit("correction"))
+            .alias("cause")
+        )
+    )
+    of_stated = stated.join(
+        withdrawn.select("fact_id", withdrawn=pl.lit(value=True)).unique(), on="fact_id", how="left"
+    )
+    of_stated = of_stated.with_columns(
+        pl.when(pl.col("withdrawn").is_null()).then(pl.lit("late_event")).otherwise(pl.lit("correction")).alias("cause")
+    )
+    columns = ["event_type", "occurred_at", "cause"]
+    return (
+        pl.concat([of_withdrawn.select(columns), of_stated.select(columns)])
+        .select("event_type", pl.col("occurred_at").dt.convert_time_zone(zone).dt.date().alias("day"), "cause")
+        .unique()
+        .sort("event_type", "day", "cause")
+        .collect()
+    )
+
+
+def _causes(moved: pl.DataFrame, arrivals: pl.DataFrame, types_of: Mapping[str, tuple[str, ...]]) -> pl.DataFrame:
+    """What moved each restated row, the most telling cause first (definition … coverage).
+
+    An arrival explains a day on or after its own; a row that no arrival explains moved because more was read.
+    """
+    depends = pl.DataFrame(
+        [(key, name) for key, names in types_of.items() for name in names],
+        schema={"key_result_id": pl.String, "event_type": pl.String},
+        orient="row",
+    ).unique()
+    rank = pl.Enum(["definition", "correction", "deletion", "late_event", "coverage"])
+    by_arrival = (
+        depends.join(arrivals, on="event_type")
+        .group_by("key_result_id", "cause")
+        .agg(pl.col("day").min())
+        .join(moved.select(_KEY), on="key_result_id")
+        .filter(pl.col("day") <= pl.col("as_of"))
+        .select(*_KEY, "cause")
+    )
+    by_definition = moved.filter(pl.col("definition_version") != pl.col("_definition_version")).select(
+        *_KEY, pl.lit("definition").alias("cause")
+    )
+    otherwise = moved.select(*_KEY, pl.lit("coverage").alias("cause"))
+    return (
+        pl.concat([by_definition, by_arrival, otherwise])
+        .with_columns(pl.col("cause").cast(rank))
+        .sort("cause")
+        .unique(_KEY, keep="first", maintain_order=True)
+        .with_columns(pl.col("cause").cast(pl.String))
+    )

@@ -16,7 +16,16 @@ from pathlib import Path
 
 import polars as pl
 
-from kr_definitions.events import COVERED, EVENT_SCHEMA, RETRACTED, content_hash, current, event_id, fact_id, retraction_id
+from kr_definitions.events import (
+    COVERED,
+    EVENT_SCHEMA,
+    RETRACTED,
+    content_hash,
+    current,
+    event_id,
+    fact_id,
+    retraction_id,
+)
 from pipelines import lake
 
 
@@ -74,8 +83,12 @@ def statements(
     held = (
         current(of_stream)
         .filter(pl.col("event_type") != COVERED)
-        .join(touched.select("record_key", is_touched=pl.lit(True)).unique("record_key"), on="record_key", how="left")
-        .join(stated.lazy().select("fact_id", is_stated=pl.lit(True)), on="fact_id", how="left")
+        .join(
+            touched.select("record_key", is_touched=pl.lit(value=True)).unique("record_key"),
+            on="record_key",
+            how="left",
+        )
+        .join(stated.lazy().select("fact_id", is_stated=pl.lit(value=True)), on="fact_id", how="left")
         .filter(pl.col("is_touched") | pl.col("is_stated"))
         .drop("is_touched", "is_stated")
         .collect()
@@ -88,7 +101,14 @@ def statements(
     ).with_columns(retraction_id().alias("event_id"))
     earlier = of_stream.filter(pl.col("event_type") == RETRACTED).select("fact_id", "event_id", "recorded_at").collect()
     follows = (
-        pl.concat([earlier, retractions.select("fact_id", "event_id", pl.lit(recorded_at, earlier.schema["recorded_at"]).alias("recorded_at"))])
+        pl.concat(
+            [
+                earlier,
+                retractions.select(
+                    "fact_id", "event_id", pl.lit(recorded_at, earlier.schema["recorded_at"]).alias("recorded_at")
+                ),
+            ]
+        )
         .sort("recorded_at")
         .unique("fact_id", keep="last", maintain_order=True)
         .select("fact_id", pl.col("event_id").alias("follows"))
@@ -108,9 +128,7 @@ def readings(
     recorded_at: datetime,
 ) -> pl.DataFrame:
     """The statement that a stream was read completely for a span, one row for each event type that it feeds."""
-    rows = pl.DataFrame(
-        {"covers": list(feeds)}, schema={"covers": pl.String()}
-    ).with_columns(
+    rows = pl.DataFrame({"covers": list(feeds)}, schema={"covers": pl.String()}).with_columns(
         source=pl.lit(source),
         stream=pl.lit(stream),
         record_key=pl.lit(f"reading:{stream}"),

@@ -3,7 +3,7 @@
 Belongs here: the few things that every table of ours needs from Delta. Does not: what is in a table.
 
 deltalake does not fsync, and a log whose last entry is missing or empty reads as the version before it, without an
-error. So each append is flushed to the disk, and the newest version is noted in a second file that is checked on reading.
+error. So each append is flushed to the disk, and the newest version is noted in a second file, checked on reading.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ stated in the same commit as its facts. Whatever is missing after a kill is fetc
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path

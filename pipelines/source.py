@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Clock(Protocol):
-    """Where waiting happens. Real in production; shared with the sandbox there, so that waits are counted, not slept."""
+    """Where waiting happens: real, or shared with the sandbox, so that waits are counted and not slept."""
 
     def now(self) -> datetime:
         """The present instant, aware, in UTC."""
@@ -130,7 +130,7 @@ class Account:
 
     @property
     def sections(self) -> tuple[str, ...]:
-        """dlt's configuration sections: `sources.<organisation>.<source>.<key>`, with `-` as `_`."""
+        """Configuration sections of dlt: `sources.<organisation>.<source>.<key>`, with `-` as `_`."""
         return ("sources", self.organisation.replace("-", "_"), self.source.replace("-", "_"))
 
 

@@ -1,0 +1,260 @@
+"""Declarations as text: strict YAML whose every value knows its line, and problems that say where they are.
+
+Belongs here: reading YAML without its surprises, and turning a model's complaints into lines that a person can act
+on. Does not: what a declaration means (`declarations`, `organisation`).
+
+Refused, because each has cost somebody a quarter: duplicate keys (YAML: the last one wins in silence), anchors and
+aliases, tags, files over 256 KiB, and implicit types other than null, true/false, and decimal numbers
+(`NO` is text here, `12:30` is text, `010` is refused).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from kr_definitions.vocabulary import nearest
+
+MOST_BYTES = 256 * 1024
+
+Path = tuple[str | int, ...]
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """Something wrong in a declaration: where, what was found, what to do. severity: error, warning."""
+
+    file: str
+    line: int
+    where: str  # id of the key result, objective or organisation, as far as it is known
+    found: str
+    do: str
+    severity: str = "error"
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}"
+        return f"{place}: {self.severity}: {self.where + ': ' if self.where else ''}{self.found}. {self.do}"
+
+
+class DeclarationErrors(Exception):
+    """One or more problems in declarations, all of them, in the order of files and lines."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The content of a YAML file as plain values, and the line of each of them."""
+
+    file: str
+    content: Any
+    lines: dict[Path, int] = field(repr=False)
+
+    def line(self, path: Path) -> int:
+        """Line of a value (1-based); of the nearest one around it where the path leads nowhere."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+    def value(self, path: Path) -> Any:
+        """The value at a path, or None."""
+        content = self.content
+        for step in path:
+            try:
+                content = content[step]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return content
+
+    def problem(self, path: Path, where: str, found: str, do: str, severity: str = "error") -> Problem:
+        """A problem at a path of this document."""
+        return Problem(self.file, self.line(path), where, found, do, severity)
+
+
+def read(text: str, file: str) -> Document:
+    """The document in `text`; raises `DeclarationErrors` where it is not strict YAML."""
+    if len(text.encode()) > MOST_BYTES:
+        raise DeclarationErrors(
+            [Problem(file, 1, "", f"the file has more than {MOST_BYTES // 1024} KiB", "Split it: one objective a file")]
+        )
+    if refused := re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", text):
+        line = text.count("\n", 0, refused.start()) + 1
+        raise DeclarationErrors([Problem(file, line, "", "a control character", "Remove it")])
+    problems: list[Problem] = []
+    lines: dict[Path, int] = {}
+    try:
+        _refuse_tricks(text, file)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = None if node is None else _plain(node, (), lines, problems, file)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise DeclarationErrors(
+            [Problem(file, line, "", f"not YAML: {error.problem or error.context}", "Check the indentation and quotes")]
+        ) from None
+    except yaml.YAMLError as error:
+        raise DeclarationErrors([Problem(file, 1, "", f"not YAML: {error}", "Save the file as UTF-8 text")]) from None
+    except RecursionError:
+        raise DeclarationErrors([Problem(file, 1, "", "values nested too deeply", "Flatten them")]) from None
+    if problems:
+        raise DeclarationErrors(problems)
+    return Document(file, content, lines)
+
+
+def parse(document: Document, path: Path, model: type[M], where: str, problems: list[Problem]) -> M | None:
+    """The part of a document at `path` as a model; what is wrong with it is added to `problems`, all of it."""
+    try:
+        return model.model_validate(document.value(path))
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            problems.append(_told(document, path, detail, model, where))
+        return None
+
+
+def _refuse_tricks(text: str, file: str) -> None:
+    """Anchors, aliases and tags, before anything is built from them."""
+    problems = []
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        mark = event.start_mark
+        line = mark.line + 1 if mark else 1
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            problems.append(Problem(file, line, "", "an anchor or alias", "Write the value out"))
+        elif tag := getattr(event, "tag", None):
+            problems.append(Problem(file, line, "", f"the tag {tag}", "Remove it: plain values only"))
+        elif isinstance(event, yaml.DocumentStartEvent) and event.explicit:
+            before = text[: mark.index if mark else 0]
+            if any(row.strip() and not row.lstrip().startswith("#") for row in before.splitlines()):
+                problems.append(Problem(file, line, "", "a second document", "One document a file"))
+    if problems:
+        raise DeclarationErrors(problems)
+
+
+def _plain(node: yaml.Node, path: Path, lines: dict[Path, int], problems: list[Problem], file: str) -> Any:
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, path, lines, problems, file)
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, (*path, i), lines, problems, file) for i, item in enumerate(node.value)]
+    return _scalar(node, problems, file)
+
+
+def _mapping(
+    node: yaml.MappingNode, path: Path, lines: dict[Path, int], problems: list[Problem], file: str
+) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            problems.append(Problem(file, line, "", "a key that is not text", "Use a plain word as the key"))
+            continue
+        key = str(key_node.value)
+        if key in content:
+            first = lines[(*path, key)]
+            problems.append(Problem(file, line, "", f"'{key}' twice (first in line {first})", "Keep one of them"))
+            continue
+        lines[(*path, key)] = line
+        content[key] = _plain(value_node, (*path, key), lines, problems, file)
+    return content
+
+
+_DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ODD_NUMBER = re.compile(r"[-+]?(0[0-9_]+|0x[0-9a-fA-F]+|0o[0-7]+|[0-9][0-9_]*_[0-9_]*|\.[0-9]+|[0-9]+\.)")
+
+
+def _scalar(node: yaml.Node, problems: list[Problem], file: str) -> Any:
+    text = str(node.value)
+    if getattr(node, "style", None) in ("'", '"', "|", ">"):
+        return text
+    if text in ("", "~", "null"):
+        return None
+    if text in ("true", "false"):
+        return text == "true"
+    if _DECIMAL.fullmatch(text):
+        number = Decimal(text)
+        return int(number) if number == number.to_integral_value() and abs(number) < 10**30 else number
+    line = node.start_mark.line + 1
+    if _ODD_NUMBER.fullmatch(text):
+        problems.append(
+            Problem(file, line, "", f"the number {text}", "Write it as a plain decimal number, or quote it")
+        )
+    if _DAY.fullmatch(text):
+        try:
+            return date.fromisoformat(text)
+        except ValueError as error:
+            problems.append(Problem(file, line, "", f"the day {text}: {error}", "Write an existing day as YYYY-MM-DD"))
+    return text
+
+
+def _told(document: Document, path: Path, detail: ErrorDetails, model: type[BaseModel], where: str) -> Problem:
+    """A pydantic complaint in words, at its line."""
+    place = _place_in(document, path, detail["loc"])
+    name = str(place[-1]) if len(place) > len(path) else ""
+    found = document.value(place)
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        known = _fields_around(model, detail["loc"])
+        likely = nearest(name, known, 1)
+        do = f"Did you mean '{likely[0]}'?" if likely else f"It may have: {', '.join(sorted(known))}"
+        return document.problem(place, where, f"'{name}' is not known here", do)
+    if kind == "missing":
+        missing = str(detail["loc"][-1])
+        return document.problem(place, where, f"'{missing}' is missing", "Add it")
+    said = detail["msg"].removeprefix("Value error, ")
+    found_text = "" if isinstance(found, dict | list) or found is None else f" (found {_shown(found)})"
+    head, _, do = said.partition(" | ")
+    return document.problem(place, where, f"{name + ': ' if name else ''}{head}{found_text}", do or "Correct it")
+
+
+def _place_in(document: Document, path: Path, loc: tuple[int | str, ...]) -> Path:
+    """The path in the document of a pydantic location, which also names union members that the document has not."""
+    place = path
+    for step in loc:
+        if (*place, step) in document.lines:
+            place = (*place, step)
+    return place
+
+
+def _fields_around(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
+    """Names of the fields beside the one at `loc`; empty where the model cannot be followed there."""
+    schema = model.model_json_schema()
+    definitions = schema.get("$defs", {})
+    known: set[str] = set()
+    _collect_fields(schema, definitions, [str(step) for step in loc[:-1]], known)
+    return known
+
+
+def _collect_fields(schema: Any, definitions: dict[str, Any], steps: list[str], known: set[str]) -> None:
+    while "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    for alternative in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        _collect_fields(alternative, definitions, steps, known)
+    properties = schema.get("properties", {})
+    if not steps:
+        known.update(properties)
+        return
+    if steps[0] in properties:
+        _collect_fields(properties[steps[0]], definitions, steps[1:], known)
+    elif "items" in schema:
+        _collect_fields(schema["items"], definitions, steps[1:], known)
+    elif isinstance(schema.get("additionalProperties"), dict):
+        _collect_fields(schema["additionalProperties"], definitions, steps[1:], known)
+    elif len(steps) > 1 or schema.get("properties"):
+        # A step that names the member of a union, not a key of the document.
+        _collect_fields({k: v for k, v in schema.items() if k not in ("oneOf", "anyOf")}, definitions, steps[1:], known)
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    return f"'{text}'" if len(text) <= 60 else f"'{text[:57]}…'"

@@ -1,0 +1,114 @@
+"""Measures that need to know which ones: distinct values, and the best day of a window.
+
+Belongs here: what cannot be added up over days. Does not: sums and counts (`additive`).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import polars as pl
+
+from kr_definitions.measures.selection import Selection
+from kr_definitions.measures.series import day_totals, window_sums, with_plain_value, within_windows
+from kr_definitions.vocabulary import DECIMAL
+from kr_definitions.words import EventTypes
+
+
+class Distinct(Selection):
+    """How many different values of a column the events of the window have; null is not a value."""
+
+    distinct: str
+    of: EventTypes
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return self.of
+
+    def partials(self, log: pl.LazyFrame) -> pl.LazyFrame:
+        """One row a day and value: mergeable, because a value seen twice is still one."""
+        return (
+            self.selected(log, self.of)
+            .filter(pl.col(self.distinct).is_not_null())
+            .group_by("day", pl.col(self.distinct).alias("key"))
+            .agg(pl.len().cast(pl.Int64).alias("events"))
+        )
+
+    def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+        counted = window_sums(partials, windows, ["events"])
+        firsts = _first_days(partials, windows)
+        return with_plain_value(
+            counted.join(firsts, on=["as_of", "window_start"], how="left", maintain_order="left").with_columns(
+                pl.col("numerator").fill_null(0).cast(DECIMAL)
+            )
+        )
+
+    def text(self) -> str:
+        return f"different {self.distinct} of {' or '.join(self.of)}{f' where {self.where}' if self.where else ''}"
+
+
+def _first_days(partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+    """Different values up to each day of each window: a value counts from the day it is first seen in the window.
+
+    Windows that start on the same day share the first days, so a year so far costs a pass over the year, not one a day.
+    """
+    spans = windows.lazy().group_by("window_start").agg(pl.col("as_of").max().alias("_last"))
+    seen = (
+        spans.join_where(
+            partials.lazy().select("day", "key"),
+            pl.col("day") >= pl.col("window_start"),
+            pl.col("day") <= pl.col("_last"),
+        )
+        .group_by("window_start", "key")
+        .agg(pl.col("day").min())
+        .group_by("window_start", "day")
+        .agg(pl.len().cast(pl.Int64).alias("new"))
+        .sort("window_start", "day")
+        .with_columns(pl.col("new").cum_sum().over("window_start").alias("numerator"))
+    )
+    asked = windows.lazy().select("as_of", "window_start").unique().sort("window_start", "as_of")
+    return (
+        asked.join_asof(
+            seen.select("window_start", "day", "numerator"),
+            left_on="as_of",
+            right_on="day",
+            by="window_start",
+            strategy="backward",
+        )
+        .select("as_of", "window_start", "numerator")
+        .collect()
+    )
+
+
+class DailyMax(Selection):
+    """The largest daily sum in the window; 0 where nothing happened."""
+
+    daily_max: Literal["quantity", "amount"]
+    of: EventTypes
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return self.of
+
+    def partials(self, log: pl.LazyFrame) -> pl.LazyFrame:
+        return (
+            self.selected(log, self.of)
+            .group_by("day")
+            .agg(pl.col(self.daily_max).fill_null(0).sum().alias("numerator"), pl.len().cast(pl.Int64).alias("events"))
+        )
+
+    def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+        best = (
+            within_windows(day_totals(partials), windows)
+            .group_by("as_of", "window_start")
+            .agg(pl.col("numerator").max(), pl.col("events").sum())
+            .collect()
+        )
+        return with_plain_value(
+            windows.join(best, on=["as_of", "window_start"], how="left", maintain_order="left").with_columns(
+                pl.col("numerator").fill_null(0).cast(DECIMAL), pl.col("events").fill_null(0)
+            )
+        )
+
+    def text(self) -> str:
+        return f"largest daily {self.daily_max} of {' or '.join(self.of)}{f' where {self.where}' if self.where else ''}"

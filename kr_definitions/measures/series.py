@@ -1,0 +1,66 @@
+"""From daily partials to a value for each day: the arithmetic that measures share.
+
+Belongs here: windows over partials, exact and vectorised. Does not: what a measure counts (its own module), what is
+known and what is not (`coverage`), progress.
+
+A frame of windows has a row for each day whose value is asked for: `as_of`, and `window_start`, the first day that the
+value is counted over. A series adds `numerator`, `denominator`, `value`, `events` to it, in the same order.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from kr_definitions.vocabulary import DECIMAL
+
+THE_BEGINNING = date(1900, 1, 1)
+"""First day of a window that reaches back to the first event."""
+
+
+def day_totals(partials: pl.DataFrame) -> pl.DataFrame:
+    """Partials summed by day, in the order of days."""
+    return partials.group_by("day").agg(pl.exclude("day").sum()).sort("day")
+
+
+def window_sums(partials: pl.DataFrame, windows: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
+    """The sum of daily columns over each window: the running total at its end less the one before its start.
+
+    Exact: the columns are decimals or integers. Days without a row count as zero.
+    """
+    running = day_totals(partials.select("day", *columns)).with_columns(pl.col(columns).cum_sum())
+    asked = windows.with_row_index("_row").with_columns((pl.col("window_start").dt.offset_by("-1d")).alias("_before"))
+    at_end = _at(asked, running, "as_of", columns)
+    at_start = _at(asked, running, "_before", columns)
+    differences = [(at_end[name].fill_null(0) - at_start[name].fill_null(0)).alias(name) for name in columns]
+    return windows.with_columns(differences)
+
+
+def _at(asked: pl.DataFrame, running: pl.DataFrame, on: str, columns: list[str]) -> pl.DataFrame:
+    found = (
+        asked.select("_row", on)
+        .sort(on)
+        .join_asof(running, left_on=on, right_on="day", strategy="backward")
+        .sort("_row")
+    )
+    return found.select(columns)
+
+
+def within_windows(partials: pl.DataFrame, windows: pl.DataFrame) -> pl.LazyFrame:
+    """Each window beside each partial row whose day lies in it, by `as_of` and `window_start`."""
+    asked = windows.lazy().select("as_of", "window_start").unique()
+    return asked.join_where(partials.lazy(), pl.col("day") >= pl.col("window_start"), pl.col("day") <= pl.col("as_of"))
+
+
+def with_ratio(series: pl.DataFrame) -> pl.DataFrame:
+    """`value` from numerator and denominator: null where the denominator is zero."""
+    ratio = pl.col("numerator").cast(pl.Float64) / pl.col("denominator").cast(pl.Float64)
+    return series.with_columns(pl.when(pl.col("denominator") != 0).then(ratio).alias("value"))
+
+
+def with_plain_value(series: pl.DataFrame) -> pl.DataFrame:
+    """`value` is the numerator itself; there is no denominator."""
+    return series.with_columns(
+        pl.col("numerator").cast(pl.Float64).alias("value"), pl.lit(None, dtype=DECIMAL).alias("denominator")
+    )

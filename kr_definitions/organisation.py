@@ -1,0 +1,82 @@
+"""An organisation: its zone, calendar, currency, thresholds and the sources that it uses.
+
+Belongs here: what `organisation.yaml` says. Does not: what a kind of source may be told (its module in `pipelines`),
+secrets (dlt's configuration).
+"""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from typing import Annotated, Any, Literal
+
+import holidays
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from kr_definitions.periods import Calendar
+
+ID_PART = r"[a-z][a-z0-9_-]{0,62}"
+
+
+class Declared(BaseModel):
+    """What a person writes: frozen, strict, and nothing unknown in it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+
+
+def _known_zone(name: str) -> str:
+    if name not in zoneinfo.available_timezones():
+        raise ValueError("not a time zone | Use an IANA name such as Europe/Madrid")
+    return name
+
+
+def _known_country(code: str) -> str:
+    country, _, subdivision = code.partition("-")
+    supported = holidays.list_supported_countries()
+    if country not in supported or (subdivision and subdivision not in supported[country]):
+        raise ValueError("no calendar of that country | Use an ISO 3166 code such as ES, ES-MD or CO")
+    return code
+
+
+def _known_id(text: str) -> str:
+    if not re.fullmatch(ID_PART, text):
+        raise ValueError("not an id | Use small letters, digits, - and _, a letter first, at most 63")
+    return text
+
+
+Id = Annotated[str, AfterValidator(_known_id)]
+Zone = Annotated[str, AfterValidator(_known_zone)]
+Country = Annotated[str, AfterValidator(_known_country)]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+
+class Title(Declared):
+    """A name in each language that stakeholders read."""
+
+    es: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+
+class SourceUse(Declared):
+    """One account of a vendor. kind: which connector reads it; options: what that connector is told."""
+
+    kind: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Organisation(Declared):
+    """`organisation.yaml`."""
+
+    id: Id
+    title: Title
+    zone: Zone
+    country: Country
+    currency: Currency
+    fiscal_year_starts: int = Field(default=1, ge=1, le=12)
+    thresholds: Literal["viva", "engagedly", "upraise", "servicenow"] = "viva"
+    sources: dict[Id, SourceUse] = Field(default_factory=dict)
+
+    @property
+    def calendar(self) -> Calendar:
+        """The organisation's working days and fiscal year."""
+        return Calendar(self.country, self.fiscal_year_starts)

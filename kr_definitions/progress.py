@@ -1,0 +1,117 @@
+"""From a value to progress, expected progress, status and score: the formulas, as Polars expressions.
+
+Belongs here: arithmetic on one row (value, start, target, elapsed time). Does not: windows, baselines, coverage
+(`compute`). The formulas and their published worked examples: docs/semantics.md.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+import polars as pl
+
+from kr_definitions.declarations import AtLeast, AtMost, Delta, KeyResult, Reach, Relative, Within
+from kr_definitions.measures import Count, DailyMax, Distinct, Sum
+
+Preset = Literal["viva", "engagedly", "upraise", "servicenow"]
+
+
+def accumulates(kr: KeyResult) -> bool:
+    """Whether the value starts from nothing with each window and can only grow by activity (counts, sums)."""
+    is_total = isinstance(kr.measure, Count | Sum | Distinct | DailyMax)
+    return is_total and kr.trailing is None and kr.cumulative == "period"
+
+
+def is_maintained(kr: KeyResult) -> bool:
+    """Whether the figure has to hold at all times, rather than be reached by the end."""
+    return isinstance(kr.target, AtLeast | AtMost | Within)
+
+
+def start_and_target(kr: KeyResult, baseline: float | None) -> tuple[float | None, float | None]:
+    """Where progress is measured from, and to. None where the baseline that it depends on is not known."""
+    target = kr.target
+    if isinstance(target, Reach):
+        return float(target.from_), float(target.value)
+    if isinstance(target, AtLeast):
+        return None, float(target.at_least)
+    if isinstance(target, AtMost):
+        return None, float(target.at_most)
+    if isinstance(target, Within):
+        return None, float(target.within[0])
+    if target is None or baseline is None:
+        return None, None
+    start = 0.0 if accumulates(kr) else baseline
+    if isinstance(target, Relative):
+        return start, float(Decimal(repr(baseline)) * (1 + target.relative))
+    return start, float(Decimal(repr(baseline)) + target.delta)
+
+
+def progress_of(kr: KeyResult, value: pl.Expr, start: pl.Expr, target: pl.Expr) -> pl.Expr:
+    """Progress of one value: 0 at the start, 1 at the target, overshoot and undershoot kept; null where unknown."""
+    if kr.target is None:
+        return pl.lit(None, dtype=pl.Float64)
+    if isinstance(kr.target, Reach | Relative | Delta):
+        return pl.when(target != start).then((value - start) / (target - start))
+    if isinstance(kr.target, Within):
+        low, high = (float(figure) for figure in kr.target.within)
+        return value.is_between(low, high).cast(pl.Float64)
+    is_met = _is_met(kr.target, value, target)
+    if kr.target.progress == "met":
+        return is_met.cast(pl.Float64)
+    distance = value / target if isinstance(kr.target, AtLeast) else 2 - value / target
+    return pl.when(target != 0).then(distance).otherwise(is_met.cast(pl.Float64))
+
+
+def _is_met(threshold: AtLeast | AtMost, value: pl.Expr, target: pl.Expr) -> pl.Expr:
+    if isinstance(threshold, AtLeast):
+        return value > target if threshold.strict else value >= target
+    return value < target if threshold.strict else value <= target
+
+
+def is_reached(kr: KeyResult, progress: pl.Expr) -> pl.Expr:
+    """Whether a progress means that the target is met; for a strict threshold by distance, beyond it."""
+    strict_distance = isinstance(kr.target, AtLeast | AtMost) and kr.target.strict and kr.target.progress == "distance"
+    return progress > 1 if strict_distance else progress >= 1
+
+
+def recurring_progress(met: pl.Expr, closed: pl.Expr, open_progress: pl.Expr, elapsed: pl.Expr) -> pl.Expr:
+    """Progress over windows: (Σ min(P_w, 1) over the closed ones + f · min(P_open / f, 1)) / (closed + f).
+
+    met: Σ min(P_w, 1). elapsed: f, the part of the open window that is over; 0 where none is open.
+    """
+    of_open = pl.when(elapsed > 0).then(elapsed * (open_progress / elapsed).clip(upper_bound=1.0)).otherwise(0.0)
+    whole = closed + elapsed
+    return pl.when(whole > 0).then((met + of_open) / whole)
+
+
+def judged(preset: Preset, progress: pl.Expr, expected: pl.Expr) -> pl.Expr:
+    """on_track, at_risk or off_track, by the organisation's thresholds.
+
+    Floats are compared with a tolerance of 1e-9, so that a value exactly on the line is on its better side.
+    """
+    tiny = 1e-9
+    limits = {
+        "viva": (progress >= expected - tiny, progress >= expected - 0.25 - tiny),
+        "engagedly": (progress >= expected - 0.165 - tiny, progress >= expected - 0.33 - tiny),
+        "upraise": (progress >= 0.95 * expected - tiny, progress >= 0.75 * expected - tiny),
+        "servicenow": (progress >= 0.90 - tiny, progress >= 0.75 - tiny),
+    }
+    on_track, at_risk = limits[preset]
+    return (
+        pl.when(on_track).then(pl.lit("on_track")).when(at_risk).then(pl.lit("at_risk")).otherwise(pl.lit("off_track"))
+    )
+
+
+def score_of(progress: pl.Expr) -> pl.Expr:
+    """Progress clamped to 0..1."""
+    return progress.clip(0.0, 1.0)
+
+
+_WORST_FIRST = ("missed", "off_track", "unreliable", "no_data", "at_risk", "not_started", "on_track", "achieved")
+
+
+def worst(status: pl.Expr) -> pl.Expr:
+    """The worst of several statuses (an aggregation)."""
+    rank = status.replace_strict({name: n for n, name in enumerate(_WORST_FIRST)}, default=None, return_dtype=pl.Int64)
+    return rank.min().replace_strict(dict(enumerate(_WORST_FIRST)), default=None, return_dtype=pl.String)
