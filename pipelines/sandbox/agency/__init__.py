@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from pipelines.sandbox.agency import activities, care, crm, office
+from pipelines.sandbox.agency import activities, contacts, invoices, listings, sales, sheet_rows, tickets, videos
 from pipelines.sandbox.agency.ground import Ground, Kind, Pool
 from pipelines.sandbox.company import Company
 
@@ -12,23 +12,23 @@ from pipelines.sandbox.company import Company
 def life(seed: int, founded: date, last_day: date, zone: str) -> Company:
     """Everything that the agency does from its founding to the end of a day, and what had been begun by then."""
     ground = Ground.of(seed, founded, last_day, zone)
-    contacts = crm.first_contacts(ground)
-    people = Pool(Kind.CONTACT, [contact.id for contact in contacts if contact.archived_at is None])
-    listings = crm.first_listings(ground, people)
-    sales = crm.sales(ground, people, listings)
+    first_contacts = contacts.first_contacts(ground)
+    people = Pool(Kind.CONTACT, [one.id for one in first_contacts if one.archived_at is None])
+    first_listings = listings.first_listings(ground, people)
+    made = sales.sales(ground, people, first_listings)
     return Company(
         seed=seed,
         zone=zone,
         founded=founded,
         last_day=last_day,
-        contacts=tuple(crm.grown_contacts(ground, contacts, listings, sales)),
-        listings=tuple(crm.grown_listings(listings, sales)),
-        sales=tuple(sales),
+        contacts=tuple(contacts.grown_contacts(ground, first_contacts, first_listings, made)),
+        listings=tuple(listings.grown_listings(first_listings, made)),
+        sales=tuple(made),
         activities=tuple(activities.activities(ground, people)),
-        tickets=tuple(care.tickets(ground, people)),
-        invoices=tuple(office.invoices(ground, sales, listings, people)),
-        videos=tuple(office.videos(ground)),
-        sheet_rows=tuple(office.sheet_rows(ground)),
-        subscribers=office.subscribers(ground),
-        views=office.views(ground),
+        tickets=tuple(tickets.tickets(ground, people)),
+        invoices=tuple(invoices.invoices(ground, made, first_listings, people)),
+        videos=tuple(videos.videos(ground)),
+        sheet_rows=tuple(sheet_rows.sheet_rows(ground)),
+        subscribers=videos.subscribers(ground),
+        views=videos.views(ground),
     )

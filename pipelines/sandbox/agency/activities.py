@@ -1,6 +1,6 @@
 """What the agents do all day: calls, visits to properties, and meetings with owners.
 
-Belongs here: activities and when the CRM is told of them. Does not: whom they are with (`crm` says who exists).
+Belongs here: activities and when the CRM is told of them. Does not: whom they are with (`contacts`).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import random
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from pipelines.sandbox.agency.crm import agents
 from pipelines.sandbox.agency.ground import (
+    CLOSING,
     DAY,
     HOUR,
     LUNCH,
@@ -21,13 +21,15 @@ from pipelines.sandbox.agency.ground import (
     Ground,
     Kind,
     Pool,
+    agents,
     identity,
     numbered,
     ramp,
 )
 from pipelines.sandbox.company import Activity, Change, Changes
 
-CLOSING_SHARE = (LUNCH - OPENING) / (LUNCH - OPENING + 4 * HOUR)
+MORNING = (LUNCH - OPENING) / (LUNCH - OPENING + CLOSING - RETURN)
+"""The share of the office hours that lies before lunch."""
 
 
 def activities(ground: Ground, people: Pool) -> list[Activity]:
@@ -59,8 +61,8 @@ def _called(ground: Ground, rng: random.Random, day: date, people: Pool) -> list
     calm = 0.84 if day.month == 8 else 1.0
     grown = ramp(ground.months_old(day), 0.6, 0.1)
     count = round(rng.triangular(51, 69, 61) * calm * grown) if ground.is_working(day) else rng.randint(3, 9)
-    newer = min(round(count * 0.6), last - recent)
-    drawn = rng.sample(range(recent, last), newer) + rng.sample(range(recent), min(count - newer, recent))
+    older = min(round(count * 0.4), recent)
+    drawn = rng.sample(range(recent), older) + rng.sample(range(recent, last), min(count - older, last - recent))
     again = rng.sample(drawn, min(rng.randint(2, 9), len(drawn))) if ground.is_working(day) else []
     called = [people.ids[place] for place in drawn + again]
     rng.shuffle(called)
@@ -69,9 +71,9 @@ def _called(ground: Ground, rng: random.Random, day: date, people: Pool) -> list
 
 def _office_second(rng: random.Random) -> int:
     drawn = rng.random()
-    if drawn < CLOSING_SHARE:
-        return OPENING + int(drawn / CLOSING_SHARE * (LUNCH - OPENING))
-    return RETURN + int((drawn - CLOSING_SHARE) / (1 - CLOSING_SHARE) * 4 * HOUR)
+    if drawn < MORNING:
+        return OPENING + int(drawn / MORNING * (LUNCH - OPENING))
+    return RETURN + int((drawn - MORNING) / (1 - MORNING) * (CLOSING - RETURN))
 
 
 def _call(ground: Ground, rng: random.Random, id_: int, contact_id: int, names: list[str], at: datetime) -> Activity:

@@ -1,7 +1,7 @@
 """What every part of the agency's life stands on: its calendar, its growth, its seasons and its random streams.
 
-Belongs here: when the agency works, how much happens in a month, and how chance is drawn. Does not: what happens
-(`crm`, `activities`, `care`, `office`).
+Belongs here: when and with whom the agency works, how much happens in a month, and how chance is drawn. Does not: what
+happens (the other modules).
 
 Chance never depends on how far the life is told: a stream is seeded by what it is for, its day and its number, and a
 month's plan by the month alone. What a thing needs from others (a buyer, a property) it takes from what existed before
@@ -28,6 +28,9 @@ HORIZON = timedelta(days=160)
 
 MINUTE, HOUR = 60, 3600
 OPENING, LUNCH, RETURN, CLOSING = 9 * HOUR + 1800, 14 * HOUR, 16 * HOUR, 20 * HOUR
+
+GOLDEN, SILVER = 0.6180339887498949, 0.4142135623730951
+"""Multiples of these, modulo 1, are spread evenly: for shares that must hold in every month, not only at last."""
 
 MARKETS = ("Madrid", "Alcobendas", "Getafe", "Leganés", "Móstoles", "Las Rozas", "Majadahonda", "Alcorcón")
 
@@ -105,8 +108,8 @@ class Ground:
         """Whether the office works in full that day."""
         return day.weekday() < 5 and day not in self.holidays
 
-    def has_opened(self, instant: datetime) -> bool:
-        """Whether an instant's day is one that has been lived."""
+    def has_lived(self, instant: datetime) -> bool:
+        """Whether the agency has lived the day of an instant."""
         return self.founded <= self.day_of(instant) <= self.last_day
 
     def months(self) -> Iterator[date]:
@@ -177,6 +180,11 @@ def numbered(days: Iterable[date]) -> Iterator[tuple[date, int]]:
             yield day, number
 
 
+def agents(ground: Ground, day: date) -> list[str]:
+    """Who works there on a day: four at first, one more every eight months, up to seven."""
+    return [f"agent-{n}" for n in range(1, 5 + min(ground.months_old(day) // 8, 3))]
+
+
 @dataclass(frozen=True)
 class Pool:
     """People or properties that others choose from, in the order of their ids."""
@@ -199,7 +207,7 @@ class Pool:
         return None
 
 
-SEASON = {1: 0.90, 2: 1.00, 3: 1.10, 4: 1.12, 5: 1.12, 6: 1.04, 7: 0.93, 8: 0.74, 9: 1.04, 10: 1.08, 11: 1.00, 12: 0.82}
+SEASON = {1: 0.90, 2: 1.00, 3: 1.10, 4: 1.12, 5: 1.12, 6: 1.04, 7: 0.93, 8: 0.8, 9: 1.04, 10: 1.08, 11: 1.00, 12: 0.84}
 """How busy each month is: a spring peak, August asleep, Christmas short."""
 
 

@@ -1,19 +1,29 @@
 """Customers' requests: how they are answered, solved, opened again, and what the customers thought of it.
 
-Belongs here: tickets and their surveys. Does not: who the customers are (`crm`).
+Belongs here: tickets and their surveys. Does not: who the customers are (`contacts`).
 """
 
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from math import pi, sin
 
-from pipelines.sandbox.agency.ground import HOUR, MINUTE, SEASON, Ground, Kind, Pool, identity, numbered, ramp
+from pipelines.sandbox.agency.ground import (
+    GOLDEN,
+    HOUR,
+    MINUTE,
+    SEASON,
+    SILVER,
+    Ground,
+    Kind,
+    Pool,
+    identity,
+    numbered,
+    ramp,
+)
 from pipelines.sandbox.company import Change, Changes, Ticket
-
-GOLDEN = 0.6180339887498949
-SILVER = 0.4142135623730951
 
 
 def tickets(ground: Ground, people: Pool) -> list[Ticket]:
@@ -28,17 +38,20 @@ def _tickets_of(ground: Ground, month: date, people: Pool) -> list[Ticket]:
     luck = ground.chance("satisfaction", month)
     first, second = luck.random(), luck.random()
     made = []
+    opinions = 0
     for place, (day, number) in enumerate(numbered(days)):
-        is_answered = (place * GOLDEN + first) % 1 < 0.55
-        is_good = (place * SILVER + second) % 1 < _good_share(ground, day)
+        opinion = None
+        if (place * GOLDEN + first) % 1 < 0.57:
+            opinions += 1
+            opinion = "good" if (opinions * SILVER + second) % 1 < _good_share(ground, day) else "bad"
         if day <= ground.last_day and people.before(day):
-            made.append(_ticket(ground, day, number, people, ("good" if is_good else "bad") if is_answered else None))
+            made.append(_ticket(ground, day, number, people, opinion))
     return made
 
 
 def _good_share(ground: Ground, day: date) -> float:
     """How many of ten are content: nine, a little more or less as the months go."""
-    return 0.897 + 0.028 * sin(2 * pi * ground.years_old(day) * 1.3 + ground.seed)
+    return 0.9 + 0.028 * sin(2 * pi * ground.years_old(day) * 1.3 + ground.seed)
 
 
 def _ticket(ground: Ground, day: date, number: int, people: Pool, opinion: str | None) -> Ticket:
@@ -114,7 +127,7 @@ def _rating(rng: random.Random, sent_at: datetime | None, opinion: str | None) -
         return ()
     at = sent_at + timedelta(seconds=int(rng.random() ** 3 * 6 * 24 * HOUR) + 30)
     given: Changes[str] = (Change(at, opinion),)
-    if rng.random() < 0.04:
+    if rng.random() < (0.015 if opinion == "good" else 0.12):
         other = "bad" if opinion == "good" else "good"
         at += timedelta(seconds=rng.randrange(10 * MINUTE, 9 * 24 * HOUR))
         given += (Change(at, other),)
@@ -137,15 +150,11 @@ def _cut_short(ticket: Ticket, at: datetime) -> Ticket:
     def before(changes: Changes[str]) -> Changes[str]:
         return tuple(change for change in changes if change.at < at)
 
-    return Ticket(
-        id=ticket.id,
-        requester_id=ticket.requester_id,
-        created_at=ticket.created_at,
-        channel=ticket.channel,
+    return replace(
+        ticket,
         priority=before(ticket.priority),
         status=before(ticket.status),
         first_reply_at=ticket.first_reply_at if ticket.first_reply_at and ticket.first_reply_at < at else None,
         survey_sent_at=ticket.survey_sent_at if ticket.survey_sent_at and ticket.survey_sent_at < at else None,
         rating=before(ticket.rating),
-        deleted_at=at,
     )

@@ -1,0 +1,94 @@
+"""What somebody at the agency keeps by hand: collaborations, trade events, and mailbox drops.
+
+Belongs here: the rows of the sheets, when they were typed in, corrected and removed. Does not: files
+(`pipelines.sandbox.sheets`).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+from pipelines.sandbox.agency.ground import DAY, HOUR, MARKETS, OPENING, Ground, numbered
+from pipelines.sandbox.company import Change, Changes, SheetRow
+
+PARTNERS = (
+    "Notaría Retiro", "Reformas Duero", "Hipotecas Claras", "Mudanzas Ebro", "Estudio Ático", "Seguros Lince",
+    "Gestoría Alameda", "Cerrajería Norte", "Fotografía Luz Alta", "Certificados Tajo",
+)  # fmt: skip
+FAIRS = ("SIMA", "Jornada MLS Madrid", "Inmociónate", "Desayuno inmobiliario", "Foro Vivienda", "Puertas abiertas")
+
+
+def sheet_rows(ground: Ground) -> list[SheetRow]:
+    """Every row ever typed into the three sheets, in the order of their ids."""
+    rows = [row for month in ground.months() for row in _collaborations(ground, month)]
+    rows += [row for month in ground.months() for row in _events(ground, month)]
+    weeks = (ground.last_day - ground.founded).days // 7 + 2
+    monday = ground.founded - DAY * ground.founded.weekday()
+    rows += [row for n in range(weeks) for row in _rounds(ground, monday + DAY * 7 * n)]
+    return sorted((row for row in rows if ground.has_lived(row.cells[0].at)), key=lambda row: row.id)
+
+
+def _typed_at(ground: Ground, rng: random.Random, day: date) -> datetime:
+    """The same evening, or when somebody thinks of it."""
+    if rng.random() < 0.6:
+        return ground.at(day, rng.randrange(18 * HOUR, 21 * HOUR))
+    return ground.answered_after(ground.at(day, OPENING), rng.randrange(24 * HOUR, 10 * 24 * HOUR))
+
+
+def _as_typed(rng: random.Random, day: date) -> str:
+    """A date as people write it: with or without the zeros."""
+    return f"{day.day}/{day.month}/{day.year}" if rng.random() < 0.6 else f"{day:%d/%m/%Y}"
+
+
+def _row(ground: Ground, rng: random.Random, sheet: str, day: date, number: int, cells: dict[str, str]) -> SheetRow:
+    typed: Changes[dict[str, str]] = (Change(_typed_at(ground, rng, day), {"fecha": _as_typed(rng, day), **cells}),)
+    removed_at = typed[0].at + timedelta(seconds=rng.randrange(HOUR, 20 * 24 * HOUR)) if rng.random() < 0.02 else None
+    return SheetRow(sheet, f"{sheet[0].upper()}{day:%y%m%d}-{number + 1}", typed, removed_at)
+
+
+def _collaborations(ground: Ground, month: date) -> Iterator[SheetRow]:
+    plan = ground.chance("collaborations", month)
+    working = [day for day in ground.days_in(month) if ground.is_working(day)]
+    days = sorted(plan.choices(working, k=plan.choices((0, 1, 2), (12, 72, 16))[0]))
+    for day, number in numbered(days):
+        rng = ground.chance("collaboration", day, number)
+        cells = {"empresa": rng.choice(PARTNERS), "tipo": rng.choice(("derivación", "acuerdo", "campaña conjunta"))}
+        yield _row(ground, rng, "collaborations", day, number, cells)
+
+
+def _events(ground: Ground, month: date) -> Iterator[SheetRow]:
+    """Most quarters have one, in a month of its own."""
+    quarter = month.replace(month=(month.month - 1) // 3 * 3 + 1)
+    plan = ground.chance("events", quarter)
+    months = plan.sample((0, 1, 2), plan.choices((0, 1, 2), (15, 60, 25))[0])
+    working = [day for day in ground.days_in(month) if ground.is_working(day)]
+    if month.month - quarter.month in months:
+        rng = ground.chance("event", month)
+        day = rng.choice(working)
+        name = rng.choice(FAIRS)
+        cells = {"evento": name, "tipo": "propio" if name == "Puertas abiertas" else "feria"}
+        yield _row(ground, rng, "events", day, 0, cells)
+
+
+def _rounds(ground: Ground, monday: date) -> Iterator[SheetRow]:
+    """A week's mailbox drops: most weeks one day with 200 flyers or more; some weeks it rains."""
+    plan = ground.chance("rounds", monday)
+    days = [day for day in (monday + DAY * n for n in range(5)) if ground.is_working(day) and day >= ground.founded]
+    count = plan.choices((0, 1, 2, 3), (30, 50, 20, 0) if monday.month == 8 else (4, 30, 46, 20))[0]
+    for day, number in numbered(sorted(plan.choices(days, k=count)) if days else []):
+        rng = ground.chance("round", day, number)
+        flyers = rng.randrange(200, 420, 10) if rng.random() < 0.62 else rng.randrange(80, 200, 10)
+        cells = {"zona": rng.choice(MARKETS), "folletos": str(flyers)}
+        yield _recounted(rng, _row(ground, rng, "flyers", day, number, cells), flyers)
+
+
+def _recounted(rng: random.Random, row: SheetRow, flyers: int) -> SheetRow:
+    """Some days later somebody counts what is left in the boxes, and corrects the sheet."""
+    if rng.random() >= 0.07:
+        return row
+    at = row.cells[0].at + timedelta(seconds=rng.randrange(24 * HOUR, 12 * 24 * HOUR))
+    cells = {**row.cells[0].value, "folletos": str(max(flyers + rng.choice((-90, -60, -40, 30, 60, 110)), 20))}
+    return replace(row, cells=(*row.cells, Change(at, cells)))
