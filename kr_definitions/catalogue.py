@@ -64,7 +64,7 @@ class Catalogue:
     objectives: tuple[Objective, ...]
     definitions: tuple[Definition, ...]
     warnings: tuple[Problem, ...] = ()
-    source_lines: dict[str, tuple[str, int]] = field(default_factory=dict, compare=False)
+    document: Document | None = field(default=None, compare=False)  # organisation.yaml, for the lines of its sources
 
 
 def organisations(folder: Path = FOLDER) -> list[str]:
@@ -97,7 +97,7 @@ def load(organisation: str, folder: Path = FOLDER) -> Catalogue:
         objectives=tuple(content.objective for _, content in found),
         definitions=tuple(sorted(definitions, key=lambda definition: definition.id)),
         warnings=tuple(problems),
-        source_lines=_source_lines(documents),
+        document=next((document for document in documents if _is_organisation(document)), None),
     )
 
 
@@ -127,14 +127,6 @@ def _organisation(documents: list[Document], problems: list[Problem]) -> Organis
         if _is_organisation(document):
             return parse(document, (), Organisation, "", problems)
     return None
-
-
-def _source_lines(documents: list[Document]) -> dict[str, tuple[str, int]]:
-    for document in documents:
-        if _is_organisation(document):
-            sources = document.value(("sources",)) or {}
-            return {name: (document.file, document.line(("sources", name))) for name in sources}
-    return {}
 
 
 def _missing_targets(document: Document) -> Iterator[Problem]:

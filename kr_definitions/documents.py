@@ -117,8 +117,7 @@ def parse(document: Document, path: Path, model: type[M], where: str, problems: 
     try:
         return model.model_validate(document.value(path))
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            problems.append(_told(document, path, detail, model, where))
+        problems += [_told(document, path, detail, model, where) for detail in error.errors(include_url=False)]
         return None
 
 

@@ -120,7 +120,7 @@ def movements(
 
     remembered: the history so far. computed: `COMPUTED_SCHEMA`. arrivals: what reached the log since the history was
     last written (`arrivals_since`). types_of: the event types that each key result depends on. Returns
-    `COMPUTED_SCHEMA` with `previous_value`, `is_restatement` and `cause`. A day whose figures did not move gives no row.
+    `COMPUTED_SCHEMA` with `previous_value`, `is_restatement` and `cause`; a day whose figures did not move has no row.
     """
     before = newest(remembered).select(*_KEY, *[pl.col(name).alias(f"_{name}") for name in _MOVES]).collect()
     beside = computed.join(before, on=_KEY, how="left", nulls_equal=True, validate="1:1", maintain_order="left")

@@ -26,6 +26,7 @@ from kr_definitions.events import (
     fact_id,
     retraction_id,
 )
+from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import lake
 
 
@@ -49,15 +50,12 @@ class EventLog:
         return now if last is None else max(now, last.astimezone(UTC) + timedelta(microseconds=1))
 
     def readings(self) -> pl.DataFrame:
-        """The last complete reading of each stream.
-
-        Columns: source, stream, covered_from, covered_to, cursor, mapping, recorded_at; one row a source and stream.
-        """
+        """The last reading of each stream that the log states: source, stream, read_at, mapping; one row a stream."""
         return (
             current(self.scan())
             .filter(pl.col("event_type") == COVERED)
-            .select("source", "stream", "covered_from", "covered_to", "cursor", "mapping", "recorded_at")
-            .sort("recorded_at")
+            .select("source", "stream", "read_at", "mapping")
+            .sort("read_at")
             .unique(["source", "stream"], keep="last", maintain_order=True)
             .collect()
         )
@@ -80,14 +78,11 @@ def statements(
     """
     stated = _stated(facts, source, stream).collect()
     of_stream = log.filter((pl.col("source") == source) & (pl.col("stream") == stream))
+    is_touched = touched.select("record_key", is_touched=pl.lit(value=True)).unique("record_key")
     held = (
         current(of_stream)
         .filter(pl.col("event_type") != COVERED)
-        .join(
-            touched.select("record_key", is_touched=pl.lit(value=True)).unique("record_key"),
-            on="record_key",
-            how="left",
-        )
+        .join(is_touched, on="record_key", how="left")
         .join(stated.lazy().select("fact_id", is_stated=pl.lit(value=True)), on="fact_id", how="left")
         .filter(pl.col("is_touched") | pl.col("is_stated"))
         .drop("is_touched", "is_stated")
@@ -98,17 +93,10 @@ def statements(
     to_retract = held.join(same, on="fact_id", how="anti")
     retractions = to_retract.with_columns(
         pl.lit(RETRACTED).alias("event_type"), pl.col("event_id").alias("retracts")
-    ).with_columns(retraction_id().alias("event_id"))
+    ).with_columns(retraction_id().alias("event_id"), pl.lit(recorded_at, UTC_MICROSECONDS).alias("recorded_at"))
     earlier = of_stream.filter(pl.col("event_type") == RETRACTED).select("fact_id", "event_id", "recorded_at").collect()
     follows = (
-        pl.concat(
-            [
-                earlier,
-                retractions.select(
-                    "fact_id", "event_id", pl.lit(recorded_at, earlier.schema["recorded_at"]).alias("recorded_at")
-                ),
-            ]
-        )
+        pl.concat([earlier, retractions.select(earlier.columns)])
         .sort("recorded_at")
         .unique("fact_id", keep="last", maintain_order=True)
         .select("fact_id", pl.col("event_id").alias("follows"))
@@ -118,30 +106,28 @@ def statements(
 
 
 def readings(
-    feeds: tuple[str, ...],
-    source: str,
-    stream: str,
-    covered_from: datetime | None,
-    covered_to: datetime,
-    cursor: str | None,
-    mapping: str,
-    recorded_at: datetime,
+    loads: pl.DataFrame, feeds: tuple[str, ...], source: str, stream: str, mapping: str, recorded_at: datetime
 ) -> pl.DataFrame:
-    """The statement that a stream was read completely for a span, one row for each event type that it feeds."""
-    rows = pl.DataFrame({"covers": list(feeds)}, schema={"covers": pl.String()}).with_columns(
-        source=pl.lit(source),
-        stream=pl.lit(stream),
-        record_key=pl.lit(f"reading:{stream}"),
-        fact_key=pl.format("reading:{}:{}", "covers", pl.lit(recorded_at.isoformat())),
-        event_type=pl.lit(COVERED),
-        subject_id=pl.col("covers"),
-        occurred_at=pl.lit(covered_to),
-        covered_from=pl.lit(covered_from),
-        covered_to=pl.lit(covered_to),
-        cursor=pl.lit(cursor),
-        mapping=pl.lit(mapping),
+    """The statements that a stream was read completely, one for each reading and event type that it feeds.
+
+    loads: rows with covered_from, covered_to and read_at. Returns `EVENT_SCHEMA` rows.
+    """
+    rows = (
+        loads.lazy()
+        .select("covered_from", "covered_to", "read_at")
+        .join(pl.LazyFrame({"covers": list(feeds)}, schema={"covers": pl.String()}), how="cross")
+        .with_columns(
+            source=pl.lit(source),
+            stream=pl.lit(stream),
+            record_key=pl.lit(f"reading:{stream}"),
+            fact_key=pl.format("reading:{}:{}", "covers", pl.col("read_at").dt.epoch("us")),
+            event_type=pl.lit(COVERED),
+            subject_id=pl.col("covers"),
+            occurred_at=pl.col("covered_to"),
+            mapping=pl.lit(mapping),
+        )
     )
-    complete = _with_columns(rows.lazy()).with_columns(content_hash().alias("content_hash"), fact_id().alias("fact_id"))
+    complete = _with_columns(rows).with_columns(content_hash().alias("content_hash"), fact_id().alias("fact_id"))
     return _rows(complete.with_columns(event_id("retracts").alias("event_id")).collect(), recorded_at)
 
 
@@ -171,7 +157,7 @@ def _with_columns(rows: pl.LazyFrame) -> pl.LazyFrame:
 def _rows(rows: pl.DataFrame, recorded_at: datetime) -> pl.DataFrame:
     return (
         _with_columns(rows.lazy())
-        .with_columns(pl.lit(recorded_at, EVENT_SCHEMA["recorded_at"]).alias("recorded_at"))
+        .with_columns(pl.lit(recorded_at, UTC_MICROSECONDS).alias("recorded_at"))
         .select(EVENT_SCHEMA.keys())
         .collect()
     )

@@ -25,7 +25,7 @@ class LakeError(Exception):
 def version(path: Path) -> int | None:
     """The table's version, None where there is no table. Raises `LakeError` when a newer one had been written."""
     try:
-        found = DeltaTable(path, without_files=True).version()
+        found: int | None = DeltaTable(path, without_files=True).version()
     except TableNotFoundError:
         found = None
     marked = _marked_version(path)
@@ -66,7 +66,7 @@ def append(path: Path, rows: pl.DataFrame, writer: str) -> int:
         ),
     )
     _flush(path)
-    written = DeltaTable(path, without_files=True).version()
+    written: int = DeltaTable(path, without_files=True).version()
     _mark_version(path, written)
     return written
 

@@ -1,27 +1,43 @@
-"""One load of one source: fetch into the raw zone, understand what is new, bring the event log up to it.
+"""The two steps of a load: fetch what is new into the raw zone, then bring the event log up to it.
 
-Belongs here: the order of those steps, and the account that is given of them. Does not: any single step.
+Belongs here: the order of things, and the account that is given of them. Does not: any single thing.
 
-The order is what makes a crash harmless: records are stored before they are mapped, and that a span has been read is
-stated in the same commit as its facts. Whatever is missing after a kill is fetched or mapped again by the next run.
+The order is what makes a crash harmless. That a span has been read is noted after its records are stored, and stated
+in the log in the same commit as its facts. Whatever a kill leaves undone is fetched or mapped again by the next run.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
 import polars as pl
 
-from kr_definitions.events import facts_frame
+from kr_definitions.events import EVENT_SCHEMA, facts_frame
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import event_log, lake
 from pipelines.event_log import EventLog
 from pipelines.raw_zone import OnPage, RawZone, StreamLoad
-from pipelines.source import Account, Clock, Connector, Options, Read, SourceError, Stream
+from pipelines.source import Account, Clock, Connector, Options, Read, Stream
+
+# One row for each stream that a run tried to read; delivered = inserted + duplicates. Where covered_to is null the
+# reading did not complete, and failure says why.
+LOADS_SCHEMA: dict[str, pl.DataType] = {
+    "source": pl.String(),
+    "stream": pl.String(),
+    "delivered": pl.Int64(),
+    "inserted": pl.Int64(),
+    "duplicates": pl.Int64(),
+    "covered_from": UTC_MICROSECONDS,
+    "covered_to": UTC_MICROSECONDS,
+    "cursor": pl.String(),
+    "failure": pl.String(),
+    "recorded_at": UTC_MICROSECONDS,
+}
 
 QUARANTINE_SCHEMA: dict[str, pl.DataType] = {
     "source": pl.String(),
@@ -46,100 +62,135 @@ class Lake:
     def log(self) -> EventLog:
         return EventLog(self.root / "events")
 
+    def loads(self) -> pl.LazyFrame:
+        """Every attempt to read a stream: `LOADS_SCHEMA`."""
+        return lake.scan(self.root / "loads", LOADS_SCHEMA)
+
+    def quarantine(self) -> pl.LazyFrame:
+        """Every record that could not be understood when it was mapped: `QUARANTINE_SCHEMA`."""
+        return lake.scan(self.root / "quarantine", QUARANTINE_SCHEMA)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source in use: its connector, its account and its options."""
+
+    connector: Connector
+    account: Account
+    options: Options
+
     @property
-    def quarantine(self) -> Path:
-        return self.root / "quarantine"
+    def name(self) -> str:
+        return self.account.source
+
+    def streams(self) -> list[Stream]:
+        """The source's streams; opens nothing."""
+        return self.connector.streams(self.account, self.options)
 
 
-@dataclass
-class StreamReport:
-    """What one load of one stream came to; delivered = inserted + duplicates, quarantined are among the inserted."""
-
-    source: str
-    stream: str
-    delivered: int = 0
-    inserted: int = 0
-    duplicates: int = 0
-    quarantined: int = 0
-    events_stated: int = 0
-    events_retracted: int = 0
-    covered_to: datetime | None = None
-    failure: str | None = None
-
-
-@dataclass
+@dataclass(frozen=True)
 class Understood:
-    """A stream's touched records as facts, and the records that could not be understood."""
+    """Records as facts, and those that could not be understood."""
 
     facts: pl.LazyFrame
     touched: pl.LazyFrame
-    problems: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=QUARANTINE_SCHEMA))
+    problems: pl.DataFrame
 
 
-def load_source(
-    connector: Connector,
-    account: Account,
-    options: Options,
+@dataclass(frozen=True)
+class StreamChange:
+    """What the log learned from one stream."""
+
+    source: str
+    stream: str
+    events_stated: int
+    events_retracted: int
+    quarantined: int
+
+
+def fetch(
+    source: Source,
     lake_of_org: Lake,
     clock: Clock,
     started_at: datetime,
     on_page: OnPage = lambda stream, records: None,
-) -> list[StreamReport]:
-    """Load one source: returns a report for each of its streams.
+) -> list[StreamLoad]:
+    """Fetch a source's streams into the raw zone and note what was read completely.
 
-    Raises nothing for a vendor's failure (the report says it); raises `ContradictoryFacts` and `LakeError`.
-    started_at: the run's instant, used as recorded time of all that is new.
+    started_at: the run's instant. A vendor's failure is in the stream's load, not raised.
     """
-    streams = connector.streams(account, options)
-    log = lake_of_org.log
-    recorded_at = log.next_instant(started_at)
-    readings = {row["stream"]: row for row in log.readings().iter_rows(named=True) if row["source"] == account.source}
-    fingerprint = _fingerprint(options)
+    streams = source.streams()
+    earlier = lake_of_org.loads().filter(pl.col("source") == source.name).collect()
+    last_instant = earlier.get_column("recorded_at").max()
+    recorded_at = started_at
+    if isinstance(last_instant, datetime):
+        recorded_at = max(started_at, last_instant.astimezone(UTC) + timedelta(microseconds=1))
+    complete = earlier.filter(pl.col("covered_to").is_not_null()).sort("recorded_at")
+    last = {row["stream"]: row for row in complete.iter_rows(named=True)}
 
     def read_of(stream: Stream) -> Read:
-        last = readings.get(stream.name)
-        since = None if last is None else last["covered_to"] - stream.overlap
-        return Read(since=since, until=started_at, cursor=last and last["cursor"], clock=clock)
+        reading = last.get(stream.name)
+        if reading is None:
+            return Read(since=None, until=started_at, cursor=None, clock=clock)
+        since = reading["covered_to"].astimezone(UTC) - stream.overlap
+        return Read(since=since, until=started_at, cursor=reading["cursor"], clock=clock)
 
-    loads = lake_of_org.raw.load(account.source, streams, read_of, recorded_at, on_page)
-    reports, rows = [], []
-    for stream, load in zip(streams, loads, strict=True):
-        mapping = f"{stream.mapping_version}:{fingerprint}"
-        last = readings.get(stream.name)
-        is_mapped_alike = last is not None and last["mapping"] == mapping
-        records = lake_of_org.raw.newest(account.source, stream.name)
-        if is_mapped_alike and last is not None:
-            records = records.join(
-                lake_of_org.raw.scan(account.source, stream.name)
-                .filter(pl.col("recorded_at") > last["recorded_at"])
-                .select("record_key")
-                .unique(),
-                on="record_key",
-                how="semi",
+    loads = lake_of_org.raw.load(source.name, streams, read_of, recorded_at, on_page)
+    lake.append(lake_of_org.root / "loads", _loads_frame(source.name, loads, recorded_at), writer="loads")
+    return loads
+
+
+def bring_up_to_date(
+    sources: Sequence[Source],
+    lake_of_org: Lake,
+    started_at: datetime,
+    audit: Callable[[pl.DataFrame], None] = lambda statements: None,
+) -> list[StreamChange]:
+    """Bring the event log up to the raw zone: map what is new, state it, and state what has been read; one commit.
+
+    audit: is shown the statements (`EVENT_SCHEMA`) before they are appended; what it raises leaves the log as it was.
+    Raises `ContradictoryFacts` for a mapping that contradicts itself, `LakeError` for a damaged table.
+    """
+    log = lake_of_org.log
+    recorded_at = log.next_instant(started_at)
+    stated_readings = {(row["source"], row["stream"]): row for row in log.readings().iter_rows(named=True)}
+    loads = lake_of_org.loads().filter(pl.col("covered_to").is_not_null()).collect()
+    changes: list[StreamChange] = []
+    rows: list[pl.DataFrame] = [pl.DataFrame(schema=dict(EVENT_SCHEMA))]
+    problems: list[pl.DataFrame] = []
+    for source in sources:
+        for stream in source.streams():
+            mapping = f"{stream.mapping_version}:{_fingerprint(source.options)}"
+            last = stated_readings.get((source.name, stream.name))
+            is_mapped_alike = last is not None and last["mapping"] == mapping
+            mapped_until = last["read_at"] if last is not None and is_mapped_alike else None
+            records = _to_map(lake_of_org.raw, source.name, stream.name, mapped_until)
+            understood = understand(stream, source.name, records, recorded_at)
+            stated = event_log.statements(
+                log.scan(), understood.facts, understood.touched, source.name, stream.name, recorded_at
             )
-        understood = understand(stream, account.source, records.collect(), recorded_at)
-        stated = event_log.statements(
-            log.scan(), understood.facts, understood.touched, account.source, stream.name, recorded_at
-        )
-        rows.append(stated)
-        if load.covered is not None:
-            rows.append(
-                event_log.readings(
-                    stream.feeds,
-                    account.source,
-                    stream.name,
-                    load.covered.start if last is None else last["covered_from"],
-                    load.covered.end,
-                    load.covered.cursor,
-                    mapping,
-                    recorded_at,
+            new_loads = loads.filter(
+                (pl.col("source") == source.name) & (pl.col("stream") == stream.name)
+            ).with_columns(pl.col("recorded_at").alias("read_at"))
+            if last is not None:
+                # The last reading is stated again where the mapping changed, so that the log knows of the change.
+                is_unstated = (
+                    pl.col("read_at") > last["read_at"] if is_mapped_alike else pl.col("read_at") >= last["read_at"]
                 )
-            )
-        if understood.problems.height:
-            lake.append(lake_of_org.quarantine, understood.problems, writer="quarantine")
-        reports.append(_report(account.source, load, understood, stated))
-    log.append(pl.concat(rows))
-    return reports
+                new_loads = new_loads.filter(is_unstated)
+            rows += [
+                stated,
+                event_log.readings(new_loads, stream.feeds, source.name, stream.name, mapping, recorded_at),
+            ]
+            problems.append(understood.problems)
+            changes.append(_change(source.name, stream.name, stated, understood.problems.height))
+    statements = pl.concat(rows)
+    audit(statements)
+    quarantined = pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *problems])
+    if quarantined.height:
+        lake.append(lake_of_org.root / "quarantine", quarantined, writer="quarantine")
+    log.append(statements)
+    return changes
 
 
 def understand(stream: Stream, source: str, records: pl.DataFrame, recorded_at: datetime) -> Understood:
@@ -170,6 +221,15 @@ def understand(stream: Stream, source: str, records: pl.DataFrame, recorded_at: 
     )
 
 
+def _to_map(raw: RawZone, source: str, stream: str, mapped_until: datetime | None) -> pl.DataFrame:
+    """The newest row of each record of which something arrived after an instant; of every record, without one."""
+    newest = raw.newest(source, stream)
+    if mapped_until is None:
+        return newest.collect()
+    arrived = raw.scan(source, stream).filter(pl.col("recorded_at") > mapped_until).select("record_key").unique()
+    return newest.join(arrived, on="record_key", how="semi").collect()
+
+
 def _decode(records: pl.DataFrame, payload: pl.Struct) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Records with the payload's fields as columns, and the records whose payload has another shape.
 
@@ -189,24 +249,30 @@ def _decode(records: pl.DataFrame, payload: pl.Struct) -> tuple[pl.DataFrame, pl
         return empty.unnest("payload"), records.select("record_key", problem.alias("problem"))
 
 
-def _report(source: str, load: StreamLoad, understood: Understood, stated: pl.DataFrame) -> StreamReport:
+def _change(source: str, stream: str, stated: pl.DataFrame, quarantined: int) -> StreamChange:
     retracted = int(stated.get_column("retracts").is_not_null().sum())
-    return StreamReport(
-        source=source,
-        stream=load.stream,
-        delivered=load.delivered,
-        inserted=load.inserted,
-        duplicates=load.duplicates,
-        quarantined=understood.problems.height,
-        events_stated=stated.height - retracted,
-        events_retracted=retracted,
-        covered_to=load.covered.end if load.covered else None,
-        failure=_failure(load.failure),
+    return StreamChange(source, stream, stated.height - retracted, retracted, quarantined)
+
+
+def _loads_frame(source: str, loads: list[StreamLoad], recorded_at: datetime) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {
+                "source": source,
+                "stream": load.stream,
+                "delivered": load.delivered,
+                "inserted": load.inserted,
+                "duplicates": load.duplicates,
+                "covered_from": load.covered and load.covered.start,
+                "covered_to": load.covered and load.covered.end,
+                "cursor": load.covered and load.covered.cursor,
+                "failure": load.failure and str(load.failure),
+                "recorded_at": recorded_at,
+            }
+            for load in loads
+        ],
+        schema=LOADS_SCHEMA,
     )
-
-
-def _failure(failure: SourceError | None) -> str | None:
-    return None if failure is None else str(failure)
 
 
 def _fingerprint(options: Options) -> str:

@@ -11,7 +11,7 @@ A vendor's module (`pipelines/hubspot/`, `pipelines/stripe.py`, …) has two hal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -75,7 +75,7 @@ class Covered:
     cursor: str | None = None
 
 
-Fetch = Callable[[Read], "Iterator[list[Record]]"]
+Fetch = Callable[[Read], Generator[list[Record], None, Covered]]
 """A generator of pages (lists of records) that returns `Covered`. Ending without it is an error: nothing is assumed."""
 
 

@@ -129,4 +129,5 @@ class Open(Declared):
         )
 
     def text(self) -> str:
-        return f"subjects opened by {' or '.join(self.open.opened_by)} and not closed by {' or '.join(self.open.closed_by)}"
+        opened, closed = " or ".join(self.open.opened_by), " or ".join(self.open.closed_by)
+        return f"subjects opened by {opened} and not closed by {closed}"
