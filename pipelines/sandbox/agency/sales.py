@@ -52,9 +52,11 @@ def _courses_of(ground: Ground, month: date) -> list[_Course]:
 
 
 def _won_on(ground: Ground, month: date, count: int) -> list[date]:
-    """The days; at times the last one is the month's last, when somebody brings the CRM up to date at night."""
-    days = ground.spread("won", month, count, weekend=0.0)
-    if days and ground.chance("last day", month).random() < 0.3:
+    """The days, evenly over the month; at times the last sale is only entered in the month's last night."""
+    rng = ground.chance("won days", month)
+    worked = [day for day in ground.days_in(month) if ground.is_working(day)]
+    days = [worked[int((n + rng.random()) / count * len(worked))] for n in range(count)]
+    if days and rng.random() < 0.3:
         days[-1] = ground.days_in(month)[-1]
     return days
 
@@ -62,8 +64,8 @@ def _won_on(ground: Ground, month: date, count: int) -> list[date]:
 def _won_in(ground: Ground, month: date) -> int:
     """Sales won in a month. What one month has more, the other of the same pair has less: years stay comparable."""
     age = ground.months_old(month)
-    if age < 3:
-        return (0, 2, 4)[age]
+    if age < 4:
+        return (0, 2, 3, 5)[age]
     pair = month if month.month % 2 else (month - DAY).replace(day=1)
     more = ground.chance("won pair", pair).choice((-1, 0, 1))
     return min(max(WON_A_MONTH[month.month] + (more if month == pair else -more), 3), 7)
@@ -85,8 +87,8 @@ def _course(ground: Ground, end: str, day: date, number: int, quantile: float) -
             stages.insert(0, Change(at, stage))
     if end == "won" and rng.random() < 0.04:
         stages = _won_too_early(stages)
-    level = 7900 * 1.055 ** ground.years_old(day)
-    fee = level * exp(0.3 * NormalDist().inv_cdf(min(max(quantile + rng.uniform(-0.06, 0.06), 0.03), 0.97)))
+    level = 7900 * 1.045 ** ground.years_old(day)
+    fee = level * exp(0.26 * NormalDist().inv_cdf(min(max(quantile + rng.uniform(-0.06, 0.06), 0.03), 0.97)))
     return _Course(tuple(stages), Decimal(round(fee / 25) * 25), rng, end == "won" and rng.random() < 0.05)
 
 

@@ -51,7 +51,7 @@ def _tickets_of(ground: Ground, month: date, people: Pool) -> list[Ticket]:
 
 def _good_share(ground: Ground, day: date) -> float:
     """How many of ten are content: nine, a little more or less as the months go."""
-    return 0.9 + 0.028 * sin(2 * pi * ground.years_old(day) * 1.3 + ground.seed)
+    return 0.893 + 0.03 * sin(2 * pi * ground.years_old(day) * 1.3 + ground.seed)
 
 
 def _ticket(ground: Ground, day: date, number: int, people: Pool, opinion: str | None) -> Ticket:
