@@ -115,7 +115,8 @@ def read(text: str, file: str) -> Document:
 def parse(document: Document, path: Path, model: type[M], where: str, problems: list[Problem]) -> M | None:
     """The part of a document at `path` as a model; what is wrong with it is added to `problems`, all of it."""
     try:
-        return model.model_validate(document.value(path))
+        content = document.value(path)
+        return model.model_validate({} if content is None else content)
     except ValidationError as error:
         problems += [_told(document, path, detail, model, where) for detail in error.errors(include_url=False)]
         return None

@@ -119,6 +119,10 @@ class Connector(Protocol):
         ...
 
 
+Pseudonym = Callable[[str], str]
+"""Turns what identifies a person into a stable code that says nothing about them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """One account of a vendor, as an organisation uses it: where its configuration and secrets are looked up."""
@@ -126,7 +130,7 @@ class Account:
     organisation: str
     source: str
     zone: str
-    pseudonym: Callable[[str], str] = field(repr=False, compare=False, default=lambda text: text)
+    pseudonym: Pseudonym = field(repr=False, compare=False, default=lambda text: text)
 
     @property
     def sections(self) -> tuple[str, ...]:

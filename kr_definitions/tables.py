@@ -1,0 +1,163 @@
+"""Declarations and figures as the tables that a reader joins: key results, objectives, and the rows that are due.
+
+Belongs here: the shape in which declared things stand beside computed ones. Does not: computing, publishing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from kr_definitions import progress as formulas
+from kr_definitions.catalogue import Catalogue, Definition
+from kr_definitions.compute import asked_days
+from kr_definitions.declarations import AtLeast, AtMost, Delta, KeyResult, Objective, Reach, Relative, Within
+from kr_definitions.history import KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
+from kr_definitions.measures import Count, Duration, Open, Share, Sum
+
+
+def key_results(catalogue: Catalogue) -> pl.DataFrame:
+    """One row a declared key result: `KEY_RESULTS_SCHEMA`."""
+    rows = [_key_result(definition, catalogue) for definition in catalogue.definitions]
+    return pl.DataFrame(rows, schema=dict(KEY_RESULTS_SCHEMA))
+
+
+def due(definitions: Sequence[Definition], catalogue: Catalogue, through: date) -> pl.DataFrame:
+    """Every row that a run has to compute: key_result_id and as_of."""
+    frames = [
+        asked_days(definition, catalogue.organisation, through).select(
+            pl.lit(definition.id).alias("key_result_id"), "as_of"
+        )
+        for definition in definitions
+    ]
+    return pl.concat([pl.DataFrame(schema={"key_result_id": pl.String, "as_of": pl.Date}), *frames])
+
+
+def objectives(catalogue: Catalogue, figures: pl.DataFrame) -> pl.DataFrame:
+    """One row an objective and day: `OBJECTIVES_SCHEMA`.
+
+    figures: `COMPUTED_SCHEMA`, the newest of each key result and day. Progress is the weighted mean of the key results
+    (those that declare no weight share what the others leave), null while one of them is not known; the status is the
+    worst one among those that carry weight. KPIs count in neither.
+    """
+    frames = [_objective(objective, catalogue, figures) for objective in catalogue.objectives]
+    return pl.concat([pl.DataFrame(schema=dict(OBJECTIVES_SCHEMA)), *frames])
+
+
+def _objective(objective: Objective, catalogue: Catalogue, figures: pl.DataFrame) -> pl.DataFrame:
+    definitions = [d for d in catalogue.definitions if d.objective.id == objective.id and d.key_result.target]
+    weights = _weights([definition.key_result for definition in definitions])
+    weighted = pl.DataFrame(
+        {"key_result_id": [d.id for d in definitions], "_weight": weights},
+        schema={"key_result_id": pl.String, "_weight": pl.Float64},
+    )
+    period = objective.period.span(catalogue.organisation.calendar)
+    carried = figures.filter(pl.col("member").is_null()).join(weighted.filter(pl.col("_weight") > 0), on="key_result_id")
+
+    def mean(column: str) -> pl.Expr:
+        total = (pl.col(column) * pl.col("_weight")).sum() / pl.col("_weight").sum()
+        return pl.when(pl.col(column).is_not_null().all()).then(total).alias(column)
+
+    return (
+        carried.group_by("as_of")
+        .agg(
+            mean("progress"),
+            mean("expected"),
+            formulas.worst(pl.col("status")).alias("status"),
+            pl.len().cast(pl.Int64).alias("key_results"),
+        )
+        .sort("as_of")
+        .with_columns(
+            objective_id=pl.lit(objective.id),
+            organisation=pl.lit(catalogue.organisation.id),
+            title_es=pl.lit(objective.title.es),
+            title_en=pl.lit(objective.title.en),
+            owner=pl.lit(objective.owner),
+            supports=pl.lit(objective.supports, dtype=pl.String),
+            period_start=pl.lit(period.first),
+            period_end=pl.lit(period.last),
+        )
+        .select(pl.col(name).cast(dtype) for name, dtype in OBJECTIVES_SCHEMA.items())
+    )
+
+
+def _weights(members: Sequence[KeyResult]) -> list[float]:
+    """Weights that are given are fixed; the rest share the remainder equally."""
+    given = [None if kr.weight is None else float(kr.weight) for kr in members]
+    rest = [weight for weight in given if weight is None]
+    share = max(1.0 - sum(weight for weight in given if weight is not None), 0.0) / len(rest) if rest else 0.0
+    return [share if weight is None else weight for weight in given]
+
+
+def _key_result(definition: Definition, catalogue: Catalogue) -> dict[str, object]:
+    kr = definition.key_result
+    return {
+        "key_result_id": definition.id,
+        "objective_id": definition.objective.id,
+        "organisation": catalogue.organisation.id,
+        "title_es": kr.title.es,
+        "title_en": kr.title.en,
+        "type": kr.type,
+        "level": kr.level,
+        "owner": kr.owner,
+        "unit": unit(kr),
+        "every": kr.every,
+        "period_start": definition.period.first,
+        "period_end": definition.period.last,
+        "target_text": target_text(kr),
+        "direction": direction(kr),
+        "supports": kr.supports,
+        "why": kr.why,
+        "measure_text": kr.measure.text(),
+        "definition_version": definition.version,
+        "definition_file": f"{definition.file}:{definition.line}",
+    }
+
+
+def unit(kr: KeyResult) -> str:
+    """What the value is counted in: as declared, or as the measure implies."""
+    if kr.unit is not None:
+        return kr.unit
+    if isinstance(kr.measure, Share):
+        return "share"
+    if isinstance(kr.measure, Duration):
+        return kr.measure.unit
+    if isinstance(kr.measure, Sum):
+        return kr.measure.sum
+    noun = kr.measure.types[0].partition(".")[0]
+    return f"{noun}s" if isinstance(kr.measure, Count | Open) else "count"
+
+
+def direction(kr: KeyResult) -> str:
+    """Which way is better: increase, decrease, at_least, at_most, within, none."""
+    target = kr.target
+    if isinstance(target, Reach):
+        return "increase" if target.value > target.from_ else "decrease"
+    if isinstance(target, Relative):
+        return "increase" if target.relative > 0 else "decrease"
+    if isinstance(target, Delta):
+        return "increase" if target.delta > 0 else "decrease"
+    names = {AtLeast: "at_least", AtMost: "at_most", Within: "within"}
+    return next((name for kind, name in names.items() if isinstance(target, kind)), "none")
+
+
+def target_text(kr: KeyResult) -> str | None:
+    """The target as declared, in words."""
+    target = kr.target
+    if target is None:
+        return None
+    if isinstance(target, Reach):
+        text = f"{target.value:f}" + (f" of {target.of:f}" if target.of is not None else "")
+        text = f"from {target.from_:f} to {text}" if target.from_ else text
+    elif isinstance(target, AtLeast):
+        text = f"{'more than' if target.strict else 'at least'} {target.at_least:f}"
+    elif isinstance(target, AtMost):
+        text = f"{'less than' if target.strict else 'at most'} {target.at_most:f}"
+    elif isinstance(target, Within):
+        text = f"from {target.within[0]:f} to {target.within[1]:f}"
+    else:
+        change = f"{target.relative * 100:+f} %" if isinstance(target, Relative) else f"{target.delta:+f}"
+        text = f"{change} on the {target.baseline.replace('_', ' ')}"
+    return f"{text} every {kr.every.replace('_', ' ')}" if kr.every else text
