@@ -5,25 +5,67 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 
 import uvicorn
 from starlette.types import ASGIApp
+
+STOPPING_SECONDS = 5
+"""How long answers under way may take once the block has ended."""
+
+
+class SandboxError(Exception):
+    """The sandbox cannot do what its user asked for; the message is one line that says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """An application that is being served."""
+
+    base_url: str
+    thread: threading.Thread
+
+    def wait(self) -> None:
+        """Wait until somebody interrupts (Ctrl-C raises `KeyboardInterrupt`); raises if serving ends by itself."""
+        self.thread.join()
+        raise SandboxError(f"The server at {self.base_url} stopped by itself: start it again")
+
+
+@contextmanager
+def served(app: ASGIApp, port: int = 0) -> Iterator[Served]:
+    """Serve `app` on loopback while the block runs. Port 0 takes a free one."""
+    with closing(_listening(port)) as listening:
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=STOPPING_SECONDS
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="sandbox", daemon=True)
+        thread.start()
+        try:
+            while not server.started and thread.is_alive():
+                thread.join(timeout=0.005)
+            yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", thread)
+        finally:
+            server.should_exit = True
+            thread.join(timeout=2 * STOPPING_SECONDS)
 
 
 @contextmanager
 def serving(app: ASGIApp, port: int = 0) -> Iterator[str]:
     """Serve `app` on loopback while the block runs; gives its base URL. Port 0 takes a free one."""
+    with served(app, port) as serving_now:
+        yield serving_now.base_url
+
+
+def _listening(port: int) -> socket.socket:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind(("127.0.0.1", port))
-    listening.listen(128)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="sandbox", daemon=True)
-    thread.start()
     try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", port))
+        listening.listen(128)
+    except (OSError, OverflowError) as failure:
         listening.close()
+        why = getattr(failure, "strerror", None) or str(failure)
+        raise SandboxError(f"Port {port} cannot be used ({why}): choose another one, or 0 for any free one") from None
+    return listening

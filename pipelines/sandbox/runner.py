@@ -1,0 +1,236 @@
+"""The sandbox as a whole: simulated organisations, each with its vendors' stand-ins and its sheets, at one present.
+
+Belongs here: which organisations there are, what is served where, and the environment that connects the sources to it.
+Does not: what a vendor answers (`sandbox/<vendor>`), what an organisation does (`sandbox.company`), the command line.
+
+For tests and the demo: `with running(["inmobiliaria"], today, home) as sandbox: …`; for a server in the foreground, the
+same block with `sandbox.wait()` in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+from filelock import FileLock, Timeout
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+
+from pipelines.sandbox.company import Company, estate_agency
+from pipelines.sandbox.server import SandboxError, Served, served
+from pipelines.sandbox.sheets import SHEETS, write_sheets
+from pipelines.sandbox.stand_in import Desk, SharedClock
+
+__all__ = ["ORGANISATIONS", "Sandbox", "SandboxError", "running"]
+
+OLDEST = timedelta(days=10 * 365)
+"""A company older than that would take too long to tell."""
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """A simulated organisation: how its company is told, and which vendors and sheets it uses."""
+
+    tell: Callable[[int, date, date, str], Company]
+    founded: date
+    zone: str
+    vendors: tuple[str, ...]
+    sheets: tuple[str, ...]
+
+
+ORGANISATIONS: Mapping[str, Organisation] = {
+    "inmobiliaria": Organisation(
+        estate_agency, date(2024, 11, 1), "Europe/Madrid", ("hubspot", "zendesk", "youtube", "stripe"), tuple(SHEETS)
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A sandbox that is being served. present: the instant that each organisation's data is at."""
+
+    home: Path
+    served: Served
+    clock: SharedClock
+    companies: Mapping[str, Company]
+    present: Mapping[str, datetime]
+
+    @property
+    def base_url(self) -> str:
+        """Where its status is; organisations and vendors are below it."""
+        return self.served.base_url
+
+    def url(self, organisation: str, vendor: str) -> str:
+        """The base URL of one vendor's stand-in."""
+        return f"{self.base_url}/{organisation}/{vendor}"
+
+    def environment(self) -> dict[str, str]:
+        """What connects a run to the sandbox: addresses, credentials, folders, the clock and the present, as variables."""
+        variables = {"HITO_CLOCK": str(self.clock.path), "HITO_NOW": max(self.present.values()).isoformat()}
+        for name in self.companies:
+            for vendor in ORGANISATIONS[name].vendors:
+                settings = {"base_url": self.url(name, vendor), **_stand_in(vendor).CREDENTIALS}
+                variables |= {_variable(name, vendor, key): value for key, value in settings.items()}
+            for sheet in ORGANISATIONS[name].sheets:
+                variables[_variable(name, sheet, "folder")] = str(_sheets_folder(self.home, name))
+        return variables
+
+    def wait(self) -> None:
+        """Serve until somebody interrupts (`KeyboardInterrupt`)."""
+        self.served.wait()
+
+
+@contextmanager
+def running(
+    organisations: Sequence[str],
+    today: date,
+    home: Path,
+    seed: int = 1,
+    port: int = 0,
+    *,
+    at: time = time(6),
+) -> Iterator[Sandbox]:
+    """Serve the organisations as they are on the morning of `today`, while the block runs.
+
+    home: the sandbox's folder; the same one with a later day is the same companies, grown older. port: 0 takes a free
+    one. at: the local time at which the vendors' data stops. Raises `SandboxError`.
+    """
+    chosen = _chosen(organisations, today)
+    home = _made(home).resolve()
+    with _alone_in(home):
+        _refuse_another_past(home, seed, today)
+        present = {
+            name: datetime.combine(today, at, ZoneInfo(one.zone)).astimezone(UTC) for name, one in chosen.items()
+        }
+        companies = {name: one.tell(seed, one.founded, today, one.zone) for name, one in chosen.items()}
+        clock = _wound(home / "clock.json", max(present.values()))
+        for name, one in chosen.items():
+            if one.sheets:
+                write_sheets(companies[name], present[name], _sheets_folder(home, name))
+        desks = {name: Desk(companies[name], present[name], clock) for name in chosen}
+        with served(_House(desks, clock).app(), port) as serving_now:
+            _remember(home, seed, today)
+            yield Sandbox(home, serving_now, clock, companies, present)
+
+
+@dataclass(frozen=True)
+class _House:
+    """Everything under one address."""
+
+    desks: Mapping[str, Desk]
+    clock: SharedClock
+
+    def app(self) -> Starlette:
+        """The status page, and each stand-in at `/<organisation>/<vendor>`."""
+        mounts = [
+            Mount(f"/{name}/{vendor}", app=_stand_in(vendor).app(desk))
+            for name, desk in self.desks.items()
+            for vendor in ORGANISATIONS[name].vendors
+        ]
+        return Starlette(routes=[Route("/", self.status), *mounts])
+
+    def status(self, request: Request) -> JSONResponse:
+        """What is here, at which present, and how long clients waited for limits."""
+        here = str(request.base_url).rstrip("/")
+        return JSONResponse(
+            {
+                "organisations": {name: _described(here, name, desk) for name, desk in self.desks.items()},
+                "clock": self.clock.now().isoformat(),
+                "waited_seconds": self.clock.waited_seconds(),
+            }
+        )
+
+
+def _described(here: str, name: str, desk: Desk) -> dict[str, Any]:
+    return {
+        "present": desk.present.isoformat(),
+        "zone": desk.company.zone,
+        "founded": desk.company.founded.isoformat(),
+        "seed": desk.company.seed,
+        "vendors": {vendor: f"{here}/{name}/{vendor}" for vendor in ORGANISATIONS[name].vendors},
+        "sheets": list(ORGANISATIONS[name].sheets),
+    }
+
+
+def _stand_in(vendor: str) -> Any:
+    """A vendor's stand-in, imported when it is needed: `app(desk)` and `CREDENTIALS`."""
+    return import_module(f"pipelines.sandbox.{vendor}")
+
+
+def _variable(organisation: str, source: str, key: str) -> str:
+    return "__".join(("SOURCES", organisation, source, key)).replace("-", "_").upper()
+
+
+def _sheets_folder(home: Path, organisation: str) -> Path:
+    return home / "sheets" / organisation
+
+
+def _chosen(organisations: Sequence[str], today: date) -> dict[str, Organisation]:
+    unknown = [name for name in organisations if name not in ORGANISATIONS]
+    if unknown or not organisations:
+        found = f"There is no simulated organisation {', '.join(unknown)}" if unknown else "No organisation was named"
+        raise SandboxError(f"{found}: choose from {', '.join(ORGANISATIONS)}")
+    chosen = {name: ORGANISATIONS[name] for name in organisations}
+    for name, one in chosen.items():
+        first, last = one.founded + timedelta(days=1), one.founded + OLDEST
+        if not first <= today <= last:
+            raise SandboxError(
+                f"{name} can be shown from {first} to {last}, and {today} is not in that: choose a day in it"
+            )
+    return chosen
+
+
+def _made(home: Path) -> Path:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise SandboxError(f"The folder {home} cannot be made ({failure.strerror}): choose another one") from None
+    return home
+
+
+@contextmanager
+def _alone_in(home: Path) -> Iterator[None]:
+    """One sandbox at a time in a folder: two would move each other's clock and sheets."""
+    lock = FileLock(home / "sandbox.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise SandboxError(f"A sandbox is already running in {home}: stop it, or choose another folder") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _refuse_another_past(home: Path, seed: int, today: date) -> None:
+    """The companies that live in a folder stay who they are, and grow no younger."""
+    if not (home / "sandbox.json").exists():
+        return
+    was = orjson.loads((home / "sandbox.json").read_bytes())
+    if was["seed"] != seed:
+        raise SandboxError(f"{home} holds the companies of seed {was['seed']}, not {seed}: choose another folder")
+    if today < date.fromisoformat(was["today"]):
+        raise SandboxError(
+            f"{home} has been at {was['today']} already: choose that day, a later one, or another folder"
+        )
+
+
+def _remember(home: Path, seed: int, today: date) -> None:
+    aside = home / "sandbox.json.new"
+    aside.write_bytes(orjson.dumps({"seed": seed, "today": today.isoformat()}))
+    aside.replace(home / "sandbox.json")
+
+
+def _wound(path: Path, present: datetime) -> SharedClock:
+    """The folder's clock, at the present, or later where it has already run on: it never goes back."""
+    start = max(present, SharedClock(path).now()) if path.exists() else present
+    return SharedClock(path, start)
