@@ -1,1 +1,226 @@
-def main(): ...
+"""The command line: `hito run`, `validate`, `report`, `sandbox`, `schema`, `dev`.
+
+Belongs here: commands, their options, exit codes, and turning what went wrong into lines a person can act on. Does not:
+what a command does. Heavy libraries are imported by the command that needs them: `hito --help` answers at once.
+
+Exit codes: 0 all is well; 1 something failed and the terminal says what; 2 the command line itself is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+app = typer.Typer(
+    name="hito",
+    help="Key results computed from what a company does.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+out = Console()
+err = Console(stderr=True)
+
+Organisations = Annotated[
+    list[str] | None, typer.Option("--organisation", "-o", help="Only this one; again for more.", show_default=False)
+]
+Today = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="The day on which to be, as YYYY-MM-DD.", show_default="today"),
+]
+Seed = Annotated[int, typer.Option(help="Which simulated companies.", min=0)]
+Language = Annotated[str, typer.Option(help="Titles in es or en.", click_type=None)]
+
+
+def told(command: Callable[P, R]) -> Callable[P, R]:
+    """Say a user's mistake or an operator's problem in lines, and exit with 1: never a traceback for it."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        from assets.run import RunRefused  # noqa: PLC0415
+        from kr_definitions.documents import DeclarationErrors  # noqa: PLC0415
+        from pipelines.lake import LakeError  # noqa: PLC0415
+        from pipelines.sandbox.server import SandboxError  # noqa: PLC0415
+        from pipelines.source import SourceError  # noqa: PLC0415
+
+        try:
+            return command(*args, **kwargs)
+        except DeclarationErrors as errors:
+            for problem in errors.problems:
+                err.print(str(problem), style="red", highlight=False, markup=False, soft_wrap=True)
+            count = len(errors.problems)
+            err.print(f"{count} problem{'s' if count != 1 else ''}", highlight=False)
+        except (RunRefused, LakeError, SandboxError, SourceError) as error:
+            err.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        except KeyboardInterrupt:
+            err.print("interrupted: the next run goes on from here")
+        raise typer.Exit(1)
+
+    return wrapped
+
+
+@app.command()
+@told
+def run(
+    organisation: Organisations = None,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Against simulated companies, served here.")] = False,  # noqa: FBT002
+    today: Today = None,
+    seed: Seed = 1,
+    language: Annotated[str, typer.Option(help="Titles in es or en.")] = "en",
+) -> None:
+    """Fetch, compute, check and publish; then report.
+
+    Without --sandbox the sources are the accounts that the configuration connects (README.md: "Connect a real
+    account").
+    """
+    from contextlib import ExitStack  # noqa: PLC0415
+
+    from assets import run as running  # noqa: PLC0415
+    from assets.home import Home  # noqa: PLC0415
+    from assets.reporting import report as report_on  # noqa: PLC0415
+    from assets.telling import bars  # noqa: PLC0415
+
+    running.quiet()
+    with ExitStack() as stack:
+        home = Home.from_environment()
+        chosen = _chosen(home, organisation)
+        if sandbox:
+            home, base_url = stack.enter_context(running.sandbox(chosen, _day(today), seed))
+            err.print(f"sandbox at {base_url}", style="dim", highlight=False)
+        elif today is not None:
+            err.print("--today moves a sandbox; real accounts are always read today", style="red")
+            raise typer.Exit(2)
+        with bars(err):
+            outcome = running.run(home, chosen)
+        report_on(out, home, chosen, language)
+        for name, failures in outcome.failed.items():
+            for failure in failures:
+                err.print(f"{name}: {failure}", style="red", highlight=False, markup=False, soft_wrap=True)
+        if outcome.failed:
+            raise typer.Exit(1)
+
+
+@app.command()
+@told
+def validate(organisation: Organisations = None) -> None:
+    """Check the declarations, and tell every problem with its file and line."""
+    from assets.home import Home  # noqa: PLC0415
+    from kr_definitions.documents import DeclarationErrors, Problem  # noqa: PLC0415
+
+    home = Home.from_environment()
+    problems: list[Problem] = []
+    for name in _chosen(home, organisation):
+        try:
+            catalogue = home.catalogue(name)
+            home.sources(catalogue)
+        except DeclarationErrors as errors:
+            problems += errors.problems
+        else:
+            count = len(catalogue.definitions)
+            out.print(f"{name}: {len(catalogue.objectives)} objectives, {count} key results", highlight=False)
+    if problems:
+        raise DeclarationErrors(problems)
+
+
+@app.command()
+@told
+def report(
+    organisation: Organisations = None,
+    language: Annotated[str, typer.Option(help="Titles in es or en.")] = "en",
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Of the simulated companies.")] = False,  # noqa: FBT002
+) -> None:
+    """Show the progress that was last published."""
+    from assets.home import PROJECT, Home  # noqa: PLC0415
+    from assets.reporting import report as report_on  # noqa: PLC0415
+
+    if sandbox and not os.environ.get("HITO_HOME"):
+        os.environ["HITO_HOME"] = str(PROJECT / ".hito" / "sandbox")
+    home = Home.from_environment()
+    report_on(out, home, _chosen(home, organisation), language)
+
+
+@app.command()
+@told
+def sandbox(
+    organisation: Organisations = None,
+    today: Today = None,
+    seed: Seed = 1,
+    port: Annotated[int, typer.Option(help="Port on this machine; 0 takes a free one.", min=0, max=65535)] = 8700,
+) -> None:
+    """Serve simulated companies' vendors on this machine until interrupted."""
+    from assets.clock import today as today_in  # noqa: PLC0415
+    from assets.home import PROJECT, Home, started_at  # noqa: PLC0415
+    from pipelines.sandbox.runner import running  # noqa: PLC0415
+
+    chosen = _chosen(Home.from_environment(), organisation)
+    day = _day(today) or today_in("Europe/Madrid", started_at())
+    root = Path(os.environ.get("HITO_HOME") or PROJECT / ".hito" / "sandbox")
+    with running(chosen, day, root, seed=seed, port=port) as served:
+        err.print(f"# {', '.join(chosen)} on {day} at {served.base_url}; Ctrl-C ends it", highlight=False)
+        err.print("# to run against it from another terminal:", highlight=False)
+        for name, value in {"HITO_HOME": str(root), **served.environment()}.items():
+            print(f"export {name}={value}")  # noqa: T201 - to be evaluated by a shell
+        sys.stdout.flush()
+        try:
+            served.wait()
+        except KeyboardInterrupt:
+            err.print("ended")
+
+
+@app.command()
+def schema(
+    kind: Annotated[str, typer.Argument(help="objective or organisation")] = "objective",
+) -> None:
+    """Print the JSON Schema of a declaration file, for completion in an editor."""
+    from kr_definitions.schema import SCHEMAS, text  # noqa: PLC0415
+
+    if kind not in SCHEMAS:
+        err.print(f"there is no schema of '{kind}': choose from {', '.join(SCHEMAS)}", style="red", highlight=False)
+        raise typer.Exit(2)
+    print(text(kind), end="")  # noqa: T201 - a document, not a message
+
+
+@app.command()
+@told
+def dev(
+    port: Annotated[int, typer.Option(help="Port of the web interface.", min=1, max=65535)] = 3000,
+    sandbox: Annotated[bool, typer.Option("--sandbox/--live", help="Whose records to show.")] = True,  # noqa: FBT002
+) -> None:
+    """Open Dagster's web interface on the project, on this machine only."""
+    from assets.home import PROJECT, Home  # noqa: PLC0415
+    from assets.run import prepared  # noqa: PLC0415
+
+    if sandbox:
+        os.environ.setdefault("HITO_HOME", str(PROJECT / ".hito" / "sandbox"))
+    home = Home.from_environment()
+    prepared(home)
+    os.environ["DAGSTER_HOME"] = str(home.dagster)
+    os.chdir(PROJECT)
+    arguments = ["-w", "workspace.yaml", "--host", "127.0.0.1", "--port", str(port)]
+    os.execv(Path(sys.executable).with_name("dagster"), ["dagster", "dev", *arguments])  # noqa: S606
+
+
+def _day(given: datetime | None) -> date | None:
+    return None if given is None else given.date()
+
+
+def _chosen(home, organisations: list[str] | None) -> list[str]:  # type: ignore[no-untyped-def]
+    """The organisations that were named, or all of them; an unknown one is told when it is loaded."""
+    return organisations or home.organisations()
+
+
+def main() -> None:
+    """Entry point of `hito`."""
+    app()

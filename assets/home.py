@@ -14,9 +14,8 @@ import hmac
 import os
 import secrets
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from assets.clock import SystemClock, today
 from kr_definitions.catalogue import FOLDER, Catalogue, load, organisations
@@ -116,8 +115,3 @@ def started_at() -> datetime:
 def last_whole_day(zone: str, now: datetime) -> date:
     """Yesterday, in a zone: the last day that can be computed."""
     return today(zone, now) - timedelta(days=1)
-
-
-def morning_of(day: date, zone: str) -> datetime:
-    """Six o'clock of a day in a zone: when a run that is asked for that day pretends to begin."""
-    return datetime.combine(day, time(6), tzinfo=ZoneInfo(zone))

@@ -21,10 +21,10 @@ from assets.home import Home
 from kr_definitions import tables
 from kr_definitions.catalogue import Catalogue
 from kr_definitions.compute import Lateness, compute
-from kr_definitions.history import HISTORY_SCHEMA, arrivals_since, movements, newest
+from kr_definitions.history import HISTORY_SCHEMA, arrivals_since, movements
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import lake
-from pipelines.load import Lake, Source, StreamChange, bring_up_to_date
+from pipelines.load import Source, StreamChange, bring_up_to_date
 
 FINDINGS_SCHEMA: dict[str, pl.DataType] = {
     "organisation": pl.String(),
@@ -59,7 +59,9 @@ class Computed:
     figures: pl.DataFrame
 
 
-def state_events(home: Home, catalogue: Catalogue, started_at: datetime, run_id: str) -> tuple[list[StreamChange], Audit]:
+def state_events(
+    home: Home, catalogue: Catalogue, started_at: datetime, run_id: str
+) -> tuple[list[StreamChange], Audit]:
     """Bring the event log up to the raw zone, if what it would gain passes its audit.
 
     Raises `AuditFailed`: nothing was appended. Its findings are kept either way.
@@ -79,7 +81,12 @@ def state_events(home: Home, catalogue: Catalogue, started_at: datetime, run_id:
 
 
 def remember_progress(
-    home: Home, catalogue: Catalogue, through: date, started_at: datetime, run_id: str, only: Sequence[str] | None = None
+    home: Home,
+    catalogue: Catalogue,
+    through: date,
+    started_at: datetime,
+    run_id: str,
+    only: Sequence[str] | None = None,
 ) -> Computed:
     """Compute every day up to `through`, check it, and append to the history what is new or has moved.
 

@@ -1,0 +1,140 @@
+"""One run, from the command line: the sandbox if asked for, then each organisation's daily job, in this process.
+
+Belongs here: starting what a run needs and ending it. Does not: what the job does (`orchestration`), how it is told
+(`report`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from assets.clock import today as today_in
+from assets.home import PROJECT, Home, last_whole_day, started_at
+
+
+class RunRefused(Exception):
+    """A run cannot begin: says why and what to do."""
+
+
+@dataclass
+class Outcome:
+    """What a run came to. failed: organisation -> what failed, one line each."""
+
+    run_ids: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, list[str]] = field(default_factory=dict)
+    waited_seconds: float = 0.0
+
+
+@contextmanager
+def only_run(home: Home) -> Iterator[None]:
+    """Hold the home's lock: of two runs at once, the second is refused instead of getting in the way."""
+    home.root.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(home.root / "run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunRefused(f"another run is at work in {home.root}. Wait for it to end, then run again") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def environment(changes: dict[str, str]) -> Iterator[None]:
+    """Environment variables for the block, put back afterwards."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def sandbox(organisations: Sequence[str], day: date | None, seed: int) -> Iterator[tuple[Home, str]]:
+    """A sandbox served for the block, and the home of its runs; everything is connected by the environment alone.
+
+    day: the day on which the run pretends to be made; the real one without it. Gives the home and the base URL.
+    """
+    from pipelines.sandbox.runner import running  # noqa: PLC0415 - a run against real accounts loads no sandbox
+
+    day = day or today_in("Europe/Madrid", started_at())
+    root = Path(os.environ.get("HITO_HOME") or PROJECT / ".hito" / "sandbox").resolve()
+    with running(organisations, day, root, seed=seed) as served:
+        keys = {f"SOURCES__{name.replace('-', '_').upper()}__PSEUDONYM_KEY": "sandbox" for name in organisations}
+        with environment({"HITO_HOME": str(root), **keys, **served.environment()}):
+            yield Home.from_environment(), served.base_url
+
+
+def run(home: Home, organisations: Sequence[str]) -> Outcome:
+    """Run the daily job of each organisation, for the last whole day in its zone.
+
+    Raises `RunRefused` when another run is at work, `DeclarationErrors` for wrong declarations. A source or a check
+    that fails is in the outcome.
+    """
+    outcome = Outcome()
+    with only_run(home):
+        instance = _instance(home)
+        from assets.orchestration import definitions, job_name  # noqa: PLC0415 - Dagster takes seconds to import
+
+        everything = definitions(home)
+        for organisation in organisations:
+            zone = home.catalogue(organisation).organisation.zone
+            result = everything.resolve_job_def(job_name(organisation)).execute_in_process(
+                instance=instance,
+                partition_key=last_whole_day(zone, started_at()).isoformat(),
+                raise_on_error=False,
+            )
+            outcome.run_ids[organisation] = result.run_id
+            failures = [_why(event) for event in result.all_events if event.is_step_failure]
+            if failures:
+                outcome.failed[organisation] = failures
+        instance.dispose()
+    return outcome
+
+
+def _why(event: object) -> str:
+    data = event.event_specific_data  # type: ignore[attr-defined]
+    step = event.step_key  # type: ignore[attr-defined]
+    error = data.user_failure_data.description if data.user_failure_data else data.error_display_string
+    return f"{step}: {error or 'failed'}"
+
+
+def _instance(home: Home):
+    """Dagster's records of this home, with the settings that come with the project."""
+    prepared(home)
+    from dagster import DagsterInstance  # noqa: PLC0415
+
+    return DagsterInstance.from_config(str(home.dagster))
+
+
+def prepared(home: Home) -> None:
+    """Make Dagster's folder with the settings that come with the project."""
+    quiet()
+    home.dagster.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(Path(__file__).with_name("dagster.yaml"), home.dagster / "dagster.yaml")
+
+
+def quiet() -> None:
+    """Let libraries speak only of what is wrong: the terminal is the report's."""
+    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
+    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+    warnings.filterwarnings("ignore", module=r"dagster|dlt|great_expectations")
+    logging.getLogger("dagster").setLevel(logging.ERROR)

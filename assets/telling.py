@@ -1,0 +1,85 @@
+"""Telling a person how a run goes: progress bars where somebody watches, nothing where nobody does.
+
+Belongs here: the channel from the steps of a run to the terminal. Does not: the report (`report`), logging.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+
+class Listener(Protocol):
+    """Who is told. step: a piece of work with a name; records: how many more of something it has done."""
+
+    def advance(self, step: str, records: int = 1, total: int | None = None) -> None:
+        """So many more records, or steps, of `step`; `total` where it is known."""
+        ...
+
+    def done(self, step: str) -> None:
+        """`step` is over."""
+        ...
+
+
+class Nobody:
+    """Listens to nothing."""
+
+    def advance(self, step: str, records: int = 1, total: int | None = None) -> None:
+        """Say nothing."""
+
+    def done(self, step: str) -> None:
+        """Say nothing."""
+
+
+_NOBODY = Nobody()
+_listener: ContextVar[Listener] = ContextVar("listener", default=_NOBODY)  # noqa: B039 - it has no state
+
+
+def listener() -> Listener:
+    """Who listens to the present run."""
+    return _listener.get()
+
+
+class Bars:
+    """One bar a step: a count that grows, and a bar where the total is known."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def advance(self, step: str, records: int = 1, total: int | None = None) -> None:
+        """Move the step's bar."""
+        if step not in self._tasks:
+            self._tasks[step] = self._progress.add_task(step, total=total)
+        self._progress.update(self._tasks[step], advance=records)
+        if total is not None:
+            self._progress.update(self._tasks[step], total=total)
+
+    def done(self, step: str) -> None:
+        """Fill the step's bar."""
+        if step in self._tasks:
+            task = self._progress.tasks[self._progress.task_ids.index(self._tasks[step])]
+            self._progress.update(self._tasks[step], total=task.completed)
+
+
+@contextmanager
+def bars(console: Console) -> Iterator[None]:
+    """Show progress bars on a console while the block runs; nothing where it is not a terminal."""
+    if not console.is_terminal:
+        yield
+        return
+    columns = (
+        SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), BarColumn(bar_width=24),
+        MofNCompleteColumn(), TimeElapsedColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True) as progress:
+        token = _listener.set(Bars(progress))
+        try:
+            yield
+        finally:
+            _listener.reset(token)
