@@ -85,7 +85,7 @@ class Home:
         return code
 
     def _pseudonym_key(self, organisation: str) -> bytes:
-        """From the environment (`SOURCES__<ORGANISATION>__PSEUDONYM_KEY`), or made once and kept, readable by us alone."""
+        """From the environment (`SOURCES__<ORGANISATION>__PSEUDONYM_KEY`), or made once and kept, for our eyes only."""
         given = os.environ.get(f"SOURCES__{organisation.replace('-', '_').upper()}__PSEUDONYM_KEY")
         if given:
             return given.encode()

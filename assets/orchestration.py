@@ -10,8 +10,6 @@ its own, so a scheduler that was down for a week has nothing to make up but its 
 Loading the definitions reads declarations and nothing else: no secret, no network, no clock.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import date
 from typing import Any

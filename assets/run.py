@@ -99,6 +99,7 @@ def run(home: Home, organisations: Sequence[str]) -> Outcome:
                 instance=instance,
                 partition_key=last_whole_day(zone, started_at()).isoformat(),
                 raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
             outcome.run_ids[organisation] = result.run_id
             failures = [_why(event) for event in result.all_events if event.is_step_failure]

@@ -37,7 +37,7 @@ class Nobody:
 
 
 _NOBODY = Nobody()
-_listener: ContextVar[Listener] = ContextVar("listener", default=_NOBODY)  # noqa: B039 - it has no state
+_listener: ContextVar[Listener] = ContextVar("listener", default=_NOBODY)
 
 
 def listener() -> Listener:
