@@ -3,11 +3,11 @@
 Belongs here: the company's life, as plain facts in time. Does not: any vendor's words or endpoints (its stand-in turns
 these facts into that vendor's records), or the clock.
 
-The company is a pure function of (seed, founding day, last day): every customer, listing, call and ticket has a
-random stream of its own, seeded by its own day and number. So a later day only adds: what was there stays, to the
-byte, and the changes that a record was always going to have become visible when their instant comes. Every value that
-a system keeps as history is a tuple of (instant, value) changes, oldest first; a stand-in shows what is not later than
-its own present.
+The company is a pure function of (seed, founding day, last day): every customer, listing, sale and ticket, and every
+day of calls, has a random stream of its own, seeded by its own day and number. So a later day only adds: at any instant
+up to the end of the last day the company looks the same, to the byte, whatever the last day. Every value that a system
+keeps as history is a tuple of (instant, value) changes, oldest first; a stand-in shows what is not later than its own
+present. A thing that began by the last day is told to its end, so most of the newest ones have changes still to come.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A property taken on. mandate values: exclusive, open. portals values: the portals it is advertised on."""
+    """A property taken on. mandate values: exclusive, open. portals values: where it is advertised; () once sold."""
 
     id: int
     owner_id: int  # contact
@@ -62,7 +62,11 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """A purchase in the making. stages values: appointment, offer, reservation, won, lost. amount: the agency's fee."""
+    """A purchase in the making. stages values: appointment, offer, reservation, won, lost. amount: the agency's fee.
+
+    Stages may be left out. One that was marked as won too early is put back to reservation, and is won later. One that
+    was entered twice by mistake is there twice, the second time as won from the start, and archived.
+    """
 
     id: int
     buyer_id: int  # contact
@@ -158,11 +162,14 @@ class Company:
     videos: tuple[Video, ...]
     sheet_rows: tuple[SheetRow, ...]
     subscribers: dict[date, int]  # of the channel, at the end of each day
-    views: dict[date, int]
+    views: dict[date, int]  # of all its videos since the founding, at the end of each day
 
 
 def estate_agency(seed: int, founded: date, last_day: date, zone: str = "Europe/Madrid") -> Company:
-    """The company, from its seed. The same seed and a later last day give the same company, grown older."""
+    """The company, from its seed. The same seed and a later last day give the same company, grown older.
+
+    On its founding day it puts the founders' former customers into its CRM, all in the same second.
+    """
     from pipelines.sandbox.agency import life  # noqa: PLC0415  it builds on the shapes above
 
     return life(seed, founded, last_day, zone)

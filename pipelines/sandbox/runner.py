@@ -74,7 +74,7 @@ class Sandbox:
         return f"{self.base_url}/{organisation}/{vendor}"
 
     def environment(self) -> dict[str, str]:
-        """What connects a run to the sandbox: addresses, credentials, folders, the clock and the present, as variables."""
+        """What connects a run to the sandbox, as variables: addresses, credentials, folders, the clock, the present."""
         variables = {"HITO_CLOCK": str(self.clock.path), "HITO_NOW": max(self.present.values()).isoformat()}
         for name in self.companies:
             for vendor in ORGANISATIONS[name].vendors:

@@ -18,9 +18,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
 from functools import cache
 from itertools import groupby
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import holidays
+
+from pipelines.sandbox.company import Change, Changes
+
+T = TypeVar("T")
 
 DAY = timedelta(days=1)
 HORIZON = timedelta(days=160)
@@ -183,6 +188,15 @@ def numbered(days: Iterable[date]) -> Iterator[tuple[date, int]]:
 def agents(ground: Ground, day: date) -> list[str]:
     """Who works there on a day: four at first, one more every eight months, up to seven."""
     return [f"agent-{n}" for n in range(1, 5 + min(ground.months_old(day) // 8, 3))]
+
+
+def history(changes: Iterable[Change[T]]) -> Changes[T]:
+    """The changes that are later than the one before and say something else."""
+    kept: list[Change[T]] = []
+    for change in changes:
+        if not kept or (change.at > kept[-1].at and change.value != kept[-1].value):
+            kept.append(change)
+    return tuple(kept)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from pipelines.sandbox.agency.ground import (
     Kind,
     Pool,
     agents,
+    history,
     identity,
     numbered,
     ramp,
@@ -106,7 +107,7 @@ def _price(ground: Ground, rng: random.Random, day: date, at: datetime) -> Chang
         price *= rng.uniform(0.94, 0.985)
         at = at + timedelta(seconds=rng.randrange(20 * 24 * HOUR, 70 * 24 * HOUR))
         changes.append(Change(at, Decimal(round(price / 1000) * 1000)))
-    return tuple(changes)
+    return history(changes)
 
 
 def _portals(ground: Ground, rng: random.Random, entered_at: datetime) -> Changes[tuple[str, ...]]:
@@ -122,7 +123,7 @@ def _portals(ground: Ground, rng: random.Random, entered_at: datetime) -> Change
     if len(used) > 1 and rng.random() < 0.1:
         left = changes[-1].at + timedelta(seconds=rng.randrange(10 * 24 * HOUR, 40 * 24 * HOUR))
         changes.append(Change(left, tuple(used[:-1])))
-    return tuple(changes)
+    return history(changes)
 
 
 def grown_listings(listings: Iterable[Listing], made: Sequence[Sale]) -> list[Listing]:
@@ -139,4 +140,5 @@ def _taken_off(listing: Listing, at: datetime) -> Listing:
     portals = tuple(change for change in listing.portals if change.at < at)
     price = tuple(change for change in listing.price if change.at < at) or listing.price[:1]
     mandate = tuple(change for change in listing.mandate if change.at < at) or listing.mandate[:1]
-    return replace(listing, portals=(*portals, Change(at + timedelta(hours=2), ())), price=price, mandate=mandate)
+    portals = (*portals, Change(at + timedelta(hours=2), ())) if portals else ()
+    return replace(listing, portals=portals, price=price, mandate=mandate)

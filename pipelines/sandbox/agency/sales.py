@@ -13,7 +13,7 @@ from decimal import Decimal
 from math import exp
 from statistics import NormalDist
 
-from pipelines.sandbox.agency.ground import DAY, HOUR, MINUTE, Ground, Kind, Pool, agents, identity, numbered
+from pipelines.sandbox.agency.ground import DAY, HOUR, MINUTE, Ground, Kind, Pool, agents, history, identity, numbered
 from pipelines.sandbox.company import Change, Changes, Listing, Sale
 
 WON_A_MONTH = {1: 4, 2: 5, 3: 6, 4: 6, 5: 6, 6: 5, 7: 5, 8: 4, 9: 5, 10: 6, 11: 5, 12: 4}
@@ -137,21 +137,24 @@ class _Market:
         """Of the properties that can be bought, the one whose price suits the fee best."""
         last = self.pool.before(day - DAY)
         offered = self.listings[max(0, last - 60) : last]
-        free = [one for one in offered if one.id not in self.sold and one.owner_id != buyer_id]
+        told = [one for one in offered if one.entered_at < course.stages[0].at]
+        free = [one for one in told if one.id not in self.sold and one.owner_id != buyer_id]
         return min(free, key=lambda one: (abs(one.price[0].value * 32 / 1000 - course.fee), one.id), default=None)
 
 
 def _amounts(course: _Course) -> Changes[Decimal]:
     """The fee: a guess when the sale is opened, agreed when it is reserved, and at times corrected after it was won."""
     rng, stages = course.rng, course.stages
-    changes = [Change(stages[0].at, Decimal(round(float(course.fee) * rng.uniform(0.93, 1.1) / 100) * 100))]
-    if len(stages) > 1:
-        agreed = next((change.at for change in stages if change.value == "reservation"), stages[-1].at)
-        changes.append(Change(agreed, course.fee))
+    agreed_at = next((change.at for change in stages if change.value == "reservation"), stages[-1].at)
+    changes = [Change(stages[0].at, _rounded(course.fee, rng.uniform(0.93, 1.1), 100)), Change(agreed_at, course.fee)]
     if stages[-1].value == "won" and rng.random() < 0.09:
         at = stages[-1].at + timedelta(seconds=rng.randrange(2 * 24 * HOUR, 20 * 24 * HOUR))
-        changes.append(Change(at, Decimal(round(float(course.fee) * rng.uniform(0.88, 1.07) / 25) * 25)))
-    return tuple(changes)
+        changes.append(Change(at, _rounded(course.fee, rng.uniform(0.88, 1.07), 25)))
+    return history(changes)
+
+
+def _rounded(fee: Decimal, factor: float, step: int) -> Decimal:
+    return Decimal(round(float(fee) * factor / step) * step)
 
 
 def _double(sale: Sale, rng: random.Random) -> Sale:
