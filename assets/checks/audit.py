@@ -104,8 +104,8 @@ def audit_events(events: pl.DataFrame, at: datetime, stated: int | None = None) 
     """Check the events of one load.
 
     events: EVENT_SCHEMA, those that the load appends (coverage and retractions included). at: the run's instant.
-    stated: how many events the load says that it stated and retracted, coverage not counted; None: not known, at least
-    one. A load that stated nothing (0) passes with no events, and only then.
+    stated: how many rows the load says that it appends; None: not known, at least one. Without any event a load passes
+    only if it says so (0).
     """
     suite = suites.batch_of_events(at, stated)
     columns = frames.columns_of(events, EVENT_SCHEMA)

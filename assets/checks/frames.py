@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from kr_definitions.events import COVERED, EVENT_SCHEMA, RETRACTED
+from kr_definitions.events import EVENT_SCHEMA, RETRACTED
 from kr_definitions.history import COMPUTED_SCHEMA
 from kr_definitions.vocabulary import vocabulary
 
@@ -33,12 +33,12 @@ def columns_of(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.Dat
 
 
 def events_frames(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """events: EVENT_SCHEMA. `counted` leaves out what the loads do not count: the statements of coverage."""
+    """events: EVENT_SCHEMA."""
     mail = [pl.when(pl.col(name).str.contains(_MAIL_ADDRESS)).then(pl.lit(name)) for name in _TEXTS]
     rows = events.with_columns(
         pl.coalesce(mail).alias("column_with_mail_address"), _names(_not_carried()).alias("not_carried")
     )
-    return {"rows": rows, "counted": events.filter(pl.col("event_type").ne_missing(COVERED))}
+    return {"rows": rows}
 
 
 def _not_carried() -> list[pl.Expr]:
@@ -86,6 +86,11 @@ def _progress_rows(computed: pl.DataFrame, due: pl.DataFrame, key_results: pl.Da
             member_or_none=pl.col("member").fill_null(""),
             has_members=pl.col("member").is_not_null().any().over("key_result_id"),
             not_finite=_names([_not_finite(name) for name in _FLOATS]),
+            days_after_window=(pl.col("as_of") - pl.col("window_end")).dt.total_days(),
+            # Of what recurs, or a KPI that does: the first window of its period is still to come.
+            is_waiting=pl.col("every").is_not_null()
+            & pl.col("window_end").is_null()
+            & pl.col("status").fill_null("not_started").eq("not_started"),
             off_its_fraction=pl.when(~is_share_of_nothing).then((pl.col("value") - fraction).abs()),
         )
         .with_columns(

@@ -21,6 +21,7 @@ UNKNOWN = ("no_data", "unreliable")
 JUDGED = ("on_track", "at_risk", "off_track", "achieved", "missed")
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 CLOCKS_DIFFER = timedelta(minutes=5)
+LONGEST_GAP_DAYS = 10  # holidays around a weekend; the days of a week that ISO gives to another year
 
 # Facts that are about money: without an amount a sum leaves them out, and nobody sees it.
 MONEY_FACTS = ("deal.won", "invoice.issued", "invoice.paid", "invoice.voided", "payment.received")
@@ -31,7 +32,7 @@ _MEND_MAPPING = "Correct the mapping of this stream; the next load maps its stor
 def batch_of_events(at: datetime, stated: int | None) -> Suite:
     """Rules for the events of one load.
 
-    at: the run's instant. stated: how many events the load says that it appended (None: at least one).
+    at: the run's instant. stated: how many events the load says that it appends (None: at least one).
     """
     return Suite(
         name="batch_of_events",
@@ -81,7 +82,6 @@ def _as_many_as_stated(stated: int | None) -> Rule:
         {"value": stated},
         f"There are {stated:,} events, as the load says.",
         do,
-        frame="counted",
     )
 
 
@@ -343,8 +343,6 @@ def _identity_of_rows(declared: list[str]) -> list[Rule]:
             for column in (
                 "key_result_id",
                 "as_of",
-                "window_start",
-                "window_end",
                 "is_provisional",
                 "definition_version",
             )
@@ -462,7 +460,7 @@ def _statuses() -> list[Rule]:
             {"column": "status", "value_set": list(UNKNOWN)},
             "A row without any figure is no_data or unreliable.",
             "A key result that nobody knows anything about must not look as if it were judged",
-            where=(("has_figure", "==", False), ("type", "!=", "kpi")),
+            where=(("has_figure", "==", False), ("is_waiting", "==", False), ("type", "!=", "kpi")),
             shows=("status",),
         ),
         Rule(
@@ -528,9 +526,40 @@ def _statuses() -> list[Rule]:
 def _windows() -> list[Rule]:
     recurring: Condition = ("every", "is not null", None)
     known: Condition = ("progress", "is not null", None)
+    begun: Condition = ("is_waiting", "==", False)
+    do = "Look at how the key result's windows are cut"
     return [
+        *(
+            Rule(
+                f"{column}_is_set",
+                "ExpectColumnValuesToNotBeNull",
+                {"column": column},
+                f"Every row has {column}, unless its first window is still to come.",
+                do,
+                where=where,
+            )
+            # Only a window that recurs always has a first day: what counts everything that ever was has none.
+            for column, where in (("window_start", (recurring, begun)), ("window_end", (begun,)))
+        ),
         _not_before("as_of", "window_start", "A day is not before its window.", "window_starts_by_its_day"),
-        _not_before("window_end", "as_of", "A day is not after its window.", "window_ends_by_its_day"),
+        Rule(
+            "window_ends_by_its_day",
+            "ExpectColumnValuesToBeBetween",
+            {"column": "days_after_window", "max_value": 0},
+            "A day is not after its window.",
+            do,
+            where=(("every", "is null", None),),
+            shows=("window_end",),
+        ),
+        Rule(
+            "window_is_the_last_one",
+            "ExpectColumnValuesToBeBetween",
+            {"column": "days_after_window", "max_value": LONGEST_GAP_DAYS},
+            f"A day between windows is at most {LONGEST_GAP_DAYS} days after the last one.",
+            do,
+            where=(recurring,),
+            shows=("window_end",),
+        ),
         _not_before(
             "windows_closed",
             "windows_met",

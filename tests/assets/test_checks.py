@@ -195,10 +195,10 @@ def audit_of_broken_events() -> Audit:
 
 
 def test_good_events_pass_and_every_check_is_accounted_for() -> None:
-    found = audit_events(events(), AT, stated=4)
+    found = audit_events(events(), AT, stated=5)
     assert (found.passed, found.findings) == (True, ())
     assert found.rows == 5
-    assert set(found.outcomes) == {rule.name for rule in batch_of_events(AT, 4).rules}
+    assert set(found.outcomes) == {rule.name for rule in batch_of_events(AT, 5).rules}
     assert found.statistics == {"passed": len(found.outcomes), "failed": 0, "crashed": 0, "nothing_to_check": 0}
 
 
@@ -222,7 +222,7 @@ def test_a_broken_event_breaks_no_other_rule(audit_of_broken_events: Audit) -> N
 
 def test_every_rule_for_events_has_a_test_that_breaks_it() -> None:
     tested_below = {"columns_are_as_declared", "events_are_there", "events_are_as_many_as_stated", "subject_id_is_set"}
-    rules = {rule.name for stated in (None, 4) for rule in batch_of_events(AT, stated).rules}
+    rules = {rule.name for stated in (None, 5) for rule in batch_of_events(AT, stated).rules}
     assert rules == set(BROKEN_EVENTS) | tested_below
 
 
@@ -230,11 +230,11 @@ def test_the_future_begins_five_minutes_after_the_run() -> None:
     assert audit_events(events({"occurred_at": AT + timedelta(minutes=5)}), AT).passed
 
 
-@pytest.mark.parametrize("stated", [3, 5, 0])
+@pytest.mark.parametrize("stated", [4, 6, 0])
 def test_a_load_that_states_another_number_of_events_than_it_appended_does_not_pass(stated: int) -> None:
     found = audit_events(events(), AT, stated)
     assert broken(found) == {"events_are_as_many_as_stated"}
-    assert found.findings[0].found == "4 rows"
+    assert found.findings[0].found == "5 rows"
     assert not found.passed
 
 
@@ -328,7 +328,9 @@ NOTHING_KNOWN = {"value": None, "numerator": None, "progress": None, "score": No
 
 # Rule -> the kind of key result, and what is changed in its row of the last day so that this rule is broken.
 BROKEN_PROGRESS: dict[str, tuple[str, dict[str, Any]]] = {
-    **{f"{column}_is_set": (SHARE, {column: None}) for column in ("window_start", "window_end", "definition_version")},
+    "window_start_is_set": (CALLS, {"window_start": None}),
+    "window_end_is_set": (SHARE, {"window_end": None}),
+    "definition_version_is_set": (SHARE, {"definition_version": None}),
     "is_provisional_is_set": (CALLS, {"is_provisional": None}),
     "figures_are_finite": (CALLS, {"window_progress": float("inf")}),
     "score_is_in_range": (CALLS, {"score": 1.01}),
@@ -355,6 +357,7 @@ BROKEN_PROGRESS: dict[str, tuple[str, dict[str, Any]]] = {
     "kpi_has_no_score": (KPI, {"score": 0.5}),
     "window_starts_by_its_day": (SHARE, {"window_start": DAYS[-1] + timedelta(days=1)}),
     "window_ends_by_its_day": (SHARE, {"window_end": DAYS[0]}),
+    "window_is_the_last_one": (CALLS, {"window_end": DAYS[-1] - timedelta(days=11)}),
     "windows_met_are_closed": (CALLS, {"windows_met": 5}),
     "windows_met_is_in_range": (CALLS, {"windows_met": -1}),
     "recurring_has_windows_met": (CALLS, {"windows_met": None}),
@@ -432,7 +435,7 @@ def test_a_finding_about_progress_is_one_line_that_says_what_where_and_what_to_d
     finding = audit_of_broken_progress.of(named("figures_are_finite"))[0]
     assert finding.line == (
         "computed_progress.figures_are_finite: No figure is infinite or NaN. "
-        "Found: org.breaks.figures_are_finite 2026-05-13 (not_finite window_progress=inf), of 117 checked. "
+        "Found: org.breaks.figures_are_finite 2026-05-13 (not_finite window_progress=inf), of 120 checked. "
         "Look for a division by zero in the measure or the target (declared in org/figures_are_finite.yaml:12)."
     )
 
@@ -463,6 +466,20 @@ def test_nan_is_found_although_pandas_takes_it_for_null() -> None:
 def test_a_share_of_nothing_has_no_value_and_that_is_known() -> None:
     nothing = {"value": None, "numerator": Decimal(0), "denominator": Decimal(0), "progress": None, "score": None}
     assert audit_progress(progress((1, {**nothing, "status": "not_started"})), due(), declared()).passed
+
+
+def test_before_the_first_window_there_is_nothing_and_that_is_no_fault() -> None:
+    waiting = {"window_start": None, "window_end": None, "status": "not_started", "expected": None}
+    assert audit_progress(progress((0, {**NOTHING_KNOWN, **waiting})), due(), declared()).findings == ()
+
+
+def test_a_day_between_windows_shows_the_last_one() -> None:
+    sunday = {"window_start": DAYS[0] - timedelta(days=3), "window_end": DAYS[0] - timedelta(days=3)}
+    assert audit_progress(progress((0, sunday)), due(), declared()).findings == ()
+
+
+def test_what_counts_everything_that_ever_was_has_no_first_day() -> None:
+    assert audit_progress(progress((1, {"window_start": None})), due(), declared()).findings == ()
 
 
 def test_a_stale_key_result_may_keep_its_value_but_is_unreliable() -> None:
