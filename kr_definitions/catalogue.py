@@ -1,27 +1,27 @@
 """The declared content of one organisation: read, checked as a whole, and resolved for the compiler.
 
-Belongs here: reading an organisation's folder, what only shows when declarations stand side by side or beside the
-vocabulary, and the version of a definition. Does not: YAML (`documents`), the models (`declarations`), computing.
+Belongs here: reading an organisation's folder, and the version of a definition. Does not: YAML (`documents`), the
+models (`declarations`), what is wrong with declarations that can be read (`lint`), computing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from kr_definitions.declarations import AtLeast, AtMost, Delta, KeyResult, Objective, ObjectiveFile, Reach, Relative
-from kr_definitions.documents import DeclarationErrors, Document, Problem, parse, read
-from kr_definitions.expressions import ExpressionError, predicate
-from kr_definitions.measures import Count, Distinct, Duration, Measure, Share, Sum
+from kr_definitions import lint
+from kr_definitions.complaints import parse
+from kr_definitions.declarations import KeyResult, Objective, ObjectiveFile
+from kr_definitions.documents import DeclarationErrors, Document, Problem, read
+from kr_definitions.expressions import predicate
+from kr_definitions.measures import Measure
 from kr_definitions.measures.selection import Customers, columns_of
 from kr_definitions.organisation import Organisation
 from kr_definitions.periods import Span
-from kr_definitions.progress import accumulates
-from kr_definitions.vocabulary import nearest, vocabulary
+from kr_definitions.vocabulary import nearest
 
 FOLDER = Path(__file__).parent
 """Where the declared organisations are: one folder each."""
@@ -77,14 +77,15 @@ def load(organisation: str, folder: Path = FOLDER) -> Catalogue:
     home = folder / organisation
     problems: list[Problem] = []
     documents = list(_documents(home, folder, problems))
-    declared = _organisation(documents, problems)
-    files = [(d, parse(d, (), ObjectiveFile, "", problems)) for d in documents if not _is_organisation(d)]
-    for document in documents:
-        problems += _missing_targets(document)
+    are_all_read = not problems
+    declared = _organisation(documents, home.name, problems)
+    of_objectives = [document for document in documents if not _is_organisation(document)]
+    files = [(document, parse(document, (), ObjectiveFile, "", problems)) for document in of_objectives]
     found = [(document, content) for document, content in files if content is not None]
-    for document, content in found:
-        problems += _checked(document, content)
-    problems += _checked_together(found)
+    for document in of_objectives:
+        problems += lint.missing_targets(document)
+        problems += lint.checked(document)
+    problems += lint.checked_together(of_objectives, are_all_read)
     if declared is None or any(problem.severity == "error" for problem in problems):
         raise DeclarationErrors(list(dict.fromkeys(problems)))
     definitions = [
@@ -108,6 +109,9 @@ def _documents(home: Path, folder: Path, problems: list[Problem]) -> Iterator[Do
         likely = nearest(home.name, organisations(folder))
         do = f"Did you mean {' or '.join(likely)}?" if likely else f"Declared are: {', '.join(organisations(folder))}"
         problems.append(Problem(f"{folder.name}/{home.name}", 1, home.name, found, do))
+    for path in sorted(home.glob("*.yml")):
+        name = f"{folder.name}/{home.name}/{path.name}"
+        problems.append(Problem(name, 1, "", "a file that nobody reads", "Name it .yaml"))
     for path in paths:
         name = f"{folder.name}/{home.name}/{path.name}"
         try:
@@ -122,149 +126,15 @@ def _is_organisation(document: Document) -> bool:
     return document.file.endswith("/organisation.yaml")
 
 
-def _organisation(documents: list[Document], problems: list[Problem]) -> Organisation | None:
+def _organisation(documents: list[Document], folder: str, problems: list[Problem]) -> Organisation | None:
     for document in documents:
         if _is_organisation(document):
-            return parse(document, (), Organisation, "", problems)
+            found = parse(document, (), Organisation, "", problems)
+            if found is not None and found.id != folder:
+                what = f"the id is '{found.id}' in the folder '{folder}'"
+                problems.append(document.problem(("id",), found.id, what, "Give both the same name"))
+            return found
     return None
-
-
-def _missing_targets(document: Document) -> Iterator[Problem]:
-    """A missing target, told even where another mistake keeps the key result from being read."""
-    key_results = document.value(("key_results",))
-    for i, declared in enumerate(key_results if isinstance(key_results, list) else []):
-        if isinstance(declared, dict) and "target" not in declared and declared.get("type") != "kpi":
-            name = str(declared.get("id", ""))
-            yield document.problem(
-                ("key_results", i), name, "'target' is missing", "Add a target, or make it a kpi if it has none"
-            )
-
-
-def _checked(document: Document, content: ObjectiveFile) -> Iterator[Problem]:
-    """What only the vocabulary can tell about each key result."""
-    for i, kr in enumerate(content.key_results):
-        place: tuple[str | int, ...] = ("key_results", i)
-        yield from _checked_types(document, place, kr)
-        yield from _checked_expressions(document, place, kr)
-        yield from _checked_columns(document, place, kr)
-        yield from _checked_target(document, place, kr)
-
-
-def _names(kr: KeyResult) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Every event type that a key result names, with its place below `measure`."""
-    raw = kr.measure.model_dump(by_alias=True, exclude_none=True)
-    for path, value in _leaves(raw, ()):
-        if path[-1] in ("count", "out_of", "of", "from", "to", "opened_by", "closed_by", "had", "had_not"):
-            yield path, value
-
-
-def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _leaves(item, (*path, key))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _leaves(item, path)
-    elif isinstance(value, str):
-        yield path, value
-
-
-def _checked_types(document: Document, place: tuple[str | int, ...], kr: KeyResult) -> Iterator[Problem]:
-    for path, name in _names(kr):
-        if name not in vocabulary().types:
-            likely = nearest(name, vocabulary().types)
-            do = f"Did you mean {' or '.join(likely)}?" if likely else "See kr_definitions/vocabulary.yaml"
-            yield document.problem((*place, "measure", *path), kr.id, f"no event type '{name}'", do)
-
-
-def _predicates(kr: KeyResult) -> Iterator[tuple[tuple[str, ...], str, tuple[str, ...]]]:
-    """Every declared filter: its place, its text, the types that it is over."""
-    measure = kr.measure
-    if isinstance(measure, Share):
-        yield ("share", "reached"), measure.share.reached, measure.share.of
-        if measure.share.where is not None:
-            yield ("share", "where"), measure.share.where, measure.share.of
-    elif isinstance(measure, Duration):
-        if measure.duration.where is not None:
-            yield ("duration", "where"), measure.duration.where, (measure.duration.to,)
-    elif (where := getattr(measure, "where", None)) is not None:
-        types = measure.count if isinstance(measure, Count) else measure.types
-        yield ("where",), where, types
-
-
-def _checked_expressions(document: Document, place: tuple[str | int, ...], kr: KeyResult) -> Iterator[Problem]:
-    for path, text, types in _predicates(kr):
-        if not all(name in vocabulary().types for name in types):
-            continue  # told already, and without its types nothing can be said about the filter
-        try:
-            predicate(text, columns_of(types))
-        except ExpressionError as error:
-            yield document.problem((*place, "measure", *path), kr.id, error.found, error.do)
-
-
-def _checked_columns(document: Document, place: tuple[str | int, ...], kr: KeyResult) -> Iterator[Problem]:
-    measure = kr.measure
-    if isinstance(measure, Distinct):
-        known = columns_of(measure.of)
-        if known and measure.distinct not in known:
-            likely = nearest(measure.distinct, known)
-            do = f"Did you mean {' or '.join(likely)}?" if likely else f"They carry: {', '.join(sorted(known))}"
-            path = (*place, "measure", "distinct")
-            yield document.problem(path, kr.id, f"{' and '.join(measure.of)} carry no '{measure.distinct}'", do)
-    if isinstance(measure, Sum) and measure.sum in ("amount", "quantity"):
-        for name in measure.of:
-            event_type = vocabulary().types.get(name)
-            if event_type is not None and getattr(event_type, measure.sum) is None:
-                do = f"Sum what it holds, or add {measure.sum} to the type in kr_definitions/vocabulary.yaml"
-                yield document.problem((*place, "measure", "sum"), kr.id, f"{name} holds no {measure.sum}", do)
-
-
-def _checked_target(document: Document, place: tuple[str | int, ...], kr: KeyResult) -> Iterator[Problem]:
-    target, path = kr.target, (*place, "target")
-    if accumulates(kr) and (
-        (isinstance(target, Relative) and target.relative < 0) or (isinstance(target, Delta) and target.delta < 0)
-    ):
-        yield document.problem(
-            path, kr.id, "a running total starts at nothing, so it cannot be asked to fall", "State the most as at_most"
-        )
-    if isinstance(kr.measure, Share):
-        figure = (
-            target.at_least if isinstance(target, AtLeast)
-            else target.at_most if isinstance(target, AtMost)
-            else target.value if isinstance(target, Reach)
-            else None
-        )  # fmt: skip
-        if figure is not None and not 0 <= figure <= 1:
-            yield document.problem(
-                path, kr.id, f"a share of {figure} cannot be", "A share is between 0 and 1: write 0.9 for 90 %"
-            )
-
-
-def _checked_together(found: list[tuple[Document, ObjectiveFile]]) -> Iterator[Problem]:
-    """Ids used twice, and `supports` that lead nowhere."""
-    places: dict[str, tuple[Document, tuple[str | int, ...]]] = {}
-    for document, content in found:
-        entries: Iterable[tuple[str, tuple[str | int, ...]]] = [
-            (content.objective.id, ("objective", "id")),
-            *((kr.id, ("key_results", i, "id")) for i, kr in enumerate(content.key_results)),
-        ]
-        for name, path in entries:
-            if name in places:
-                first, at = places[name]
-                what = f"the id is used twice (first in {first.file}:{first.line(at)})"
-                yield document.problem(path, name, what, "Give it an id of its own: an id is never used again")
-            else:
-                places[name] = (document, path)
-    for document, content in found:
-        links = [
-            (content.objective.id, content.objective.supports, ("objective", "supports")),
-            *((kr.id, kr.supports, ("key_results", i, "supports")) for i, kr in enumerate(content.key_results)),
-        ]
-        for name, supports, path in links:
-            if supports is not None and supports not in places:
-                likely = nearest(supports, places)
-                do = f"Did you mean {' or '.join(likely)}?" if likely else "Name a declared objective or key result"
-                yield document.problem(path, name, f"supports '{supports}', which is not declared", do)
 
 
 def _definition(
@@ -283,15 +153,15 @@ def _definition(
 
 def _version(kr: KeyResult, period: Span, organisation: Organisation) -> str:
     """Content hash of what a definition means: wording, owner and titles do not change it, what moves a figure does."""
-    measure = kr.measure.model_dump(mode="json", by_alias=True, exclude_none=True)
-    for path, text, types in _predicates(kr):
+    measure = kr.measure.model_dump(by_alias=True, exclude_none=True)
+    for path, text, types in lint.predicates(kr):
         inner = measure
         for step in path[:-1]:
             inner = inner[step]
         inner[path[-1]] = predicate(text, columns_of(types)).normal_form
     meaning = {
         "measure": measure,
-        "target": kr.target and kr.target.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "target": kr.target and kr.target.model_dump(by_alias=True, exclude_none=True),
         "every": kr.every,
         "trailing": kr.trailing,
         "cumulative": kr.cumulative,
@@ -300,7 +170,8 @@ def _version(kr: KeyResult, period: Span, organisation: Organisation) -> str:
         "country": organisation.country if kr.every == "working_day" else None,
         "thresholds": organisation.thresholds,
     }
-    return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]
+    content = json.dumps(meaning, sort_keys=True, default=lambda number: f"{number.normalize():f}")  # 0.90 is 0.9
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 __all__ = ["FOLDER", "Catalogue", "Customers", "Definition", "load", "organisations"]

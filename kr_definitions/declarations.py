@@ -182,8 +182,8 @@ class Month(Declared):
 class FromUntil(Declared):
     """From a day until another, both included."""
 
-    from_: date = Field(alias="from")
-    until: date
+    from_: date = Field(alias="from", ge=date(2000, 1, 1), le=date(2100, 12, 31))
+    until: date = Field(ge=date(2000, 1, 1), le=date(2100, 12, 31))
 
     @model_validator(mode="after")
     def _in_order(self) -> FromUntil:
@@ -241,7 +241,7 @@ class KeyResult(Declared):
     period: Period | None = None
     supports: DottedId | None = None
     why: str = Field(min_length=1)
-    weight: Number | None = None
+    weight: Annotated[Number, Field(ge=0, le=1)] | None = None
     unstated: str | None = None
 
     @model_validator(mode="after")

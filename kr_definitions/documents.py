@@ -1,7 +1,7 @@
 """Declarations as text: strict YAML whose every value knows its line, and problems that say where they are.
 
-Belongs here: reading YAML without its surprises, and turning a model's complaints into lines that a person can act
-on. Does not: what a declaration means (`declarations`, `organisation`).
+Belongs here: reading YAML without its surprises, and what a problem is. Does not: what a declaration means
+(`declarations`, `organisation`), or how a model's complaints are told (`complaints`).
 
 Refused, because each has cost somebody a quarter: duplicate keys (YAML: the last one wins in silence), anchors and
 aliases, tags, files over 256 KiB, and implicit types other than null, true/false, and decimal numbers
@@ -15,18 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
-
-from kr_definitions.vocabulary import nearest
 
 MOST_BYTES = 256 * 1024
 
 Path = tuple[str | int, ...]
-M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -112,16 +107,6 @@ def read(text: str, file: str) -> Document:
     return Document(file, content, lines)
 
 
-def parse(document: Document, path: Path, model: type[M], where: str, problems: list[Problem]) -> M | None:
-    """The part of a document at `path` as a model; what is wrong with it is added to `problems`, all of it."""
-    try:
-        content = document.value(path)
-        return model.model_validate({} if content is None else content)
-    except ValidationError as error:
-        problems += [_told(document, path, detail, model, where) for detail in error.errors(include_url=False)]
-        return None
-
-
 def _refuse_tricks(text: str, file: str) -> None:
     """Anchors, aliases and tags, before anything is built from them."""
     problems = []
@@ -168,9 +153,12 @@ def _mapping(
     return content
 
 
-_DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_ODD_NUMBER = re.compile(r"[-+]?(0[0-9_]+|0x[0-9a-fA-F]+|0o[0-7]+|[0-9][0-9_]*_[0-9_]*|\.[0-9]+|[0-9]+\.)")
+_ODD_NUMBER = re.compile(
+    r"[-+]?(0[0-9_]+|0x[0-9a-fA-F]+|0o[0-7]+|[0-9][0-9_]*_[0-9_]*|\.[0-9]+|[0-9]+\.|[0-9.]+[eE][-+]?[0-9]+)"
+)
+_MOST_DIGITS = 28
 
 
 def _scalar(node: yaml.Node, problems: list[Problem], file: str) -> Any:
@@ -181,13 +169,14 @@ def _scalar(node: yaml.Node, problems: list[Problem], file: str) -> Any:
         return None
     if text in ("true", "false"):
         return text == "true"
-    if _DECIMAL.fullmatch(text):
-        number = Decimal(text)
-        return int(number) if number == number.to_integral_value() and abs(number) < 10**30 else number
+    if _DECIMAL.fullmatch(text) and _has_room(number := Decimal(text)):
+        return int(number) if number == number.to_integral_value() else number
     line = node.start_mark.line + 1
-    if _ODD_NUMBER.fullmatch(text):
+    if _ODD_NUMBER.fullmatch(text) or _DECIMAL.fullmatch(text):
         problems.append(
-            Problem(file, line, "", f"the number {text}", "Write it as a plain decimal number, or quote it")
+            Problem(
+                file, line, "", f"the number {text}", f"Write it in plain decimals, at most {_MOST_DIGITS}, or quote it"
+            )
         )
     if _DAY.fullmatch(text):
         try:
@@ -197,64 +186,5 @@ def _scalar(node: yaml.Node, problems: list[Problem], file: str) -> Any:
     return text
 
 
-def _told(document: Document, path: Path, detail: ErrorDetails, model: type[BaseModel], where: str) -> Problem:
-    """A pydantic complaint in words, at its line."""
-    place = _place_in(document, path, detail["loc"])
-    name = str(place[-1]) if len(place) > len(path) else ""
-    found = document.value(place)
-    kind = detail["type"]
-    if kind == "extra_forbidden":
-        known = _fields_around(model, detail["loc"])
-        likely = nearest(name, known, 1)
-        do = f"Did you mean '{likely[0]}'?" if likely else f"It may have: {', '.join(sorted(known))}"
-        return document.problem(place, where, f"'{name}' is not known here", do)
-    if kind == "missing":
-        missing = str(detail["loc"][-1])
-        return document.problem(place, where, f"'{missing}' is missing", "Add it")
-    said = detail["msg"].removeprefix("Value error, ")
-    found_text = "" if isinstance(found, dict | list) or found is None else f" (found {_shown(found)})"
-    head, _, do = said.partition(" | ")
-    return document.problem(place, where, f"{name + ': ' if name else ''}{head}{found_text}", do or "Correct it")
-
-
-def _place_in(document: Document, path: Path, loc: tuple[int | str, ...]) -> Path:
-    """The path in the document of a pydantic location, which also names union members that the document has not."""
-    place = path
-    for step in loc:
-        if (*place, step) in document.lines:
-            place = (*place, step)
-    return place
-
-
-def _fields_around(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
-    """Names of the fields beside the one at `loc`; empty where the model cannot be followed there."""
-    schema = model.model_json_schema()
-    definitions = schema.get("$defs", {})
-    known: set[str] = set()
-    _collect_fields(schema, definitions, [str(step) for step in loc[:-1]], known)
-    return known
-
-
-def _collect_fields(schema: Any, definitions: dict[str, Any], steps: list[str], known: set[str]) -> None:
-    while "$ref" in schema:
-        schema = definitions[schema["$ref"].rpartition("/")[2]]
-    for alternative in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
-        _collect_fields(alternative, definitions, steps, known)
-    properties = schema.get("properties", {})
-    if not steps:
-        known.update(properties)
-        return
-    if steps[0] in properties:
-        _collect_fields(properties[steps[0]], definitions, steps[1:], known)
-    elif "items" in schema:
-        _collect_fields(schema["items"], definitions, steps[1:], known)
-    elif isinstance(schema.get("additionalProperties"), dict):
-        _collect_fields(schema["additionalProperties"], definitions, steps[1:], known)
-    elif len(steps) > 1 or schema.get("properties"):
-        # A step that names the member of a union, not a key of the document.
-        _collect_fields({k: v for k, v in schema.items() if k not in ("oneOf", "anyOf")}, definitions, steps[1:], known)
-
-
-def _shown(value: Any) -> str:
-    text = str(value)
-    return f"'{text}'" if len(text) <= 60 else f"'{text[:57]}…'"
+def _has_room(number: Decimal) -> bool:
+    return len(number.as_tuple().digits) <= _MOST_DIGITS and abs(number.adjusted()) < _MOST_DIGITS

@@ -21,7 +21,7 @@ ID_PART = r"[a-z][a-z0-9_-]{0,62}"
 class Declared(BaseModel):
     """What a person writes: frozen, strict, and nothing unknown in it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 def _known_zone(name: str) -> str:
@@ -44,10 +44,16 @@ def _known_id(text: str) -> str:
     return text
 
 
+def _known_currency(code: str) -> str:
+    if not re.fullmatch("[A-Z]{3}", code):
+        raise ValueError("not a currency | Use an ISO 4217 code such as EUR or COP")
+    return code
+
+
 Id = Annotated[str, AfterValidator(_known_id)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
 Country = Annotated[str, AfterValidator(_known_country)]
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Currency = Annotated[str, AfterValidator(_known_currency)]
 
 
 class Title(Declared):

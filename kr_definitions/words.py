@@ -27,14 +27,19 @@ Number = Annotated[Decimal, BeforeValidator(_number)]
 
 
 def one_of(what: str, *keys: str) -> Discriminator:
-    """Tells the members of a union apart by the one key that each of them has."""
+    """Tells the members of a union apart by the one key that each of them has.
+
+    Its error's message is `what | key, key, …`, for `complaints` to put into words.
+    """
 
     def tag(value: Any) -> str | None:
-        given = value if isinstance(value, dict) else {f.alias or n for n, f in type(value).model_fields.items()}
-        return next((key for key in keys if key in given), None)
+        fields = getattr(type(value), "model_fields", {})
+        names = value if isinstance(value, dict) else {field.alias or name for name, field in fields.items()}
+        given = [key for key in keys if key in names]
+        return given[0] if len(given) == 1 else None
 
     return Discriminator(
         tag,
         custom_error_type="which_kind",
-        custom_error_message=f"no {what} that is known | Give it one of these keys: {', '.join(keys)}",
+        custom_error_message=f"{what} | {', '.join(keys)}",
     )

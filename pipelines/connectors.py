@@ -9,7 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 
 from kr_definitions.catalogue import Catalogue
-from kr_definitions.documents import DeclarationErrors, Document, Problem, parse
+from kr_definitions.complaints import parse
+from kr_definitions.documents import DeclarationErrors, Document, Problem
 from kr_definitions.vocabulary import nearest
 from pipelines.load import Source
 from pipelines.source import Account, Connector, Pseudonym
