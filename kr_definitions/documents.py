@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 MOST_BYTES = 256 * 1024
+MOST_NESTING = 32
 
 Path = tuple[str | int, ...]
 
@@ -93,26 +94,29 @@ def read(text: str, file: str) -> Document:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         content = None if node is None else _plain(node, (), lines, problems, file)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        is_unfinished = isinstance(error, yaml.scanner.ScannerError)  # then it is where it began that is of use
+        mark = (error.context_mark if is_unfinished else None) or error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise DeclarationErrors(
             [Problem(file, line, "", f"not YAML: {error.problem or error.context}", "Check the indentation and quotes")]
         ) from None
     except yaml.YAMLError as error:
         raise DeclarationErrors([Problem(file, 1, "", f"not YAML: {error}", "Save the file as UTF-8 text")]) from None
-    except RecursionError:
-        raise DeclarationErrors([Problem(file, 1, "", "values nested too deeply", "Flatten them")]) from None
     if problems:
         raise DeclarationErrors(problems)
     return Document(file, content, lines)
 
 
 def _refuse_tricks(text: str, file: str) -> None:
-    """Anchors, aliases and tags, before anything is built from them."""
+    """Anchors, aliases, tags and endless nesting, before anything is built from them."""
     problems = []
+    depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         mark = event.start_mark
         line = mark.line + 1 if mark else 1
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_NESTING:
+            raise DeclarationErrors([Problem(file, line, "", "values nested too deeply", "Flatten them")])
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             problems.append(Problem(file, line, "", "an anchor or alias", "Write the value out"))
         elif tag := getattr(event, "tag", None):
