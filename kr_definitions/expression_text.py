@@ -118,7 +118,7 @@ def parsed(text: str, columns: Mapping[str, pl.DataType]) -> exp.Expression:
         raise ExpressionError(text, _open_quote(text), "a quote that is never closed", "Close it") from None
     _Gate(text, tokens, columns).check()
     try:
-        (tree,) = dialect.parser().parse_into(exp.Condition, tokens, one_line)
+        trees = dialect.parser().parse_into(exp.Condition, tokens, one_line)
     except ParseError as failure:
         error = failure.errors[0]
         near = error.get("highlight") or "the end"
@@ -127,7 +127,9 @@ def parsed(text: str, columns: Mapping[str, pl.DataType]) -> exp.Expression:
         raise ExpressionError(text, position, found, _advice(tokens, position)) from None
     except RecursionError:
         raise ExpressionError(text, 1, "operations inside one another, too many", "Split it up") from None
-    return tree
+    if len(trees) != 1 or trees[0] is None:
+        raise ExpressionError(text, 1, "what does not fit together", ALLOWED)
+    return trees[0]
 
 
 def _open_quote(text: str) -> int:

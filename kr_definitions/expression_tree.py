@@ -35,6 +35,14 @@ _COMPARISONS: Mapping[Any, tuple[str, Operation]] = {
     exp.GT: (">", operator.gt),
     exp.GTE: (">=", operator.ge),
 }
+_MIRRORED: Mapping[Operation, Operation] = {
+    operator.eq: operator.eq,
+    operator.ne: operator.ne,
+    operator.lt: operator.gt,
+    operator.le: operator.ge,
+    operator.gt: operator.lt,
+    operator.ge: operator.le,
+}
 _ARITHMETIC: Mapping[Any, tuple[str, Operation]] = {
     exp.Add: ("+", operator.add),
     exp.Sub: ("-", operator.sub),
@@ -158,10 +166,11 @@ class Translator:
         return self._number(node, Decimal(node.this))
 
     def _number(self, node: exp.Expression, number: Decimal) -> Typed:
-        if number.adjusted() > 31 or number != round(number, 6):
-            self.refuse(node, f"the number {number}", "Numbers have at most 32 digits and 6 decimals")
-        text = f"{number:f}"
+        text = f"{number:f}"  # never through Decimal's arithmetic, which rounds to 28 digits
         text = text.rstrip("0").rstrip(".") if "." in text else text
+        whole, _, decimals = text.lstrip("-").partition(".")
+        if len(whole.lstrip("0")) > 32 or len(decimals) > 6:
+            self.refuse(node, f"the number {number}", "Numbers have at most 32 digits and 6 decimals")
         return Typed("number", pl.lit(number, DECIMAL), text, is_atomic=number >= 0, literal=number)
 
     def _moment(self, node: exp.Cast) -> Typed:
@@ -190,7 +199,7 @@ class Translator:
         left, right = self._operands(node.this, node.expression)
         if sign not in ("=", "<>") and left.kind not in ORDERED:
             self.refuse(node, f"{sign} between two {left.kind}s", "They can be equal (=) or not (<>)")
-        return condition(compare(left.expr, right.expr), f"{left.inner} {sign} {right.inner}")
+        return condition(_held_together(compare, left, right), f"{left.inner} {sign} {right.inner}")
 
     def _operands(self, *nodes: exp.Expression) -> list[Typed]:
         """What is compared with one another: values of one kind, none of them NULL as such."""
@@ -245,7 +254,7 @@ class Translator:
                 self.refuse(written, f"{member.shown} in an IN list, which takes literals", "Write a = b OR a = c")
         known = {member.literal: member for member in members}
         listed = [known[literal] for literal in sorted(known)]
-        among = pl.Series([member.literal for member in listed], dtype=KINDS[term.kind]).implode()
+        among = pl.lit([member.literal for member in listed], dtype=pl.List(KINDS[term.kind]))
         return condition(term.expr.is_in(among), f"{term.inner} IN ({', '.join(member.text for member in listed)})")
 
     def _between(self, node: exp.Between) -> Typed:
@@ -253,7 +262,7 @@ class Translator:
         term, low, high = self._operands(node.this, node.args["low"], node.args["high"])
         if term.kind not in ORDERED:
             self.refuse(node, f"BETWEEN of {term.kind}s", "It takes text, numbers, dates or instants")
-        inside = (term.expr >= low.expr) & (term.expr <= high.expr)
+        inside = _held_together(operator.ge, term, low) & _held_together(operator.le, term, high)
         return condition(inside, f"{term.inner} BETWEEN {low.inner} AND {high.inner}")
 
     def _like(self, node: exp.Like | exp.ILike) -> Typed:
@@ -272,7 +281,7 @@ class Translator:
         self.only(node, "this")
         term = self.value(node.this, "number", "-")
         if term.literal is not None:
-            return self._number(node, -term.literal)
+            return self._number(node, term.literal.copy_negate())
         return Typed("number", -term.expr, f"- {term.inner}", is_atomic=False)
 
     def _arithmetic(self, node: exp.Binary) -> Typed:
@@ -310,18 +319,22 @@ class Translator:
         if node.this is None:
             return self.value(branch.this, "boolean", "CASE WHEN")
         term, value = self._operands(node.this, branch.this)
-        return condition(term.expr == value.expr, f"{term.inner} = {value.inner}")
+        return condition(_held_together(operator.eq, term, value), f"{term.inner} = {value.inner}")
 
     def _coalesce(self, node: exp.Coalesce) -> Typed:
         self.only(node, "this", "expressions")
         kind, terms = self._of_one_kind(node.this, *node.expressions)
-        first = pl.coalesce([term.expr for term in terms]).cast(KINDS[kind])
-        return Typed(kind, first, f"coalesce({', '.join(term.text for term in terms)})")
+        *before, last = [term.expr for term in terms]
+        chain: Any = pl
+        for term in before:
+            chain = chain.when(term.is_not_null()).then(term)
+        first = chain.otherwise(last) if before else last
+        return Typed(kind, first.cast(KINDS[kind]), f"coalesce({', '.join(term.text for term in terms)})")
 
     def _nullif(self, node: exp.Nullif) -> Typed:
         self.only(node, "this", "expression")
         term, other = self._operands(node.this, node.expression)
-        is_other = (term.expr == other.expr).fill_null(value=False)
+        is_other = _held_together(operator.eq, term, other).fill_null(value=False)
         return Typed(term.kind, pl.when(~is_other).then(term.expr), f"nullif({term.text}, {other.text})")
 
     def _of_one_kind(self, *nodes: exp.Expression) -> tuple[str, list[Typed]]:
@@ -334,6 +347,13 @@ class Translator:
             if value.kind != known[0][1].kind:
                 self._refuse_unlike(*known[0], node, value)
         return known[0][1].kind, values
+
+
+def _held_together(compare: Operation, left: Typed, right: Typed) -> pl.Expr:
+    """A comparison, with what uses no column on the right: on the left, Polars may lose the height of the frame."""
+    if left.expr.meta.root_names():
+        return compare(left.expr, right.expr)
+    return _MIRRORED[compare](right.expr, left.expr)
 
 
 def _is_moment(node: exp.Cast) -> bool:
