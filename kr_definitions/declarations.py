@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, Tag, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, Tag, WithJsonSchema, field_validator, model_validator
 
 from kr_definitions.measures import Measure
 from kr_definitions.organisation import Declared, Title
@@ -38,7 +38,9 @@ def _span_of_days(value: Any) -> Any:
 
 
 DottedId = Annotated[str, AfterValidator(_dotted)]
-Days = Annotated[int, BeforeValidator(_span_of_days)]
+Days = Annotated[
+    int, BeforeValidator(_span_of_days), WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,3} days?$"})
+]
 
 
 # --- targets ----------------------------------------------------------------------------------------------------------

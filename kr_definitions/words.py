@@ -8,7 +8,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Discriminator, Field
+from pydantic import BeforeValidator, Discriminator, Field, WithJsonSchema
+
+from kr_definitions.vocabulary import vocabulary
 
 
 def listed(value: Any) -> Any:
@@ -22,8 +24,16 @@ def _number(value: Any) -> Any:
     return Decimal(value)
 
 
-EventTypes = Annotated[tuple[str, ...], BeforeValidator(listed), Field(min_length=1)]
-Number = Annotated[Decimal, BeforeValidator(_number)]
+_TYPE = {"type": "string", "enum": sorted(vocabulary().types)}  # so that an editor completes them
+
+EventType = Annotated[str, WithJsonSchema(_TYPE)]
+EventTypes = Annotated[
+    tuple[str, ...],
+    BeforeValidator(listed),
+    Field(min_length=1),
+    WithJsonSchema({"anyOf": [_TYPE, {"type": "array", "items": _TYPE, "minItems": 1}]}),
+]
+Number = Annotated[Decimal, BeforeValidator(_number), WithJsonSchema({"type": "number"})]
 
 
 def one_of(what: str, *keys: str) -> Discriminator:

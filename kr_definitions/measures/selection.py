@@ -13,13 +13,14 @@ from pydantic import model_validator
 from kr_definitions.expressions import Expression, predicate
 from kr_definitions.organisation import Declared
 from kr_definitions.vocabulary import vocabulary
+from kr_definitions.words import EventType
 
 
 class Customers(Declared):
     """Only events of accounts that had, or had not, an event of this type at an earlier instant."""
 
-    had: str | None = None
-    had_not: str | None = None
+    had: EventType | None = None
+    had_not: EventType | None = None
 
     @model_validator(mode="after")
     def _says_one(self) -> Customers:

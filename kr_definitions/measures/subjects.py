@@ -14,7 +14,7 @@ from kr_definitions.measures.selection import Selection
 from kr_definitions.measures.series import window_sums, with_plain_value, within_windows
 from kr_definitions.organisation import Declared
 from kr_definitions.vocabulary import DECIMAL
-from kr_definitions.words import EventTypes
+from kr_definitions.words import EventType, EventTypes
 
 _MICROSECONDS = {"minutes": 60_000_000, "hours": 3_600_000_000, "days": 86_400_000_000}
 _QUANTILES = {"min": 0.0, "median": 0.5, "p90": 0.9, "max": 1.0}
@@ -23,8 +23,8 @@ _QUANTILES = {"min": 0.0, "median": 0.5, "p90": 0.9, "max": 1.0}
 class FromTo(Declared):
     """The event that starts the time, the one that ends it, and a filter on the latter."""
 
-    from_: str = Field(alias="from")
-    to: str
+    from_: EventType = Field(alias="from")
+    to: EventType
     where: str | None = None
 
 
