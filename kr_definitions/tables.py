@@ -54,7 +54,8 @@ def _objective(objective: Objective, catalogue: Catalogue, figures: pl.DataFrame
         schema={"key_result_id": pl.String, "_weight": pl.Float64},
     )
     period = objective.period.span(catalogue.organisation.calendar)
-    carried = figures.filter(pl.col("member").is_null()).join(weighted.filter(pl.col("_weight") > 0), on="key_result_id")
+    of_key_results = figures.filter(pl.col("member").is_null())
+    carried = of_key_results.join(weighted.filter(pl.col("_weight") > 0), on="key_result_id")
 
     def mean(column: str) -> pl.Expr:
         total = (pl.col(column) * pl.col("_weight")).sum() / pl.col("_weight").sum()
