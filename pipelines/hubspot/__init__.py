@@ -1,0 +1,127 @@
+"""HubSpot: contacts, deals, calls and meetings of one account, from its CRM API.
+
+Belongs here: the streams of an account. Does not: what they read (`reading`, `api`), what the options may say
+(`options`), what records mean (`contacts`, `deals`, `activities`).
+
+Configuration, below `sources.<organisation>.<source>`: access_token of a private app, or client_id, client_secret and
+refresh_token of an OAuth app; base_url and api_version where they differ from HubSpot's. Permissions:
+crm.objects.contacts.read and crm.objects.deals.read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from datetime import timedelta
+from functools import partial
+
+import polars as pl
+
+from pipelines.hubspot import activities, contacts, deals
+from pipelines.hubspot.access import Access
+from pipelines.hubspot.api import Api
+from pipelines.hubspot.changes import payload_of
+from pipelines.hubspot.declared import require_properties, require_stages
+from pipelines.hubspot.options import Calls, HubSpotOptions, Meetings
+from pipelines.hubspot.reading import Wanted, read_all
+from pipelines.source import Account, Covered, Options, Read, Record, Stream
+
+__all__ = ["HUBSPOT", "HubSpot", "HubSpotOptions"]
+
+OVERLAP = timedelta(hours=1)
+"""Search sees a change minutes after it was made."""
+
+
+class HubSpot:
+    """HubSpot as a kind of source."""
+
+    kind: str = "hubspot"
+    options: type[Options] = HubSpotOptions
+
+    def streams(self, account: Account, options: HubSpotOptions) -> list[Stream]:
+        """The account's streams; deals where a pipeline is declared, calls and meetings unless they are left out."""
+        found = [_contacts(account, options)]
+        if options.sales or options.listings:
+            found.append(_deals(account, options))
+        if options.calls is not None:
+            found.append(_calls(account, options, options.calls))
+        if options.meetings is not None:
+            found.append(_meetings(account, options, options.meetings))
+        return found
+
+
+HUBSPOT = HubSpot()
+
+
+def _contacts(account: Account, options: HubSpotOptions) -> Stream:
+    require = partial(
+        require_properties,
+        object_type="contacts",
+        names=contacts.declared(options),
+        values={contacts.LIFECYCLE: options.contacts.new_customer_stages},
+    )
+    return Stream(
+        name="contacts",
+        feeds=contacts.feeds(options),
+        fetch=partial(_fetch, account, contacts.wanted(options), require),
+        payload=_payload(contacts.wanted(options)),
+        facts=partial(contacts.facts, options=options, zone=account.zone),
+        overlap=OVERLAP,
+    )
+
+
+def _deals(account: Account, options: HubSpotOptions) -> Stream:
+    def require(api: Api) -> None:
+        require_stages(api, options)
+        require_properties(api, "deals", deals.declared(options))
+
+    return Stream(
+        name="deals",
+        feeds=deals.feeds(options),
+        fetch=partial(_fetch, account, deals.wanted(options), require),
+        payload=_payload(deals.wanted(options)),
+        facts=partial(deals.facts, options=options, zone=account.zone),
+        overlap=OVERLAP,
+    )
+
+
+def _calls(account: Account, options: HubSpotOptions, calls: Calls) -> Stream:
+    asked = activities.wanted_calls(calls)
+    require = partial(require_properties, object_type="calls", names=activities.declared_of_calls(calls))
+    return Stream(
+        name="calls",
+        feeds=activities.call_feeds(),
+        fetch=partial(_fetch, account, asked, require),
+        payload=_payload(asked),
+        facts=partial(activities.call_facts, options=options, calls=calls, zone=account.zone),
+        overlap=OVERLAP,
+    )
+
+
+def _meetings(account: Account, options: HubSpotOptions, meetings: Meetings) -> Stream:
+    asked = activities.wanted_meetings(meetings)
+    require = partial(
+        require_properties,
+        object_type="meetings",
+        names=activities.declared_of_meetings(meetings),
+        values={"hs_activity_type": meetings.visits},
+    )
+    return Stream(
+        name="meetings",
+        feeds=activities.meeting_feeds(meetings),
+        fetch=partial(_fetch, account, asked, require),
+        payload=_payload(asked),
+        facts=partial(activities.meeting_facts, options=options, meetings=meetings, zone=account.zone),
+        overlap=OVERLAP,
+    )
+
+
+def _fetch(
+    account: Account, wanted: Wanted, require: Callable[[Api], None], read: Read
+) -> Generator[list[Record], None, Covered]:
+    api = Api(Access(account, read.clock))
+    require(api)
+    return (yield from read_all(api, wanted, read))
+
+
+def _payload(wanted: Wanted) -> pl.Struct:
+    return payload_of(wanted.current, wanted.with_history)

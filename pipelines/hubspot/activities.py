@@ -1,0 +1,165 @@
+"""What HubSpot's calls and meetings say: calls made, meetings scheduled and held, properties shown.
+
+Belongs here: which properties of an activity are read, and the facts they make. Does not: fetching; titles and texts,
+which are personal and never read.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+
+from kr_definitions.vocabulary import DECIMAL
+from pipelines.hubspot.changes import current, instant, number, problems, said
+from pipelines.hubspot.options import Calls, HubSpotOptions, Meetings, properties_of
+from pipelines.hubspot.reading import Wanted
+
+CALL_TYPE_ID, MEETING_TYPE_ID = "0-48", "0-47"
+CALL_PROPERTIES = (
+    "hs_timestamp",
+    "hs_call_status",
+    "hs_call_disposition",
+    "hs_call_direction",
+    "hs_call_duration",
+    "hubspot_owner_id",
+)
+MEETING_PROPERTIES = (
+    "hs_createdate",
+    "hs_timestamp",
+    "hs_activity_type",
+    "hs_meeting_outcome",
+    "hs_meeting_start_time",
+    "hs_meeting_end_time",
+    "hubspot_owner_id",
+)
+OUTCOME_OF_STATUS = {"COMPLETED": "completed", "NO_ANSWER": "no_answer", "BUSY": "busy"}
+"""What an ended call came to where nobody said it; a call with another status has not taken place."""
+
+AHEAD = timedelta(days=1)
+"""A record cannot say that something took place later than this after its own last change: its time is a slip."""
+
+
+# Calls
+
+
+def call_feeds() -> tuple[str, ...]:
+    """The types of fact that calls make."""
+    return ("call.made",)
+
+
+def declared_of_calls(calls: Calls) -> tuple[str, ...]:
+    """The properties that the options name."""
+    return properties_of(calls.category)
+
+
+def wanted_calls(calls: Calls) -> Wanted:
+    """What is read of a call."""
+    return Wanted("calls", (*CALL_PROPERTIES, *declared_of_calls(calls)))
+
+
+def call_facts(records: pl.LazyFrame, options: HubSpotOptions, calls: Calls, zone: str) -> pl.LazyFrame:
+    """Facts of calls, and the problem of each that cannot be understood."""
+    outcome = pl.coalesce(
+        current("hs_call_disposition").replace(calls.outcome_names),
+        current("hs_call_status").replace_strict(OUTCOME_OF_STATUS, default=None, return_dtype=pl.String),
+    )
+    category = said(calls.category, current(calls.category.property)) if calls.category else pl.lit(None, pl.String)
+    made = (
+        records.with_columns(outcome=outcome)
+        .filter(pl.col("outcome").is_not_null())
+        .with_columns(occurred_at=instant(current("hs_timestamp"), zone))
+    )
+    stated = made.select(
+        "record_key",
+        "occurred_at",
+        "outcome",
+        fact_key=pl.format("call/{}", "record_key"),
+        event_type=pl.lit("call.made"),
+        subject_id="record_key",
+        account_id=pl.col("contacts").list.first(),
+        actor=current("hubspot_owner_id"),
+        direction=current("hs_call_direction").str.to_lowercase(),
+        category=category,
+        quantity=number(current("hs_call_duration")) / 1000,
+        source_url=pl.lit(options.record_url(CALL_TYPE_ID)) + pl.col("record_key"),
+    )
+    strange = problems(
+        made,
+        (pl.col("occurred_at").is_null(), "hs_timestamp is not a time"),
+        (pl.col("occurred_at") > pl.col("revision") + AHEAD, "hs_timestamp is after the last change of a call made"),
+        (
+            current("hs_call_duration").is_not_null() & number(current("hs_call_duration")).is_null(),
+            "hs_call_duration is not a number",
+        ),
+    )
+    return pl.concat([stated, strange], how="diagonal")
+
+
+# Meetings
+
+
+def meeting_feeds(meetings: Meetings) -> tuple[str, ...]:
+    """The types of fact that meetings make."""
+    return ("meeting.scheduled", "meeting.held", *(("visit.held",) if meetings.visits else ()))
+
+
+def declared_of_meetings(meetings: Meetings) -> tuple[str, ...]:
+    """The properties that the options name."""
+    return properties_of(meetings.market)
+
+
+def wanted_meetings(meetings: Meetings) -> Wanted:
+    """What is read of a meeting."""
+    return Wanted("meetings", (*MEETING_PROPERTIES, *declared_of_meetings(meetings)))
+
+
+def meeting_facts(records: pl.LazyFrame, options: HubSpotOptions, meetings: Meetings, zone: str) -> pl.LazyFrame:
+    """Facts of meetings, and the problem of each that cannot be understood."""
+    read = records.with_columns(
+        scheduled_at=pl.coalesce(instant(current("hs_createdate"), zone), instant(pl.col("createdAt"), zone)),
+        starts_at=pl.coalesce(instant(current("hs_meeting_start_time"), zone), instant(current("hs_timestamp"), zone)),
+        ends_at=instant(current("hs_meeting_end_time"), zone),
+        kind=current("hs_activity_type"),
+        is_held=(current("hs_meeting_outcome") == "COMPLETED").fill_null(value=False),
+        subject_id="record_key",
+        account_id=pl.col("contacts").list.first(),
+        actor=current("hubspot_owner_id"),
+        source_url=pl.lit(options.record_url(MEETING_TYPE_ID)) + pl.col("record_key"),
+    )
+    shared = ("record_key", "subject_id", "account_id", "actor", "source_url")
+    scheduled = read.select(
+        *shared,
+        fact_key=pl.format("meeting/{}/scheduled", "record_key"),
+        event_type=pl.lit("meeting.scheduled"),
+        occurred_at="scheduled_at",
+        category="kind",
+    )
+    is_visit = pl.col("kind").is_in(meetings.visits).fill_null(value=False)
+    market = said(meetings.market, current(meetings.market.property)) if meetings.market else pl.lit(None, pl.String)
+    held = read.filter("is_held").select(
+        *shared,
+        fact_key=pl.format("meeting/{}/held", "record_key"),
+        event_type=pl.when(is_visit).then(pl.lit("visit.held")).otherwise(pl.lit("meeting.held")),
+        occurred_at="starts_at",
+        outcome=pl.lit("completed"),
+        category=pl.when(~is_visit).then(pl.col("kind")),
+        market=pl.when(is_visit).then(market),
+        quantity=_minutes(pl.col("ends_at") - pl.col("starts_at")),
+    )
+    strange = problems(
+        read,
+        (pl.col("scheduled_at").is_null(), "hs_createdate is not a time"),
+        (pl.col("is_held") & pl.col("starts_at").is_null(), "hs_meeting_start_time is not a time"),
+        (
+            pl.col("is_held") & (pl.col("starts_at") > pl.col("revision") + AHEAD),
+            "hs_meeting_start_time is after the last change of a meeting held",
+        ),
+    )
+    return pl.concat([scheduled, held, strange], how="diagonal")
+
+
+def _minutes(span: pl.Expr) -> pl.Expr:
+    """Null where a meeting has no end, or one before its start."""
+    seconds = span.dt.total_seconds()
+    return pl.when(seconds >= 0).then(seconds.cast(DECIMAL) / 60)

@@ -1,0 +1,234 @@
+"""HubSpot's CRM API: where things are, how it pages and searches.
+
+Belongs here: requests, and whole answers as HubSpot gives them. Does not: signing in (`access`), which records to read
+(`reading`) or what they mean.
+
+Nothing is believed for its status of 200: each answer has the keys that HubSpot documents, a page that was promised has
+results, none comes twice, and search answers in the order that was asked for. Otherwise the stream ends with an error
+and nothing counts as read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from pipelines.http import whole_json
+from pipelines.hubspot.access import Access
+from pipelines.source import VendorError
+
+LIST_LIMIT = 100
+HISTORY_LIMIT = 50
+"""Records a page: with property histories HubSpot gives half as many."""
+SEARCH_LIMIT = 200
+SEARCH_PACE_SECONDS = 0.21
+"""Between two searches: five a second are allowed for the whole account, and refused requests count as errors."""
+
+ID = "hs_object_id"
+
+Object = dict[str, Any]
+"""A CRM record as HubSpot gives it."""
+
+
+class Api:
+    """What one account's API answers."""
+
+    def __init__(self, access: Access) -> None:
+        self.source, self.session, self.clock = access.source, access.session, access.clock
+        self.root, self.version = access.root, access.version
+        self._has_searched = False
+
+    def _url(self, area: str, *rest: str) -> str:
+        """`/crm/v3/objects/deals` in the numbered version is `/crm/objects/2026-03/deals` in a dated one."""
+        place = (self.version, area) if self.version == "v3" else (area, self.version)
+        return "/".join((self.root, "crm", *place, *rest))
+
+    def _get(self, url: str, params: dict[str, str], must_have: Collection[str] = ("results",)) -> Object:
+        return whole_json(self.source, self.session.get(url, params=params), must_have)
+
+    def _post(self, url: str, body: Object, must_have: Collection[str] = ("results",)) -> Object:
+        response = self.session.post(url, data=orjson.dumps(body), headers={"Content-Type": "application/json"})
+        return whole_json(self.source, response, must_have)
+
+    def _strange(self, found: str) -> VendorError:
+        return VendorError(self.source, found, "Nothing is counted as read; the next run reads it again")
+
+    @contextmanager
+    def _documented(self, what: str) -> Iterator[None]:
+        """Whatever cannot be found in an answer here means that the answer is not the documented one."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, AttributeError) as failure:
+            found = (
+                f"{what} were answered in another shape than HubSpot documents ({type(failure).__name__}: {failure})"
+            )
+            raise self._strange(found) from None
+
+    # What the account declares
+
+    def property_values(self, object_type: str) -> dict[str, list[str]]:
+        """Name of each property that records of a type have -> the values that it allows; none: any."""
+        definitions = self._get(self._url("properties", object_type), {})["results"]
+        with self._documented(f"the properties of {object_type}"):
+            return {
+                str(one["name"]): [str(value["value"]) for value in one.get("options") or ()] for one in definitions
+            }
+
+    def deal_stages(self) -> dict[str, list[str]]:
+        """Id of each deal pipeline -> ids of its stages."""
+        definitions = self._get(self._url("pipelines", "deals"), {})["results"]
+        with self._documented("the deal pipelines"):
+            return {str(one["id"]): [str(stage["id"]) for stage in one["stages"]] for one in definitions}
+
+    # Records
+
+    def listed(self, object_type: str, params: dict[str, str]) -> Iterator[list[Object]]:
+        """All records of a type, page by page, in the order of their ids. A list has no wall, and no filter by time."""
+        url, after, seen = self._url("objects", object_type), "", set()
+        while True:
+            content = self._get(url, {**params, "after": after} if after else params)
+            page = self._whole(object_type, content["results"])
+            if after and not page:
+                raise self._strange(f"the page of {object_type} after {after} is empty, though it was promised")
+            if page and page[0]["id"] in seen:
+                raise self._strange(f"the page of {object_type} after {after} is one that came before")
+            if page:
+                seen.add(page[0]["id"])
+                yield page
+            after = _next_page(content)
+            if not after:
+                return
+
+    def read(self, object_type: str, ids: Sequence[str], body: Object, params: dict[str, str]) -> list[Object]:
+        """The records with these ids that can be read, each by itself where the batch leaves it out.
+
+        A merged record answers under its winner's id; one that is gone is not among the answers.
+        """
+        url = self._url("objects", object_type, "batch", "read")
+        content = self._post(url, {**body, "inputs": [{"id": id_} for id_ in ids]}, ("results", "status"))
+        if content["status"] != "COMPLETE":
+            raise self._strange(f"a batch of {object_type} was answered with status {content['status']}")
+        found = self._whole(object_type, content["results"])
+        answered = {one["id"] for one in found}
+        alone = [one for id_ in ids if id_ not in answered for one in self._single(object_type, id_, params)]
+        return found + [one for one in alone if one["id"] not in answered]
+
+    def _single(self, object_type: str, id_: str, params: dict[str, str]) -> list[Object]:
+        response = self.session.get(self._url("objects", object_type, id_), params=params)
+        return [] if response.status_code == 404 else self._whole(object_type, [whole_json(self.source, response)])
+
+    def _whole(self, object_type: str, found: list[Object]) -> list[Object]:
+        """The records, each with what everything else stands on: its id, its properties and its last change."""
+        with self._documented(object_type):
+            for one in found:
+                datetime.fromisoformat(one["updatedAt"])
+                one["id"], one["properties"] = str(one["id"]), dict(one["properties"])
+        return found
+
+    # Search
+
+    def changed(self, object_type: str, since: datetime, *also: Object) -> Iterator[list[tuple[str, str]]]:
+        """Id and last change of the records changed since then, oldest change first; some come twice.
+
+        A search ends at 10,000 results, and records that change while it is paged shift its pages. So every page is a
+        search of its own, from the last change seen on; and where one instant fills a whole page (a bulk update gives
+        thousands of records the same one), that instant is pinned and paged by id.
+        """
+        modified, start = modified_property(object_type), int(since.timestamp() * 1000)
+        while True:
+            page, is_last = self._search(object_type, [*also, _filter(modified, "GTE", start)], modified)
+            if page:
+                yield page
+            if is_last:
+                return
+            newest = _milliseconds(page[-1][1])
+            if newest > start:
+                start = newest
+            else:
+                yield from self._changed_at(object_type, start, also)
+                start += 1
+
+    def _changed_at(self, object_type: str, instant: int, also: Sequence[Object]) -> Iterator[list[tuple[str, str]]]:
+        pinned = [*also, _filter(modified_property(object_type), "EQ", instant)]
+        last_id, is_last = 0, False
+        while not is_last:
+            page, is_last = self._search(object_type, [*pinned, _filter(ID, "GTE", last_id + 1)], ID)
+            if page:
+                yield page
+                last_id = int(page[-1][0])
+
+    def _search(self, object_type: str, filters: Sequence[Object], by: str) -> tuple[list[tuple[str, str]], bool]:
+        """The first page of a search, and whether it is all there is. The last filter is the least value of `by`."""
+        if self._has_searched:
+            self.clock.sleep(SEARCH_PACE_SECONDS)
+        self._has_searched = True
+        modified = modified_property(object_type)
+        body = {
+            "filterGroups": [{"filters": filters}],
+            "sorts": [orjson.dumps({"propertyName": by, "direction": "ASCENDING"}).decode()],
+            "properties": [modified],
+            "limit": SEARCH_LIMIT,
+            "after": "0",
+        }
+        content = self._post(self._url("objects", object_type, "search"), body, ("results", "total"))
+        with self._documented(f"the changed {object_type}"):
+            found = [(str(one["id"]), str(one["properties"][modified])) for one in content["results"]]
+            order = [int(id_) if by == ID else _milliseconds(at) for id_, at in found]
+        if order != sorted(order) or (order and order[0] < int(filters[-1]["value"])):
+            raise self._strange(f"the changed {object_type} are not in the order or span that was asked for")
+        is_last = not _next_page(content)
+        if not found and not (is_last and content["total"] == 0):
+            raise self._strange(f"the search for changed {object_type} has {content['total']} results and gave none")
+        return found, is_last
+
+    # Associations
+
+    def related(self, object_type: str, to: str, ids: Sequence[str]) -> dict[str, list[str]]:
+        """Id of a record -> ids of the records of another type that are associated with it; without any, left out."""
+        url = self._url("associations", object_type, to, "batch", "read")
+        content = self._post(url, {"inputs": [{"id": id_} for id_ in ids]}, ("results", "status"))
+        if content["status"] != "COMPLETE" or not (content["results"] or content.get("errors")):
+            raise self._strange(f"the {to} of {len(ids)} {object_type} were not answered")
+        with self._documented(f"the {to} of {object_type}"):
+            pages = {str(one["from"]["id"]): {**one, "results": one["to"]} for one in content["results"]}
+        return {id_: self.associated(object_type, id_, to, page) for id_, page in pages.items()}
+
+    def associated(self, object_type: str, id_: str, to: str, page: Object) -> list[str]:
+        """Ids on this page of a record's associations and on those that follow it."""
+        url, seen, found = self._url("objects", object_type, id_, "associations", to), set(), []
+        while True:
+            with self._documented(f"the {to} of {object_type} {id_}"):
+                found += [str(one["id"] if "id" in one else one["toObjectId"]) for one in page["results"]]
+            after = _next_page(page)
+            if not after:
+                return found
+            if after in seen:
+                raise self._strange(f"the {to} of {object_type} {id_} come again and again")
+            seen.add(after)
+            page = self._get(url, {"after": after, "limit": "500"})
+
+
+def modified_property(object_type: str) -> str:
+    """The property that says when a record was last changed."""
+    return "lastmodifieddate" if object_type == "contacts" else "hs_lastmodifieddate"
+
+
+def has_property(name: str) -> Object:
+    """A filter for records where a property is not empty."""
+    return {"propertyName": name, "operator": "HAS_PROPERTY"}
+
+
+def _next_page(content: Object) -> str:
+    return str(((content.get("paging") or {}).get("next") or {}).get("after") or "")
+
+
+def _filter(name: str, operator: str, value: int) -> Object:
+    return {"propertyName": name, "operator": operator, "value": str(value)}
+
+
+def _milliseconds(timestamp: str) -> int:
+    return round(datetime.fromisoformat(timestamp).timestamp() * 1000)

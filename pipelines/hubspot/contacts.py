@@ -1,0 +1,111 @@
+"""What HubSpot's contacts say: new potential customers, lifecycle stages, referrals.
+
+Belongs here: which properties of a contact are read, and the facts they make. Does not: fetching.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipelines.hubspot.changes import changes, current, has_strange_time, in_force, instant, problems, said
+from pipelines.hubspot.options import HubSpotOptions, Said, properties_of
+from pipelines.hubspot.reading import Wanted
+
+LIFECYCLE = "lifecyclestage"
+OWNER = "hubspot_owner_id"
+TYPE_ID = "0-1"
+CARRIED = {
+    "lead.created": ("channel", "segment", "industry", "market"),
+    "lifecycle.entered": ("channel", "segment", "market"),
+    "referral.received": ("channel",),
+}
+
+
+def feeds(options: HubSpotOptions) -> tuple[str, ...]:
+    """The types of fact that contacts make."""
+    return tuple(CARRIED) if options.contacts.referrer else ("lead.created", "lifecycle.entered")
+
+
+def attributes(options: HubSpotOptions) -> dict[str, Said]:
+    """Attribute of an event -> the property that says it."""
+    given = {name: getattr(options.contacts, name) for name in CARRIED["lead.created"]}
+    return {name: attribute for name, attribute in given.items() if attribute is not None}
+
+
+def declared(options: HubSpotOptions) -> tuple[str, ...]:
+    """The properties that the options name."""
+    return properties_of(*attributes(options).values(), options.contacts.referrer)
+
+
+def wanted(options: HubSpotOptions) -> Wanted:
+    """What is read of a contact."""
+    return Wanted(
+        "contacts",
+        properties=("createdate",),
+        with_history=tuple(dict.fromkeys((LIFECYCLE, OWNER, *declared(options)))),
+        has_contacts=False,
+        is_mergeable=True,
+    )
+
+
+def facts(records: pl.LazyFrame, options: HubSpotOptions, zone: str) -> pl.LazyFrame:
+    """Facts of contacts, and the problem of each that cannot be understood."""
+    created_at = pl.coalesce(instant(current("createdate"), zone), instant(pl.col("createdAt"), zone))
+    contacts = records.with_columns(created_at=created_at)
+    entered = changes(contacts, LIFECYCLE)
+    stages = entered.filter(pl.col("value").is_not_null()).select(
+        "record_key", occurred_at="at", lifecycle="value", account_id="record_key"
+    )
+    found = [_lifecycle_entered(stages), _leads_created(stages, options)]
+    if options.contacts.referrer:
+        found.append(_referrals(contacts, options.contacts.referrer))
+    url = pl.lit(options.record_url(TYPE_ID)) + pl.col("record_key")
+    stated = in_force(pl.concat(found, how="diagonal"), changes(contacts, OWNER), "actor")
+    for name, attribute in attributes(options).items():
+        types = [type_ for type_, carried in CARRIED.items() if name in carried]
+        value = pl.when(pl.col("event_type").is_in(types)).then(said(attribute, pl.col(name)))
+        stated = in_force(stated, changes(contacts, attribute.property), name).with_columns(value.alias(name))
+    stated = stated.with_columns(subject_id=pl.col("record_key"), source_url=url)
+    histories = (
+        (has_strange_time(name), f"the history of {name} has an entry without a time")
+        for name in wanted(options).with_history
+    )
+    strange = problems(contacts, (pl.col("created_at").is_null(), "createdate is not a time"), *histories)
+    return pl.concat([stated, strange], how="diagonal")
+
+
+def _lifecycle_entered(stages: pl.LazyFrame) -> pl.LazyFrame:
+    key = pl.format("contact/{}/lifecycle/{}/{}", "record_key", "lifecycle", pl.col("occurred_at").dt.epoch("ms"))
+    return stages.with_columns(event_type=pl.lit("lifecycle.entered"), fact_key=key)
+
+
+def _leads_created(stages: pl.LazyFrame, options: HubSpotOptions) -> pl.LazyFrame:
+    """A contact becomes a potential customer once, however often it comes back to that stage."""
+    return (
+        stages.filter(pl.col("lifecycle").is_in(options.contacts.new_customer_stages))
+        .unique("record_key", keep="first", maintain_order=True)
+        .with_columns(
+            event_type=pl.lit("lead.created"),
+            fact_key=pl.format("contact/{}/lead", "record_key"),
+            lifecycle=pl.lit(None, pl.String),
+        )
+    )
+
+
+def _referrals(contacts: pl.LazyFrame, referrer: str) -> pl.LazyFrame:
+    """The referral stands while the property is filled: it came when that was filled, from whom it now names."""
+    return (
+        changes(contacts, referrer)
+        .with_columns(filled=(pl.col("before").is_null() & pl.col("value").is_not_null()).cum_sum().over("record_key"))
+        .group_by("record_key", "filled", maintain_order=True)
+        .agg(occurred_at=pl.col("at").first(), account_id=pl.col("value").last())
+        .unique("record_key", keep="last", maintain_order=True)
+        .filter(pl.col("account_id").is_not_null())
+        .select(
+            "record_key",
+            "occurred_at",
+            "account_id",
+            event_type=pl.lit("referral.received"),
+            fact_key=pl.format("contact/{}/referral", "record_key"),
+        )
+    )

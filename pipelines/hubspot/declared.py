@@ -1,0 +1,52 @@
+"""Whether what the options name is there: properties, their values, pipelines and stages of the account.
+
+Belongs here: asking the account for its own words before its records are read. Does not: the records.
+
+HubSpot ignores the name of a property that it does not have, and a stage that is not there is never entered: a slip of
+the pen would count nothing for a whole quarter, without an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from kr_definitions.vocabulary import nearest
+from pipelines.hubspot.api import Api
+from pipelines.hubspot.options import HubSpotOptions
+from pipelines.source import SourceConfigError
+
+
+def require_properties(
+    api: Api, object_type: str, names: Iterable[str], values: Mapping[str, Collection[str]] | None = None
+) -> None:
+    """Raises `SourceConfigError` for a property that the account does not have, or a value that one does not allow."""
+    wanted = {name: given for name, given in (values or {}).items() if given}
+    named = list(names)
+    if not named and not wanted:
+        return
+    allowed = api.property_values(object_type)
+    _require(api, f"{object_type} have no property", named, allowed)
+    for name, given in wanted.items():
+        if allowed.get(name):
+            _require(api, f"{name} of {object_type} has no value", given, allowed[name])
+
+
+def require_stages(api: Api, options: HubSpotOptions) -> None:
+    """Raises `SourceConfigError` for a deal pipeline that the account does not have, or a stage that one does not."""
+    stages = api.deal_stages()
+    named: list[tuple[str, tuple[str, ...]]] = [
+        *((one.pipeline, (*one.won, *one.lost, *one.stages)) for one in options.sales),
+        *((one.pipeline, one.captured) for one in options.listings),
+    ]
+    for pipeline, wanted in named:
+        _require(api, "there is no deal pipeline", [pipeline], stages)
+        _require(api, f"deal pipeline {pipeline} has no stage", wanted, stages[pipeline])
+
+
+def _require(api: Api, problem: str, wanted: Iterable[str], known: Collection[str]) -> None:
+    for name in wanted:
+        if name not in known:
+            like = ", ".join(nearest(name, known) or sorted(known)[:10])
+            raise SourceConfigError(
+                api.source, f"{problem} {name!r}", f"Correct it in the options of organisation.yaml; there is {like}"
+            )

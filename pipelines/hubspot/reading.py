@@ -1,0 +1,180 @@
+"""Reading a HubSpot account: everything the first time, what has changed since then, and what is gone or back.
+
+Belongs here: which requests make up a reading, and which part of a record is kept (an allow-list: what is not asked for
+is not stored either, even where HubSpot sends it). Does not: how a request is made (`api`) or what a record means.
+
+Archived records have a list of their own, without a filter by time, and archiving or restoring a record does not move
+its last change. So the archived list is read whole each time, before the live records; a record seen live later in the
+same reading is live; and the ids that were archived are kept as the cursor, so that one which has left that list is
+read again: it was restored, or its ninety days are over and it is gone for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, TypeVar
+
+import orjson
+
+from pipelines.hubspot.api import HISTORY_LIMIT, LIST_LIMIT, Api, Object, has_property
+from pipelines.source import Covered, Read, Record
+
+T = TypeVar("T")
+
+MERGED = "hs_merged_object_ids"
+MOST_REMEMBERED = 10_000
+"""Archived ids kept in the cursor, the latest ones. An older one that is restored is found by the next full reading."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is read of one type of record."""
+
+    object_type: str
+    properties: tuple[str, ...]
+    with_history: tuple[str, ...] = ()
+    has_contacts: bool = True
+    is_mergeable: bool = False
+
+    @property
+    def page_size(self) -> int:
+        """Records a request."""
+        return HISTORY_LIMIT if self.with_history else LIST_LIMIT
+
+    @cached_property
+    def current(self) -> tuple[str, ...]:
+        """Every property whose present value is asked for."""
+        merged = (MERGED,) if self.is_mergeable else ()
+        return tuple(dict.fromkeys((*self.properties, *self.with_history, *merged)))
+
+    def parameters(self) -> dict[str, str]:
+        """Of a request for one record or a list of them."""
+        given = {"properties": ",".join(self.current)}
+        if self.with_history:
+            given["propertiesWithHistory"] = ",".join(self.with_history)
+        if self.has_contacts:
+            given["associations"] = "contacts"
+        return given
+
+    def body(self) -> Object:
+        """Of a request for a batch of them, which has no associations."""
+        return {"properties": list(self.current), "propertiesWithHistory": list(self.with_history)}
+
+
+def read_all(api: Api, wanted: Wanted, read: Read) -> Generator[list[Record], None, Covered]:
+    """Pages of records: what a fetch is, once the account is open."""
+    gone = {record.key: record for record in _archived(api, wanted)}
+    once_gone = _remembered(read.cursor) - gone.keys()
+    pages = _everything(api, wanted) if read.since is None else _changes(api, wanted, read.since, once_gone)
+    for page in pages:
+        for record in page:
+            if not record.is_deleted:
+                gone.pop(record.key, None)
+        yield page
+    yield from _batches(list(gone.values()), 1000)
+    return Covered(start=read.since, end=read.until, cursor=_remember(gone.values()))
+
+
+def _everything(api: Api, wanted: Wanted) -> Iterator[list[Record]]:
+    parameters = {**wanted.parameters(), "limit": str(wanted.page_size)}
+    for page in api.listed(wanted.object_type, parameters):
+        yield _records(wanted, page, {one["id"]: _listed_contacts(api, wanted, one) for one in page})
+
+
+def _changes(api: Api, wanted: Wanted, since: datetime, once_gone: Iterable[str]) -> Iterator[list[Record]]:
+    """The records changed since then, those that are no longer archived, and those whose contacts were merged."""
+    seen: set[str] = set()
+    for found in api.changed(wanted.object_type, since):
+        new = {id_: at for id_, at in found if id_ not in seen}
+        seen |= new.keys()
+        yield from _read_again(api, wanted, new)
+    more = {*once_gone, *(_of_merged_contacts(api, wanted.object_type, since) if wanted.has_contacts else ())}
+    yield from _read_again(api, wanted, dict.fromkeys(sorted(more - seen)))
+
+
+def _of_merged_contacts(api: Api, object_type: str, since: datetime) -> set[str]:
+    """Ids of the records of contacts merged of late: they have another contact now, and no new last change."""
+    winners = [id_ for found in api.changed("contacts", since, has_property(MERGED)) for id_, _ in found]
+    related = (api.related("contacts", object_type, ids) for ids in _batches(winners, LIST_LIMIT))
+    return {id_ for by_contact in related for found in by_contact.values() for id_ in found}
+
+
+def _read_again(api: Api, wanted: Wanted, changed: Mapping[str, str | None]) -> Iterator[list[Record]]:
+    """Records by their ids. One that search still gives though it cannot be read any more is gone."""
+    for ids in _batches(list(changed), wanted.page_size):
+        found = api.read(wanted.object_type, ids, wanted.body(), wanted.parameters())
+        read = [one["id"] for one in found]
+        contacts = api.related(wanted.object_type, "contacts", read) if wanted.has_contacts and read else {}
+        missing = ((id_, changed[id_]) for id_ in ids if id_ not in read)
+        gone = [Record(id_, _instant(at), {}, is_deleted=True) for id_, at in missing if at is not None]
+        yield [*_records(wanted, found, contacts), *gone]
+
+
+def _archived(api: Api, wanted: Wanted) -> list[Record]:
+    """What is archived now: its revision is its last change, so that restoring it needs no newer one."""
+    parameters = {"archived": "true", "limit": str(LIST_LIMIT), "properties": "hs_object_id"}
+    return [
+        Record(one["id"], _instant(one["updatedAt"]), {"archivedAt": one.get("archivedAt")}, is_deleted=True)
+        for page in api.listed(wanted.object_type, parameters)
+        for one in page
+    ]
+
+
+def _records(wanted: Wanted, found: Sequence[Object], contacts: Mapping[str, Sequence[str]]) -> list[Record]:
+    """Each record as it is kept, and after it the records that were merged into it: they are gone."""
+    records = []
+    for one in found:
+        revision = _instant(one["updatedAt"])
+        records.append(Record(one["id"], revision, _kept(wanted, one, contacts.get(one["id"], ()))))
+        merged = _merged_into(one) if wanted.is_mergeable else ()
+        records += [Record(id_, revision, {"mergedInto": one["id"]}, is_deleted=True) for id_ in merged]
+    return records
+
+
+def _kept(wanted: Wanted, one: Object, contacts: Iterable[str]) -> dict[str, Any]:
+    """The part of a record that is stored: properties and histories by name, of histories only value and time."""
+    properties = one["properties"]
+    histories = one.get("propertiesWithHistory") or {}
+    kept: dict[str, Any] = {
+        "createdAt": one.get("createdAt"),
+        "properties": {name: value for name in wanted.current if (value := properties.get(name)) is not None},
+    }
+    if wanted.with_history:
+        kept["history"] = {
+            name: [{"timestamp": entry.get("timestamp"), "value": entry.get("value")} for entry in entries]
+            for name in wanted.with_history
+            if (entries := histories.get(name))
+        }
+    if wanted.has_contacts:
+        kept["contacts"] = sorted(set(contacts), key=lambda id_: (len(id_), id_))
+    return kept
+
+
+def _listed_contacts(api: Api, wanted: Wanted, one: Object) -> list[str]:
+    page = (one.get("associations") or {}).get("contacts") or {}
+    return api.associated(wanted.object_type, one["id"], "contacts", {"results": [], **page})
+
+
+def _merged_into(one: Object) -> list[str]:
+    ids = (one["properties"].get(MERGED) or "").split(";")
+    return [id_.strip() for id_ in ids if id_.strip() not in ("", one["id"])]
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _batches(things: list[T], size: int) -> Iterator[list[T]]:
+    return (things[start : start + size] for start in range(0, len(things), size))
+
+
+def _remember(gone: Iterable[Record]) -> str | None:
+    latest = sorted(gone, key=lambda record: (str(record.payload["archivedAt"]), record.key))[-MOST_REMEMBERED:]
+    return orjson.dumps({"archived": sorted(record.key for record in latest)}).decode() if latest else None
+
+
+def _remembered(cursor: str | None) -> set[str]:
+    return set(orjson.loads(cursor)["archived"]) if cursor else set()
