@@ -113,7 +113,7 @@ class Invoice:
     """An invoice for the agency's fee or for a service (valuation, management). Amounts in cents of EUR."""
 
     id: int
-    customer_id: int  # contact
+    customer_id: int  # contact; for a fee, the one who sells
     sale_id: int | None
     category: str  # fee, valuation, management
     created_at: datetime

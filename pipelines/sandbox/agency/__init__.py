@@ -11,6 +11,8 @@ from pipelines.sandbox.company import Company
 
 def life(seed: int, founded: date, last_day: date, zone: str) -> Company:
     """Everything that the agency does from its founding to the end of a day, and what had been begun by then."""
+    if last_day < founded:
+        raise ValueError(f"the last day {last_day} is before the founding day {founded}")
     ground = Ground.of(seed, founded, last_day, zone)
     first_contacts = contacts.first_contacts(ground)
     people = Pool(Kind.CONTACT, [one.id for one in first_contacts if one.archived_at is None])

@@ -25,6 +25,7 @@ from pipelines.sandbox.agency.ground import (
     identity,
     numbered,
     ramp,
+    until,
 )
 from pipelines.sandbox.company import Activity, Change, Changes
 
@@ -85,11 +86,10 @@ def _call(ground: Ground, rng: random.Random, id_: int, contact_id: int, names: 
     if (odd := rng.random()) < 0.03:  # noted on paper, typed in days later
         entered_at = ground.answered_after(at, 24 * HOUR + int(odd * 100 * 24 * HOUR))
     elif odd > 0.998:  # the telephone system wrote it twice, or it was private
-        archived_at = entered_at + timedelta(seconds=HOUR + int((odd - 0.998) * 1e7))
+        archived_at = entered_at + timedelta(seconds=rng.randrange(HOUR, 6 * HOUR))
+    agent = names[int(rng.random() * len(names))]
     told = (Change(entered_at, outcome),)
-    return Activity(
-        id_, "call", contact_id, names[int(odd * 7919) % len(names)], at, entered_at, told, length, archived_at
-    )
+    return Activity(id_, "call", contact_id, agent, at, entered_at, told, length, archived_at)
 
 
 # Visits and meetings
@@ -118,8 +118,8 @@ def _planned(ground: Ground, kind: str, identified: Kind, day: date, number: int
     rng = ground.chance(kind, day, number)
     starts_at = ground.office_moment(rng, day)
     is_late = rng.random() < 0.12
-    ahead = 0 if is_late else rng.randint(1, 9)
-    planned_on = max(ground.founded + DAY, day - DAY * ahead)
+    ahead = rng.randint(1, 9)
+    planned_on = max(ground.founded + DAY, day if is_late else ground.working_day_on_or_before(day - DAY * ahead))
     contact_id = people.draw(rng, planned_on, 75, frozenset())
     if contact_id is None or (not is_late and planned_on >= day):
         return None
@@ -128,8 +128,8 @@ def _planned(ground: Ground, kind: str, identified: Kind, day: date, number: int
     else:
         entered_at = ground.office_moment(rng, planned_on)
     length = rng.randrange(15, 61, 5) * MINUTE
-    outcome = _outcome(ground, rng, starts_at, entered_at, length)
     archived_at = entered_at + timedelta(seconds=rng.randrange(HOUR, 9 * 24 * HOUR)) if rng.random() < 0.008 else None
+    outcome = until(_outcome(ground, rng, starts_at, entered_at, length), archived_at)
     id_ = identity(identified, day, number)
     agent = rng.choice(agents(ground, day))
     return Activity(id_, kind, contact_id, agent, starts_at, entered_at, outcome, length, archived_at)

@@ -24,6 +24,7 @@ from pipelines.sandbox.agency.ground import (
     identity,
     numbered,
     ramp,
+    until,
 )
 from pipelines.sandbox.company import Change, Changes, Contact, Listing, Sale
 
@@ -51,7 +52,7 @@ def _imported(ground: Ground, number: int) -> Contact:
 def _leads_of(ground: Ground, month: date) -> list[Contact]:
     count = ground.volume("leads", month, 101 * SEASON[month.month] * ramp(ground.months_old(month), 0.7, 0.15), 0.05)
     days = ground.spread("leads", month, count, weekend=0.5)
-    days = sorted(days + 2 * [day for day in ground.days_in(month) if ground.seconds_in(day) != 24 * HOUR])
+    days = sorted(days + 2 * [day for day in ground.days_in(month) if ground.is_changing_clocks(day)])
     return [_lead(ground, day, n) for day, n in numbered(days) if day <= ground.last_day]
 
 
@@ -65,7 +66,7 @@ def _lead(ground: Ground, day: date, number: int) -> Contact:
     is_duplicate = rng.random() < 0.02
     archived_at = at + timedelta(seconds=rng.randrange(HOUR, 20 * 24 * HOUR)) if is_duplicate else None
     id_ = identity(Kind.CONTACT, day, number + (IMPORTED if day == ground.founded else 0))
-    return Contact(id_, lifecycle, channel, rng.choice(MARKETS), None, archived_at)
+    return Contact(id_, until(lifecycle, archived_at), channel, rng.choice(MARKETS), None, archived_at)
 
 
 def _channel(rng: random.Random, *, is_working: bool) -> str:
@@ -77,10 +78,8 @@ def _channel(rng: random.Random, *, is_working: bool) -> str:
 def _online_moment(ground: Ground, rng: random.Random, day: date, number: int) -> datetime:
     """At any hour, mostly in the evening; the first two of a day with a clock change just before and just after it."""
     length = ground.seconds_in(day)
-    if length != 24 * HOUR and number < 2:
-        return ground.at(
-            day, rng.randrange(2 * HOUR, 3 * HOUR) + (number * HOUR if length > 24 * HOUR else -HOUR * (1 - number))
-        )
+    if ground.is_changing_clocks(day) and number < 2:
+        return ground.changing_hours(rng, day, number)
     if rng.random() < 0.06:
         around = rng.choice((0, length - 20 * MINUTE))
         return ground.at(day, around + rng.randrange(20 * MINUTE))

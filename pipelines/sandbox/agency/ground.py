@@ -137,6 +137,10 @@ class Ground:
         days = [month + DAY * n for n in range(31)]
         return [day for day in days if day.month == month.month and day >= self.founded]
 
+    def worked_in(self, month: date) -> list[date]:
+        """The days of a month on which the office works; none in a month that the agency was born at the end of."""
+        return [day for day in self.days_in(month) if self.is_working(day)]
+
     def volume(self, kind: str, month: date, mean: float, jitter: float) -> int:
         """How many happen in a month: its mean, more or less, and only a part in a month that began before us."""
         share = len(self.days_in(month)) / max((month + DAY * 31).replace(day=1) - month, DAY).days
@@ -147,7 +151,16 @@ class Ground:
         """So many days of a month, in order; `weekend` weighs the days that are not worked."""
         days = self.days_in(month)
         weights = [1.0 if self.is_working(day) else weekend * (0.8 if day.weekday() == 6 else 1.0) for day in days]
-        return sorted(self.chance(f"{kind} days", month).choices(days, weights, k=count))
+        return sorted(self.chance(f"{kind} days", month).choices(days, weights, k=count)) if any(weights) else []
+
+    def is_changing_clocks(self, day: date) -> bool:
+        """Whether the day has 23 or 25 hours."""
+        return self.seconds_in(day) != 24 * HOUR
+
+    def changing_hours(self, rng: random.Random, day: date, side: int) -> datetime:
+        """A moment in the hour before (0) or after (1) the clocks change, at three in the morning of summer time."""
+        change = (2 if self.seconds_in(day) < 24 * HOUR else 3) * HOUR
+        return self.at(day, change + (side - 1) * HOUR + rng.randrange(HOUR))
 
     def office_moment(self, rng: random.Random, day: date) -> datetime:
         """A moment of the day at which somebody sits in the office."""
@@ -197,6 +210,11 @@ def history(changes: Iterable[Change[T]]) -> Changes[T]:
         if not kept or (change.at > kept[-1].at and change.value != kept[-1].value):
             kept.append(change)
     return tuple(kept)
+
+
+def until(changes: Changes[T], end: datetime | None) -> Changes[T]:
+    """The changes of a thing that was deleted at `end`, if it was: nothing happens to it any more."""
+    return changes if end is None else tuple(change for change in changes if change.at < end)
 
 
 @dataclass(frozen=True)

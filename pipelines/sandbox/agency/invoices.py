@@ -110,14 +110,11 @@ def _managements(ground: Ground, month: date, people: Pool) -> list[_Draft]:
     day = ground.working_day_on_or_after(max(month, ground.founded + DAY * 40))
     if day.month != month.month or day > ground.last_day:
         return []
-    at = ground.at(day, 7 * HOUR)
+    at, first_customers = ground.at(day, 7 * HOUR), people.before(ground.founded + DAY)
     drafts = []
     for number in range(6 + ground.months_old(month) // 3):
         contract = ground.chance("contract", ground.founded, number)
-        customer_id, net = (
-            people.ids[contract.randrange(people.before(ground.founded + DAY))],
-            contract.randrange(70_00, 140_00, 5_00),
-        )
+        customer_id, net = people.ids[contract.randrange(first_customers)], contract.randrange(70_00, 140_00, 5_00)
         rng = ground.chance("management", month, number)
         drafts.append(_Draft(customer_id, None, "management", at, at, net, _paid_at(ground, rng, at), None))
     return drafts

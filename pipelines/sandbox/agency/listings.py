@@ -26,6 +26,7 @@ from pipelines.sandbox.agency.ground import (
     identity,
     numbered,
     ramp,
+    until,
 )
 from pipelines.sandbox.company import Change, Changes, Listing, Sale
 
@@ -83,9 +84,9 @@ def _listing(
         agent=rng.choice(agents(ground, day)),
         captured_at=captured_at,
         entered_at=entered_at,
-        mandate=_mandate(rng, entered_at, is_exclusive=is_exclusive),
-        price=_price(ground, rng, day, entered_at),
-        portals=_portals(ground, rng, entered_at),
+        mandate=until(_mandate(rng, entered_at, is_exclusive=is_exclusive), archived_at),
+        price=until(_price(ground, rng, day, entered_at), archived_at),
+        portals=until(_portals(ground, rng, entered_at), archived_at),
         market=rng.choice(MARKETS),
         category=rng.choices(("flat", "house", "premises"), (72, 20, 8))[0],
         archived_at=archived_at,

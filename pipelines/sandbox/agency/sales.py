@@ -54,7 +54,7 @@ def _courses_of(ground: Ground, month: date) -> list[_Course]:
 def _won_on(ground: Ground, month: date, count: int) -> list[date]:
     """The days, evenly over the month; at times the last sale is only entered in the month's last night."""
     rng = ground.chance("won days", month)
-    worked = [day for day in ground.days_in(month) if ground.is_working(day)]
+    worked = ground.worked_in(month)
     days = [worked[int((n + rng.random()) / count * len(worked))] for n in range(count)]
     if days and rng.random() < 0.3:
         days[-1] = ground.days_in(month)[-1]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from pipelines.sandbox.agency.ground import DAY, HOUR, MARKETS, OPENING, Ground, numbered
+from pipelines.sandbox.agency.ground import DAY, HOUR, MARKETS, OPENING, Ground, numbered, until
 from pipelines.sandbox.company import Change, Changes, SheetRow
 
 PARTNERS = (
@@ -51,8 +51,9 @@ def _row(ground: Ground, rng: random.Random, sheet: str, day: date, number: int,
 
 def _collaborations(ground: Ground, month: date) -> Iterator[SheetRow]:
     plan = ground.chance("collaborations", month)
-    working = [day for day in ground.days_in(month) if ground.is_working(day)]
-    days = sorted(plan.choices(working, k=plan.choices((0, 1, 2), (12, 72, 16))[0]))
+    count = plan.choices((0, 1, 2), (12, 72, 16))[0]
+    worked = ground.worked_in(month)
+    days = sorted(plan.choices(worked, k=count)) if worked else []
     for day, number in numbered(days):
         rng = ground.chance("collaboration", day, number)
         cells = {"empresa": rng.choice(PARTNERS), "tipo": rng.choice(("derivación", "acuerdo", "campaña conjunta"))}
@@ -64,10 +65,10 @@ def _events(ground: Ground, month: date) -> Iterator[SheetRow]:
     quarter = month.replace(month=(month.month - 1) // 3 * 3 + 1)
     plan = ground.chance("events", quarter)
     months = plan.sample((0, 1, 2), plan.choices((0, 1, 2), (15, 60, 25))[0])
-    working = [day for day in ground.days_in(month) if ground.is_working(day)]
-    if month.month - quarter.month in months:
+    worked = ground.worked_in(month)
+    if month.month - quarter.month in months and worked:
         rng = ground.chance("event", month)
-        day = rng.choice(working)
+        day = rng.choice(worked)
         name = rng.choice(FAIRS)
         cells = {"evento": name, "tipo": "propio" if name == "Puertas abiertas" else "feria"}
         yield _row(ground, rng, "events", day, 0, cells)
@@ -91,4 +92,4 @@ def _recounted(rng: random.Random, row: SheetRow, flyers: int) -> SheetRow:
         return row
     at = row.cells[0].at + timedelta(seconds=rng.randrange(24 * HOUR, 12 * 24 * HOUR))
     cells = {**row.cells[0].value, "folletos": str(max(flyers + rng.choice((-90, -60, -40, 30, 60, 110)), 20))}
-    return replace(row, cells=(*row.cells, Change(at, cells)))
+    return replace(row, cells=until((*row.cells, Change(at, cells)), row.removed_at))

@@ -22,6 +22,7 @@ from pipelines.sandbox.agency.ground import (
     identity,
     numbered,
     ramp,
+    until,
 )
 from pipelines.sandbox.company import Change, Changes, Ticket
 
@@ -34,7 +35,7 @@ def tickets(ground: Ground, people: Pool) -> list[Ticket]:
 def _tickets_of(ground: Ground, month: date, people: Pool) -> list[Ticket]:
     mean = 95 * SEASON[month.month] ** 0.7 * ramp(ground.months_old(month), 0.4, 0.15)
     days = ground.spread("tickets", month, ground.volume("tickets", month, mean, 0.08), weekend=0.35)
-    days = sorted(days + [day for day in ground.days_in(month) if ground.seconds_in(day) != 24 * HOUR])
+    days = sorted(days + 2 * [day for day in ground.days_in(month) if ground.is_changing_clocks(day)])
     luck = ground.chance("satisfaction", month)
     first, second = luck.random(), luck.random()
     made = []
@@ -83,9 +84,9 @@ def _ticket(ground: Ground, day: date, number: int, people: Pool, opinion: str |
 def _asked_at(ground: Ground, rng: random.Random, day: date, number: int, channel: str) -> datetime:
     if channel == "phone":
         return ground.office_moment(rng, day)
+    if ground.is_changing_clocks(day) and number < 2:
+        return ground.changing_hours(rng, day, number)
     length = ground.seconds_in(day)
-    if length != 24 * HOUR and number == 0:
-        return ground.at(day, rng.randrange(HOUR, 4 * HOUR))
     if rng.random() < 0.05:
         return ground.at(day, rng.choice((0, length - 15 * MINUTE)) + rng.randrange(15 * MINUTE))
     return ground.at(day, min(int(rng.triangular(6 * HOUR, length, 12 * HOUR)), length - 1))
@@ -144,17 +145,17 @@ def _priority(rng: random.Random, created_at: datetime, ended_at: datetime) -> C
     return changes
 
 
-def _cut_short(ticket: Ticket, at: datetime) -> Ticket:
+def _cut_short(ticket: Ticket, end: datetime) -> Ticket:
     """A ticket that was deleted: nothing more happened to it."""
 
-    def before(changes: Changes[str]) -> Changes[str]:
-        return tuple(change for change in changes if change.at < at)
+    def before(at: datetime | None) -> datetime | None:
+        return at if at is not None and at < end else None
 
     return replace(
         ticket,
-        priority=before(ticket.priority),
-        status=before(ticket.status),
-        first_reply_at=ticket.first_reply_at if ticket.first_reply_at and ticket.first_reply_at < at else None,
-        survey_sent_at=ticket.survey_sent_at if ticket.survey_sent_at and ticket.survey_sent_at < at else None,
-        rating=before(ticket.rating),
+        priority=until(ticket.priority, end),
+        status=until(ticket.status, end),
+        rating=until(ticket.rating, end),
+        first_reply_at=before(ticket.first_reply_at),
+        survey_sent_at=before(ticket.survey_sent_at),
     )

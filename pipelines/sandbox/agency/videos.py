@@ -31,10 +31,10 @@ def _videos_of(ground: Ground, month: date) -> Iterator[Video]:
     year = date(month.year, 1, 1)
     silent, busy = ground.chance("silence", year).choice((3, 5, 7, 8)), ground.chance("busy", year).choice((4, 6, 9))
     count = 0 if month.month == silent else 2 if month.month in (busy, 10) else 1
-    working = [day for day in ground.days_in(month) if ground.is_working(day)]
-    for number in range(count):
+    worked = ground.worked_in(month)
+    for number in range(count if worked else 0):
         rng = ground.chance("video", month, number)
-        day = working[rng.randrange(len(working))]
+        day = worked[rng.randrange(len(worked))]
         if day <= ground.last_day:
             yield _video(ground, rng, day, f"{month}:{number}", is_withdrawn=month.month == busy and number == 1)
 

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.sandbox.agency.contacts import IMPORTED
@@ -118,12 +118,16 @@ def test_another_seed_gives_another_company() -> None:
     founded=st.dates(date(2023, 1, 1), date(2025, 1, 1)),
     age=st.integers(0, 300),
     later=st.integers(1, 60),
+    zone=st.sampled_from(["Europe/Madrid", "Atlantic/Canary", "America/Santiago", "Asia/Kolkata"]),
 )
-def test_a_later_last_day_only_adds(seed: int, founded: date, age: int, later: int) -> None:
+@example(seed=1, founded=date(2023, 12, 31), age=0, later=1, zone="Europe/Madrid")  # a Sunday, the last of its month
+@example(seed=1, founded=date(2024, 3, 31), age=30, later=9, zone="Europe/Madrid")  # a Sunday with a change of clocks
+def test_a_later_last_day_only_adds(seed: int, founded: date, age: int, later: int, zone: str) -> None:
     last_day = founded + timedelta(days=age)
-    young = estate_agency(seed, founded, last_day)
-    old = estate_agency(seed, founded, last_day + timedelta(days=later))
-    assert seen_at(young, end_of(last_day)) == seen_at(old, end_of(last_day))
+    end = datetime.combine(last_day + timedelta(days=1), time(), ZoneInfo(zone)) - timedelta(microseconds=1)
+    young = estate_agency(seed, founded, last_day, zone)
+    old = estate_agency(seed, founded, last_day + timedelta(days=later), zone)
+    assert seen_at(young, end) == seen_at(old, end)
     assert young.subscribers.items() <= old.subscribers.items()
     assert young.views.items() <= old.views.items()
 
@@ -140,6 +144,11 @@ def test_two_years_are_told_quickly() -> None:
     assert process.process_time() - started < 3
 
 
+def test_a_company_has_no_last_day_before_its_first() -> None:
+    with pytest.raises(ValueError, match="is before the founding day 2024-11-01"):
+        estate_agency(1, FOUNDED, date(2024, 10, 31))
+
+
 # Well formed
 
 
@@ -152,11 +161,7 @@ def test_ids_are_unique_and_in_order(company: Company) -> None:
 def test_instants_are_utc_in_whole_seconds(company: Company) -> None:
     for kind in KINDS:
         for one in getattr(company, kind):
-            assert all(at.utcoffset() == timedelta(0) and at.microsecond == 0 for at in instants_of(one)), one
-
-
-def instants_of(one: Any) -> list[datetime]:
-    return list(instants(one))
+            assert all(at.utcoffset() == timedelta(0) and at.microsecond == 0 for at in instants(one)), one
 
 
 def test_changes_are_in_order_and_change_something(company: Company) -> None:
@@ -169,6 +174,19 @@ def test_changes_are_in_order_and_change_something(company: Company) -> None:
                         field.name,
                         one,
                     )
+
+
+def test_nothing_happens_to_what_was_deleted(company: Company) -> None:
+    for kind in KINDS:
+        for one in getattr(company, kind):
+            names = ("archived_at", "deleted_at", "removed_at", "voided_at")
+            ends = [getattr(one, name) for name in names if getattr(one, name, None)]
+            assert all(at <= end for end in ends for at in instants(_without_plans(one))), one
+
+
+def _without_plans(one: Any) -> Any:
+    """A visit that was called off and deleted lies after its deletion."""
+    return replace(one, starts_at=one.entered_at) if hasattr(one, "starts_at") else one
 
 
 def test_nothing_refers_to_what_did_not_exist_yet(company: Company) -> None:
