@@ -1,0 +1,65 @@
+"""Zendesk Support: tickets with their history, and both of its satisfaction surveys.
+
+Belongs here: what an organisation may say of its account, and which streams it gets. Does not: requests (`helpdesk`),
+what a ticket's history means (`tickets`), what a survey means (`surveys`).
+
+Each stream has one record a ticket, whatever the vendor calls a record. A ticket that is deleted is one line in the
+vendor's export, with neither its events nor its ratings; as their record is the ticket, it takes all of them along.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from pipelines.source import Account, Options, Stream
+from pipelines.zendesk.surveys import satisfaction_ratings, survey_responses
+from pipelines.zendesk.tickets import tickets
+
+__all__ = ["ZENDESK", "Zendesk", "ZendeskOptions"]
+
+# The vendor's words for the ways in which a ticket came, where ours are others.
+CHANNELS = {
+    "voice": "phone",
+    "mail": "email",
+    "web_form": "web",
+    "web_service": "api",
+    "mobile_sdk": "mobile",
+    "native_messaging": "chat",
+}
+
+
+class ZendeskOptions(Options):
+    """What `organisation.yaml` says of a Zendesk account.
+
+    subdomain: the account's, as in https://<subdomain>.zendesk.com. account: whose id a ticket's customer is.
+    channels: vendor's channel -> ours, beside the usual ones. surveys: which kinds of survey are read; the vendor has
+    only one of the two active at a time, and one that the account's plan lacks can be left out.
+    """
+
+    subdomain: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    account: Literal["requester", "organization"] = "requester"
+    channels: dict[str, str] = Field(default_factory=dict)
+    surveys: tuple[Literal["satisfaction_ratings", "survey_responses"], ...] = (
+        "satisfaction_ratings",
+        "survey_responses",
+    )
+
+
+class Zendesk:
+    """The connector."""
+
+    kind = "zendesk"
+    options = ZendeskOptions
+
+    def streams(self, account: Account, options: Any) -> list[Stream]:
+        """Tickets, and the kinds of survey that the options name."""
+        surveys = {"satisfaction_ratings": satisfaction_ratings, "survey_responses": survey_responses}
+        return [
+            tickets(account, options.subdomain, options.account, {**CHANNELS, **options.channels}),
+            *(surveys[kind](account, options.subdomain, options.account) for kind in dict.fromkeys(options.surveys)),
+        ]
+
+
+ZENDESK = Zendesk()

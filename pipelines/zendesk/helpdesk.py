@@ -1,0 +1,186 @@
+"""Zendesk's HTTP API: credentials, its exports and its lists, as the vendor's own words.
+
+Belongs here: authentication, paging and its guards. Does not: what is kept of an answer or what it means.
+
+The exports end a minute before now and may give an item twice; the event export is paged by time, so the last items of
+a page come again on the next one. What was changed is compared with when the vendor wrote it down
+(`generated_timestamp`), not with `updated_at`: an export gives items that look older than what was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dlt
+import requests
+from requests.auth import AuthBase, HTTPBasicAuth
+
+from pipelines.http import PatientSession, whole_json
+from pipelines.source import Account, Clock, SourceConfigError, VendorError
+
+EXPORT_DELAY = timedelta(minutes=1)
+"""What happened later than this before now is in no export yet."""
+
+READ_AGAIN = "Nothing is counted as read; the next run reads it again"
+
+Item = dict[str, Any]
+
+
+class Helpdesk:
+    """One Zendesk account over HTTP. Configuration and credentials are read when it is made.
+
+    Raises `SourceConfigError` for missing or refused credentials, `VendorError` for answers that cannot be trusted.
+    """
+
+    def __init__(self, account: Account, subdomain: str, clock: Clock) -> None:
+        self.source, self.prefix = account.source, ".".join(account.sections)
+        self.base_url = (self._setting("base_url") or f"https://{subdomain}.zendesk.com").rstrip("/")
+        self.session = PatientSession(account.source, clock)
+        self.session.auth = self._credentials()
+
+    def changed_tickets(self, since: datetime | None, cursor: str | None) -> Iterator[tuple[list[Item], str | None]]:
+        """Pages of tickets that were changed since, deleted ones too, each with the cursor after it.
+
+        The cursor of an earlier export goes before `since`, which is asked for where the vendor no longer knows it.
+        """
+        params = {"cursor": cursor} if cursor else self._from(since)
+        path, must_have = "/api/v2/incremental/tickets/cursor.json", ("tickets", "after_cursor", "end_of_stream")
+        while True:
+            response = self._get(path, params)
+            if response.status_code in (400, 422) and params == {"cursor": cursor}:
+                params = self._from(since)
+                continue
+            page = whole_json(self.source, response, must_have)
+            following = page["after_cursor"] or params.get("cursor")
+            yield _items(self.source, path, page["tickets"]), following
+            if page["end_of_stream"]:
+                return
+            if not page["tickets"] or following == params.get("cursor"):
+                raise self._stuck(path)
+            params = {"cursor": following}
+
+    def ticket_events(self) -> Iterator[tuple[list[Item], int]]:
+        """Pages of all ticket events from the beginning, each with the time (in epoch seconds) that it reaches."""
+        path, must_have = "/api/v2/incremental/ticket_events.json", ("ticket_events", "end_time", "end_of_stream")
+        start = 0
+        while True:
+            response = self._get(path, {"start_time": start, "include": "comment_events"})
+            page = whole_json(self.source, response, must_have)
+            reached = page["end_time"] if isinstance(page["end_time"], int) else start
+            yield _items(self.source, path, page["ticket_events"]), reached
+            if page["end_of_stream"]:
+                return
+            if reached <= start:
+                raise self._stuck(path)
+            start = reached
+
+    def audits(self, ticket_id: str) -> list[Item] | None:
+        """Everything that was done to one ticket, oldest first; None where the ticket is gone."""
+        try:
+            return [a for page in self.listed(f"/api/v2/tickets/{ticket_id}/audits.json", "audits", {}) for a in page]
+        except _NotFound:
+            return None
+
+    def agents(self) -> frozenset[str]:
+        """Ids of the users who are agents or administrators now."""
+        params = {"role[]": ["agent", "admin"]}
+        return frozenset(str(u["id"]) for page in self.listed("/api/v2/users.json", "users", params) for u in page)
+
+    def listed(self, path: str, key: str, params: Mapping[str, Any], size: int = 100) -> Iterator[list[Item]]:
+        """Pages of a list with the vendor's cursor pagination. Raises `VendorError` where there is no such list."""
+        after: str | None = None
+        while True:
+            cursor = {"page[after]": after} if after else {}
+            response = self._get(path, {**params, "page[size]": size, **cursor})
+            if response.status_code == 404:
+                raise _NotFound(
+                    self.source,
+                    f"{path} answered HTTP 404: the account has nothing of the kind",
+                    "If this is a survey that the account's plan lacks, leave it out with the option `surveys`",
+                )
+            page = whole_json(self.source, response, (key, "meta"))
+            items, meta = _items(self.source, path, page[key]), page["meta"]
+            if not isinstance(meta, dict) or not isinstance(meta.get("has_more"), bool):
+                raise VendorError(self.source, f"{path} does not say whether there is more", READ_AGAIN)
+            yield items
+            if not meta["has_more"]:
+                return
+            following = meta.get("after_cursor")
+            if not items or not following or following == after:
+                raise self._stuck(path)
+            after = following
+
+    def _get(self, path: str, params: Mapping[str, Any]) -> requests.Response:
+        try:
+            return self.session.get(self.base_url + path, params=params)
+        except SourceConfigError as refused:
+            raise SourceConfigError(
+                self.source,
+                refused.found,
+                f"Check {self._named('email')} and {self._named('api_token')} (or {self._named('oauth_token')}), and "
+                "that the user is an administrator; a survey that the account lacks is left out with option `surveys`",
+            ) from None
+
+    def _from(self, since: datetime | None) -> dict[str, Any]:
+        return {"start_time": 0 if since is None else int(since.timestamp())}
+
+    def _stuck(self, path: str) -> VendorError:
+        return VendorError(self.source, f"{path} says that there is more but does not get on", READ_AGAIN)
+
+    def _credentials(self) -> AuthBase:
+        email, api_token, oauth_token = (self._setting(key) for key in ("email", "api_token", "oauth_token"))
+        if oauth_token:
+            return _Bearer(oauth_token)
+        if email and api_token:
+            return HTTPBasicAuth(f"{email}/token", api_token)
+        missing = " and ".join(
+            self._named(key) for key, value in (("email", email), ("api_token", api_token)) if not value
+        )
+        raise SourceConfigError(
+            self.source,
+            f"{missing} is not set (nor {self._named('oauth_token')})",
+            f"Set it in .dlt/secrets.toml, or as an environment variable such as {self._variable('api_token')}",
+        )
+
+    def _setting(self, key: str) -> str | None:
+        """Exactly this source's value: a shorter key of the same name (`api_token`) may belong to another vendor."""
+        value = dlt.secrets.get(self._named(key)) or dlt.config.get(self._named(key))
+        return None if value is None else str(value)
+
+    def _named(self, key: str) -> str:
+        return f"{self.prefix}.{key}"
+
+    def _variable(self, key: str) -> str:
+        return self._named(key).replace(".", "__").upper()
+
+
+class _NotFound(VendorError):
+    """The vendor has no such thing."""
+
+
+class _Bearer(AuthBase):
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def instant(text: Any) -> datetime | None:
+    """A time as the vendor writes it (RFC 3339, or epoch seconds), in UTC; None for what is none."""
+    try:
+        if isinstance(text, int | float):
+            return datetime.fromtimestamp(text, UTC)
+        found = datetime.fromisoformat(str(text))
+    except (ValueError, OverflowError, OSError):
+        return None
+    return found.astimezone(UTC) if found.tzinfo else None
+
+
+def _items(source: str, path: str, found: Any) -> list[Item]:
+    if not isinstance(found, list) or not all(isinstance(item, dict) and item.get("id") is not None for item in found):
+        raise VendorError(source, f"{path} answered something that is not a list of items with ids", READ_AGAIN)
+    return found

@@ -1,0 +1,292 @@
+"""Tickets and what was done to them: one record a ticket, with its whole history.
+
+Belongs here: gathering a ticket's history, and the facts that it states. Does not: HTTP (`helpdesk`), surveys.
+
+The history is the vendor's audits. The first reading takes them from the event export, a thousand at a time; later
+ones ask for the audits of each ticket that was changed. Both say the same of a ticket, step by step:
+
+* `ticket.created`: at the ticket's `created_at`;
+* `ticket.status_entered`: each status in turn, the first one too; what one update sets and sets again counts once;
+* `ticket.first_replied`: the first public comment, later than the ticket's creation, whose author is an agent: a
+  user who is agent or administrator when the ticket is read, or was ever the ticket's assignee. Private notes,
+  automatic notifications, voice recordings and the comment that opened the ticket are no replies;
+* `ticket.solved`: each entry into solved, and into closed where it was not solved before (the vendor's own notion of
+  solved). A ticket that was merged into another one is closed without having been solved: the other one is solved;
+* `ticket.reopened`: from solved to anything but closed; `ticket.closed`: the entry into closed.
+
+Each says the priority that the ticket had then. A ticket that was deleted states nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from kr_definitions.vocabulary import UTC_MICROSECONDS
+from pipelines.source import Account, Covered, Read, Record, Stream
+from pipelines.zendesk.helpdesk import EXPORT_DELAY, Helpdesk, Item, instant
+
+FEEDS = (
+    "ticket.created",
+    "ticket.status_entered",
+    "ticket.first_replied",
+    "ticket.solved",
+    "ticket.reopened",
+    "ticket.closed",
+)
+
+_STEP = {
+    "audit": pl.String(),
+    "at": pl.String(),
+    "by": pl.String(),
+    "status": pl.String(),
+    "priority": pl.String(),
+    "previous_priority": pl.String(),
+    "is_agents_reply": pl.Boolean(),
+}
+PAYLOAD = pl.Struct(
+    {
+        "id": pl.String(),
+        "created_at": pl.String(),
+        "channel": pl.String(),
+        "requester_id": pl.String(),
+        "organization_id": pl.String(),
+        "priority": pl.String(),
+        "is_merged": pl.Boolean(),
+        "steps": pl.List(pl.Struct(_STEP)),
+    }
+)
+
+_MERGED_TAG = "closed_by_merge"
+_SYSTEM_AUTHOR = "-1"
+_FURTHEST_AHEAD = timedelta(minutes=5)
+
+
+def tickets(account: Account, subdomain: str, customer: str, channels: Mapping[str, str]) -> Stream:
+    """The stream. customer: `requester` or `organization`; channels: vendor's channel -> ours."""
+    return Stream(
+        name="tickets",
+        feeds=FEEDS,
+        fetch=lambda read: _fetch(account, subdomain, read),
+        payload=PAYLOAD,
+        facts=lambda records: facts(records, subdomain, customer, channels),
+    )
+
+
+def _fetch(account: Account, subdomain: str, read: Read) -> Generator[list[Record], None, Covered]:
+    helpdesk = Helpdesk(account, subdomain, read.clock)
+    agents = helpdesk.agents()
+    histories, reached = _all_histories(helpdesk) if read.since is None else ({}, None)
+
+    def record(ticket: Item) -> Record:
+        key = str(ticket["id"])
+        revision = _revision(ticket, read)
+        if ticket.get("status") == "deleted":
+            return Record(key, revision, {"id": key}, is_deleted=True)
+        audits: Collection[Item] | None = histories.pop(key, {}).values()
+        if not audits or revision is None or reached is None or revision > reached:
+            audits = helpdesk.audits(key)
+        if audits is None:
+            return Record(key, revision, {"id": key}, is_deleted=True)
+        return Record(key, revision, _payload(ticket, list(audits), agents))
+
+    cursor = read.cursor
+    for page, after in helpdesk.changed_tickets(read.since, read.cursor):
+        cursor = after
+        yield [record(ticket) for ticket in page]
+    return Covered(read.since, read.until - EXPORT_DELAY, cursor)
+
+
+def _all_histories(helpdesk: Helpdesk) -> tuple[dict[str, dict[str, Item]], datetime | None]:
+    """Ticket -> audit -> what is kept of it, from the event export; and the time that the export reaches."""
+    histories: dict[str, dict[str, Item]] = {}
+    reached: datetime | None = None
+    for page, end_time in helpdesk.ticket_events():
+        reached = instant(end_time)
+        for event in page:
+            children = [_audit_event(child) for child in event.get("child_events") or ()]
+            audit = {**event, "author_id": event.get("updater_id"), "events": children}
+            histories.setdefault(str(event.get("ticket_id")), {})[str(event["id"])] = _kept(audit)
+    return histories, reached
+
+
+def _audit_event(child: Item) -> Item:
+    """A child of the event export as the same event of an audit: there the field's name is the key of its value."""
+    event = {**child, "type": child.get("event_type")}
+    if "field_name" in child or child.get("event_type") not in ("Create", "Change"):
+        return {"public": child.get("comment_public"), **event}
+    field = next((name for name in ("status", "priority", "assignee_id") if name in child), None)
+    return {**event, "field_name": field, "value": child.get(field)} if field else event
+
+
+def _kept(audit: Item) -> Item:
+    """What is kept of an audit: no text that anybody wrote."""
+    kept = ("type", "field_name", "value", "previous_value", "public", "author_id")
+    relevant = [
+        {name: event.get(name) for name in kept}
+        for event in audit.get("events") or ()
+        if event.get("type") == "Comment" or event.get("field_name") in ("status", "priority", "assignee_id")
+    ]
+    return {
+        "id": audit["id"],
+        "created_at": audit.get("created_at"),
+        "author_id": audit.get("author_id"),
+        "events": relevant,
+    }
+
+
+def _payload(ticket: Item, audits: list[Item], agents: frozenset[str]) -> dict[str, Any]:
+    kept = [_kept(audit) for audit in audits]
+    assignees = {
+        str(value)
+        for audit in kept
+        for event in audit["events"]
+        if event["field_name"] == "assignee_id"
+        for value in (event["value"], event["previous_value"])
+        if value
+    }
+    return {
+        "id": ticket["id"],
+        "created_at": ticket.get("created_at"),
+        "channel": (ticket.get("via") or {}).get("channel"),
+        "requester_id": ticket.get("requester_id"),
+        "organization_id": ticket.get("organization_id"),
+        "priority": ticket.get("priority"),
+        "is_merged": _MERGED_TAG in (ticket.get("tags") or ()),
+        "steps": [step for audit in kept if (step := _step(audit, agents | assignees))],
+    }
+
+
+def _step(audit: Item, agents: frozenset[str]) -> dict[str, Any] | None:
+    """One update of a ticket; None where it touches nothing that is followed."""
+    changes = {event["field_name"]: event for event in audit["events"] if event["type"] in ("Create", "Change")}
+    replies = [
+        event
+        for event in audit["events"]
+        if event["type"] == "Comment" and event["public"] and str(event["author_id"] or audit["author_id"]) in agents
+    ]
+    if not replies and not changes.keys() & {"status", "priority"}:
+        return None
+    first_priority: Item = next((e for e in audit["events"] if e["field_name"] == "priority"), {})
+    return {
+        "audit": str(audit["id"]),
+        "at": audit["created_at"],
+        "by": None if str(audit["author_id"]) == _SYSTEM_AUTHOR else audit["author_id"],
+        "status": changes.get("status", {}).get("value"),
+        "priority": changes.get("priority", {}).get("value"),
+        "previous_priority": first_priority.get("previous_value"),
+        "is_agents_reply": bool(replies),
+    }
+
+
+def _revision(ticket: Item, read: Read) -> datetime | None:
+    """When the vendor last wrote the ticket down. One from the future would outlive every later correction."""
+    found = instant(ticket.get("generated_timestamp")) or instant(ticket.get("updated_at"))
+    return read.until if found is not None and found > read.until + _FURTHEST_AHEAD else found
+
+
+def facts(records: pl.LazyFrame, subdomain: str, customer: str, channels: Mapping[str, str]) -> pl.LazyFrame:
+    """What tickets state."""
+    said = records.with_columns(
+        created=_time("created_at"),
+        account_id=pl.col(f"{customer}_id"),
+        channel=pl.col("channel").replace(dict(channels)),
+        source_url=pl.format("https://{}.zendesk.com/agent/tickets/{}", pl.lit(subdomain), "id"),
+    )
+    steps = _steps(said)
+    stated = pl.concat([_created(said, steps), _statuses(steps), _first_replies(steps)], how="diagonal")
+    return pl.concat([stated.with_columns(subject_id="id").drop("id"), _problems(said, steps)], how="diagonal")
+
+
+def _time(name: str) -> pl.Expr:
+    return pl.col(name).str.to_datetime(time_unit="us", time_zone="UTC", strict=False).cast(UTC_MICROSECONDS)
+
+
+def _steps(said: pl.LazyFrame) -> pl.LazyFrame:
+    """One row a step, in order, with the priority in force after it."""
+    current = pl.col("priority").alias("ticket_priority")
+    base = said.select(
+        "record_key", "id", "created", "account_id", "channel", "source_url", "is_merged", current, "steps"
+    )
+    rows = base.explode("steps").unnest("steps").filter(pl.col("audit").is_not_null())
+    ordered = rows.with_columns(occurred_at=_time("at"), order=pl.col("audit").cast(pl.Int64, strict=False)).sort(
+        "record_key", "occurred_at", "order", "audit"
+    )
+    changed = pl.col("priority").is_not_null()
+    before_any = pl.col("previous_priority").filter(changed).first().over("record_key")
+    unchanged = pl.col("ticket_priority").filter(~changed.any()).first().over("record_key")
+    in_force = pl.coalesce(pl.col("priority").forward_fill().over("record_key"), before_any, unchanged)
+    return ordered.with_columns(priority=in_force)
+
+
+def _created(said: pl.LazyFrame, steps: pl.LazyFrame) -> pl.LazyFrame:
+    first = steps.unique("record_key", keep="first", maintain_order=True).select(
+        "record_key", first="priority", has=True
+    )
+    return said.join(first, on="record_key", how="left").select(
+        "record_key",
+        "id",
+        "account_id",
+        "channel",
+        "source_url",
+        fact_key=pl.format("ticket/{}/created", "id"),
+        event_type=pl.lit("ticket.created"),
+        occurred_at="created",
+        priority=pl.when(pl.col("has").is_null()).then("priority").otherwise("first"),
+    )
+
+
+def _statuses(steps: pl.LazyFrame) -> pl.LazyFrame:
+    before = pl.col("status").shift(1).over("record_key")
+    entered = (
+        steps.filter(pl.col("status").is_not_null() & (pl.col("status") != "deleted"))
+        .with_columns(before=before)
+        .filter(pl.col("status").ne_missing(pl.col("before")))
+    )
+    was_solved = pl.col("before").eq_missing("solved")
+    is_solved, is_closed = pl.col("status") == "solved", pl.col("status") == "closed"
+    kinds = {
+        "status_entered": pl.col("status").is_not_null(),
+        "solved": is_solved | (is_closed & ~was_solved & ~pl.col("is_merged")),
+        "reopened": was_solved & ~is_closed,
+        "closed": is_closed,
+    }
+    return pl.concat([_of_steps(entered.filter(holds), kind, "audit") for kind, holds in kinds.items()], how="diagonal")
+
+
+def _first_replies(steps: pl.LazyFrame) -> pl.LazyFrame:
+    replies = steps.filter(pl.col("is_agents_reply") & (pl.col("occurred_at") > pl.col("created")))
+    return _of_steps(replies.unique("record_key", keep="first", maintain_order=True), "first_replied", None)
+
+
+def _of_steps(steps: pl.LazyFrame, kind: str, told_apart_by: str | None) -> pl.LazyFrame:
+    key = pl.format("ticket/{}/{}", "id", pl.lit(kind))
+    status = {"status": pl.col("status")} if kind == "status_entered" else {}
+    channel = {"channel": pl.col("channel")} if kind == "first_replied" else {}
+    return steps.select(
+        "record_key",
+        "id",
+        "account_id",
+        "occurred_at",
+        "priority",
+        "source_url",
+        actor="by",
+        fact_key=pl.format("{}/{}", key, told_apart_by) if told_apart_by else key,
+        event_type=pl.lit(f"ticket.{kind}"),
+        **status,
+        **channel,
+    )
+
+
+def _problems(said: pl.LazyFrame, steps: pl.LazyFrame) -> pl.LazyFrame:
+    unborn = said.filter(pl.col("created").is_null()).select(
+        "record_key", problem=pl.format("created_at: not a time ({})", pl.col("created_at").fill_null("nothing"))
+    )
+    timeless = steps.filter(pl.col("occurred_at").is_null()).select(
+        "record_key",
+        problem=pl.format("created_at of audit {}: not a time ({})", "audit", pl.col("at").fill_null("nothing")),
+    )
+    return pl.concat([unborn, timeless])

@@ -1,0 +1,515 @@
+"""Zendesk against its stand-in: what is stated, what is withdrawn, and what is loud."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+
+from kr_definitions.events import COVERED, current
+from pipelines.load import Lake, Source, StreamChange, bring_up_to_date, fetch
+from pipelines.raw_zone import RawZone, StreamLoad
+from pipelines.sandbox import zendesk as stand_in
+from pipelines.sandbox.company import Change, Changes, Company, Ticket, estate_agency
+from pipelines.sandbox.server import serving
+from pipelines.sandbox.stand_in import Desk, SharedClock
+from pipelines.source import Account, Covered, Read, Record, VendorError
+from pipelines.zendesk import ZENDESK, ZendeskOptions
+
+MARCH = datetime(2026, 3, 1, tzinfo=UTC)
+APRIL = datetime(2026, 4, 1, tzinfo=UTC)
+SETTINGS = "SOURCES__AGENCIA__ZENDESK__"
+EXPORT, EVENTS = "/api/v2/incremental/tickets/cursor", "/api/v2/incremental/ticket_events"
+RATINGS, RESPONSES = "/api/v2/satisfaction_ratings", "/api/v2/guide/survey_responses"
+
+
+def at(day: int, hour: int = 9, minute: int = 0) -> datetime:
+    return MARCH + timedelta(days=day - 1, hours=hour, minutes=minute)
+
+
+def changes(*pairs: tuple[datetime, str]) -> Changes[str]:
+    return tuple(Change(instant, value) for instant, value in pairs)
+
+
+def ticket(number: int = 1, **different: Any) -> Ticket:
+    """A ticket of 2 March: answered within the hour, solved on the 3rd, closed on the 7th."""
+    usual: dict[str, Any] = {
+        "id": number,
+        "requester_id": 70 + number,
+        "created_at": at(2),
+        "channel": "phone",
+        "priority": changes((at(2), "normal")),
+        "status": changes((at(2), "new"), (at(2, 9, 40), "open"), (at(3), "solved"), (at(7), "closed")),
+        "first_reply_at": at(2, 9, 40),
+        "survey_sent_at": None,
+        "rating": (),
+        "deleted_at": None,
+    }
+    return Ticket(**{**usual, **different})
+
+
+def company(*tickets: Ticket) -> Company:
+    none: tuple[Any, ...] = ()
+    return Company(
+        seed=0, zone="Europe/Madrid", founded=date(2026, 1, 1), last_day=date(2026, 12, 31), contacts=none,
+        listings=none, sales=none, activities=none, tickets=tickets, invoices=none, videos=none, sheet_rows=none,
+        subscribers={}, views={},
+    )  # fmt: skip
+
+
+Around = Callable[[Any], Any]
+
+
+class Agency:
+    """An organisation's lake, and one account of Zendesk that it is loaded from."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.monkeypatch = folder, monkeypatch
+        self.lake = Lake(folder / "lake")
+        self.account = Account("agencia", "zendesk", "Europe/Madrid")
+        self.source = Source(ZENDESK, self.account, ZendeskOptions(subdomain="agencia"))
+        self.waited_seconds = 0.0
+        for key, value in stand_in.CREDENTIALS.items():
+            monkeypatch.setenv(SETTINGS + key.upper(), value)
+
+    def with_options(self, **options: Any) -> None:
+        self.source = Source(ZENDESK, self.account, ZendeskOptions(subdomain="agencia", **options))
+
+    def fetch(
+        self, of: Company, present: datetime, around: Around = lambda app: app, **stand_in_options: Any
+    ) -> dict[str, StreamLoad]:
+        clock = self.clock(present)
+        app = stand_in.app(Desk(of, present, clock), **{"surveys_from": APRIL, **stand_in_options})
+        with serving(around(app)) as url:
+            self.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
+            loads = fetch(self.source, self.lake, clock, present)
+        self.waited_seconds = clock.waited_seconds()
+        return {load.stream: load for load in loads}
+
+    def clock(self, present: datetime) -> SharedClock:
+        return SharedClock(self.folder / "clock.json", present)
+
+    def read(
+        self, stream: str, of: Company, asked: Read, around: Around = lambda app: app, **stand_in_options: Any
+    ) -> list[Record]:
+        """What one stream's fetch gives, without a lake."""
+        fetch_stream = next(s.fetch for s in self.source.streams() if s.name == stream)
+        desk = Desk(of, asked.until, SharedClock(self.folder / "clock.json"))
+        with serving(around(stand_in.app(desk, **{"surveys_from": APRIL, **stand_in_options}))) as url:
+            self.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
+            return [record for page in fetch_stream(asked) for record in page]
+
+    def load(self, of: Company, present: datetime, *args: Any, **options: Any) -> dict[str, StreamLoad]:
+        loads = self.fetch(of, present, *args, **options)
+        self.understand(present)
+        return loads
+
+    def understand(self, present: datetime) -> list[StreamChange]:
+        return bring_up_to_date([self.source], self.lake, present)
+
+    def facts(self) -> pl.DataFrame:
+        log = current(self.lake.log.scan()).filter(pl.col("event_type") != COVERED)
+        return log.sort("occurred_at", "event_type", "subject_id").collect()
+
+    def said(self, *columns: str) -> list[tuple[Any, ...]]:
+        return self.facts().select(columns or ("event_type", "subject_id", "occurred_at")).rows()
+
+    def count(self, event_type: str) -> int:
+        return self.facts().filter(pl.col("event_type") == event_type).height
+
+
+@pytest.fixture
+def agency(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Agency:
+    return Agency(tmp_path, monkeypatch)
+
+
+def answering(path: str, answer: Response, times: int = 10**6) -> Around:
+    """The stand-in, but for a path that gives another answer (so many times)."""
+
+    def around(app: Any) -> Any:
+        left = times
+
+        async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+            nonlocal left
+            is_hit = scope["type"] == "http" and path in scope["path"] and left > 0
+            left -= is_hit
+            await (answer if is_hit else app)(scope, receive, send)
+
+        return wrapped
+
+    return around
+
+
+def noting(requests: list[tuple[str, str]]) -> Around:
+    """The stand-in, and a list of what it was asked for: (path, query)."""
+
+    def around(app: Any) -> Any:
+        async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+            requests.append((scope["path"], scope["query_string"].decode()))
+            await app(scope, receive, send)
+
+        return wrapped
+
+    return around
+
+
+LIFE = [
+    ("ticket.created", None, "normal", "phone", at(2)),
+    ("ticket.status_entered", "new", "normal", None, at(2)),
+    ("ticket.first_replied", None, "normal", "phone", at(2, 9, 40)),
+    ("ticket.status_entered", "open", "normal", None, at(2, 9, 40)),
+    ("ticket.solved", None, "normal", None, at(3)),
+    ("ticket.status_entered", "solved", "normal", None, at(3)),
+    ("ticket.closed", None, "normal", None, at(7)),
+    ("ticket.status_entered", "closed", "normal", None, at(7)),
+]
+LIFE_COLUMNS = ("event_type", "status", "priority", "channel", "occurred_at")
+
+
+def test_a_tickets_life_is_stated_in_full_by_the_first_reading(agency: Agency) -> None:
+    agency.load(company(ticket()), at(20))
+    assert agency.said(*LIFE_COLUMNS) == LIFE
+    assert set(agency.said("subject_id", "account_id", "source_url")) == {
+        ("1", "71", "https://agencia.zendesk.com/agent/tickets/1")
+    }
+
+
+def test_later_readings_state_the_same_life_from_the_tickets_audits(agency: Agency) -> None:
+    requests: list[tuple[str, str]] = []
+    for day in (2, 3, 5, 20):
+        agency.load(company(ticket()), at(day, 20), noting(requests))
+    assert agency.said(*LIFE_COLUMNS) == LIFE
+    assert [path for path, _ in requests].count("/api/v2/tickets/1/audits.json") == 2
+    assert [path for path, _ in requests].count(EVENTS + ".json") == 1
+
+
+def test_each_fact_has_the_priority_of_its_time(agency: Agency) -> None:
+    raised = ticket(priority=changes((at(2), "low"), (at(2, 10), "urgent"), (at(5), "normal")))
+    agency.load(company(raised), at(20))
+    priorities = dict(agency.facts().filter(pl.col("status").is_null()).select("event_type", "priority").rows())
+    assert priorities == {
+        "ticket.created": "low",
+        "ticket.first_replied": "low",
+        "ticket.solved": "urgent",
+        "ticket.closed": "normal",
+    }
+
+
+def test_a_reopened_ticket_is_solved_again(agency: Agency) -> None:
+    again = ticket(
+        status=changes((at(2), "new"), (at(3), "solved"), (at(4), "open"), (at(5), "solved"), (at(9), "closed"))
+    )
+    agency.load(company(again), at(20))
+    facts = agency.facts().filter(pl.col("event_type").is_in(["ticket.solved", "ticket.reopened", "ticket.closed"]))
+    assert facts.select("event_type", "occurred_at").rows() == [
+        ("ticket.solved", at(3)),
+        ("ticket.reopened", at(4)),
+        ("ticket.solved", at(5)),
+        ("ticket.closed", at(9)),
+    ]
+
+
+def test_a_merged_ticket_is_closed_without_being_solved(agency: Agency) -> None:
+    merged = ticket(status=changes((at(2), "new"), (at(2, 10), "open"), (at(2, 11), "closed")))
+    agency.load(company(merged, ticket(2)), at(20))
+    assert agency.count("ticket.closed") == 2
+    assert agency.facts().filter(pl.col("event_type") == "ticket.solved")["subject_id"].to_list() == ["2"]
+
+
+def test_an_open_tickets_later_facts_are_added_and_nothing_is_withdrawn(agency: Agency) -> None:
+    agency.load(company(ticket()), at(2, 20))
+    assert agency.said(*LIFE_COLUMNS) == LIFE[:4]
+    agency.fetch(company(ticket()), at(3, 20))
+    change = next(change for change in agency.understand(at(3, 20)) if change.stream == "tickets")
+    assert change.events_retracted == 0
+    assert agency.said(*LIFE_COLUMNS) == LIFE[:6]
+
+
+def test_a_ticket_that_looks_older_than_what_was_asked_for_is_kept(agency: Agency) -> None:
+    archived = at(7) + stand_in.records.ARCHIVED_AFTER
+    present = archived + timedelta(days=1)
+    asked = Read(archived - timedelta(days=2), present, None, agency.clock(present))
+    records = agency.read("tickets", company(ticket()), asked)
+    assert [(record.key, record.revision) for record in records] == [("1", archived)]
+
+
+def test_what_lies_on_the_edge_of_pages_is_counted_once(agency: Agency) -> None:
+    same_second = [ticket(n, created_at=at(2)) for n in range(1, 6)]
+    requests: list[tuple[str, str]] = []
+    agency.load(company(*same_second), at(20), noting(requests), page_size=3)
+    assert [path for path, _ in requests].count(EVENTS + ".json") > 3
+    facts = agency.facts()
+    assert facts.height == 5 * len(LIFE)
+    assert facts.group_by("subject_id").len()["len"].to_list() == [len(LIFE)] * 5
+
+
+def test_the_last_minute_is_left_to_the_next_reading(agency: Agency) -> None:
+    late = ticket(2, created_at=at(20, 8, 59), status=changes((at(20, 8, 59), "new")), priority=(), first_reply_at=None)
+    present = at(20, 8, 59) + timedelta(seconds=30)
+    loads = agency.load(company(ticket(), late), present)
+    assert all(load.covered and load.covered.end <= present - timedelta(minutes=1) for load in loads.values())
+    assert agency.count("ticket.created") == 1
+    agency.load(company(ticket(), late), at(20, 10))
+    assert agency.count("ticket.created") == 2
+
+
+def test_the_limit_of_exports_is_waited_for(agency: Agency) -> None:
+    agency.load(company(*(ticket(n) for n in range(1, 13))), at(20), page_size=1)
+    assert agency.waited_seconds >= 60
+    assert agency.count("ticket.created") == 12
+
+
+@pytest.mark.parametrize("surveys_from", [MARCH, APRIL], ids=["responses", "ratings"])
+def test_a_deleted_ticket_takes_all_its_facts_along(agency: Agency, surveys_from: datetime) -> None:
+    gone = ticket(survey_sent_at=at(4), rating=changes((at(4, 12), "good")), deleted_at=at(15))
+    both = company(gone, ticket(2, survey_sent_at=at(4), rating=changes((at(5), "bad"))))
+    agency.load(both, at(14), surveys_from=surveys_from)
+    assert {subject for (subject,) in agency.said("account_id")} == {"71", "72"}
+    assert agency.count("survey.answered") == 2
+    agency.load(both, at(16), surveys_from=surveys_from)
+    assert {subject for (subject,) in agency.said("account_id")} == {"72"}
+    agency.load(both, at(17), surveys_from=surveys_from)
+    assert {subject for (subject,) in agency.said("account_id")} == {"72"}
+    withdrawn = agency.lake.log.scan().filter(pl.col("event_type") == "fact.retracted").collect()
+    assert withdrawn.height == len(LIFE) + 2
+
+
+@pytest.mark.parametrize("surveys_from", [MARCH, APRIL], ids=["responses", "ratings"])
+def test_what_was_deleted_before_the_first_reading_is_never_stated(agency: Agency, surveys_from: datetime) -> None:
+    gone = ticket(survey_sent_at=at(4), rating=changes((at(4, 12), "good")), deleted_at=at(15))
+    agency.load(company(gone), at(20), surveys_from=surveys_from)
+    assert agency.lake.log.scan().filter(pl.col("event_type") != COVERED).collect().is_empty()
+
+
+def test_a_ticket_that_is_gone_before_its_audits_are_asked_for_states_nothing(agency: Agency) -> None:
+    agency.load(company(ticket()), at(2, 20))
+    not_found = JSONResponse({"error": "RecordNotFound", "description": "Not found"}, 404)
+    agency.load(company(ticket()), at(20), answering("/audits", not_found))
+    assert agency.facts().is_empty()
+
+
+@pytest.mark.parametrize(
+    ("surveys_from", "subject", "scores"),
+    [(APRIL, ["1", "1"], [None, None]), (MARCH, None, [1, 5])],
+    ids=["ratings", "responses"],
+)
+def test_a_rating_that_was_changed_corrects_the_answer(
+    agency: Agency, surveys_from: datetime, subject: list[str] | None, scores: list[int | None]
+) -> None:
+    unhappy = company(ticket(survey_sent_at=at(4), rating=changes((at(5), "bad"), (at(20), "good"))))
+    agency.load(unhappy, at(6), surveys_from=surveys_from)
+    before = agency.facts().filter(pl.col("event_type") == "survey.answered")
+    agency.load(unhappy, at(21), surveys_from=surveys_from)
+    after = agency.facts().filter(pl.col("event_type") == "survey.answered")
+    assert before.select("rating", "occurred_at").rows() == [("bad", at(5))]
+    assert after.select("rating", "occurred_at").rows() == [("good", at(20))]
+    assert before["fact_id"].to_list() == after["fact_id"].to_list()
+    assert [before["score"][0], after["score"][0]] == scores
+    sent = agency.facts().filter(pl.col("event_type") == "survey.sent")
+    assert sent["occurred_at"].to_list() == [at(4)]
+    assert subject is None or [sent["subject_id"][0], after["subject_id"][0]] == subject
+
+
+def test_a_survey_without_an_answer_is_only_sent(agency: Agency) -> None:
+    silent = company(ticket(survey_sent_at=at(4)), ticket(2, survey_sent_at=APRIL + timedelta(days=1)))
+    agency.load(silent, APRIL + timedelta(days=2))
+    facts = agency.facts().filter(pl.col("event_type").str.starts_with("survey."))
+    assert facts.select("event_type", "stream", "occurred_at").rows() == [
+        ("survey.sent", "satisfaction_ratings", at(4)),
+        ("survey.sent", "survey_responses", APRIL + timedelta(days=1)),
+    ]
+
+
+class Renamed(Lake):
+    """The same lake, loaded by a pipeline of another name."""
+
+    @property
+    def raw(self) -> RawZone:
+        return RawZone(self.root / "raw", pipeline_suffix="_renamed")
+
+
+def test_a_pipeline_of_another_name_resumes_and_doubles_nothing(agency: Agency) -> None:
+    asked = company(*(ticket(n, survey_sent_at=at(4), rating=changes((at(5), "good"))) for n in range(1, 5)))
+    for day in (2, 3, 6):
+        agency.load(asked, at(day, 20))
+    before = agency.facts()
+    agency.lake = Renamed(agency.lake.root)
+    assert agency.load(asked, at(6, 21))["tickets"].delivered == 0
+    shutil.rmtree(agency.lake.root / "loads")
+    loads = agency.load(asked, at(6, 22))
+    assert [(load.inserted, load.duplicates) for load in loads.values()] == [(0, 4), (0, 4), (0, 0)]
+    assert agency.facts().equals(before)
+    assert agency.lake.log.scan().filter(pl.col("event_type") == "fact.retracted").collect().is_empty()
+
+
+def test_a_cursor_that_the_vendor_no_longer_knows_is_replaced_by_the_time(agency: Agency) -> None:
+    agency.load(company(ticket()), at(2, 20))
+    invalid = JSONResponse({"error": "InvalidPaginationParameter", "description": "Invalid cursor"}, 400)
+    load = agency.load(company(ticket()), at(20), answering(EXPORT, invalid, times=1))["tickets"]
+    assert load.failure is None
+    assert agency.said(*LIFE_COLUMNS) == LIFE
+
+
+@pytest.mark.parametrize("wrong", ["api_token", "email"])
+def test_wrong_credentials_name_the_setting_and_nothing_secret(agency: Agency, wrong: str) -> None:
+    agency.monkeypatch.setenv(SETTINGS + wrong.upper(), "canary-of-the-wrong-one")
+    for load in agency.load(company(ticket()), at(20)).values():
+        assert load.covered is None
+        assert f"sources.agencia.zendesk.{wrong}" in str(load.failure)
+        assert "canary" not in str(load.failure)
+
+
+def test_missing_credentials_name_the_setting_its_variable_and_its_file(agency: Agency) -> None:
+    agency.monkeypatch.delenv(SETTINGS + "API_TOKEN")
+    agency.monkeypatch.setenv("API_TOKEN", "somebody-elses")
+    failure = str(agency.load(company(ticket()), at(20))["tickets"].failure)
+    assert "sources.agencia.zendesk.api_token is not set" in failure
+    assert "SOURCES__AGENCIA__ZENDESK__API_TOKEN" in failure
+    assert ".dlt/secrets.toml" in failure
+
+
+def test_an_oauth_token_is_enough(agency: Agency) -> None:
+    agency.monkeypatch.delenv(SETTINGS + "API_TOKEN")
+    agency.monkeypatch.delenv(SETTINGS + "EMAIL")
+    agency.monkeypatch.setenv(SETTINGS + "OAUTH_TOKEN", stand_in.OAUTH_TOKEN)
+    agency.load(company(ticket()), at(20))
+    assert agency.said(*LIFE_COLUMNS) == LIFE
+
+
+LISTS = ("tickets", "ticket_events", "satisfaction_ratings", "survey_responses", "users")
+
+
+def everywhere(items: list[Any], **rest: Any) -> JSONResponse:
+    """The same items as an answer of every export and list, with what says how it goes on."""
+    return JSONResponse({**dict.fromkeys(LISTS, items), **rest})
+
+
+ENDED: dict[str, Any] = {"end_of_stream": True, "end_time": 1, "after_cursor": "x", "meta": {"has_more": False}}
+STUCK: dict[str, Any] = {"end_of_stream": False, "end_time": 0, "after_cursor": None, "meta": {"has_more": True}}
+EMPTY: dict[str, Any] = {**STUCK, "after_cursor": "x", "meta": {"has_more": True, "after_cursor": "x"}}
+BROKEN = {
+    "html": HTMLResponse("<h1>Back soon</h1>"),
+    "truncated": PlainTextResponse('{"tickets": [{"id": 1', media_type="application/json"),
+    "error": JSONResponse({"error": "DatabaseConflict", "description": "try later"}),
+    "list": JSONResponse([]),
+    "no ids": everywhere([{"a": 1}], **ENDED),
+    "says nothing of more": everywhere([], **{**ENDED, "end_of_stream": None, "end_time": None, "meta": {}}),
+    "does not get on": everywhere([{"id": 1}], **STUCK),
+    "empty in the middle": everywhere([], **EMPTY),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.parametrize(
+    ("path", "stream"),
+    [
+        (EXPORT, "tickets"),
+        (EXPORT, "satisfaction_ratings"),
+        (EXPORT, "survey_responses"),
+        (EVENTS, "tickets"),
+        ("/api/v2/users", "tickets"),
+        (RATINGS, "satisfaction_ratings"),
+        (RESPONSES, "survey_responses"),
+    ],
+)
+def test_an_answer_that_only_looks_whole_is_refused(agency: Agency, path: str, stream: str, kind: str) -> None:
+    with pytest.raises(VendorError, match=path):
+        agency.read(
+            stream, company(ticket()), Read(None, at(20), None, agency.clock(at(20))), answering(path, BROKEN[kind])
+        )
+
+
+def test_a_broken_answer_covers_nothing_and_the_next_reading_finds_everything(agency: Agency) -> None:
+    agency.load(company(ticket()), at(2, 20))
+    load = agency.load(company(ticket()), at(3, 20), answering(EXPORT, BROKEN["truncated"]))["tickets"]
+    assert (load.covered, "what is not JSON" in str(load.failure)) == (None, True)
+    agency.load(company(ticket()), at(20))
+    assert agency.said(*LIFE_COLUMNS) == LIFE
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_dead_kind_of_survey_leaves_the_other_one_alone(agency: Agency, status: int) -> None:
+    asked = company(ticket(survey_sent_at=at(4), rating=changes((at(5), "good"))))
+    loads = agency.load(asked, at(20), answering(RESPONSES, JSONResponse({"error": "no"}, status)))
+    assert [stream for stream, load in loads.items() if load.failure] == ["survey_responses"]
+    assert "surveys" in str(loads["survey_responses"].failure)
+    assert agency.count("survey.answered") == 1
+    agency.with_options(surveys=("satisfaction_ratings",))
+    assert [load.failure for load in agency.load(asked, at(21)).values()] == [None, None]
+
+
+def test_no_personal_data_is_stored(agency: Agency) -> None:
+    asked = company(
+        ticket(4, survey_sent_at=at(4), rating=changes((at(5), "good"))),
+        ticket(8, survey_sent_at=APRIL, rating=changes((APRIL, "bad"))),
+    )
+    agency.load(asked, at(3))
+    agency.load(asked, APRIL + timedelta(days=1))
+    for stream in agency.source.streams():
+        stored = "".join(agency.lake.raw.scan("zendesk", stream.name).collect()["payload"].to_list())
+        assert stored
+        for personal in ("Marta", "600 123 456", "@", "Consulta", "203.0.113.7", "Gracias", "Madrid"):
+            assert personal not in stored
+
+
+def test_the_customer_can_be_the_requesters_organization(agency: Agency) -> None:
+    agency.with_options(account="organization")
+    agency.load(company(ticket(survey_sent_at=at(4))), at(20))
+    by_type = dict(agency.said("event_type", "account_id"))
+    assert by_type["ticket.solved"] == str(71 % 7 + 1)
+    assert by_type["survey.sent"] is None
+
+
+def test_a_source_opens_nothing_until_a_stream_is_read(agency: Agency) -> None:
+    for key in stand_in.CREDENTIALS:
+        agency.monkeypatch.delenv(SETTINGS + key.upper())
+    assert [stream.name for stream in agency.source.streams()] == [
+        "tickets",
+        "satisfaction_ratings",
+        "survey_responses",
+    ]
+
+
+def test_the_agencys_two_years_come_out_as_they_were(agency: Agency) -> None:
+    agencys = estate_agency(7, date(2025, 9, 1), date(2026, 3, 31))
+    first, last = datetime(2026, 2, 1, 22, tzinfo=UTC), datetime(2026, 3, 31, 22, tzinfo=UTC)
+    for present in (first, first + timedelta(days=10), last):
+        loads = agency.load(agencys, present, surveys_from=datetime(2026, 1, 1, tzinfo=UTC))
+        assert not [load.failure for load in loads.values() if load.failure]
+    until = last - timedelta(minutes=1)
+    alive = [t for t in agencys.tickets if t.created_at <= until and (t.deleted_at is None or t.deleted_at > until)]
+    statuses = [change for t in alive for change in t.status if change.at <= until]
+    assert len(alive) > 100
+    assert {row[0]: row[1] for row in agency.facts().group_by("event_type").len().rows()} == {
+        "ticket.created": len(alive),
+        "ticket.status_entered": len(statuses),
+        "ticket.solved": sum(change.value == "solved" for change in statuses),
+        "ticket.closed": sum(change.value == "closed" for change in statuses),
+        "ticket.reopened": sum(
+            after.value == "open" and before.value == "solved"
+            for t in alive
+            for before, after in zip(t.status, t.status[1:], strict=False)
+            if after.at <= until
+        ),
+        "ticket.first_replied": sum(t.first_reply_at is not None and t.first_reply_at <= until for t in alive),
+        "survey.sent": sum(t.survey_sent_at is not None and t.survey_sent_at <= until for t in alive),
+        "survey.answered": sum(bool(t.rating) and t.rating[0].at <= until for t in alive),
+    }
+
+
+def test_every_fetch_says_what_it_covered(agency: Agency) -> None:
+    loads = agency.fetch(company(ticket()), at(20))
+    assert {load.covered.start for load in loads.values() if load.covered} == {None}
+    again = agency.fetch(company(ticket()), at(21))
+    assert all(isinstance(load.covered, Covered) for load in again.values())
+    assert again["tickets"].covered == Covered(
+        at(20) - timedelta(minutes=61),
+        at(21) - timedelta(minutes=1),
+        loads["tickets"].covered.cursor,  # type: ignore[union-attr]
+    )
