@@ -42,7 +42,7 @@ COMPUTED_SCHEMA: Mapping[str, pl.DataType] = {
     "status": pl.String(),  # one of STATUSES
     "score": pl.Float64(),  # progress clamped to 0..1; null while we do not know
     "forecast": pl.Float64(),  # of the value at the end of the window, if it goes on as it went
-    "is_provisional": pl.Boolean(),  # facts of this day may still arrive: a source declares how late it can be
+    "is_provisional": pl.Boolean(),  # when recorded, facts of this day could still arrive (sources say how late)
     "definition_version": pl.String(),
 }
 
@@ -100,7 +100,8 @@ OBJECTIVES_SCHEMA: Mapping[str, pl.DataType] = {
 }
 
 _KEY = ["key_result_id", "member", "as_of"]
-_MOVES = [name for name in COMPUTED_SCHEMA if name not in _KEY]
+# A day that becomes final has not moved: `is_provisional` says what held when the row was recorded.
+_MOVES = [name for name in COMPUTED_SCHEMA if name not in {*_KEY, "is_provisional"}]
 
 
 def newest(history: pl.LazyFrame) -> pl.LazyFrame:
