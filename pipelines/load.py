@@ -164,7 +164,7 @@ def bring_up_to_date(
             last = stated_readings.get((source.name, stream.name))
             is_mapped_alike = last is not None and last["mapping"] == mapping
             mapped_until = last["read_at"] if last is not None and is_mapped_alike else None
-            records = _to_map(lake_of_org.raw, source.name, stream.name, mapped_until)
+            records = _to_map(lake_of_org.raw, source.name, stream, mapped_until)
             understood = understand(stream, source.name, records, recorded_at)
             stated = event_log.statements(
                 log.scan(), understood.facts, understood.touched, source.name, stream.name, recorded_at
@@ -221,13 +221,18 @@ def understand(stream: Stream, source: str, records: pl.DataFrame, recorded_at: 
     )
 
 
-def _to_map(raw: RawZone, source: str, stream: str, mapped_until: datetime | None) -> pl.DataFrame:
-    """The newest row of each record of which something arrived after an instant; of every record, without one."""
-    newest = raw.newest(source, stream)
+def _to_map(raw: RawZone, source: str, stream: Stream, mapped_until: datetime | None) -> pl.DataFrame:
+    """The newest row of each record of which something arrived after an instant; of every record, without one.
+
+    Where the stream's records are understood in groups: of each record in a group of which something arrived.
+    """
+    newest = raw.newest(source, stream.name)
     if mapped_until is None:
         return newest.collect()
-    arrived = raw.scan(source, stream).filter(pl.col("recorded_at") > mapped_until).select("record_key").unique()
-    return newest.join(arrived, on="record_key", how="semi").collect()
+    key = pl.col("record_key")
+    group = (key if stream.group is None else stream.group(key)).alias("group")
+    arrived = raw.scan(source, stream.name).filter(pl.col("recorded_at") > mapped_until).select(group).unique()
+    return newest.with_columns(group).join(arrived, on="group", how="semi").drop("group").collect()
 
 
 def _decode(records: pl.DataFrame, payload: pl.Struct) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -25,7 +25,7 @@ import polars as pl
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import lake
-from pipelines.source import Covered, Read, Record, SourceError, Stream
+from pipelines.source import Covered, Read, Record, SourceError, Stream, VendorError
 
 RAW_SCHEMA: dict[str, pl.DataType] = {
     "record_id": pl.String(),  # of source, stream, key, revision, content and the row that this one follows
@@ -49,18 +49,25 @@ _COLUMNS: Any = {
 
 _ROWS_A_FRAME = 20_000
 
+FEWEST_DOUBTED = 20
+"""A snapshot of fewer records may lose any number of them at once without being doubted."""
+
 OnPage = Callable[[str, int], None]
 """Called after each page with the stream's name and how many records it had."""
 
 
 @dataclass
 class StreamLoad:
-    """What one fetch delivered: delivered = inserted + duplicates. covered is None where it ended early."""
+    """What one fetch delivered: delivered = inserted + duplicates. covered is None where it ended early.
+
+    removed: records that a snapshot no longer has; they are stored as deleted, beside what was inserted.
+    """
 
     stream: str
     delivered: int = 0
     inserted: int = 0
     duplicates: int = 0
+    removed: int = 0
     covered: Covered | None = None
     failure: SourceError | None = None
 
@@ -135,19 +142,27 @@ class RawZone:
         on_page: OnPage,
     ) -> Iterator[pl.DataFrame]:
         novelty = _Novelty(source, stream.name, recorded_at, self.scan(source, stream.name))
+        held = _Held(self.newest(source, stream.name)) if stream.is_snapshot else None
         rows: list[dict[str, Any]] = []
         pages = stream.fetch(read)
         while True:
             try:
                 page = next(pages)
             except StopIteration as end:
-                load.covered = end.value
-                if load.covered is None:
+                if end.value is None:
                     raise TypeError(f"{source}.{stream.name}: its fetch ended without saying what it covered") from None
+                gone = [] if held is None else held.gone()
+                if held is not None and held.is_doubtful(gone, stream.most_removed):
+                    load.failure = _doubted(f"{source}.{stream.name}", len(gone), len(held.revisions))
+                    break
+                load.covered, load.removed = end.value, len(gone)
+                rows += [row for record in gone if (row := novelty.row(record)) is not None]
                 break
             except SourceError as failure:
                 load.failure = failure
                 break
+            if held is not None:
+                held.delivered.update(record.key for record in page)
             new = [row for record in page if (row := novelty.row(record)) is not None]
             load.delivered += len(page)
             load.inserted += len(new)
@@ -173,8 +188,7 @@ class _Novelty:
             .collect()
         )
         self.known: dict[tuple[str, int | None], tuple[str, str]] = {
-            (key, revision): (content, record_id)
-            for key, revision, content, record_id, _ in newest.iter_rows()
+            (key, revision): (content, record_id) for key, revision, content, record_id, _ in newest.iter_rows()
         }
 
     def row(self, record: Record) -> dict[str, Any] | None:
@@ -196,6 +210,35 @@ class _Novelty:
             "payload": payload.decode(),
             "recorded_at": self.recorded_at,
         }
+
+
+class _Held:
+    """The records of a snapshot as they are held, and which of them a reading delivers."""
+
+    def __init__(self, newest: pl.LazyFrame) -> None:
+        kept = newest.filter(~pl.col("is_deleted")).select("record_key", "revision").collect()
+        self.revisions: dict[str, datetime | None] = dict(kept.iter_rows())
+        self.delivered: set[str] = set()
+
+    def gone(self) -> list[Record]:
+        """What was held and did not come: deleted after the last that is known of it."""
+        return [
+            Record(key, revision, {}, is_deleted=True)
+            for key, revision in self.revisions.items()
+            if key not in self.delivered
+        ]
+
+    def is_doubtful(self, gone: list[Record], most_removed: float) -> bool:
+        """Whether so much is gone that the file is likelier to be half a file."""
+        return len(self.revisions) >= FEWEST_DOUBTED and len(gone) > most_removed * len(self.revisions)
+
+
+def _doubted(stream: str, gone: int, held: int) -> VendorError:
+    return VendorError(
+        stream,
+        f"the whole state was read, and {gone} of the {held} records that were known are not in it",
+        "Check that it is whole; where so many were really removed, set most_removed to 1 for one run",
+    )
 
 
 def _digest(*parts: bytes) -> str:

@@ -90,6 +90,11 @@ class Stream:
     personal content): such a record is quarantined and what it said before stays.
     feeds: the event types that facts have. overlap: how far before the last reading's end the next one starts.
     lateness: how late a fact of this stream can still arrive; until then its days are provisional.
+    is_snapshot: a complete reading delivers every record that there is; one that was held and did not come is deleted.
+    most_removed: the share of the held records that one reading of a snapshot may delete; where more are gone, it is
+    the reading that is doubted.
+    group: from a record's key to what `facts` reads records together by; when one record of a group is new, `facts`
+    is given all of it. Without one, records are understood one by one.
     """
 
     name: str
@@ -100,6 +105,9 @@ class Stream:
     overlap: timedelta = timedelta(hours=1)
     lateness: timedelta = timedelta(days=3)
     mapping_version: str = "1"
+    is_snapshot: bool = False
+    most_removed: float = 0.5
+    group: Callable[[pl.Expr], pl.Expr] | None = None
 
 
 class Options(BaseModel):
