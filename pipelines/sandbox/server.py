@@ -45,6 +45,8 @@ def served(app: ASGIApp, port: int = 0) -> Iterator[Served]:
         try:
             while not server.started and thread.is_alive():
                 thread.join(timeout=0.005)
+            if not server.started:
+                raise SandboxError("The server stopped as it started: its log above says why")
             yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", thread)
         finally:
             server.should_exit = True

@@ -177,6 +177,11 @@ def test_a_sandbox_in_the_foreground_serves_until_it_is_interrupted(tmp_path: Pa
     assert process.returncode == 0
 
 
+def test_an_application_that_cannot_be_loaded_is_refused_at_once() -> None:
+    with pytest.raises(SandboxError, match="stopped as it started"), serving("nothing:there"):  # type: ignore[arg-type]
+        pass
+
+
 def test_what_was_served_is_gone_after_the_block(sandbox: Sandbox) -> None:
     async def app(scope: object, receive: object, send: object) -> None: ...
 
