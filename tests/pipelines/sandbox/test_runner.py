@@ -177,6 +177,7 @@ def test_a_sandbox_in_the_foreground_serves_until_it_is_interrupted(tmp_path: Pa
     assert process.returncode == 0
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # uvicorn exits its thread
 def test_an_application_that_cannot_be_loaded_is_refused_at_once() -> None:
     with pytest.raises(SandboxError, match="stopped as it started"), serving("nothing:there"):  # type: ignore[arg-type]
         pass
