@@ -32,6 +32,8 @@ _SHAPES: Mapping[str, Told] = {
     "int_type": ("a whole number was expected", "Write it with digits alone"),
     "bool_type": ("true or false was expected", "Write true or false, without quotes"),
     "date_type": ("a day was expected", "Write it as YYYY-MM-DD, without quotes"),
+}
+_EMPTY: Mapping[str, Told] = {
     "string_too_short": ("an empty text", "Fill it in"),
     "too_short": ("an empty list", "Name at least one"),
 }
@@ -54,12 +56,15 @@ def _problem(document: Document, path: Path, detail: ErrorDetails, model: type[B
     is_missing = detail["type"] == "missing"
     place = _place_of(document, path, detail["loc"][:-1] if is_missing else detail["loc"])
     found, do = _told(document.value(place), detail, model)
-    subject = "" if place == path or found.startswith("'") else f"{_spoken(place[-1])}: "
+    subject = "" if place == path or found.startswith("'") else _spoken(place[-1], detail["type"])
     return document.problem(place, where or _owner(document, place), f"{subject}{found}", do)
 
 
-def _spoken(step: int | str) -> str:
-    return step if isinstance(step, str) else f"item {step + 1}"
+def _spoken(step: int | str, kind: str) -> str:
+    """The name of what is wrong; a thing in a list that is wrong as a whole has its id to go by."""
+    if isinstance(step, str):
+        return f"{step}: "
+    return "" if kind == "value_error" else f"item {step + 1}: "
 
 
 def _told(value: Any, detail: ErrorDetails, model: type[BaseModel]) -> Told:
@@ -79,6 +84,8 @@ def _told(value: Any, detail: ErrorDetails, model: type[BaseModel]) -> Told:
     if kind in _SHAPES:
         expected, do = _SHAPES[kind]
         return f"{expected}{_shown(value)}", do
+    if kind in _EMPTY:
+        return _EMPTY[kind]
     if kind in ("greater_than_equal", "less_than_equal"):
         (limit,) = detail["ctx"].values()
         side, do = ("below", "or more") if kind == "greater_than_equal" else ("above", "or less")
@@ -98,7 +105,7 @@ def _no_kind(value: Any, what: str, keys: list[str]) -> Told:
     if not isinstance(value, dict):
         return (
             f"a mapping was expected{_shown(value)}",
-            f"Write it as {{{keys[0]}: …}}; it has one of {', '.join(keys)}",
+            f"Write it as {{{keys[0]}: …}}, with one of these keys: {', '.join(keys)}",
         )
     given = [key for key in keys if key in value]
     if given:

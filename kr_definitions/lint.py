@@ -38,9 +38,9 @@ def checked(document: Document) -> Iterator[Problem]:
     declared = document.value(("key_results",))
     for i in range(len(declared) if isinstance(declared, list) else 0):
         place: Place = ("key_results", i)
+        yield from _checked_types(document, place)
         kr = parse(document, place, KeyResult, "", [])
         if kr is not None:
-            yield from _checked_types(document, place, kr)
             yield from _checked_expressions(document, place, kr)
             yield from _checked_columns(document, place, kr)
             yield from _checked_target(document, place, kr)
@@ -50,11 +50,12 @@ _NAME_TYPES = frozenset({"count", "out_of", "of", "from", "to", "opened_by", "cl
 """Keys of a measure whose texts are event types."""
 
 
-def _names(kr: KeyResult) -> Iterator[tuple[Place, str]]:
-    """Every event type that a key result names, with its place below `measure`."""
-    raw = kr.measure.model_dump(by_alias=True, exclude_none=True)
-    for path, value in _leaves(raw, ()):
-        if not _NAME_TYPES.isdisjoint(path[-2:]):
+def _names(document: Document, place: Place) -> Iterator[tuple[Place, str]]:
+    """Every event type that a key result names, readable or not, with its place."""
+    measure = (*place, "measure")
+    for path, value in _leaves(document.value(measure), measure):
+        keys = [step for step in path if isinstance(step, str)]
+        if keys[-1] in _NAME_TYPES:
             yield path, value
 
 
@@ -62,22 +63,23 @@ def _leaves(value: Any, path: Place) -> Iterator[tuple[Place, str]]:
     if isinstance(value, dict):
         for key, item in value.items():
             yield from _leaves(item, (*path, key))
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list):
         for i, item in enumerate(value):
             yield from _leaves(item, (*path, i))
     elif isinstance(value, str):
         yield path, value
 
 
-def _checked_types(document: Document, place: Place, kr: KeyResult) -> Iterator[Problem]:
-    for path, name in _names(kr):
+def _checked_types(document: Document, place: Place) -> Iterator[Problem]:
+    where = str(document.value((*place, "id")) or "")
+    for path, name in _names(document, place):
         if name in (COVERED, RETRACTED):
             found, do = f"'{name}' is the log's own and counts nothing", "Name something that happens in the world"
-            yield document.problem((*place, "measure", *path), kr.id, found, do)
+            yield document.problem(path, where, found, do)
         elif name not in vocabulary().types:
             likely = nearest(name, vocabulary().types)
             do = f"Did you mean {' or '.join(likely)}?" if likely else "See kr_definitions/vocabulary.yaml"
-            yield document.problem((*place, "measure", *path), kr.id, f"no event type '{name}'", do)
+            yield document.problem(path, where, f"no event type '{name}'", do)
 
 
 def predicates(kr: KeyResult) -> Iterator[tuple[tuple[str, ...], str, tuple[str, ...]]]:

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+
 from kr_definitions.documents import MOST_BYTES, DeclarationErrors, read
 
 
@@ -22,7 +23,8 @@ def refused(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("value", "written"),
     [
-        (10, "10"), (10, "10.0"), (-3, "-3"), (5, "+5"), (1000, "1e3"), (Decimal("0.9"), "0.9"), (Decimal("0.90"), "0.90"),
+        (10, "10"), (10, "10.0"), (-3, "-3"), (5, "+5"), (1000, "1e3"),
+        (Decimal("0.9"), "0.9"), (Decimal("0.90"), "0.90"),
         (True, "true"), (False, "false"), (None, "null"), (None, "~"), (None, ""),
         (date(2028, 2, 29), "2028-02-29"), ("2028-02-29", "'2028-02-29'"), ("10", '"10"'), ("true", "'true'"),
         ("NO", "NO"), ("yes", "yes"), ("on", "on"), ("Null", "Null"), ("TRUE", "TRUE"), ("12:30", "12:30"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kr_definitions.declarations import FromUntil, Half, Month, Quarter, Year
 from kr_definitions.periods import (
     Calendar,
@@ -129,7 +131,7 @@ def test_the_second_week_of_january_is_a_working_week_in_colombia_but_for_the_mo
 def test_windows_follow_each_other_and_each_has_its_middle_in_the_period(first: date, days: int, every: Every):
     period = Span(first, first + timedelta(days - 1))
     found = windows(every, period, MADRID)
-    assert all(before.last + timedelta(1) == after.first for before, after in zip(found, found[1:], strict=False))
+    assert all(before.last + timedelta(1) == after.first for before, after in pairwise(found))
     assert all(window.middle in period for window in found)
 
 
