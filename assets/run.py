@@ -13,13 +13,18 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import polars as pl
 from filelock import FileLock, Timeout
 
 from assets.clock import today as today_in
 from assets.home import PROJECT, Home, last_whole_day, started_at
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 
 class RunRefused(Exception):
@@ -87,7 +92,7 @@ def run(home: Home, organisations: Sequence[str]) -> Outcome:
     Raises `RunRefused` when another run is at work, `DeclarationErrors` for wrong declarations. A source or a check
     that fails is in the outcome.
     """
-    outcome = Outcome()
+    outcome, begun = Outcome(), started_at()
     with only_run(home):
         instance = _instance(home)
         from assets.orchestration import definitions, job_name  # noqa: PLC0415 - Dagster takes seconds to import
@@ -103,10 +108,17 @@ def run(home: Home, organisations: Sequence[str]) -> Outcome:
             )
             outcome.run_ids[organisation] = result.run_id
             failures = [_why(event) for event in result.all_events if event.is_step_failure]
+            failures += _unread(home, organisation, begun)
             if failures:
                 outcome.failed[organisation] = failures
         instance.dispose()
     return outcome
+
+
+def _unread(home: Home, organisation: str, begun: datetime) -> list[str]:
+    """What could not be read since an instant, one line a failure: a vendor that fails stops nobody else."""
+    loads = home.lake(organisation).loads().filter(pl.col("failure").is_not_null(), pl.col("recorded_at") >= begun)
+    return loads.select("failure").unique(maintain_order=True).collect().get_column("failure").to_list()
 
 
 def _why(event: object) -> str:
@@ -116,7 +128,7 @@ def _why(event: object) -> str:
     return f"{step}: {error or 'failed'}"
 
 
-def _instance(home: Home):
+def _instance(home: Home) -> DagsterInstance:
     """Dagster's records of this home, with the settings that come with the project."""
     prepared(home)
     from dagster import DagsterInstance  # noqa: PLC0415

@@ -18,6 +18,7 @@ import polars as pl
 
 from assets.checks import Audit, audit_events, audit_progress
 from assets.home import Home
+from assets.publication.results import FINDINGS_SCHEMA
 from kr_definitions import tables
 from kr_definitions.catalogue import Catalogue
 from kr_definitions.compute import Lateness, compute
@@ -25,21 +26,6 @@ from kr_definitions.history import HISTORY_SCHEMA, arrivals_since, movements
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import lake
 from pipelines.load import Source, StreamChange, bring_up_to_date
-
-FINDINGS_SCHEMA: dict[str, pl.DataType] = {
-    "organisation": pl.String(),
-    "run_id": pl.String(),
-    "recorded_at": UTC_MICROSECONDS,
-    "check": pl.String(),
-    "severity": pl.String(),
-    "says": pl.String(),
-    "found": pl.String(),
-    "do": pl.String(),
-    "key_results": pl.String(),
-    "failed": pl.Int64(),
-    "checked": pl.Int64(),
-    "is_crash": pl.Boolean(),
-}
 
 
 class AuditFailed(Exception):
@@ -96,6 +82,7 @@ def remember_progress(
     organisation = catalogue.organisation
     lake_of_org = home.lake(organisation.id)
     definitions = [d for d in catalogue.definitions if only is None or d.id in only]
+    before = lake.version(home.history(organisation.id))
     log = lake_of_org.log.scan()
     figures = compute(definitions, organisation, log, through, lateness(home.sources(catalogue)))
     declared = tables.key_results(catalogue).filter(pl.col("key_result_id").is_in([d.id for d in definitions]))
@@ -117,7 +104,7 @@ def remember_progress(
         pl.col("key_result_id").replace_strict(qualities, return_dtype=pl.String).alias("quality"),
     ).select(HISTORY_SCHEMA.keys())
     if appended.height:
-        lake.append(home.history(organisation.id), appended, writer="progress-history")
+        lake.append_after(before, home.history(organisation.id), appended, writer="progress-history")
     return Computed(audit, appended, figures)
 
 
@@ -138,7 +125,7 @@ def history(home: Home, organisation: str) -> pl.LazyFrame:
 
 def findings(home: Home, organisation: str) -> pl.LazyFrame:
     """What the checks of an organisation's runs found: `FINDINGS_SCHEMA`."""
-    return lake.scan(home.findings(organisation), FINDINGS_SCHEMA)
+    return lake.scan(home.findings(organisation), dict(FINDINGS_SCHEMA))
 
 
 def _keep_findings(home: Home, organisation: str, audit: Audit, started_at: datetime, run_id: str) -> None:
@@ -160,4 +147,4 @@ def _keep_findings(home: Home, organisation: str, audit: Audit, started_at: date
         for finding in audit.findings
     ]
     if rows:
-        lake.append(home.findings(organisation), pl.DataFrame(rows, schema=FINDINGS_SCHEMA), writer="findings")
+        lake.append(home.findings(organisation), pl.DataFrame(rows, schema=dict(FINDINGS_SCHEMA)), writer="findings")

@@ -1,0 +1,55 @@
+"""What a run publishes: the lake and the declarations of every organisation, gathered for the one file.
+
+Belongs here: gathering. Does not: the tables (`publication`), the steps before it (`steps`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from assets import steps
+from assets.home import Home
+from assets.publication import Publication, Results, publish
+from kr_definitions import tables
+from kr_definitions.catalogue import Catalogue
+from kr_definitions.history import COMPUTED_SCHEMA, newest
+
+
+def publish_all(home: Home, catalogues: Sequence[Catalogue], at: datetime, run_id: str) -> dict[str, int]:
+    """Publish every organisation; returns how many rows each table has.
+
+    Raises `PublicationError` or `TablesError`; then what was published before stays.
+    """
+    results = [_results(home, catalogue) for catalogue in catalogues]
+    return publish(home.published, Publication(run_id, at, results))
+
+
+def _results(home: Home, catalogue: Catalogue) -> Results:
+    organisation = catalogue.organisation.id
+    lake_of_org = home.lake(organisation)
+    history = steps.history(home, organisation)
+    current = newest(history).select(COMPUTED_SCHEMA.keys()).collect()
+    return Results(
+        organisation=catalogue.organisation,
+        key_results=tables.key_results(catalogue),
+        history=history.collect(),
+        objectives=tables.objectives(catalogue, current),
+        findings=steps.findings(home, organisation).collect(),
+        loads=lake_of_org.loads().collect(),
+        quarantine=lake_of_org.quarantine().collect(),
+        feeds=_feeds(home, catalogue),
+    )
+
+
+def _feeds(home: Home, catalogue: Catalogue) -> dict[str, list[tuple[str, str]]]:
+    """The streams that each key result depends on."""
+    streams = [
+        (source.name, stream.name, set(stream.feeds))
+        for source in home.sources(catalogue)
+        for stream in source.streams()
+    ]
+    return {
+        definition.id: [(source, stream) for source, stream, feeds in streams if feeds & set(definition.types)]
+        for definition in catalogue.definitions
+    }
