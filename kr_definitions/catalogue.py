@@ -49,8 +49,17 @@ class Definition:
     @property
     def types(self) -> tuple[str, ...]:
         """The event types that the value depends on."""
+        return (*self.measure.types, *self._had)
+
+    @property
+    def remembered(self) -> tuple[str, ...]:
+        """Those of which everything up to a day counts, whatever its window."""
+        return (*getattr(self.measure, "remembered", ()), *self._had)
+
+    @property
+    def _had(self) -> tuple[str, ...]:
         customers = getattr(self.measure, "customers", None)
-        return (*self.measure.types, *((customers.event_type,) if customers else ()))
+        return (customers.event_type,) if customers else ()
 
     def __hash__(self) -> int:
         return hash((self.id, self.version))

@@ -148,7 +148,7 @@ def _series(definition: Definition, partials: pl.DataFrame, known: Coverage, day
         pl.Series(
             "_knowledge",
             [
-                known.of(definition.types, first, last)
+                known.of(definition.types, first, last, definition.remembered)
                 for last, first in asked.select("as_of", "window_start").iter_rows()
             ],
             dtype=pl.String,
@@ -179,7 +179,7 @@ def _baseline(definition: Definition, partials: pl.DataFrame, known: Coverage) -
     elif kr.cumulative == "ever":
         span = Span(THE_BEGINNING, span.last)
     asked = pl.DataFrame({"as_of": [span.last], "window_start": [span.first]})
-    if known.of(definition.types, span.first, span.last) != "known":
+    if known.of(definition.types, span.first, span.last, definition.remembered) != "known":
         return None
     value = definition.measure.series(partials, asked).get_column("value").item()
     return None if value is None else float(value)

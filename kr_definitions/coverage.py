@@ -29,12 +29,13 @@ class Coverage:
 
     spans: Mapping[str, tuple[Span, ...]]
 
-    def of(self, types: Iterable[str], first: date, last: date) -> Knowledge:
-        """What is known of these types together from `first` to `last`."""
+    def of(self, types: Iterable[str], first: date, last: date, remembered: Iterable[str] = ()) -> Knowledge:
+        """What is known of these types together from `first` to `last`, and of the remembered ones up to `last`."""
         answers = {self._of_type(name, first, last) for name in types}
+        answers |= {self._of_type(name, THE_BEGINNING, last) for name in remembered}
         if answers == {"known"}:
             return "known"
-        return "unknown" if answers == {"unknown"} or "unknown" in answers else "partly"
+        return "unknown" if "unknown" in answers else "partly"
 
     def last_known(self, types: Iterable[str]) -> date | None:
         """The last day up to which all the types are known; None if one never was."""

@@ -2,7 +2,7 @@
 
 A measure is a frozen model with
 
-* `types`: the event types that it reads;
+* `types`: the event types that it reads; `remembered`, where it has any: those of which all of the past counts;
 * `partials(log)`: the heavy phase, lazy: the current events (with `day`, the local day) to rows keyed by `day` that can
   be merged; the only part that reads the log;
 * `series(partials, windows)`: the light phase, in memory: a value for each asked day and window;

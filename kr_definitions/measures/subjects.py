@@ -44,6 +44,11 @@ class Duration(Declared):
     def types(self) -> tuple[str, ...]:
         return (self.duration.from_, self.duration.to)
 
+    @property
+    def remembered(self) -> tuple[str, ...]:
+        """A time may have begun long before the window that it ends in."""
+        return (self.duration.from_,)
+
     def partials(self, log: pl.LazyFrame) -> pl.LazyFrame:
         """One row a subject: the day of its end and the microseconds that it took."""
         began = (
@@ -107,6 +112,11 @@ class Open(Declared):
     @property
     def types(self) -> tuple[str, ...]:
         return (*self.open.opened_by, *self.open.closed_by)
+
+    @property
+    def remembered(self) -> tuple[str, ...]:
+        """A level is what all of the past left open."""
+        return self.types
 
     def partials(self, log: pl.LazyFrame) -> pl.LazyFrame:
         """By how many the level moved on each day."""
