@@ -197,10 +197,11 @@ class Office:
         return Desk(company, present, self.clock)
 
     @contextmanager
-    def serving(self, application: ASGIApp) -> Iterator[None]:
+    def serving(self, application: ASGIApp) -> Iterator[str]:
+        """HubSpot is this application while the block runs; gives its URL."""
         with serving(application) as base_url:
             self.configure(base_url=base_url)
-            yield
+            yield base_url
 
     def load(
         self, application: ASGIApp, at: datetime, options: HubSpotOptions = OPTIONS, **more: Any

@@ -26,7 +26,7 @@ HISTORY_LIMIT = 50
 """Records a page: with property histories HubSpot gives half as many."""
 SEARCH_LIMIT = 200
 SEARCH_PACE_SECONDS = 0.21
-"""Between two searches: five a second are allowed for the whole account, and refused requests count as errors."""
+"""Before each search: five a second are allowed for the whole account, and refused requests count as errors."""
 
 ID = "hs_object_id"
 
@@ -40,7 +40,6 @@ class Api:
     def __init__(self, access: Access) -> None:
         self.source, self.session, self.clock = access.source, access.session, access.clock
         self.root, self.version = access.root, access.version
-        self._has_searched = False
 
     def _url(self, area: str, *rest: str) -> str:
         """`/crm/v3/objects/deals` in the numbered version is `/crm/objects/2026-03/deals` in a dated one."""
@@ -163,9 +162,7 @@ class Api:
 
     def _search(self, object_type: str, filters: Sequence[Object], by: str) -> tuple[list[tuple[str, str]], bool]:
         """The first page of a search, and whether it is all there is. The last filter is the least value of `by`."""
-        if self._has_searched:
-            self.clock.sleep(SEARCH_PACE_SECONDS)
-        self._has_searched = True
+        self.clock.sleep(SEARCH_PACE_SECONDS)
         modified = modified_property(object_type)
         body = {
             "filterGroups": [{"filters": filters}],

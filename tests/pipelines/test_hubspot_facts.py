@@ -1,0 +1,328 @@
+"""What HubSpot's texts and histories mean, record by record: the pure half of the source."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+from hubspot_agency import ACCOUNT, OPTIONS, day
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kr_definitions.vocabulary import vocabulary
+from pipelines.hubspot import HUBSPOT, HubSpotOptions
+from pipelines.hubspot.changes import changes, instant
+
+NOW = day(60)
+
+
+def text(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def history(*pairs: tuple[Any, str]) -> list[dict[str, str]]:
+    """Newest first, as HubSpot gives it; the pairs are given oldest first."""
+    return [{"timestamp": at if isinstance(at, str) else text(at), "value": value} for at, value in reversed(pairs)]
+
+
+def facts(stream: str, records: dict[str, dict[str, Any]], options: HubSpotOptions = OPTIONS) -> list[dict[str, Any]]:
+    """The facts of records that were stored; what is null is left out."""
+    [of] = [one for one in HUBSPOT.streams(ACCOUNT, options) if one.name == stream]
+    rows = [
+        {"record_key": key, "revision": NOW, "createdAt": text(day(1)), "contacts": [], **payload}
+        for key, payload in records.items()
+    ]
+    shape = {
+        "record_key": pl.String(),
+        "revision": pl.Datetime("us", "UTC"),
+        **{f.name: f.dtype for f in of.payload.fields},
+    }
+    found = of.facts(pl.LazyFrame([{name: row.get(name) for name in shape} for row in rows], schema=shape)).collect()
+    return [{name: value for name, value in row.items() if value is not None} for row in found.iter_rows(named=True)]
+
+
+def deal(pipeline: str = "default", contacts: tuple[str, ...] = (), **given: Any) -> dict[str, Any]:
+    """A deal. given: a text is a present value, a list of (instant, text) a history."""
+    histories = {name: history(*pairs) for name, pairs in given.items() if isinstance(pairs, list)}
+    now = {name: entries[0]["value"] for name, entries in histories.items() if entries}
+    properties = {"pipeline": pipeline, "createdate": text(day(1)), **now}
+    properties |= {name: value for name, value in given.items() if isinstance(value, str)}
+    return {"properties": properties, "history": histories, "contacts": list(contacts)}
+
+
+def of(found: list[dict[str, Any]], event_type: str, *columns: str) -> list[Any]:
+    rows = sorted((row for row in found if row.get("event_type") == event_type), key=lambda row: row["occurred_at"])
+    return [tuple(row.get(name) for name in columns) if len(columns) > 1 else row.get(columns[0]) for row in rows]
+
+
+def problems(found: list[dict[str, Any]]) -> dict[str, str]:
+    return {row["record_key"]: row["problem"] for row in found if "problem" in row}
+
+
+# Texts
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("2026-02-25T16:26:25.880Z", datetime.fromisoformat("2026-02-25T16:26:25.880Z")),
+        ("2026-02-25T16:26:25Z", datetime.fromisoformat("2026-02-25T16:26:25Z")),
+        ("2026-02-25T17:26:25.880+01:00", datetime.fromisoformat("2026-02-25T16:26:25.880Z")),
+        ("1572480000000", datetime.fromisoformat("2019-10-31T00:00:00Z")),
+        ("2026-07-01", datetime.fromisoformat("2026-07-01T00:00:00+02:00")),
+        ("2026-03-29", datetime.fromisoformat("2026-03-29T00:00:00+01:00")),
+        ("ayer", None),
+        ("", None),
+        ("2026", None),
+        ("2026-02-30", None),
+    ],
+)
+def test_a_time_is_read_in_each_of_the_shapes_that_hubspot_writes(given: str, expected: datetime | None) -> None:
+    found = pl.LazyFrame({"text": [given]}).select(instant(pl.col("text"), "Europe/Madrid")).collect().item()
+    assert found == expected
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["", "a", "b"])), max_size=8))
+def test_changes_are_those_moments_at_which_the_value_became_another_one(pairs: list[tuple[int, str]]) -> None:
+    ordered = sorted(pairs, key=lambda pair: pair[0])
+    expected, before = [], None
+    for number, value in ordered:
+        if (value or None) != before:
+            expected.append((day(2 + number), value or None, before))
+        before = value or None
+    entries = history(*((day(2 + number), value) for number, value in ordered))
+    shape = {"timestamp": pl.String, "value": pl.String}
+    records = pl.LazyFrame(
+        {"record_key": ["1"], "properties": [{"p": None}], "history": [{"p": entries}], "created_at": [day(1)]},
+        schema={
+            "record_key": pl.String,
+            "properties": pl.Struct({"p": pl.String}),
+            "history": pl.Struct({"p": pl.List(pl.Struct(shape))}),
+            "created_at": pl.Datetime("us", "UTC"),
+        },
+    )
+    assert changes(records, "p").select("at", "value", "before").collect().rows() == expected
+
+
+# Deals
+
+
+def test_amounts_are_exact_and_in_the_deals_own_currency() -> None:
+    given = {
+        "1": deal(dealstage=[(day(1), "closedwon")], amount=[(day(1), "0.1")], deal_currency_code="GBP"),
+        "2": deal(dealstage=[(day(1), "closedwon")], amount=[(day(1), "12345678901234567890.123456")]),
+        "3": deal(dealstage=[(day(1), "closedwon")]),
+    }
+    assert sorted(of(facts("deals", given), "deal.won", "record_key", "amount", "currency")) == [
+        ("1", Decimal("0.1"), "GBP"),
+        ("2", Decimal("12345678901234567890.123456"), "EUR"),
+        ("3", None, None),
+    ]
+
+
+def test_what_was_saved_in_one_click_was_in_force_though_some_milliseconds_apart() -> None:
+    a_moment_later = "2026-01-01T09:00:00.700Z"
+    found = facts("deals", {"1": deal(dealstage=[(day(1), "contractsent")], amount=[(a_moment_later, "700")])})
+    assert of(found, "deal.created", "stage", "amount") == [("reservation", Decimal(700))]
+    assert of(found, "deal.stage_entered", "amount") == [Decimal(700)]
+    assert of(found, "deal.amount_changed", "amount") == []
+
+
+def test_an_amount_that_was_not_known_yet_is_no_amount_and_its_arrival_is_a_change() -> None:
+    found = facts("deals", {"1": deal(dealstage=[(day(1), "contractsent")], amount=[(day(3), "700"), (day(4), "")])})
+    assert of(found, "deal.created", "amount", "currency") == [(None, None)]
+    assert of(found, "deal.amount_changed", "occurred_at", "amount") == [(day(3), Decimal(700))]
+
+
+def test_attributes_and_owner_are_as_they_were_or_the_first_that_were_ever_known() -> None:
+    given = deal(
+        dealstage=[(day(1), "appointmentscheduled"), (day(5), "closedwon")],
+        municipio=[(day(2), "Getafe"), (day(6), "Madrid")],
+        hubspot_owner_id=[(day(1), "11"), (day(4), "22"), (day(7), "33")],
+    )
+    found = facts("deals", {"1": given})
+    assert of(found, "deal.created", "market", "actor") == [("Getafe", "11")]
+    assert of(found, "deal.won", "market", "actor") == [("Getafe", "22")]
+
+
+def test_a_win_that_moves_on_within_the_won_stages_was_won_when_it_came_to_them() -> None:
+    options = HubSpotOptions.model_validate(
+        {"portal_id": "1", "currency": "EUR", "sales": [{"pipeline": "default", "won": ["signed", "paid"]}]}
+    )
+    given = deal(dealstage=[(day(1), "open"), (day(2), "signed"), (day(3), "paid")])
+    found = facts("deals", {"1": given}, options)
+    assert of(found, "deal.won", "occurred_at", "pipeline") == [(day(2), "default")]
+    assert of(found, "deal.stage_entered", "stage") == ["open", "signed", "paid"]
+
+
+def test_deals_of_other_pipelines_state_nothing_whatever_is_wrong_with_them() -> None:
+    assert facts("deals", {"1": deal("9000", dealstage=[(day(1), "closedwon")], amount="mucho")}) == []
+
+
+def test_a_listing_without_a_date_of_its_own_was_captured_when_it_came_to_that_stage() -> None:
+    given = {
+        "1": deal("80417731", ("5",), dealstage=[(day(3), "151617181")], fecha_de_captacion=""),
+        "2": deal("80417731", ("5",), dealstage=[(day(3), "151617181")], fecha_de_captacion="2026-01-02"),
+        "3": deal("80417731", ("5",), dealstage=[(day(3), "valoracion")], fecha_de_captacion="2026-01-02"),
+        "4": deal("80417731", ("5",), dealstage=[(day(3), "151617181")], fecha_de_captacion="pronto"),
+    }
+    found = facts("deals", given)
+    assert of(found, "listing.captured", "record_key", "occurred_at") == [
+        ("2", datetime.fromisoformat("2026-01-02T00:00:00+01:00")),
+        ("1", day(3)),
+        ("4", day(3)),
+    ]
+    assert problems(found) == {"4": "fecha_de_captacion is not a time"}
+
+
+def test_values_are_called_what_the_options_say_and_keep_their_names_otherwise() -> None:
+    given = deal(
+        "80417731",
+        dealstage=[(day(1), "151617181")],
+        tipo_de_mandato=[(day(1), "exclusiva")],
+        tipo_de_inmueble=[(day(1), "garaje")],
+        portales=[(day(1), " idealista; ;pisos")],
+    )
+    found = facts("deals", {"1": given})
+    assert of(found, "listing.captured", "mandate", "category") == [("exclusive", "garaje")]
+    assert sorted(of(found, "listing.published", "portal")) == ["idealista", "pisos"]
+
+
+# Contacts
+
+
+def person(**given: Any) -> dict[str, Any]:
+    histories = {name: history(*pairs) for name, pairs in given.items()}
+    now = {name: entries[0]["value"] for name, entries in histories.items()}
+    return {"properties": {"createdate": text(day(1)), **now}, "history": histories}
+
+
+def test_a_contact_is_a_lead_once_however_often_it_is_emptied_and_becomes_one_again() -> None:
+    stages = [(day(1), "subscriber"), (day(2), "lead"), (day(3), "lead"), (day(4), ""), (day(5), "lead")]
+    found = facts("contacts", {"1": person(lifecyclestage=stages)})
+    assert of(found, "lead.created", "occurred_at") == [day(2)]
+    assert of(found, "lifecycle.entered", "occurred_at", "lifecycle") == [
+        (day(1), "subscriber"),
+        (day(2), "lead"),
+        (day(5), "lead"),
+    ]
+
+
+def test_a_referral_came_when_the_property_was_filled_from_whom_it_now_names() -> None:
+    given = {
+        "1": person(cliente_que_recomienda=[(day(2), "77"), (day(9), "88")]),
+        "2": person(cliente_que_recomienda=[(day(2), "77"), (day(3), "")]),
+        "3": person(cliente_que_recomienda=[(day(2), "77"), (day(3), ""), (day(4), "99")]),
+    }
+    found = facts("contacts", given)
+    assert of(found, "referral.received", "record_key", "account_id", "occurred_at") == [
+        ("1", "88", day(2)),
+        ("3", "99", day(4)),
+    ]
+
+
+# Calls and meetings
+
+
+def call(**properties: str) -> dict[str, Any]:
+    return {"properties": {"hs_timestamp": text(day(3)), **properties}, "contacts": ["7", "12"]}
+
+
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        ({"hs_call_disposition": "f240bbac-87c9-4f6e-bf70-924b57d47db7"}, "connected"),
+        ({"hs_call_disposition": "own", "hs_call_status": "COMPLETED"}, "interested"),
+        ({"hs_call_disposition": "another"}, "another"),
+        ({"hs_call_status": "COMPLETED"}, "completed"),
+        ({"hs_call_status": "BUSY"}, "busy"),
+        ({"hs_call_status": "NO_ANSWER", "hs_call_disposition": ""}, "no_answer"),
+        ({"hs_call_status": "QUEUED"}, None),
+        ({"hs_call_status": "CANCELED"}, None),
+        ({}, None),
+    ],
+)
+def test_a_call_took_place_when_it_has_an_outcome(properties: dict[str, str], expected: str | None) -> None:
+    options = HubSpotOptions.model_validate({"portal_id": "1", "calls": {"outcomes": {"own": "interested"}}})
+    found = facts("calls", {"1": call(**properties)}, options)
+    assert of(found, "call.made", "outcome", "account_id") == ([(expected, "7")] if expected else [])
+
+
+def test_a_call_without_a_time_or_before_it_is_made_is_a_problem() -> None:
+    done = {"hs_call_status": "COMPLETED"}
+    given = {
+        "1": call(**done, hs_timestamp=""),
+        "2": call(**done, hs_timestamp=text(day(62))),
+        "3": call(**done, hs_timestamp=text(day(60, 20))),
+        "4": call(hs_call_status="QUEUED", hs_timestamp=text(day(62))),
+    }
+    assert problems(facts("calls", given)) == {
+        "1": "hs_timestamp is not a time",
+        "2": "hs_timestamp is after the last change of a call made",
+    }
+
+
+def test_a_call_lasts_its_milliseconds_in_seconds() -> None:
+    given = call(hs_call_status="COMPLETED", hs_call_duration="61500", hs_activity_type="Seguimiento")
+    assert of(facts("calls", {"1": given}), "call.made", "quantity", "category") == [(Decimal("61.5"), "Seguimiento")]
+
+
+def test_a_meeting_that_ends_before_it_begins_has_no_duration() -> None:
+    def held(ends_at: datetime) -> dict[str, Any]:
+        times = {"hs_meeting_start_time": text(day(3, 10)), "hs_meeting_end_time": text(ends_at)}
+        return {"properties": {"hs_meeting_outcome": "COMPLETED", "hs_createdate": text(day(1)), **times}}
+
+    found = facts("meetings", {"1": held(day(3, 11)), "2": held(day(3, 9))})
+    assert sorted(of(found, "meeting.held", "record_key", "quantity"), key=str) == [("1", Decimal(60)), ("2", None)]
+
+
+# All of them
+
+
+def test_facts_say_only_what_their_type_may_carry() -> None:
+    """Every type of fact, from records that say as much as they can."""
+    held = {"hs_meeting_outcome": "COMPLETED", "hs_meeting_start_time": text(day(2))}
+    place = {"municipio": [(day(1), "Getafe")], "hubspot_owner_id": [(day(1), "7")]}
+    sold = {**place, "amount": [(day(1), "1"), (day(2), "2")]}
+    taken = {**place, "tipo_de_mandato": [(day(1), "abierta")], "tipo_de_inmueble": [(day(1), "piso")]}
+    given = {
+        "contacts": {
+            "1": person(
+                lifecyclestage=[(day(1), "lead")],
+                cliente_que_recomienda=[(day(1), "7")],
+                canal_de_entrada=[(day(1), "web")],
+                **place,
+            )
+        },
+        "deals": {
+            "1": deal(dealstage=[(day(1), "contractsent"), (day(2), "closedwon")], **sold),
+            "2": deal(dealstage=[(day(1), "closedlost")], **sold),
+            "3": deal("80417731", dealstage=[(day(1), "151617181")], portales=[(day(1), "pisos")], **taken),
+        },
+        "calls": {
+            "1": call(
+                hs_call_status="COMPLETED", hs_call_duration="1", hs_activity_type="a", hs_call_direction="INBOUND"
+            )
+        },
+        "meetings": {
+            "1": {"properties": {**held, "hs_activity_type": "Visita"}},
+            "2": {"properties": {**held, "hs_activity_type": "Reunión"}},
+        },
+    }
+    known = vocabulary()
+    stated = [row for stream, records in given.items() for row in facts(stream, records)]
+    assert problems(stated) == {}
+    fed = {type_ for one in HUBSPOT.streams(ACCOUNT, OPTIONS) for type_ in one.feeds}
+    assert {row["event_type"] for row in stated} == fed
+    for row in stated:
+        type_ = known.types[row["event_type"]]
+        assert set(row) & set(known.attributes) <= set(type_.carries), row["event_type"]
+        assert "amount" not in row or type_.amount is not None
+        assert "quantity" not in row or type_.quantity is not None
+
+
+def test_a_stream_without_records_states_nothing() -> None:
+    assert [facts(stream.name, {}) for stream in HUBSPOT.streams(ACCOUNT, OPTIONS)] == [[], [], [], []]
