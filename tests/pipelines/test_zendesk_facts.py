@@ -180,6 +180,21 @@ def test_an_event_of_the_export_says_the_same_in_both_of_its_shapes(vendor: Vend
     ]
 
 
+@pytest.mark.parametrize(("author", "replies"), [(AGENT, 1), (CUSTOMER, 0)], ids=["agent", "customer"])
+def test_a_comment_is_its_authors_whoever_entered_it(vendor: Vendor, author: int, replies: int) -> None:
+    entered = {"event_type": "Comment", "author_id": author, "public": True, "body": "Hola"}
+    event = {
+        "id": 9,
+        "ticket_id": 5,
+        "created_at": "2026-03-03T09:00:00Z",
+        "updater_id": AGENT,
+        "child_events": [entered],
+    }
+    vendor.answers |= {"tickets": [ticket()], "ticket_events": [event]}
+    assert vendor.facts("tickets", since=None)["event_type"].to_list().count("ticket.first_replied") == replies
+    assert "comment_events" in [query.get("include") for query in vendor.queries]
+
+
 def test_a_ticket_that_changed_after_the_event_export_is_asked_for_its_audits(vendor: Vendor) -> None:
     later = int(NOW.timestamp()) + 1
     vendor.answers |= {

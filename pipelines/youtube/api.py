@@ -1,0 +1,157 @@
+"""YouTube's Data API v3 over HTTP: the key, the quota, paging and its guards.
+
+Belongs here: requests, and which answers can be trusted. Does not: what is kept of an answer or what it means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import dlt
+import requests
+
+from pipelines.http import PatientSession, whole_json
+from pipelines.source import Account, Clock, SourceConfigError, VendorError
+
+HOST = "https://youtube.googleapis.com"
+QUOTA_ZONE = ZoneInfo("America/Los_Angeles")
+READ_AGAIN = "Nothing is counted as read; the next run reads it again"
+
+_MOST_A_REQUEST = 50
+
+
+class Api:
+    """The API over HTTP, with the key in a header: what is in a query ends up in logs."""
+
+    def __init__(self, account: Account, clock: Clock) -> None:
+        self.source, self.prefix = account.source, ".".join(account.sections)
+        self.base_url = (self._setting("base_url") or HOST).rstrip("/")
+        key = self._setting("api_key")
+        if not key:
+            raise SourceConfigError(
+                self.source,
+                f"{self._key} is not set",
+                f"Set it in .dlt/secrets.toml, or as the environment variable {self._key.replace('.', '__').upper()}",
+            )
+        self.session = PatientSession(account.source, clock, slow_down=lambda response: _slow_down(response, clock))
+        self.session.headers["X-Goog-Api-Key"] = key
+
+    def channel(self, channel: str, parts: str) -> dict[str, Any]:
+        """The channel. Raises `SourceConfigError` where there is none of that id."""
+        page = self._page("channels", {"part": parts, "id": channel})
+        if not page:
+            raise SourceConfigError(
+                self.source, f"there is no channel {channel}", "Check the option `channel` in organisation.yaml"
+            )
+        found = page[0]
+        if not isinstance(found.get("statistics"), dict):
+            raise VendorError(self.source, "/youtube/v3/channels answered a channel without statistics", READ_AGAIN)
+        return found
+
+    def videos(self, playlist: str) -> Iterator[dict[str, Any]]:
+        """Every video of the list that can be seen without its owner's permission."""
+        listed = self._listed(playlist)
+        ids = list(listed)
+        for start in range(0, len(ids), _MOST_A_REQUEST):
+            batch = ids[start : start + _MOST_A_REQUEST]
+            asked = {"part": "contentDetails,status,snippet", "id": ",".join(batch), "maxResults": _MOST_A_REQUEST}
+            found = self._page("videos", asked)
+            public = [video for video in batch if listed[video] == "public"]
+            if len(public) > 1 and not found:
+                text = f"/youtube/v3/videos knows none of {len(public)} videos that are listed as public"
+                raise VendorError(self.source, text, READ_AGAIN)
+            yield from found
+
+    def _listed(self, playlist: str) -> dict[str, str | None]:
+        """Video -> privacy status, newest first. Raises `VendorError` where the list changes while it is read."""
+        params: dict[str, Any] = {
+            "part": "contentDetails,status",
+            "playlistId": playlist,
+            "maxResults": _MOST_A_REQUEST,
+        }
+        listed: dict[str, str | None] = {}
+        total: int | None = None
+        seen: set[str] = set()
+        while True:
+            answer = self._answer("playlistItems", params)
+            for item in _items(self.source, answer):
+                listed[_video_of(self.source, item)] = item.get("status", {}).get("privacyStatus")
+            told = answer["pageInfo"].get("totalResults")
+            total = told if total is None else total
+            token = answer.get("nextPageToken")
+            if told != total or token in seen or (token and not answer.get("items")):
+                text = "the list of uploads changed, or repeated itself, while it was read"
+                raise VendorError(self.source, text, READ_AGAIN)
+            if not token:
+                return listed
+            seen.add(token)
+            params = {**params, "pageToken": token}
+
+    def _page(self, resource: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return _items(self.source, self._answer(resource, params))
+
+    def _answer(self, resource: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            response = self.session.get(f"{self.base_url}/youtube/v3/{resource}", params=params)
+        except SourceConfigError as refused:
+            raise SourceConfigError(self.source, refused.found, self._check_key) from None
+        if response.status_code == 400 and "API_KEY_INVALID" in _reasons(response):
+            raise SourceConfigError(self.source, "the vendor says that the API key is not valid", self._check_key)
+        return whole_json(self.source, response, ("kind", "pageInfo"))
+
+    @property
+    def _key(self) -> str:
+        return f"{self.prefix}.api_key"
+
+    @property
+    def _check_key(self) -> str:
+        return (
+            f"Check {self._key}, and that YouTube Data API v3 is enabled for its project and its restrictions allow it"
+        )
+
+    def _setting(self, key: str) -> str | None:
+        """Exactly this source's value: a shorter key of the same name (`api_key`) may belong to another vendor."""
+        value = dlt.secrets.get(f"{self.prefix}.{key}") or dlt.config.get(f"{self.prefix}.{key}")
+        return None if value is None else str(value)
+
+
+def _slow_down(response: requests.Response, clock: Clock) -> float | None:
+    """The vendor says 403 for a rate (wait a little) and for a quota (used up until midnight in California)."""
+    if response.status_code not in (403, 429):
+        return None
+    reasons = _reasons(response)
+    if reasons & {"quotaExceeded", "dailyLimitExceeded"}:
+        now = clock.now().astimezone(QUOTA_ZONE)
+        midnight = datetime.combine(now.date() + timedelta(days=1), time.min, QUOTA_ZONE)
+        return midnight.timestamp() - now.timestamp()
+    is_rate = response.status_code == 429 or reasons & {"rateLimitExceeded", "userRateLimitExceeded"}
+    return 0.0 if is_rate else None
+
+
+def _reasons(response: requests.Response) -> set[str]:
+    """The reasons in an error of the vendor's; none in anything else."""
+    try:
+        error = response.json()["error"]
+        return {entry["reason"] for entry in (*error.get("errors", ()), *error.get("details", ())) if "reason" in entry}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return set()
+
+
+def _items(source: str, answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The items of an answer. The vendor leaves the key out where there are none, and says how many there are."""
+    items, info = answer.get("items", []), answer["pageInfo"]
+    if not isinstance(info, dict) or (not items and info.get("totalResults")):
+        raise VendorError(source, f"{answer['kind']} has no items, but says that there are some", READ_AGAIN)
+    if not isinstance(items, list) or not all(isinstance(item, dict) and item.get("id") for item in items):
+        raise VendorError(source, f"{answer['kind']} has items that are not items with ids", READ_AGAIN)
+    return items
+
+
+def _video_of(source: str, item: Mapping[str, Any]) -> str:
+    video = (item.get("contentDetails") or {}).get("videoId")
+    if not video:
+        raise VendorError(source, "an item of the list of uploads names no video", READ_AGAIN)
+    return str(video)

@@ -1,0 +1,143 @@
+"""The videos that a channel has published.
+
+Belongs here: reading them, and the facts that they state. Does not: HTTP (`api`), the channel's figures.
+
+`video.published` happens at the video's `publishedAt`: for one that was private, unlisted or announced before, that is
+when the public could see it first. Every reading is of all videos, so that one that was removed, or made private
+again, is missed: a record holds the videos published in one year, and what is no longer in it is withdrawn. A thousand
+videos cost 41 of the 10,000 units that a project has a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from kr_definitions.vocabulary import UTC_MICROSECONDS
+from pipelines.source import Account, Covered, Read, Record, Stream, VendorError
+from pipelines.youtube.api import READ_AGAIN, Api
+
+FIRST_YEAR = 2005
+"""The vendor's first. A year that has lost all its videos is a record too: an empty one."""
+
+UNDATED = "videos/undated"
+"""The record of videos that cannot have been published when they say: it is quarantined, and no year with it."""
+
+_FURTHEST_AHEAD = timedelta(minutes=5)
+
+PAYLOAD = pl.Struct(
+    {
+        "videos": pl.List(
+            pl.Struct(
+                {
+                    "id": pl.String(),
+                    "published_at": pl.String(),
+                    "duration": pl.String(),
+                    "privacy": pl.String(),
+                    "broadcast": pl.String(),
+                }
+            )
+        )
+    }
+)
+
+
+def videos(account: Account, channel: str) -> Stream:
+    """The stream."""
+    return Stream(
+        name="videos",
+        feeds=("video.published",),
+        fetch=lambda read: _fetch(account, channel, read),
+        payload=PAYLOAD,
+        facts=facts,
+    )
+
+
+def _fetch(account: Account, channel: str, read: Read) -> Generator[list[Record], None, Covered]:
+    listed = _public_videos(Api(account, read.clock), account, channel)
+    years = range(FIRST_YEAR, read.until.year + 1)
+    records: dict[str, list[dict[str, Any]]] = {UNDATED: [], **{f"videos/{year}": [] for year in years}}
+    for video in sorted(listed, key=lambda found: str(found["id"])):
+        kept = _kept(video)
+        records[_record_of(kept, read)].append(kept)
+    yield [Record(key, None, {"videos": found}) for key, found in records.items()]
+    return Covered(None, read.until)
+
+
+def _public_videos(api: Api, account: Account, channel: str) -> list[dict[str, Any]]:
+    """The videos that anybody can see. Raises `VendorError` where the answers contradict each other."""
+    found = api.channel(channel, "contentDetails,statistics")
+    if found["statistics"].get("videoCount") == "0":
+        return []  # the vendor has no list of uploads for a channel without any
+    uploads = ((found.get("contentDetails") or {}).get("relatedPlaylists") or {}).get("uploads")
+    if not uploads:
+        raise VendorError(account.source, "/youtube/v3/channels answered without the list of uploads", READ_AGAIN)
+    listed = list(api.videos(uploads))
+    if not any((video.get("status") or {}).get("privacyStatus") == "public" for video in listed):
+        raise VendorError(account.source, "the channel is said to have videos, but none can be seen", READ_AGAIN)
+    return listed
+
+
+def _kept(video: Mapping[str, Any]) -> dict[str, Any]:
+    snippet = video.get("snippet") or {}
+    return {
+        "id": video["id"],
+        "published_at": snippet.get("publishedAt"),
+        "duration": (video.get("contentDetails") or {}).get("duration"),
+        "privacy": (video.get("status") or {}).get("privacyStatus"),
+        "broadcast": snippet.get("liveBroadcastContent"),
+    }
+
+
+def _record_of(kept: Mapping[str, Any], read: Read) -> str:
+    at = _instant(kept["published_at"])
+    if at is None or at.year < FIRST_YEAR or at > read.until + _FURTHEST_AHEAD:
+        return UNDATED
+    return f"videos/{min(at.year, read.until.year)}"
+
+
+def _instant(text: Any) -> datetime | None:
+    """A time as the vendor writes it (RFC 3339), in UTC; None for what is none."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else None
+
+
+def facts(records: pl.LazyFrame) -> pl.LazyFrame:
+    """What a year's videos state: each that the public can see, and that is not only announced."""
+    videos = records.explode("videos").unnest("videos").filter(pl.col("id").is_not_null())
+    published = videos.filter(pl.col("privacy").eq_missing("public") & pl.col("broadcast").ne_missing("upcoming"))
+    at = pl.col("published_at").str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
+    seconds = _seconds("duration")
+    problem = (
+        pl.when(at.is_null() | (pl.col("record_key") == UNDATED))
+        .then(pl.format("publishedAt of {}: not a past time ({})", "id", pl.col("published_at").fill_null("nothing")))
+        .when(pl.col("duration").is_not_null() & seconds.is_null())
+        .then(pl.format("duration of {}: not a duration ({})", "id", pl.col("duration").fill_null("nothing")))
+    )
+    return published.select(
+        "record_key",
+        fact_key=pl.format("video/{}/published", "id"),
+        event_type=pl.lit("video.published"),
+        subject_id="id",
+        occurred_at=at.cast(UTC_MICROSECONDS),
+        quantity=pl.when(seconds > 0).then(seconds),  # a broadcast that goes on has none yet
+        network=pl.lit("youtube"),
+        source_url=pl.format("https://www.youtube.com/watch?v={}", "id"),
+        problem=problem,
+    )
+
+
+def _seconds(name: str) -> pl.Expr:
+    """An ISO 8601 duration of weeks, days, hours, minutes and seconds; null for anything else."""
+    units = {"W": 604_800, "D": 86_400, "H": 3_600, "M": 60, "S": 1}
+    parts = [
+        pl.col(name).str.extract(rf"(\d+){unit}").cast(pl.Int64).fill_null(0) * long for unit, long in units.items()
+    ]
+    is_duration = pl.col(name).str.contains(r"^P(\d+W)?(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?$")
+    return pl.when(is_duration).then(pl.sum_horizontal(parts))
