@@ -171,7 +171,7 @@ def _baseline(definition: Definition, partials: pl.DataFrame, known: Coverage) -
         "start": Span(period.first - _DAY, period.first - _DAY),
     }
     of_target = kr.target.baseline if isinstance(kr.target, Relative | Delta) else None
-    if of_target is None and (kr.every or kr.trailing is None):
+    if of_target is None and kr.trailing is None and kr.cumulative == "period":
         return None
     span = before[of_target or "start"]
     if kr.trailing:
@@ -195,9 +195,10 @@ def _once(definition: Definition, figures: pl.DataFrame) -> pl.DataFrame:
     """Progress of a key result with one figure for the whole period."""
     kr = definition.key_result
     expected = pl.lit(1.0) if formulas.is_maintained(kr) else pl.col("_elapsed")
-    gained = pl.col("value") - pl.col("start").fill_null(0.0)
-    goes_on = formulas.accumulates(kr) or (kr.cumulative == "ever" and not formulas.is_maintained(kr))
-    forecast = pl.col("start").fill_null(0.0) + gained / pl.col("_elapsed") if goes_on else pl.col("value")
+    is_ever = kr.cumulative == "ever" and not formulas.is_maintained(kr)
+    begun = pl.col("baseline") if is_ever else pl.col("start").fill_null(0.0)
+    goes_on = is_ever or formulas.accumulates(kr)
+    forecast = begun + (pl.col("value") - begun) / pl.col("_elapsed") if goes_on else pl.col("value")
     return figures.with_columns(
         pl.col("_progress").alias("progress"),
         (expected if kr.target is not None else pl.lit(None, dtype=pl.Float64)).alias("expected"),

@@ -1,0 +1,361 @@
+"""Progress, expected progress and status: the worked examples that tools publish, borders, and what is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+from builders import definition, event, key_result, log, on, organisation
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kr_definitions import progress as formulas
+from kr_definitions.compute import compute
+
+MADRID = ZoneInfo("Europe/Madrid")
+WON = {"count": "deal.won"}
+EXCLUSIVE = {"share": {"of": "listing.captured", "reached": "mandate = 'exclusive'"}}
+
+
+def progress(value: float | None, target: Mapping[str, Any]) -> float | None:
+    """Progress of a level towards a target."""
+    kr = key_result(target=target, measure={"open": {"opened_by": "ticket.created", "closed_by": "ticket.solved"}})
+    start, goal = formulas.start_and_target(kr, None)
+    floats = dict.fromkeys(("value", "start", "target"), pl.Float64)
+    frame = pl.DataFrame({"value": [value], "start": [start], "target": [goal]}, schema=floats)
+    return frame.select(formulas.progress_of(kr, pl.col("value"), pl.col("start"), pl.col("target"))).item()
+
+
+def wins(by_day: Mapping[str, int]) -> list[dict[str, Any]]:
+    """So many deals won on each day."""
+    return [event("deal.won", day, f"{day}/{n}") for day, many in by_day.items() for n in range(many)]
+
+
+def figures(
+    by_day: Mapping[str, int], through: str, covered: str | None = "2027-12-31", **declared: Any
+) -> pl.DataFrame:
+    kr = definition(**declared)
+    return compute([kr], organisation(), log(wins(by_day), covered, types=kr.types), date.fromisoformat(through))
+
+
+def last(by_day: Mapping[str, int], through: str, *columns: str, **declared: Any) -> tuple[Any, ...]:
+    """Some columns of the last computed day."""
+    row = figures(by_day, through, **declared).row(-1, named=True)
+    return tuple(row[name] for name in columns)
+
+
+# --- worked examples --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("expected", "bugs"), [(0.5, 80), (0.75, 70), (1.25, 50), (0, 100), (-0.25, 110)])
+def test_bugs_from_100_to_60_as_quantive_counts_them(expected, bugs):
+    assert expected == progress(bugs, {"from": 100, "value": 60})
+
+
+@pytest.mark.parametrize(("expected", "value", "start", "target"), [(0.5, 40, 30, 50), (0.25, 20, 15, 35)])
+def test_from_one_figure_to_another_as_viva_goals_counts_it(expected, value, start, target):
+    assert expected == progress(value, {"from": start, "value": target})
+
+
+@pytest.mark.parametrize(("expected", "value"), [(1.2, 0.8), (1, 1), (1.5, 0.5), (0.5, 1.5), (0.8, 1.2)])
+def test_distance_to_at_most_1_as_profit_co_counts_it(expected, value):
+    assert expected == pytest.approx(progress(value, {"at_most": 1, "progress": "distance"}), rel=1e-12)
+
+
+@pytest.mark.parametrize(("expected", "value"), [(0, 4.999), (1, 5), (1, 6), (1, 7), (0, 7.001)])
+def test_maintain_5_to_7_as_upraise_counts_it(expected, value):
+    assert expected == progress(value, {"within": [5, 7]})
+
+
+def test_an_eleventh_item_takes_3_of_10_done_from_30_to_27_percent_as_in_jira():
+    items = [
+        event("listing.captured", "2026-02-01", str(n), mandate="exclusive" if n < 3 else "open") for n in range(10)
+    ]
+    items.append(event("listing.captured", "2026-02-02", "eleventh", mandate="open"))
+    kr = definition(measure=EXCLUSIVE, target={"value": 1})
+    by_day = compute([kr], organisation(), log(items), date(2026, 2, 2))
+    assert (0.3, Decimal(3), Decimal(10)) == tuple(
+        on(by_day, "2026-02-01", name) for name in ("progress", "numerator", "denominator")
+    )
+    assert (3 / 11, Decimal(3), Decimal(11)) == tuple(
+        on(by_day, "2026-02-02", name) for name in ("progress", "numerator", "denominator")
+    )
+
+
+def test_8_of_10_scores_0_8_as_re_work_has_it():
+    assert (0.8, 0.8) == last({"2026-02-01": 8}, "2026-12-31", "progress", "score", measure=WON, target={"value": 10})
+
+
+def test_9_of_13_successful_check_ins_are_69_percent_as_profit_co_counts_them():
+    mondays = [date(2026, 3, 30) + timedelta(weeks=n) for n in range(9)]
+    told = {"measure": WON, "every": "week", "period": {"quarter": "2026-Q2"}, "target": {"value": 1}}
+    assert (9 / 13, 9, 13) == last(
+        {str(day): 1 for day in mondays}, "2026-06-30", "progress", "windows_met", "windows_closed", **told
+    )
+
+
+# --- kinds of target --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expected", "value", "target"),
+    [
+        (1, 5, {"at_least": 5}),
+        (0, 4.999, {"at_least": 5}),
+        (0, 5, {"at_least": 5, "strict": True}),
+        (1, 5.001, {"at_least": 5, "strict": True}),
+        (1, 5, {"at_most": 5}),
+        (0, 5.001, {"at_most": 5}),
+        (0, 5, {"at_most": 5, "strict": True}),
+        (0.8, 4, {"at_least": 5, "progress": "distance"}),
+        (1.2, 6, {"at_least": 5, "progress": "distance"}),
+        (1, 0, {"at_least": 0, "progress": "distance"}),
+        (0, -1, {"at_least": 0, "progress": "distance"}),
+        (1, 0, {"at_most": 0, "progress": "distance"}),
+        (0, 3, {"at_most": 0, "progress": "distance"}),
+    ],
+)
+def test_a_threshold_is_met_or_not_or_so_far_away(expected, value, target):
+    assert expected == pytest.approx(progress(value, target), rel=1e-12)
+
+
+def test_15_percent_more_than_0_40_is_0_46():
+    kr = key_result(measure=EXCLUSIVE, target={"relative": Decimal("0.15"), "baseline": "previous_year"})
+    assert (0.40, 0.46) == formulas.start_and_target(kr, 0.40)
+
+
+@pytest.mark.parametrize("target", [{"value": 10}, {"at_least": 5}, {"at_most": 5}, {"within": [5, 7]}])
+def test_what_is_not_known_has_no_progress(target):
+    assert progress(None, target) is None
+
+
+def test_overshoot_and_undershoot_are_kept_in_progress_and_clamped_in_the_score():
+    frame = pl.DataFrame({"progress": [-0.5, 0.0, 0.4, 1.0, 1.7, None]})
+    assert [0.0, 0.0, 0.4, 1.0, 1.0, None] == frame.select(formulas.score_of(pl.col("progress"))).to_series().to_list()
+
+
+def test_a_running_total_starts_at_nothing_whatever_its_baseline():
+    by_day = {"2025-05-01": 4, "2026-01-01": 3}
+    target = {"relative": Decimal("0.5"), "baseline": "previous_year"}
+    assert (4, 0, 6, 0.5) == last(
+        by_day, "2026-01-01", "baseline", "start", "target", "progress", measure=WON, target=target
+    )
+
+
+# --- recurring --------------------------------------------------------------------------------------------------------
+
+MONTHLY: dict[str, Any] = {"measure": WON, "every": "month", "target": {"value": 5}}
+FIRST_QUARTER = {"2026-01-10": 5, "2026-02-10": 10, "2026-03-10": 2}
+
+
+def test_closed_windows_count_at_most_once_each_and_the_open_one_for_the_part_that_is_over():
+    found = last(
+        {**FIRST_QUARTER, "2026-04-02": 1}, "2026-04-10", "progress", "windows_met", "windows_closed", **MONTHLY
+    )
+    assert ((1 + 1 + 0.4 + 0.2) / (3 + 10 / 30), 2, 3) == pytest.approx(found, rel=1e-12)
+
+
+def test_an_open_window_counts_no_more_than_the_part_that_is_over():
+    (found,) = last({**FIRST_QUARTER, "2026-04-01": 9}, "2026-04-01", "progress", **MONTHLY)
+    assert (2.4 + 1 / 30) / (3 + 1 / 30) == pytest.approx(found, rel=1e-12)
+
+
+def test_on_its_last_day_a_window_is_closed():
+    assert (2.4 / 3, 2, 3) == last(FIRST_QUARTER, "2026-03-31", "progress", "windows_met", "windows_closed", **MONTHLY)
+
+
+def test_each_window_has_a_progress_and_an_expectation_of_its_own():
+    found = last(
+        {**FIRST_QUARTER, "2026-04-02": 9}, "2026-04-15", "window_progress", "window_expected", "expected", **MONTHLY
+    )
+    assert (1.8, 0.5, 1.0) == found
+
+
+def test_a_closed_window_that_nobody_read_leaves_the_whole_unknown():
+    kr = definition(**MONTHLY)
+    read = log(wins({"2026-02-10": 5}), since="2026-02-01")
+    row = compute([kr], organisation(), read, date(2026, 2, 28)).row(-1, named=True)
+    assert (5, None, "unreliable", 1) == tuple(row[name] for name in ("value", "progress", "status", "windows_met"))
+
+
+def test_a_sunday_shows_fridays_figures_and_no_window_of_its_own():
+    told = {"measure": WON, "every": "working_day", "target": {"value": 1}, "period": {"month": "2026-03"}}
+    by_day = figures({"2026-03-06": 1, "2026-03-08": 7}, "2026-03-09", **told)
+    assert [(1, 5), (1, 5), (1, 5), (0, 6)] == [
+        (on(by_day, f"2026-03-0{day}"), on(by_day, f"2026-03-0{day}", "windows_closed")) for day in (6, 7, 8, 9)
+    ]
+
+
+def test_a_month_without_any_window_yet_has_not_started():
+    told = {"measure": WON, "every": "week", "target": {"value": 1}, "period": {"year": 2027}}
+    assert ("not_started", None, 0) == last({}, "2027-01-03", "status", "value", "windows_closed", **told)
+    assert ("off_track", 0, 0) == last({}, "2027-01-04", "status", "value", "windows_closed", **told)
+
+
+def test_a_strict_distance_meets_a_window_only_beyond_the_figure():
+    target = {"at_least": 5, "strict": True, "progress": "distance"}
+    told = {"measure": WON, "every": "month", "target": target}
+    assert (1, 1) == last({"2026-01-10": 5, "2026-02-10": 6}, "2026-02-28", "progress", "windows_met", **told)
+
+
+@given(
+    met=st.floats(0, 50), closed=st.integers(0, 50), opened=st.floats(-2, 5), elapsed=st.floats(0, 0.99)
+)  # fmt: skip
+def test_recurring_progress_is_never_more_than_1(met, closed, opened, elapsed):
+    frame = pl.DataFrame({"met": [min(met, closed)], "closed": [closed], "open": [opened], "elapsed": [elapsed]})
+    whole = frame.select(
+        formulas.recurring_progress(pl.col("met"), pl.col("closed"), pl.col("open"), pl.col("elapsed"))
+    ).item()
+    assert (whole is None) if closed + elapsed == 0 else whole <= 1 + 1e-12
+
+
+# --- thresholds -------------------------------------------------------------------------------------------------------
+
+TINY = 1e-6
+
+
+@pytest.mark.parametrize(
+    ("preset", "expected_progress", "on_track_from", "at_risk_from"),
+    [
+        ("viva", 0.5, 0.5, 0.25),
+        ("viva", 0.3, 0.3, 0.05),
+        ("viva", 1.0, 1.0, 0.75),
+        ("engagedly", 0.5, 0.335, 0.17),
+        ("engagedly", 0.9, 0.735, 0.57),
+        ("upraise", 0.5, 0.475, 0.375),
+        ("upraise", 0.7, 0.665, 0.525),
+        ("servicenow", 0.5, 0.90, 0.75),
+        ("servicenow", 1.0, 0.90, 0.75),
+    ],
+)
+def test_a_value_on_the_line_is_on_its_better_side(preset, expected_progress, on_track_from, at_risk_from):
+    progresses = [on_track_from, on_track_from - TINY, at_risk_from, at_risk_from - TINY]
+    frame = pl.DataFrame({"progress": progresses, "expected": [expected_progress] * 4})
+    judged = frame.select(formulas.judged(preset, pl.col("progress"), pl.col("expected"))).to_series().to_list()
+    assert ["on_track", "at_risk", "at_risk", "off_track"] == judged
+
+
+def test_an_organisations_preset_judges_its_key_results():
+    kr = definition(measure=WON, target={"value": 100}, period={"month": "2026-04"})
+    read = log(wins({"2026-04-01": 40}))  # 40 % on the day on which 50 % are expected
+    found = {
+        preset: on(compute([kr], organisation(thresholds=preset), read, date(2026, 4, 15)), "2026-04-15", "status")
+        for preset in ("viva", "engagedly", "upraise", "servicenow")
+    }
+    assert {"viva": "at_risk", "engagedly": "on_track", "upraise": "at_risk", "servicenow": "off_track"} == found
+
+
+# --- expected progress and forecast -----------------------------------------------------------------------------------
+
+
+def test_expected_progress_is_the_part_of_the_period_that_is_over():
+    by_day = figures({}, "2026-12-31", measure=WON, target={"value": 10})
+    assert [1 / 365, 59 / 365, 1.0] == [
+        on(by_day, day, "expected") for day in ("2026-01-01", "2026-02-28", "2026-12-31")
+    ]
+
+
+def test_a_figure_to_keep_is_expected_to_be_kept_from_the_first_day():
+    assert (1.0,) == last({}, "2026-01-01", "expected", measure=WON, trailing="7 days", target={"at_least": 1})
+
+
+def test_a_running_total_is_forecast_to_go_on_as_it_went():
+    assert (50.0,) == last(
+        {"2026-01-05": 10}, "2026-03-14", "forecast", measure=WON, target={"value": 60}
+    )  # day 73 of 365
+
+
+def test_a_total_of_ever_is_forecast_to_grow_as_it_grew_since_the_eve():
+    told = {"measure": WON, "cumulative": "ever", "target": {"value": 200}}
+    assert (110, 100, 150) == last(
+        {"2025-06-01": 100, "2026-01-05": 10}, "2026-03-14", "value", "baseline", "forecast", **told
+    )
+
+
+def test_a_window_is_forecast_by_itself():
+    assert (4.0,) == last({"2026-04-03": 2}, "2026-04-15", "forecast", **MONTHLY)
+
+
+def test_a_level_is_forecast_to_stay():
+    assert (3.0,) == last(
+        {"2026-03-12": 3}, "2026-03-14", "forecast", measure=WON, trailing="7 days", target={"at_least": 1}
+    )
+
+
+# --- status -----------------------------------------------------------------------------------------------------------
+
+YEARLY: dict[str, Any] = {"measure": WON, "target": {"value": 10}}
+
+
+def test_what_nobody_read_is_no_data_and_never_off_track():
+    assert ("no_data", None, None, None) == last(
+        {}, "2026-06-30", "status", "value", "progress", "score", covered=None, **YEARLY
+    )
+
+
+def test_what_was_read_in_part_is_unreliable_and_never_on_track():
+    assert ("unreliable", None) == last(
+        {"2026-01-02": 99}, "2026-06-30", "status", "value", covered="2026-06-29", **YEARLY
+    )
+
+
+def test_a_total_that_is_reached_early_is_achieved_from_that_day_on():
+    by_day = figures({"2026-02-01": 9, "2026-02-02": 1}, "2026-02-03", **YEARLY)
+    assert ["on_track", "achieved", "achieved"] == [on(by_day, f"2026-02-0{day}", "status") for day in (1, 2, 3)]
+
+
+def test_a_total_that_is_not_reached_is_missed_on_the_last_day_and_not_before():
+    by_day = figures({"2026-02-01": 9}, "2026-12-31", **YEARLY)
+    assert ["at_risk", "missed"] == [on(by_day, day, "status") for day in ("2026-12-30", "2026-12-31")]
+
+
+def test_no_row_is_due_after_the_last_day_or_before_the_first():
+    assert (date(2026, 4, 1), date(2026, 4, 30), 30) == (
+        (by_day := figures({}, "2027-06-30", **YEARLY, period={"month": "2026-04"}))["as_of"].min(),
+        by_day["as_of"].max(),
+        by_day.height,
+    )
+    assert 0 == figures({}, "2026-03-31", **YEARLY, period={"month": "2026-04"}).height
+
+
+def test_a_figure_to_keep_is_achieved_only_at_the_end():
+    told = {"measure": WON, "trailing": "7 days", "target": {"at_least": 1}, "period": {"month": "2026-04"}}
+    by_day = figures({"2026-04-25": 1}, "2026-04-30", **told)
+    assert ["off_track", "on_track", "achieved"] == [on(by_day, f"2026-04-{day}", "status") for day in (24, 25, 30)]
+
+
+def test_a_recurring_key_result_is_achieved_only_if_every_window_was():
+    quarter = {**MONTHLY, "period": {"quarter": "2026-Q1"}}
+    assert ("missed", 2.4 / 3) == last(FIRST_QUARTER, "2026-03-31", "status", "progress", **quarter)
+    assert ("achieved", 1) == last({**FIRST_QUARTER, "2026-03-11": 3}, "2026-03-31", "status", "progress", **quarter)
+
+
+def test_the_last_day_of_what_nobody_read_is_no_data_and_not_missed():
+    assert ("no_data",) == last({}, "2026-12-31", "status", covered=None, **YEARLY)
+
+
+def test_a_kpi_has_a_value_and_nothing_to_judge_it_by():
+    columns = ("value", "status", "progress", "expected", "score", "target")
+    assert (2, None, None, None, None, None) == last({"2026-02-01": 2}, "2026-12-31", *columns, measure=WON, type="kpi")
+
+
+@pytest.mark.parametrize(
+    ("expected", "statuses"),
+    [
+        ("missed", ["achieved", "missed", "off_track", "no_data"]),
+        ("off_track", ["on_track", "off_track", "unreliable"]),
+        ("unreliable", ["no_data", "unreliable", "at_risk"]),
+        ("no_data", ["no_data", "at_risk"]),
+        ("at_risk", ["at_risk", "not_started", "on_track"]),
+        ("not_started", ["not_started", "on_track"]),
+        ("on_track", ["on_track", "achieved"]),
+        ("achieved", ["achieved", "achieved"]),
+    ],
+)
+def test_the_worst_status_is_that_of_the_whole(expected, statuses):
+    assert expected == pl.DataFrame({"status": statuses}).select(formulas.worst(pl.col("status"))).item()
