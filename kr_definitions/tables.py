@@ -159,6 +159,6 @@ def target_text(kr: KeyResult) -> str | None:
     elif isinstance(target, Within):
         text = f"from {target.within[0]:f} to {target.within[1]:f}"
     else:
-        change = f"{target.relative * 100:+f} %" if isinstance(target, Relative) else f"{target.delta:+f}"
+        change = f"{(target.relative * 100).normalize():+f} %" if isinstance(target, Relative) else f"{target.delta:+f}"
         text = f"{change} on the {target.baseline.replace('_', ' ')}"
     return f"{text} every {kr.every.replace('_', ' ')}" if kr.every else text
