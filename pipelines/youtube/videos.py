@@ -1,11 +1,11 @@
-"""The videos that a channel has published.
+"""The videos that a channel has published: one record a video, all of them at each reading.
 
 Belongs here: reading them, and the facts that they state. Does not: HTTP (`api`), the channel's figures.
 
 `video.published` happens at the video's `publishedAt`: for one that was private, unlisted or announced before, that is
-when the public could see it first. Every reading is of all videos, so that one that was removed, or made private
-again, is missed: a record holds the videos published in one year, and what is no longer in it is withdrawn. A thousand
-videos cost 41 of the 10,000 units that a project has a day.
+when the public could see it first. Every reading is of all videos that anybody can see, newest first, so that one that
+was removed, or made private again, is missed and withdrawn. A thousand videos cost 41 of the 10,000 units that a
+project has a day.
 """
 
 from __future__ import annotations
@@ -20,29 +20,18 @@ from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines.source import Account, Covered, Read, Record, Stream, VendorError
 from pipelines.youtube.api import READ_AGAIN, Api
 
-FIRST_YEAR = 2005
-"""The vendor's first. A year that has lost all its videos is a record too: an empty one."""
-
-UNDATED = "videos/undated"
-"""The record of videos that cannot have been published when they say: it is quarantined, and no year with it."""
-
-_FURTHEST_AHEAD = timedelta(minutes=5)
-
 PAYLOAD = pl.Struct(
     {
-        "videos": pl.List(
-            pl.Struct(
-                {
-                    "id": pl.String(),
-                    "published_at": pl.String(),
-                    "duration": pl.String(),
-                    "privacy": pl.String(),
-                    "broadcast": pl.String(),
-                }
-            )
-        )
+        "id": pl.String(),
+        "published_at": pl.String(),
+        "is_ahead": pl.Boolean(),
+        "duration": pl.String(),
+        "privacy": pl.String(),
+        "broadcast": pl.String(),
     }
 )
+
+_FURTHEST_AHEAD = timedelta(minutes=5)
 
 
 def videos(account: Account, channel: str) -> Stream:
@@ -53,17 +42,13 @@ def videos(account: Account, channel: str) -> Stream:
         fetch=lambda read: _fetch(account, channel, read),
         payload=PAYLOAD,
         facts=facts,
+        is_snapshot=True,
     )
 
 
 def _fetch(account: Account, channel: str, read: Read) -> Generator[list[Record], None, Covered]:
-    listed = _public_videos(Api(account, read.clock), account, channel)
-    years = range(FIRST_YEAR, read.until.year + 1)
-    records: dict[str, list[dict[str, Any]]] = {UNDATED: [], **{f"videos/{year}": [] for year in years}}
-    for video in sorted(listed, key=lambda found: str(found["id"])):
-        kept = _kept(video)
-        records[_record_of(kept, read)].append(kept)
-    yield [Record(key, None, {"videos": found}) for key, found in records.items()]
+    found = _public_videos(Api(account, read.clock), account, channel)
+    yield [Record(str(video["id"]), None, _kept(video, read.until)) for video in found]
     return Covered(None, read.until)
 
 
@@ -81,22 +66,17 @@ def _public_videos(api: Api, account: Account, channel: str) -> list[dict[str, A
     return listed
 
 
-def _kept(video: Mapping[str, Any]) -> dict[str, Any]:
+def _kept(video: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     snippet = video.get("snippet") or {}
+    at = _instant(snippet.get("publishedAt"))
     return {
         "id": video["id"],
         "published_at": snippet.get("publishedAt"),
+        "is_ahead": at is not None and at > now + _FURTHEST_AHEAD,
         "duration": (video.get("contentDetails") or {}).get("duration"),
         "privacy": (video.get("status") or {}).get("privacyStatus"),
         "broadcast": snippet.get("liveBroadcastContent"),
     }
-
-
-def _record_of(kept: Mapping[str, Any], read: Read) -> str:
-    at = _instant(kept["published_at"])
-    if at is None or at.year < FIRST_YEAR or at > read.until + _FURTHEST_AHEAD:
-        return UNDATED
-    return f"videos/{min(at.year, read.until.year)}"
 
 
 def _instant(text: Any) -> datetime | None:
@@ -109,16 +89,15 @@ def _instant(text: Any) -> datetime | None:
 
 
 def facts(records: pl.LazyFrame) -> pl.LazyFrame:
-    """What a year's videos state: each that the public can see, and that is not only announced."""
-    videos = records.explode("videos").unnest("videos").filter(pl.col("id").is_not_null())
-    published = videos.filter(pl.col("privacy").eq_missing("public") & pl.col("broadcast").ne_missing("upcoming"))
+    """What videos state: each that the public can see, and that is not only announced."""
+    published = records.filter(pl.col("privacy").eq_missing("public") & pl.col("broadcast").ne_missing("upcoming"))
     at = pl.col("published_at").str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
     seconds = _seconds("duration")
     problem = (
-        pl.when(at.is_null() | (pl.col("record_key") == UNDATED))
-        .then(pl.format("publishedAt of {}: not a past time ({})", "id", pl.col("published_at").fill_null("nothing")))
+        pl.when(at.is_null() | pl.col("is_ahead"))
+        .then(pl.format("publishedAt: not a past time ({})", pl.col("published_at").fill_null("nothing")))
         .when(pl.col("duration").is_not_null() & seconds.is_null())
-        .then(pl.format("duration of {}: not a duration ({})", "id", pl.col("duration").fill_null("nothing")))
+        .then(pl.format("duration: not a duration ({})", pl.col("duration").fill_null("nothing")))
     )
     return published.select(
         "record_key",

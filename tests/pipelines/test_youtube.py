@@ -220,14 +220,6 @@ def test_a_removed_video_is_withdrawn_and_the_others_stay(channel: Channel) -> N
     assert channel.lake.log.scan().filter(pl.col("event_type") == RETRACTED).collect().height == 1
 
 
-def test_the_only_video_of_a_year_is_withdrawn_too(channel: Channel) -> None:
-    both = company(video(1, at(1, 9, 12, 2024), removed_at=at(10)), video(2, at(1, 9, 12, 2025)))
-    channel.load(both, at(5))
-    assert len(channel.said("video.published", "subject_id")) == 2
-    channel.load(both, at(12))
-    assert channel.said("video.published", "subject_id") == [("video-00002",)]
-
-
 def test_the_last_video_of_a_channel_is_withdrawn_too(channel: Channel) -> None:
     only = company(video(1, removed_at=at(10)))
     channel.load(only, at(5))
@@ -273,7 +265,7 @@ def test_a_length_is_read_as_the_vendor_writes_it(channel: Channel, duration: st
     assert channel.said("video.published", "quantity") == [(seconds,)]
 
 
-@pytest.mark.parametrize("published", [None, "yesterday", "2062-01-01T00:00:00Z", "1970-01-01T00:00:00Z"])
+@pytest.mark.parametrize("published", [None, "yesterday", "2062-01-01T00:00:00Z"])
 def test_a_video_without_a_possible_date_is_quarantined_alone(channel: Channel, published: str | None) -> None:
     def change(resource: str, content: dict[str, Any]) -> None:
         if resource == "videos":
@@ -281,9 +273,7 @@ def test_a_video_without_a_possible_date_is_quarantined_alone(channel: Channel, 
 
     channel.load(company(video(1), video(2)), at(5), changing(change))
     assert channel.said("video.published", "subject_id") == [("video-00001",)]
-    assert channel.problems() == [
-        ("videos/undated", f"publishedAt of video-00002: not a past time ({published or 'nothing'})")
-    ]
+    assert channel.problems() == [("video-00002", f"publishedAt: not a past time ({published or 'nothing'})")]
 
 
 def test_a_length_that_is_none_is_quarantined(channel: Channel) -> None:
@@ -292,7 +282,7 @@ def test_a_length_that_is_none_is_quarantined(channel: Channel) -> None:
             content["items"][0]["contentDetails"]["duration"] = "1:02"
 
     channel.load(company(video(1)), at(5), changing(change))
-    assert channel.problems() == [("videos/2026", "duration of video-00001: not a duration (1:02)")]
+    assert channel.problems() == [("video-00001", "duration: not a duration (1:02)")]
 
 
 def test_a_used_up_quota_ends_the_stream_until_midnight_in_california(channel: Channel) -> None:
