@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 
 from kr_definitions.events import (
     COVERED,
@@ -50,21 +51,32 @@ class EventLog:
         return now if last is None else max(now, last.astimezone(UTC) + timedelta(microseconds=1))
 
     def readings(self) -> pl.DataFrame:
-        """The last reading of each stream that the log states: source, stream, read_at, mapping; one row a stream."""
+        """The last reading of each stream that the log states; one row a stream.
+
+        Columns: source, stream, read_at, mapping, quantity (records that had been stored by then).
+        """
         return (
             current(self.scan())
             .filter(pl.col("event_type") == COVERED)
-            .select("source", "stream", "read_at", "mapping")
-            .sort("read_at")
+            .select("source", "stream", "read_at", "mapping", "quantity", "recorded_at")
+            .sort("read_at", "recorded_at")
             .unique(["source", "stream"], keep="last", maintain_order=True)
             .collect()
         )
 
-    def append(self, statements: pl.DataFrame) -> int:
-        """Append statements that the log does not hold yet, in one commit; returns how many there were."""
+    def version(self) -> int | None:
+        """The version to take before reading what statements are made from; None of a log that does not exist yet."""
+        return lake.version(self.path)
+
+    def append(self, statements: pl.DataFrame, after: int | None) -> int:
+        """Append statements that the log does not hold yet, in one commit; returns how many there were.
+
+        after: the log's `version()` before it was read for them. Raises `Overtaken` where it has moved on since.
+        """
         new = statements.lazy().join(self.scan().select("event_id"), on="event_id", how="anti").collect()
         if new.height:
-            lake.append(self.path, new.sort("event_type", "occurred_at", "event_id"), writer="event-log")
+            new = new.sort("event_type", "occurred_at", "event_id")
+            lake.append_after(after, self.path, new, writer="event-log")
         return new.height
 
 
@@ -110,11 +122,12 @@ def readings(
 ) -> pl.DataFrame:
     """The statements that a stream was read completely, one for each reading and event type that it feeds.
 
-    loads: rows with covered_from, covered_to and read_at. Returns `EVENT_SCHEMA` rows.
+    loads: rows with covered_from, covered_to, read_at and, where it is known, quantity: how many records had been
+    stored by then. Returns `EVENT_SCHEMA` rows.
     """
     rows = (
         loads.lazy()
-        .select("covered_from", "covered_to", "read_at")
+        .select("covered_from", "covered_to", "read_at", cs.by_name("quantity", require_all=False))
         .join(pl.LazyFrame({"covers": list(feeds)}, schema={"covers": pl.String()}), how="cross")
         .with_columns(
             source=pl.lit(source),

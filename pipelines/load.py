@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import polars as pl
@@ -42,6 +43,7 @@ LOADS_SCHEMA: dict[str, pl.DataType] = {
 QUARANTINE_SCHEMA: dict[str, pl.DataType] = {
     "source": pl.String(),
     "stream": pl.String(),
+    "record_id": pl.String(),
     "record_key": pl.String(),
     "problem": pl.String(),
     "recorded_at": UTC_MICROSECONDS,
@@ -67,7 +69,7 @@ class Lake:
         return lake.scan(self.root / "loads", LOADS_SCHEMA)
 
     def quarantine(self) -> pl.LazyFrame:
-        """Every record that could not be understood when it was mapped: `QUARANTINE_SCHEMA`."""
+        """Every row of the raw zone that could not be understood, once: `QUARANTINE_SCHEMA`."""
         return lake.scan(self.root / "quarantine", QUARANTINE_SCHEMA)
 
 
@@ -149,9 +151,11 @@ def bring_up_to_date(
     """Bring the event log up to the raw zone: map what is new, state it, and state what has been read; one commit.
 
     audit: is shown the statements (`EVENT_SCHEMA`) before they are appended; what it raises leaves the log as it was.
-    Raises `ContradictoryFacts` for a mapping that contradicts itself, `LakeError` for a damaged table.
+    Raises `ContradictoryFacts` for a mapping that contradicts itself, `LakeError` for a damaged table, `Overtaken`
+    where another process stated something meanwhile.
     """
     log = lake_of_org.log
+    before = log.version()
     recorded_at = log.next_instant(started_at)
     stated_readings = {(row["source"], row["stream"]): row for row in log.readings().iter_rows(named=True)}
     loads = lake_of_org.loads().filter(pl.col("covered_to").is_not_null()).collect()
@@ -162,34 +166,35 @@ def bring_up_to_date(
         for stream in source.streams():
             mapping = f"{stream.mapping_version}:{_fingerprint(source.options)}"
             last = stated_readings.get((source.name, stream.name))
-            is_mapped_alike = last is not None and last["mapping"] == mapping
-            mapped_until = last["read_at"] if last is not None and is_mapped_alike else None
+            stored = _stored(lake_of_org.raw, source.name, stream.name)
+            is_still_so = _is_still_so(last, mapping, stored)
+            mapped_until = last["read_at"] if last is not None and is_still_so else None
             records = _to_map(lake_of_org.raw, source.name, stream, mapped_until)
             understood = understand(stream, source.name, records, recorded_at)
             stated = event_log.statements(
                 log.scan(), understood.facts, understood.touched, source.name, stream.name, recorded_at
             )
-            new_loads = loads.filter(
-                (pl.col("source") == source.name) & (pl.col("stream") == stream.name)
-            ).with_columns(pl.col("recorded_at").alias("read_at"))
+            new_loads = loads.filter((pl.col("source") == source.name) & (pl.col("stream") == stream.name))
             if last is not None:
-                # The last reading is stated again where the mapping changed, so that the log knows of the change.
-                is_unstated = (
-                    pl.col("read_at") > last["read_at"] if is_mapped_alike else pl.col("read_at") >= last["read_at"]
+                # The last reading is stated again where what it says has changed, so that the log knows of the change.
+                new_loads = new_loads.filter(
+                    pl.col("recorded_at") > last["read_at"] if is_still_so else pl.col("recorded_at") >= last["read_at"]
                 )
-                new_loads = new_loads.filter(is_unstated)
-            rows += [
-                stated,
-                event_log.readings(new_loads, stream.feeds, source.name, stream.name, mapping, recorded_at),
-            ]
+            read = new_loads.with_columns(
+                pl.col("recorded_at").alias("read_at"),
+                stored.search_sorted(new_loads.get_column("recorded_at"), side="right").alias("quantity"),
+            )
+            rows += [stated, event_log.readings(read, stream.feeds, source.name, stream.name, mapping, recorded_at)]
             problems.append(understood.problems)
             changes.append(_change(source.name, stream.name, stated, understood.problems.height))
     statements = pl.concat(rows)
     audit(statements)
-    quarantined = pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *problems])
+    quarantined = pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *problems]).join(
+        lake_of_org.quarantine().collect(), on=["record_id", "problem"], how="anti"
+    )
     if quarantined.height:
         lake.append(lake_of_org.root / "quarantine", quarantined, writer="quarantine")
-    log.append(statements)
+    log.append(statements, before)
     return changes
 
 
@@ -202,7 +207,7 @@ def understand(stream: Stream, source: str, records: pl.DataFrame, recorded_at: 
     decoded, undecodable = _decode(kept, stream.payload)
     mapped = stream.facts(decoded.lazy()).collect()
     if "problem" in mapped.columns:
-        strange = mapped.filter(pl.col("problem").is_not_null()).select("record_key", "problem").unique("record_key")
+        strange = mapped.group_by("record_key").agg(pl.col("problem").min()).drop_nulls("problem")
         mapped = mapped.join(strange, on="record_key", how="anti").drop("problem")
     else:
         strange = pl.DataFrame(schema={"record_key": pl.String, "problem": pl.String})
@@ -211,14 +216,28 @@ def understand(stream: Stream, source: str, records: pl.DataFrame, recorded_at: 
     return Understood(
         facts=facts_frame(mapped.lazy()),
         touched=touched,
-        problems=problems.select(
+        problems=problems.join(records, on="record_key", maintain_order="left").select(
             pl.lit(source).alias("source"),
             pl.lit(stream.name).alias("stream"),
+            "record_id",
             "record_key",
             "problem",
             pl.lit(recorded_at, UTC_MICROSECONDS).alias("recorded_at"),
         ),
     )
+
+
+def _stored(raw: RawZone, source: str, stream: str) -> pl.Series:
+    """When each record of a stream was recorded, in that order."""
+    return raw.scan(source, stream).select(pl.col("recorded_at").sort()).collect().to_series()
+
+
+def _is_still_so(last: dict[str, Any] | None, mapping: str, stored: pl.Series) -> bool:
+    """Whether all that had been stored by the last stated reading went into the log, by the mapping that there is now.
+
+    It did not where a run that was overtaken by another one stored its records afterwards, under its earlier instant.
+    """
+    return last is not None and last["mapping"] == mapping and last["quantity"] == (stored <= last["read_at"]).sum()
 
 
 def _to_map(raw: RawZone, source: str, stream: Stream, mapped_until: datetime | None) -> pl.DataFrame:

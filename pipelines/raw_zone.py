@@ -5,17 +5,25 @@ Belongs here: what a raw row is, when a record is new, and the dlt load. Does no
 
 A record is stored when it differs from the newest one stored for the same key and revision, so a record read twice
 (an overlap, a retry, a repeated page, another pipeline's name) is stored once, and a value that changes and changes
-back is stored three times. dlt works in a throw-away folder and keeps no state of its own: a killed run leaves nothing
-behind that the next one could stumble over, and what has been read is known from the lake alone.
+back is stored three times. A row is always recorded later than the one that it follows, whatever the clock says, so
+that the newest is the one that nothing follows.
+
+dlt works in a throw-away folder, where what it writes down for itself stays as well; only the Delta tables in it are
+links into the lake. So a killed run leaves nothing behind that the next one could stumble over, and what has been read
+is known from the lake alone.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +56,8 @@ _COLUMNS: Any = {
 }
 
 _ROWS_A_FRAME = 20_000
+_WORKING = "hito-dlt-"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 FEWEST_DOUBTED = 20
 """A snapshot of fewer records may lose any number of them at once without being doubted."""
@@ -122,15 +132,33 @@ class RawZone:
                 write_disposition={"disposition": "merge", "strategy": "insert-only"},
             )()
 
-        with tempfile.TemporaryDirectory(prefix="hito-dlt-") as working_dir:
+        with _working_folder() as working:
             pipeline = dlt.pipeline(
                 pipeline_name=f"raw_{source.replace('-', '_')}{self.pipeline_suffix}",
-                pipelines_dir=working_dir,
-                destination=dlt.destinations.filesystem(bucket_url=str(self.root)),
+                pipelines_dir=str(working),
+                destination=dlt.destinations.filesystem(bucket_url=str(working / "lake")),
                 dataset_name=source.replace("-", "_"),
             )
-            pipeline.run([resource(stream, load) for stream, load in zip(streams, loads, strict=True)])
+            pipeline.config.restore_from_destination = False
+            tables = self._linked(pipeline, source, streams)
+            pipeline.extract([resource(stream, load) for stream, load in zip(streams, loads, strict=True)])
+            pipeline.normalize()
+            pipeline.load()
+            _refuse_strays(source, tables)
+        for stream in streams:
+            lake.settle(self.path(source, stream.name))
         return loads
+
+    def _linked(self, pipeline: dlt.Pipeline, source: str, streams: list[Stream]) -> Path:
+        """The dataset's folder as dlt sees it: its own notes, and links to the streams' tables, which exist."""
+        with pipeline.destination_client() as client:
+            client.initialize_storage()
+            tables = Path(client.dataset_path)
+        for stream in streams:
+            table = self.path(source, stream.name)
+            lake.create(table, RAW_SCHEMA)
+            (tables / stream.name).symlink_to(table.resolve(), target_is_directory=True)
+        return tables
 
     def _frames(
         self,
@@ -180,27 +208,34 @@ class _Novelty:
     """Tells whether a record says anything that the newest stored one of its key and revision does not."""
 
     def __init__(self, source: str, stream: str, recorded_at: datetime, stored: pl.LazyFrame) -> None:
-        self.source, self.stream, self.recorded_at = source, stream, recorded_at
+        self.source, self.stream, self.recorded_at = source, stream, _epoch_microseconds(recorded_at)
         newest = (
-            stored.select("record_key", pl.col("revision").dt.epoch("us"), "content_hash", "record_id", "recorded_at")
-            .sort("recorded_at")
+            stored.select(
+                "record_key",
+                pl.col("revision").dt.epoch("us"),
+                "content_hash",
+                "record_id",
+                pl.col("recorded_at").dt.epoch("us"),
+            )
+            .sort("recorded_at", "record_id")
             .unique(["record_key", "revision"], keep="last", maintain_order=True)
             .collect()
         )
-        self.known: dict[tuple[str, int | None], tuple[str, str]] = {
-            (key, revision): (content, record_id) for key, revision, content, record_id, _ in newest.iter_rows()
+        self.known: dict[tuple[str, int | None], tuple[str, str, int]] = {
+            (key, revision): (content, record_id, at) for key, revision, content, record_id, at in newest.iter_rows()
         }
 
     def row(self, record: Record) -> dict[str, Any] | None:
         payload = orjson.dumps(record.payload, option=orjson.OPT_SORT_KEYS)
         content = _digest(payload, b"deleted" if record.is_deleted else b"")
         revision = None if record.revision is None else _epoch_microseconds(record.revision)
-        known_content, follows = self.known.get((record.key, revision), (None, ""))
+        known_content, follows, known_at = self.known.get((record.key, revision), (None, "", 0))
         if known_content == content:
             return None
+        recorded_at = max(self.recorded_at, known_at + 1)
         identity = "\x1f".join((self.source, self.stream, record.key, str(revision), content, follows))
         record_id = _digest(identity.encode())
-        self.known[record.key, revision] = (content, record_id)
+        self.known[record.key, revision] = (content, record_id, recorded_at)
         return {
             "record_id": record_id,
             "record_key": record.key,
@@ -208,7 +243,7 @@ class _Novelty:
             "content_hash": content,
             "is_deleted": record.is_deleted,
             "payload": payload.decode(),
-            "recorded_at": self.recorded_at,
+            "recorded_at": _EPOCH + timedelta(microseconds=recorded_at),
         }
 
 
@@ -249,6 +284,53 @@ def _epoch_microseconds(instant: datetime) -> int:
     if instant.tzinfo is None:
         raise ValueError(f"revision {instant} has no zone")
     return round(instant.timestamp() * 1_000_000)
+
+
+def _refuse_strays(source: str, tables: Path) -> None:
+    """Raise where dlt wrote a table under a name of its own making, which would go with the folder."""
+    strays = [
+        table.name for table in tables.iterdir()
+        if table.is_dir() and not table.is_symlink() and not table.name.startswith("_dlt")
+    ]  # fmt: skip
+    if strays:
+        raise ValueError(
+            f"{source}: dlt stores a stream as {', '.join(sorted(strays))}. "
+            "Name the stream so, in lower-case words joined by single underscores"
+        )
+
+
+@contextmanager
+def _working_folder() -> Iterator[Path]:
+    """A folder for one run of dlt, removed after it; those that killed runs left are removed before it."""
+    for left_over in Path(tempfile.gettempdir()).glob(f"{_WORKING}*"):
+        if (handle := _hold(left_over, wait=False)) is not None:
+            shutil.rmtree(left_over, ignore_errors=True)
+            os.close(handle)
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_WORKING))
+        if (handle := _hold(folder, wait=True)) is not None:
+            break
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
+
+
+def _hold(folder: Path, *, wait: bool) -> int | None:
+    """A lock on a folder, which ends with its process; None where somebody has it, or there is no such folder now."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if folder.stat().st_ino == os.fstat(handle).st_ino:
+            return handle
+    except OSError:
+        pass
+    os.close(handle)
+    return None
 
 
 def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
