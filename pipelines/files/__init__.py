@@ -1,0 +1,79 @@
+"""Exports in a folder: CSV, JSON Lines and Parquet files whose rows an organisation declares to be events.
+
+Belongs here: the connector. Does not: what may be declared (`declaration`, `checks`), from files to records (`reading`,
+`records`), from records to facts (`mapping`, `cells`).
+
+For whatever a company keeps in sheets, and for vendors that offer no interface but an export.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+from dlt.common.configuration import configspec
+from dlt.common.configuration.resolve import resolve_configuration
+from dlt.common.configuration.specs import BaseConfiguration
+
+from pipelines.files.declaration import FilesOptions, FileStream, read_declaration
+from pipelines.files.mapping import Mapping, group_of
+from pipelines.files.reading import Folder
+from pipelines.files.records import Reading
+from pipelines.source import Account, Options, SourceConfigError, Stream
+
+__all__ = ["FILES", "FilesOptions", "read_declaration"]
+
+
+@configspec
+class FilesAccess(BaseConfiguration):  # type: ignore[misc]  # dlt is not read by mypy
+    """Configuration of one folder."""
+
+    folder: str | None = None
+
+
+@dataclass(frozen=True)
+class Files:
+    """The kind of source that files in a folder are."""
+
+    kind: str = "files"
+    options: type[Options] = FilesOptions
+
+    def streams(self, account: Account, options: FilesOptions) -> list[Stream]:
+        """One stream for each kind of file."""
+        return [_stream(account, name, stream) for name, stream in options.streams.items()]
+
+
+FILES = Files()
+
+
+def _stream(account: Account, name: str, stream: FileStream) -> Stream:
+    mapping = Mapping(stream, account.zone)
+    reading = Reading(lambda: _folder(account), stream, mapping, account.pseudonym)
+    row = pl.Struct(dict.fromkeys(stream.used, pl.String))
+    return Stream(
+        name=name,
+        feeds=stream.feeds,
+        fetch=reading.fetch,
+        payload=pl.Struct({"row": row, "place": pl.String, "problem": pl.String}),
+        facts=mapping.facts,
+        lateness=timedelta(days=stream.late_days),
+        is_snapshot=stream.delivery == "snapshot",
+        most_removed=float(stream.most_removed),
+        group=None if stream.revision is None and stream.grouped_by is None else group_of,
+    )
+
+
+def _folder(account: Account) -> Folder:
+    source, key = f"{account.organisation}.{account.source}", ".".join((*account.sections, "folder"))
+    given = resolve_configuration(FilesAccess(), sections=account.sections).folder
+    if not given:
+        variable = key.upper().replace(".", "__")
+        raise SourceConfigError(
+            source, f"{key} is not set", f"Set it in .dlt/secrets.toml or as the environment variable {variable}"
+        )
+    path = Path(given).expanduser()
+    if not path.is_dir():
+        raise SourceConfigError(source, f"{key} is {path}, which is no folder", "Make it, or name another one")
+    return Folder(source, path)

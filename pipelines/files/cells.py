@@ -1,0 +1,147 @@
+"""What a cell says: text as number, boolean, date or instant, or why it is none.
+
+Belongs here: reading one cell, as Polars expressions. Does not: files (`reading`), or rows (`mapping`).
+
+Every function gives two expressions: the value, null where there is none, and the problem, null where there is none.
+A problem shows the shape of what was found (letters as a, digits as 9), never the text itself: in a row whose cells
+have slipped it may be anybody's name or number.
+"""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+
+from kr_definitions.vocabulary import DECIMAL
+from pipelines.files.declaration import ISO, UNIX, UNIX_MS, Ambiguous, Cells, ColumnType
+
+Read = tuple[pl.Expr, pl.Expr]
+
+FIRST_YEAR, LAST_YEAR = 1900, 2200
+"""A year outside these is a day and month read as a year, or a year without its century."""
+
+MOST_DIGITS = 15
+"""Before the decimal sign: what is longer is an id or a telephone number, not an amount."""
+
+_ISO_TIME = (
+    r"^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?"
+    r"\s?(?:(Z|z)|([+-])(\d{2}):?(\d{2}))?$"
+)
+_OPEN_GAPS_MINUTES = (0, 30, 60, 120)
+"""A day whose midnight the clock skips begins that much later."""
+
+
+def cell(name: str, declared: ColumnType, cells: Cells, zone: str) -> Read:
+    """A column of text, read as what it is declared to be."""
+    text = pl.col(name).str.strip_chars()
+    if declared.type == "number":
+        return _number(name, text, cells)
+    if declared.type == "boolean":
+        return _boolean(name, text, declared)
+    if declared.type == "date":
+        return _date(name, text, declared.format)
+    if declared.type == "instant":
+        return instant(name, text, declared.format, declared.zone or zone, declared.ambiguous)
+    return pl.col(name), pl.lit(None, pl.String)
+
+
+def instant(name: str, text: pl.Expr, written: str, zone: str, ambiguous: Ambiguous) -> Read:
+    """A text as an instant. A day alone is its beginning; a local time that has no single instant is a problem."""
+    if written in (UNIX, UNIX_MS):
+        number = pl.when(text.str.contains(r"^\d{1,15}$")).then(text).cast(pl.Int64, strict=False)
+        microseconds = number * (1_000_000 if written == UNIX else 1_000)
+        return _within_years(name, text, microseconds.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"), "a time")
+    if written == ISO:
+        naive, shift, is_day = _iso(text)
+        local = _local(naive, zone, ambiguous, is_day)
+        value = pl.when(shift.is_not_null()).then((naive - shift).dt.replace_time_zone("UTC")).otherwise(local)
+        has_offset = shift.is_not_null()
+    elif re.search("%:?z", written):
+        value = text.str.to_datetime(written, strict=False, time_unit="us", time_zone="UTC")
+        naive, has_offset = value.dt.replace_time_zone(None), pl.lit(value=True)
+    elif re.search("%[HIT]", written):
+        naive = text.str.to_datetime(written, strict=False, time_unit="us")
+        value, has_offset = _local(naive, zone, ambiguous, pl.lit(value=False)), pl.lit(value=False)
+    else:
+        naive = text.str.to_date(written, strict=False).cast(pl.Datetime("us"))
+        value, has_offset = _local(naive, zone, ambiguous, pl.lit(value=True)), pl.lit(value=False)
+    how = "a time in ISO 8601" if written == ISO else f"a time written as {written}"
+    value, problem = _within_years(name, text, value, how, naive)
+    is_one = value.is_not_null() | has_offset | naive.is_null() | problem.is_not_null()
+    at = naive.dt.to_string("%Y-%m-%d %H:%M:%S")
+    change = pl.format("{}: " + _escaped(zone) + " has no single instant at {} (the clock changes)", pl.lit(name), at)
+    return value, pl.coalesce(problem, pl.when(~is_one).then(change))
+
+
+def _number(name: str, text: pl.Expr, cells: Cells) -> Read:
+    decimal, thousands = re.escape(cells.decimal), re.escape(cells.thousands)
+    whole = rf"\d{{1,{MOST_DIGITS}}}"
+    if cells.thousands:
+        whole = rf"(?:{whole}|\d{{1,3}}(?:{thousands}\d{{3}}){{1,4}})"
+    shape = rf"^[+-]?{whole}(?:{decimal}\d+)?(?:[eE][+-]?\d{{1,2}})?$"
+    plain = text.str.replace_all(cells.thousands, "", literal=True) if cells.thousands else text
+    plain = plain.str.replace(cells.decimal, ".", literal=True)
+    value = pl.when(text.str.contains(shape)).then(plain).cast(DECIMAL, strict=False)
+    return value, _unless(value, name, text, f"a number with '{cells.decimal}' before the decimals")
+
+
+def _boolean(name: str, text: pl.Expr, declared: ColumnType) -> Read:
+    lower = text.str.to_lowercase()
+    yes, no = ([word.lower() for word in words] for words in (declared.yes, declared.no))
+    value = pl.when(lower.is_in(yes)).then(statement=True).when(lower.is_in(no)).then(statement=False)
+    return value, _unless(value, name, text, f"one of {', '.join((*declared.yes, *declared.no))}")
+
+
+def _date(name: str, text: pl.Expr, written: str) -> Read:
+    if written in (UNIX, UNIX_MS):
+        value, problem = instant(name, text, written, "UTC", "refuse")
+        return value.dt.date(), problem
+    value = text.str.to_date("%Y-%m-%d" if written == ISO else written, strict=False)
+    return _within_years(name, text, value, "a day in ISO 8601" if written == ISO else f"a day written as {written}")
+
+
+def _iso(text: pl.Expr) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    """The local time that a text in ISO 8601 says, its offset (null without one), and whether it is a day alone."""
+    parts = text.str.extract_groups(_ISO_TIME).struct
+    day, minute, second, fraction, utc, sign, hours, minutes = (parts.field(str(group)) for group in range(1, 9))
+    whole = pl.concat_str(
+        day, pl.lit("T"), minute.fill_null("00:00"), pl.lit(":"), second.fill_null("00"), pl.lit("."),
+        fraction.fill_null("0"),
+    )  # fmt: skip
+    naive = whole.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", strict=False, time_unit="us")
+    ahead = hours.cast(pl.Int64) * 60 + minutes.cast(pl.Int64)
+    shift = (
+        pl.when(utc.is_not_null())
+        .then(pl.lit(0, pl.Int64))
+        .otherwise(pl.when(sign == "-").then(-ahead).otherwise(ahead))
+    )
+    return naive, pl.duration(minutes=shift), minute.is_null()
+
+
+def _local(naive: pl.Expr, zone: str, ambiguous: Ambiguous, is_day: pl.Expr) -> pl.Expr:
+    choice = {"refuse": "null", "earlier": "earliest", "later": "latest"}[ambiguous]
+    at = naive.dt.replace_time_zone(zone, ambiguous=choice, non_existent="null")  # type: ignore[arg-type]
+    beginning = pl.coalesce(
+        (naive + pl.duration(minutes=gap)).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+        for gap in _OPEN_GAPS_MINUTES
+    )
+    return pl.when(is_day).then(beginning).otherwise(at).dt.convert_time_zone("UTC")
+
+
+def _within_years(name: str, text: pl.Expr, value: pl.Expr, what: str, naive: pl.Expr | None = None) -> Read:
+    """The value where its year is one, and the problem where there is no such time or its year is none."""
+    read = value if naive is None else naive
+    within = pl.when(read.dt.year().is_between(FIRST_YEAR, LAST_YEAR))
+    return within.then(value), _unless(within.then(read), name, text, what)
+
+
+def _unless(value: pl.Expr, name: str, text: pl.Expr, what: str) -> pl.Expr:
+    """The problem that a text which says something is not `what`."""
+    shape = text.str.slice(0, 30).str.replace_all(r"\p{L}", "a").str.replace_all(r"\p{Nd}", "9")
+    problem = pl.format("{}: '{}' is not " + _escaped(what), pl.lit(name), shape)
+    return pl.when(text.is_not_null() & value.is_null()).then(problem)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("{", "(").replace("}", ")")

@@ -1,0 +1,142 @@
+"""Rows as records: what identifies a row, rows that have no identity or share one, and how far a reading reaches.
+
+Belongs here: from files to pages of records. Does not: opening files (`reading`), or what a row says (`mapping`).
+
+Everything is read to its end, into a throw-away folder, before the first record is given: a file that turns out to be
+broken in its last row changes nothing.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from pipelines.files.declaration import FileStream
+from pipelines.files.mapping import KEY, PLACE, TEXTS, Mapping, escaped, record_key
+from pipelines.files.reading import FILE, PROBLEM, ROW, Folder
+from pipelines.source import Covered, Pseudonym, Read, Record, SourceError
+
+ROWS_A_PAGE = 5_000
+_MOST_PLACES_TOLD = 3
+_UNREADABLE = "\x1funreadable"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The fetching half of a stream."""
+
+    folder: Callable[[], Folder]
+    stream: FileStream
+    mapping: Mapping
+    pseudonym: Pseudonym
+
+    def fetch(self, read: Read) -> Generator[list[Record], None, Covered]:
+        """Every row of every file, each time: what is not new is stored once anyway."""
+        folder = self.folder()
+        files = folder.files(self.stream)
+        with tempfile.TemporaryDirectory(prefix="hito-files-") as spool:
+            rows = self._spooled(folder, files, Path(spool))
+            contradicted = self._contradicted(rows)
+            latest = None
+            alone = rows.join(contradicted.lazy().select(KEY), on=KEY, how="anti")
+            for page in alone.collect_batches(chunk_size=ROWS_A_PAGE, maintain_order=True):
+                told = page.lazy().select(self.mapping.latest(read.until)).collect().item()
+                latest = max(filter(None, (latest, told)), default=None)
+                yield list(self._records(page))
+            for key, problem in contradicted.iter_rows():
+                yield [Record(key, None, {"row": None, "problem": problem})]
+        return self._covered(folder.source, files, latest, read)
+
+    def _spooled(self, folder: Folder, files: list[Path], spool: Path) -> pl.LazyFrame:
+        """Every row of the files, understood one by one, each with its record's key."""
+        parts = (frame for path in files for frame in folder.rows(path, self.stream))
+        for number, frame in enumerate(parts):
+            rows = (
+                self._without_people(frame)
+                .lazy()
+                .with_columns(pl.struct(self.stream.used).alias(TEXTS), self._unreadable().alias(PROBLEM))
+            )
+            rows = self.mapping.understood(rows.with_columns(pl.col(PROBLEM).alias(_UNREADABLE)))
+            self._keyed(rows).collect().write_ipc(spool / f"{number:06}.arrow")
+        return pl.scan_ipc(sorted(spool.glob("*.arrow")))
+
+    def _without_people(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The rows with pseudonyms where there were people."""
+        for name in sorted(self.stream.pseudonymised):
+            people = frame.get_column(name).str.strip_chars()
+            codes = {person: self.pseudonym(person) for person in people.drop_nulls().unique().to_list()}
+            frame = frame.with_columns(
+                pl.Series(name, [codes.get(person) for person in people.to_list()], dtype=pl.String)
+            )
+        return frame
+
+    def _unreadable(self) -> pl.Expr:
+        """What keeps a row from being a record that can be understood at all: its shape, or a part of its key."""
+        needed = list(self.stream.key)
+        if self.stream.revision is not None:
+            needed += [name for name in (self.stream.revision.column, self.stream.revision.then) if name is not None]
+        lacking = [
+            pl.when(pl.col(name).is_null()).then(pl.lit(f"{name} is empty, and identifies the row")) for name in needed
+        ]
+        return pl.coalesce(PROBLEM, *lacking)
+
+    def _keyed(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        nameless = pl.format("!{}/{}", escaped(pl.col(FILE)), ROW)
+        return rows.with_columns(
+            pl.coalesce(record_key(self.stream), nameless).alias(KEY), pl.format("{} row {}", FILE, ROW).alias(PLACE)
+        )
+
+    def _contradicted(self, rows: pl.LazyFrame) -> pl.DataFrame:
+        """Keys that rows with different contents share, and where they stand. Which of them is right, nobody says."""
+        shared = (
+            rows.group_by(KEY)
+            .agg(
+                (pl.col(TEXTS).hash().min() != pl.col(TEXTS).hash().max()).alias("is_contradicted"),
+                pl.len().alias("rows"),
+                pl.col(PLACE).sort_by(FILE, ROW).head(_MOST_PLACES_TOLD).str.join(", ").alias("places"),
+            )
+            .filter("is_contradicted")
+            .sort(KEY)
+        )
+        more = pl.when(pl.col("rows") > _MOST_PLACES_TOLD).then(pl.lit(", …")).otherwise(pl.lit(""))
+        order = self.stream.revision
+        ordering = [] if order is None else [name for name in (order.column, order.then) if name is not None]
+        names = ", ".join((*self.stream.key, *ordering)).replace("{", "(").replace("}", ")")
+        problem = pl.format("{} rows have the same " + names + " and differ: {}{}", "rows", "places", more)
+        return shared.select(KEY, problem.alias("problem")).collect()
+
+    def _records(self, page: pl.DataFrame) -> Iterator[Record]:
+        """Records of rows. The place is in those alone that need it: a row that has only moved has not changed."""
+        for key, row, place, problem, unreadable in page.select(KEY, TEXTS, PLACE, PROBLEM, _UNREADABLE).iter_rows():
+            payload: dict[str, Any] = {"row": row}
+            if unreadable is not None:
+                payload = {"row": None, "place": place, "problem": unreadable}
+            elif problem is not None:
+                payload["place"] = place
+            yield Record(key, None, payload)
+
+    def _covered(self, source: str, files: list[Path], latest: datetime | None, read: Read) -> Covered:
+        covers, stream = self.stream.covers, self.stream
+        zone = ZoneInfo(self.mapping.zone)
+        start = None if covers.first is None else datetime.combine(covers.first, datetime.min.time(), zone)
+        through = covers.through or ("reading" if stream.delivery == "snapshot" else "last_event")
+        if through == "reading":
+            end: datetime | None = read.until
+        elif through == "delivery":
+            written = max(path.stat().st_mtime for path in files)
+            end = min(datetime.fromtimestamp(written, UTC), read.until)
+        elif through == "last_event":
+            end = None if latest is None else min(latest + timedelta(microseconds=1), read.until)
+        else:
+            end = min(datetime.combine(through + timedelta(days=1), datetime.min.time(), zone), read.until)
+        if end is None:
+            found = f"no row of {len(files)} files tells of an event, so how far they reach cannot be known"
+            raise SourceError(source, found, "Check the declaration, or say with covers.through how far they reach")
+        return Covered(start and start.astimezone(UTC), end.astimezone(UTC))
