@@ -147,7 +147,7 @@ def arrivals_since(log: pl.LazyFrame, instant: datetime | None, zone: str) -> pl
         return pl.DataFrame(schema=schema)
     recent = log.filter(pl.col("recorded_at") > instant)
     withdrawn = recent.filter(pl.col("event_type") == RETRACTED).select("fact_id", pl.col("retracts").alias("event_id"))
-    stated = recent.filter(~pl.col("event_type").is_in([RETRACTED, COVERED]))
+    stated = recent.filter(~pl.col("event_type").is_in([RETRACTED, COVERED])).join(withdrawn, on="event_id", how="anti")
     of_withdrawn = (
         log.join(withdrawn, on="event_id", how="semi")
         .select("fact_id", "event_type", "occurred_at")
@@ -178,8 +178,10 @@ def arrivals_since(log: pl.LazyFrame, instant: datetime | None, zone: str) -> pl
 def _causes(moved: pl.DataFrame, arrivals: pl.DataFrame, types_of: Mapping[str, tuple[str, ...]]) -> pl.DataFrame:
     """What moved each restated row, the most telling cause first (definition … coverage).
 
-    An arrival explains a day on or after its own; a row that no arrival explains moved because more was read.
+    An arrival explains a day on or after its own, and not one that had not been read at all; a row that no arrival
+    explains moved because more was read.
     """
+    was_unread = pl.col("_events").is_null() & pl.col("events").is_not_null()
     depends = pl.DataFrame(
         [(key, name) for key, names in types_of.items() for name in names],
         schema={"key_result_id": pl.String, "event_type": pl.String},
@@ -190,7 +192,7 @@ def _causes(moved: pl.DataFrame, arrivals: pl.DataFrame, types_of: Mapping[str, 
         depends.join(arrivals, on="event_type")
         .group_by("key_result_id", "cause")
         .agg(pl.col("day").min())
-        .join(moved.select(_KEY), on="key_result_id")
+        .join(moved.filter(~was_unread).select(_KEY), on="key_result_id")
         .filter(pl.col("day") <= pl.col("as_of"))
         .select(*_KEY, "cause")
     )

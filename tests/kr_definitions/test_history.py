@@ -1,0 +1,296 @@
+"""What the history gains: days that are new, days that moved with what moved them, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+from builders import definition, empty, event, facts, on, organisation
+
+from kr_definitions.catalogue import Definition
+from kr_definitions.compute import Lateness, compute
+from kr_definitions.history import HISTORY_SCHEMA, arrivals_since, as_reported_at, movements, newest
+from pipelines.event_log import readings, statements
+
+MADRID = "Europe/Madrid"
+FIRST = datetime(2026, 3, 4, 5, tzinfo=UTC)
+SECOND, THIRD = FIRST + timedelta(days=1), FIRST + timedelta(days=2)
+MARCH: dict[str, Any] = {"period": {"month": "2026-03"}}
+WINS = definition(**MARCH)
+SALES = definition(**MARCH, measure={"sum": "amount", "of": "deal.won"})
+
+
+@dataclass
+class Story:
+    """A log and a history that grow run by run."""
+
+    definitions: Sequence[Definition] = (WINS,)
+    log: pl.DataFrame = field(default_factory=lambda: empty().collect())
+    history: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict(HISTORY_SCHEMA)))
+    lateness: Lateness | None = None
+
+    def told(self, at: datetime, *events: dict[str, Any], without: Iterable[str] = ()) -> Story:
+        """The log is told these facts, and that the records `without` state none any more."""
+        stated = facts(events)
+        touched = pl.concat(
+            [stated.select("record_key"), pl.LazyFrame({"record_key": list(without)}, {"record_key": pl.String})]
+        )
+        self.log = pl.concat([self.log, statements(self.log.lazy(), stated, touched, "test", "stream", at)])
+        return self
+
+    def read(self, at: datetime, until: str, *types: str, since: str | None = None) -> Story:
+        """The log is told that types (deals won, if none) were read up to the end of a day."""
+        end = datetime.fromisoformat(until).replace(tzinfo=UTC) + timedelta(days=1, hours=12)
+        start = since and datetime.fromisoformat(since).replace(tzinfo=UTC) - timedelta(hours=12)
+        columns = dict.fromkeys(("covered_from", "covered_to", "read_at"), pl.Datetime("us", "UTC"))
+        loads = pl.DataFrame([(start, end, at)], columns, orient="row")
+        self.log = pl.concat([self.log, readings(loads, types or ("deal.won",), "test", "stream", "1", at)])
+        return self
+
+    def run(self, at: datetime, through: str = "2026-03-03", definitions: Sequence[Definition] = ()) -> pl.DataFrame:
+        """What the history gains from a run."""
+        self.definitions = definitions or self.definitions
+        last = self.history.get_column("recorded_at").max()
+        found = movements(
+            self.history.lazy(),
+            compute(self.definitions, organisation(), self.log.lazy(), date.fromisoformat(through), self.lateness),
+            arrivals_since(self.log.lazy(), last, MADRID),
+            {d.id: d.types for d in self.definitions},
+        ).with_columns(recorded_at=pl.lit(at, pl.Datetime("us", "UTC")), run_id=pl.lit("run"), quality=pl.lit("passed"))
+        gained = found.select(HISTORY_SCHEMA.keys())
+        self.history = pl.concat([self.history, gained])
+        return gained
+
+
+def won(day: str, key: str = "a", **columns: Any) -> dict[str, Any]:
+    return event("deal.won", day, key, key=key, **columns)
+
+
+def said(gained: pl.DataFrame) -> list[tuple[int, Any, Any, Any]]:
+    """Day of the month, value, previous value and cause of each row gained."""
+    return [
+        (row["as_of"].day, row["value"], row["previous_value"], row["cause"]) for row in gained.sort("as_of").to_dicts()
+    ]
+
+
+# --- new days ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_run_remembers_every_day_and_restates_none():
+    gained = Story().told(FIRST, won("2026-03-02")).read(FIRST, "2026-03-03").run(FIRST)
+    assert [(1, 0, None, None), (2, 1, None, None), (3, 1, None, None)] == said(gained)
+    assert [False, False, False] == gained.get_column("is_restatement").to_list()
+
+
+def test_a_run_that_finds_nothing_moved_adds_nothing():
+    story = Story().told(FIRST, won("2026-03-02")).read(FIRST, "2026-03-03")
+    story.run(FIRST)
+    assert 0 == story.run(SECOND).height
+
+
+def test_the_next_day_adds_the_next_day_alone():
+    story = Story().told(FIRST, won("2026-03-02")).read(FIRST, "2026-03-03")
+    story.run(FIRST)
+    story.told(SECOND, won("2026-03-04", "b")).read(SECOND, "2026-03-04")
+    assert [(4, 2, None, None)] == said(story.run(SECOND, "2026-03-04"))
+
+
+def test_a_day_that_becomes_final_has_not_moved():
+    story = Story(lateness=Lateness({"deal.won": 3})).told(FIRST, won("2026-03-02")).read(FIRST, "2026-03-31")
+    assert [True, True, True] == story.run(FIRST).get_column("is_provisional").to_list()
+    gained = story.run(SECOND, "2026-03-10")
+    assert [4, 5, 6, 7, 8, 9, 10] == gained.get_column("as_of").dt.day().to_list()
+    assert [False] * 4 + [True] * 3 == gained.get_column("is_provisional").to_list()
+
+
+def test_days_that_nobody_read_are_remembered_as_such():
+    gained = Story().run(FIRST)
+    assert ["no_data"] * 3 == gained.get_column("status").to_list()
+
+
+# --- restatements -----------------------------------------------------------------------------------------------------
+
+
+def after_a_run(
+    *events: dict[str, Any], until: str = "2026-03-03", definitions: Sequence[Definition] = (WINS,)
+) -> Story:
+    """A story whose first run is over."""
+    story = Story(definitions).told(FIRST, *events).read(FIRST, until)
+    story.run(FIRST)
+    return story
+
+
+def test_a_late_fact_restates_its_day_and_those_after_it():
+    story = after_a_run(won("2026-03-01")).told(SECOND, won("2026-03-02", "late"))
+    gained = story.run(SECOND)
+    assert [(2, 2, 1, "late_event"), (3, 2, 1, "late_event")] == said(gained)
+    assert [True, True] == gained.get_column("is_restatement").to_list()
+
+
+def test_a_corrected_amount_restates_with_what_was_said_before():
+    story = after_a_run(won("2026-03-02", amount="100"), definitions=[SALES]).told(
+        SECOND, won("2026-03-02", amount="70.5")
+    )
+    assert [(2, 70.5, 100, "correction"), (3, 70.5, 100, "correction")] == said(story.run(SECOND))
+
+
+def test_a_fact_that_moves_to_another_day_restates_the_days_between():
+    story = after_a_run(won("2026-03-03")).told(SECOND, won("2026-03-01"))
+    assert [(1, 1, 0, "correction"), (2, 1, 0, "correction")] == said(story.run(SECOND))
+
+
+def test_a_deleted_fact_restates_its_day_and_those_after_it():
+    story = after_a_run(won("2026-03-02"), won("2026-03-01", "b")).told(SECOND, without=["a"])
+    assert [(2, 1, 2, "deletion"), (3, 1, 2, "deletion")] == said(story.run(SECOND))
+
+
+def test_a_correction_of_what_the_measure_does_not_use_moves_nothing():
+    story = after_a_run(won("2026-03-02", product="x")).told(SECOND, won("2026-03-02", product="y"))
+    assert 0 == story.run(SECOND).height
+
+
+def test_two_changes_that_cancel_move_nothing():
+    story = after_a_run(won("2026-03-02")).told(SECOND, won("2026-03-02", "b"), without=["a"])
+    assert 0 == story.run(SECOND).height
+
+
+def test_days_that_are_read_at_last_are_restated_because_they_were_read():
+    story = after_a_run(won("2026-03-01"), until="2026-03-01").told(SECOND, won("2026-03-03", "b"))
+    story.read(SECOND, "2026-03-03")
+    assert [(2, 1, None, "coverage"), (3, 2, None, "coverage")] == said(story.run(SECOND))
+
+
+def test_a_day_that_turns_out_not_to_have_been_read_becomes_unknown_again():
+    story = after_a_run(won("2026-03-01"))
+    story.log = story.log.filter(pl.col("event_type") != "source.covered")
+    assert [(1, None, 1, "coverage"), (2, None, 1, "coverage"), (3, None, 1, "coverage")] == said(story.run(SECOND))
+
+
+def test_a_changed_definition_restates_every_day_and_says_so():
+    doubled = definition(**MARCH, target={"value": 20}, version="v2")
+    gained = after_a_run(won("2026-03-02")).run(SECOND, definitions=[doubled])
+    assert [(1, 0, 0, "definition"), (2, 1, 1, "definition"), (3, 1, 1, "definition")] == said(gained)
+    assert {"v2"} == set(gained.get_column("definition_version"))
+
+
+def test_a_changed_definition_comes_before_a_late_fact():
+    story = after_a_run(won("2026-03-01")).told(SECOND, won("2026-03-02", "late"))
+    gained = story.run(SECOND, definitions=[definition(**MARCH, version="v2")])
+    assert [(1, 1, 1, "definition"), (2, 2, 1, "definition"), (3, 2, 1, "definition")] == said(gained)
+
+
+def test_a_late_fact_of_last_year_moves_the_target_of_every_day():
+    target = {"relative": Decimal("0.5"), "baseline": "previous_year"}
+    story = after_a_run(won("2025-03-09"), definitions=[definition(**MARCH, target=target)])
+    gained = story.told(SECOND, won("2025-03-20", "late")).run(SECOND)
+    assert [(day, 0, 0, "late_event") for day in (1, 2, 3)] == said(gained)
+    assert [3, 3, 3] == gained.get_column("target").to_list()
+
+
+def test_what_arrived_of_another_type_explains_nothing():
+    story = after_a_run(won("2026-03-01"), until="2026-03-02")
+    story.told(SECOND, event("call.made", "2026-03-01")).read(SECOND, "2026-03-03")
+    assert [(3, 1, None, "coverage")] == said(story.run(SECOND))
+
+
+def test_three_of_ten_that_become_six_of_twenty_have_moved():
+    measure = {"share": {"of": "listing.captured", "reached": "mandate = 'exclusive'"}}
+    share = definition(**MARCH, measure=measure, target={"at_least": 1})
+
+    def captured(*numbers: int) -> list[dict[str, Any]]:
+        return [
+            event("listing.captured", "2026-03-01", str(n), mandate="exclusive" if n % 10 < 3 else "open")
+            for n in numbers
+        ]
+
+    story = Story([share]).told(FIRST, *captured(*range(10))).read(FIRST, "2026-03-03", "listing.captured")
+    story.run(FIRST)
+    gained = story.told(SECOND, *captured(*range(10, 20))).run(SECOND)
+    assert [(day, 0.3, 0.3, "late_event") for day in (1, 2, 3)] == said(gained)
+
+
+def test_each_key_result_moves_by_itself():
+    calls = definition(**MARCH, id="test.team.calls", measure={"count": "call.made"})
+    story = Story([WINS, calls]).read(FIRST, "2026-03-03", "deal.won", "call.made")
+    story.run(FIRST)
+    gained = story.told(SECOND, event("call.made", "2026-03-03")).run(SECOND)
+    assert ["test.team.calls"] == gained.get_column("key_result_id").to_list()
+
+
+# --- reading back -----------------------------------------------------------------------------------------------------
+
+
+def restated() -> Story:
+    story = after_a_run(won("2026-03-01"))
+    story.told(SECOND, won("2026-03-02", "late")).run(SECOND)
+    story.told(THIRD, without=["late"]).run(THIRD)
+    return story
+
+
+@pytest.mark.parametrize(
+    ("expected", "instant"), [(1, FIRST), (1, SECOND - timedelta(microseconds=1)), (2, SECOND), (1, THIRD)]
+)
+def test_what_was_reported_at_an_instant_can_be_read_back(expected, instant):
+    assert expected == on(as_reported_at(restated().history.lazy(), instant).collect(), "2026-03-02")
+
+
+def test_before_the_first_run_nothing_had_been_reported():
+    assert 0 == as_reported_at(restated().history.lazy(), FIRST - timedelta(microseconds=1)).collect().height
+
+
+def test_the_newest_rows_are_what_a_computation_finds_now():
+    story = restated()
+    columns = ["key_result_id", "as_of", "value", "numerator", "progress", "status"]
+    computed = compute([WINS], organisation(), story.log.lazy(), date(2026, 3, 3))
+    assert computed.select(columns).equals(newest(story.history.lazy()).sort("as_of").select(columns).collect())
+
+
+def test_a_history_only_gains_rows():
+    story = after_a_run(won("2026-03-01"))
+    before = story.history
+    story.told(SECOND, won("2026-03-02", "late")).run(SECOND)
+    assert before.equals(story.history.head(before.height))
+
+
+# --- arrivals ---------------------------------------------------------------------------------------------------------
+
+
+def arrivals(story: Story, since: datetime | None) -> list[tuple[str, str, str]]:
+    return [(name, str(day), cause) for name, day, cause in arrivals_since(story.log.lazy(), since, MADRID).rows()]
+
+
+def test_arrivals_are_told_by_type_day_and_cause():
+    story = Story().told(FIRST, won("2026-03-01"), won("2026-03-02", "b"), won("2026-03-03", "c"))
+    story.told(SECOND, won("2026-02-28"), won("2026-03-04", "d"), without=["b"])
+    assert [
+        ("deal.won", "2026-02-28", "correction"),
+        ("deal.won", "2026-03-01", "correction"),
+        ("deal.won", "2026-03-02", "deletion"),
+        ("deal.won", "2026-03-04", "late_event"),
+    ] == arrivals(story, FIRST)
+
+
+def test_an_arrival_is_of_the_local_day():
+    story = Story().told(SECOND, event("deal.won", datetime(2026, 3, 1, 23, 30, tzinfo=UTC)))
+    assert [("deal.won", "2026-03-02", "late_event")] == arrivals(story, FIRST)
+
+
+def test_nothing_arrives_where_nothing_had_been_computed_or_recorded():
+    story = Story().told(FIRST, won("2026-03-01"))
+    assert ([], []) == (arrivals(story, None), arrivals(story, FIRST))
+
+
+def test_a_reading_is_not_an_arrival():
+    assert [] == arrivals(Story().read(SECOND, "2026-03-03"), FIRST)
+
+
+def test_a_fact_that_changed_twice_and_went_is_deleted():
+    story = Story().told(FIRST, won("2026-03-01")).told(SECOND, won("2026-03-02")).told(THIRD, without=["a"])
+    assert [("deal.won", "2026-03-02", "deletion")] == arrivals(story, SECOND)
+    assert ("deal.won", "2026-03-01", "deletion") in arrivals(story, FIRST)
+    assert "correction" not in {cause for _, _, cause in arrivals(story, FIRST)}
