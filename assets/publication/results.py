@@ -1,0 +1,88 @@
+"""What is published: the frames of each organisation, as the lake and the declarations hold them.
+
+Belongs here: what publication is handed. Does not: the tables that are made of it (`tables`, `standing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache, partial
+
+import polars as pl
+
+from kr_definitions.history import HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
+from kr_definitions.organisation import Organisation
+from kr_definitions.vocabulary import UTC_MICROSECONDS
+
+# What the checks of the runs found; `key_results` lists ids, separated by ", ".
+FINDINGS_SCHEMA: Mapping[str, pl.DataType] = {
+    "organisation": pl.String(),
+    "run_id": pl.String(),
+    "recorded_at": UTC_MICROSECONDS,
+    "check": pl.String(),
+    "severity": pl.String(),
+    "says": pl.String(),
+    "found": pl.String(),
+    "do": pl.String(),
+    "key_results": pl.String(),
+    "failed": pl.Int64(),
+    "checked": pl.Int64(),
+    "is_crash": pl.Boolean(),
+}
+
+Stream = tuple[str, str]
+"""A source and one of its streams."""
+
+
+@cache
+def schemas() -> Mapping[str, Mapping[str, pl.DataType]]:
+    """The columns of each frame of `Results`."""
+    from pipelines.load import LOADS_SCHEMA, QUARANTINE_SCHEMA  # noqa: PLC0415 - loading takes dlt, which takes seconds
+
+    return {
+        "key_results": KEY_RESULTS_SCHEMA,
+        "history": HISTORY_SCHEMA,
+        "objectives": OBJECTIVES_SCHEMA,
+        "findings": FINDINGS_SCHEMA,
+        "loads": LOADS_SCHEMA,
+        "quarantine": QUARANTINE_SCHEMA,
+    }
+
+
+def _empty(name: str) -> pl.DataFrame:
+    return pl.DataFrame(schema=dict(schemas()[name]))
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that readers are shown of one organisation. Frames that are left out are empty.
+
+    history: all that was ever recorded (`HISTORY_SCHEMA`). key_results, objectives: as declared and rolled up.
+    findings: of all runs. loads, quarantine: as the lake keeps them. feeds: the streams that each key result depends
+    on, where they are known; an empty list says that no source states its events.
+    """
+
+    organisation: Organisation
+    key_results: pl.DataFrame
+    history: pl.DataFrame = field(default_factory=partial(_empty, "history"))
+    objectives: pl.DataFrame = field(default_factory=partial(_empty, "objectives"))
+    findings: pl.DataFrame = field(default_factory=partial(_empty, "findings"))
+    loads: pl.DataFrame = field(default_factory=partial(_empty, "loads"))
+    quarantine: pl.DataFrame = field(default_factory=partial(_empty, "quarantine"))
+    feeds: Mapping[str, Sequence[Stream]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, schema in schemas().items():
+            if missing := set(schema) - set(getattr(self, name).columns):
+                raise ValueError(f"{self.organisation.id}: {name} lacks {', '.join(sorted(missing))}")
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One publication: which run makes it, when (aware), and the results of every organisation."""
+
+    run_id: str
+    published_at: datetime
+    results: Sequence[Results]

@@ -1,0 +1,277 @@
+"""How things stand: the tables that are computed from the history, for one organisation.
+
+Belongs here: the newest row of each day, what moved since the day before, and what is wrong with a figure's data. Does
+not: computing a figure (`kr_definitions`), the tables' columns and documentation (`tables.yaml`), writing (`file`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from assets.publication.results import Results
+from assets.publication.trend import sparkline
+from kr_definitions.history import newest
+
+TREND_DAYS = 30
+_DAY = timedelta(days=1)
+_A_MOMENT = timedelta(seconds=1)  # runs are told apart by their instants, which differ by microseconds within a run
+_KEY = ["key_result_id", "member", "as_of"]
+_DECLARED = ["objective_id", "title_es", "title_en", "type", "level", "owner", "unit", "every"]
+
+
+def progress_daily(results: Results) -> pl.DataFrame:
+    """The newest row of each key result, member and day, with titles; key results that are no longer declared too."""
+    times = results.history.group_by(_KEY).agg(pl.len().cast(pl.Int64).alias("times_recorded"))
+    is_latest = pl.col("as_of") == pl.col("as_of").max().over("key_result_id", "member")
+    return (
+        newest(results.history.lazy())
+        .collect()
+        .join(times, on=_KEY, nulls_equal=True, validate="1:1")
+        .join(results.key_results.select("key_result_id", *_DECLARED), on="key_result_id", how="left", validate="m:1")
+        .join(_objective_titles(results), on="objective_id", how="left", validate="m:1")
+        .with_columns(
+            is_latest.alias("is_latest"),
+            (~pl.col("key_result_id").is_in(results.key_results["key_result_id"].to_list())).alias("is_retired"),
+        )
+        .sort(_KEY, nulls_last=False)
+    )
+
+
+def current_progress(results: Results, daily: pl.DataFrame, published_at: datetime) -> pl.DataFrame:
+    """One row a declared key result: its newest day, what moved since the day before, and what is wrong with its data.
+
+    daily: `progress_daily`. The status is `unreliable` where newer rows were held back by a check or are missing: the
+    last good figures are shown, but never as if they were today's.
+    """
+    own = daily.filter(pl.col("member").is_null())
+    figures = own.drop([*_DECLARED, "objective_title_es", "objective_title_en", "is_retired"])
+    before = figures.select(
+        "key_result_id",
+        (pl.col("as_of") + _DAY).alias("as_of"),
+        *[pl.col(name).alias(f"{name}_before") for name in ("value", "progress", "status", "window_start")],
+        pl.col("definition_version").alias("definition_before"),
+    )
+    standing = (
+        results.key_results.drop("definition_version")
+        .join(_objective_titles(results), on="objective_id", how="left", validate="m:1")
+        .join(figures.filter("is_latest"), on="key_result_id", how="left", validate="1:1")
+        .join(before, on=["key_result_id", "as_of"], how="left", validate="1:1")
+        .join(_trends(own), on="key_result_id", how="left", validate="1:1")
+        .with_columns(_movements())
+    )
+    return _judged(standing, results, published_at)
+
+
+def restatements(results: Results, daily: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the history that moved a day which had been reported."""
+    titles = daily.select("key_result_id", "title_es", "title_en", "unit").unique("key_result_id")
+    is_same_measure = pl.col("cause") != "definition"
+    return (
+        results.history.filter("is_restatement")
+        .join(titles, on="key_result_id", how="left", validate="m:1")
+        .with_columns(pl.when(is_same_measure).then(pl.col("value") - pl.col("previous_value")).alias("value_moved"))
+        .sort("recorded_at", *_KEY)
+    )
+
+
+def objectives(results: Results) -> pl.DataFrame:
+    """Objectives by day, the newest marked."""
+    is_latest = pl.col("as_of") == pl.col("as_of").max().over("objective_id")
+    return results.objectives.with_columns(is_latest.alias("is_latest")).sort("objective_id", "as_of")
+
+
+def loads(results: Results) -> pl.DataFrame:
+    """Readings of the sources, each with how many of its records could not be understood."""
+    quarantined = _quarantined_by_load(results)
+    is_latest = pl.col("recorded_at") == pl.col("recorded_at").max().over("source", "stream")
+    return (
+        results.loads.join(quarantined, on=["source", "stream", "recorded_at"], how="left", validate="1:1")
+        .with_columns(pl.col("quarantined").fill_null(0), is_latest.alias("is_latest"))
+        .sort("recorded_at", "source", "stream")
+    )
+
+
+def data_quality(results: Results) -> pl.DataFrame:
+    """The findings of the checks; `is_current` are those since a source was last read, that is of the last run."""
+    last = results.loads.get_column("recorded_at").max()
+    is_current = pl.lit(value=True) if last is None else pl.col("recorded_at") >= pl.lit(last) - _A_MOMENT
+    return results.findings.rename({"key_results": "concerned"}).with_columns(is_current.alias("is_current"))
+
+
+def organisation(results: Results) -> pl.DataFrame:
+    """The organisation itself: one row."""
+    declared = results.organisation
+    return pl.DataFrame(
+        {
+            "title_es": [declared.title.es],
+            "title_en": [declared.title.en],
+            "zone": [declared.zone],
+            "currency": [declared.currency],
+            "newest_day": [_newest_day(results.history)],
+        },
+        schema_overrides={"newest_day": pl.Date},
+    )
+
+
+def _objective_titles(results: Results) -> pl.DataFrame:
+    return results.objectives.select(
+        "objective_id", pl.col("title_es").alias("objective_title_es"), pl.col("title_en").alias("objective_title_en")
+    ).unique("objective_id", keep="last", maintain_order=True)
+
+
+def _newest_day(history: pl.DataFrame) -> date | None:
+    found = history.filter(pl.col("member").is_null()).get_column("as_of").max()
+    return found if isinstance(found, date) else None
+
+
+def _movements() -> list[pl.Expr]:
+    """A value that begins anew, or that another definition gave, did not move: it is another figure."""
+    is_same_definition = pl.col("definition_version") == pl.col("definition_before")
+    begins_anew = pl.col("every").is_not_null() & pl.col("window_start").ne_missing(pl.col("window_start_before"))
+    is_new_window = pl.col("status_before").is_not_null() & begins_anew
+    return [
+        is_new_window.alias("is_new_window"),
+        pl.when(is_same_definition & ~begins_anew).then(pl.col("value") - pl.col("value_before")).alias("value_moved"),
+        pl.when(is_same_definition).then(pl.col("progress") - pl.col("progress_before")).alias("progress_moved"),
+    ]
+
+
+def _trends(own: pl.DataFrame) -> pl.DataFrame:
+    """Each key result's last days as a line: of its value, or of its progress where it has no value of its own."""
+    lines = {}
+    for (name,), rows in own.group_by(["key_result_id"], maintain_order=True):
+        lines[str(name)] = sparkline(days(rows, TREND_DAYS), TREND_DAYS)
+    return pl.DataFrame({"key_result_id": list(lines), "trend": list(lines.values())}, schema=_TREND_SCHEMA)
+
+
+_TREND_SCHEMA = {"key_result_id": pl.String, "trend": pl.String}
+
+
+def days(rows: pl.DataFrame, last: int | None = None) -> list[float | None]:
+    """The value (or, where there never is one, the progress) of each day up to the newest; None where not known.
+
+    rows: as_of, value and progress of one key result. last: only so many days.
+    """
+    figure = "value" if rows.get_column("value").is_not_null().any() else "progress"
+    by_day = dict(rows.select("as_of", figure).iter_rows())
+    end, first = max(by_day), min(by_day)
+    if last is not None:
+        first = max(first, end - (last - 1) * _DAY)
+    return [by_day.get(first + n * _DAY) for n in range((end - first).days + 1)]
+
+
+class Problem(NamedTuple):
+    """Why a figure is not known, or not to be trusted. kind: see `problem` in tables.yaml."""
+
+    kind: str
+    detail: str | None
+
+
+def _judged(standing: pl.DataFrame, results: Results, published_at: datetime) -> pl.DataFrame:
+    """The status in view of what is known about the data, and the problem that explains it."""
+    today = published_at.astimezone(ZoneInfo(results.organisation.zone)).date()
+    newest_day = _newest_day(results.history) or today - _DAY
+    through = pl.min_horizontal(pl.lit(newest_day), pl.col("period_end"))
+    has_begun = pl.col("period_start") <= newest_day
+    is_missing = pl.col("as_of").is_null()
+    standing = standing.with_columns(
+        pl.col("status").alias("status_reported"),
+        pl.when(is_missing).then(has_begun).otherwise(pl.col("as_of") < through).alias("is_stale"),
+    )
+    problems = list(_problems(standing, results))
+    is_held_back = pl.col("problem") == "held_back"
+    return standing.with_columns(
+        pl.Series("problem", [problem and problem.kind for problem in problems], dtype=pl.String),
+        pl.Series("problem_detail", [problem and problem.detail for problem in problems], dtype=pl.String),
+    ).with_columns(
+        pl.when(is_missing & ~has_begun)
+        .then(pl.lit("not_started"))
+        .when(is_missing)
+        .then(pl.lit("no_data"))
+        .when((pl.col("is_stale") | is_held_back.fill_null(value=False)) & (pl.col("status").ne_missing("no_data")))
+        .then(pl.lit("unreliable"))
+        .otherwise(pl.col("status"))
+        .alias("status")
+    )
+
+
+def _problems(standing: pl.DataFrame, results: Results) -> Iterator[Problem | None]:
+    held_back = _held_back(results)
+    readings = _readings(results)
+    for row in standing.iter_rows(named=True):
+        finding = held_back.get(row["key_result_id"])
+        if finding and (row["recorded_at"] is None or finding["recorded_at"] > row["recorded_at"]):
+            yield Problem("held_back", f"{finding['check']}: {finding['found']}")
+        elif row["status_reported"] in ("no_data", "unreliable") or (row["is_stale"] and row["as_of"] is None):
+            yield _unknown(row, results, readings)
+        elif row["is_stale"]:
+            yield Problem("stale", f"{row['as_of']}")
+        else:
+            yield None
+
+
+def _held_back(results: Results) -> dict[str, dict[str, Any]]:
+    """The newest critical finding about each key result."""
+    found = results.findings.filter(pl.col("severity") == "critical", pl.col("key_results") != "").sort("recorded_at")
+    return {name: row for row in found.iter_rows(named=True) for name in row["key_results"].split(", ")}
+
+
+def _readings(results: Results) -> dict[tuple[str, str], dict[str, Any]]:
+    """Of each stream the newest attempt to read it, and from when on it has been read completely."""
+    complete = (
+        results.loads.filter(pl.col("covered_to").is_not_null())
+        .group_by("source", "stream")
+        .agg(
+            pl.col("covered_from").is_null().any().alias("is_from_the_beginning"),
+            pl.col("covered_from").min().alias("read_from"),
+        )
+    )
+    newest_attempts = results.loads.sort("recorded_at").unique(["source", "stream"], keep="last")
+    joined = newest_attempts.join(complete, on=["source", "stream"], how="left")
+    return {(row["source"], row["stream"]): row for row in joined.iter_rows(named=True)}
+
+
+def _unknown(
+    row: Mapping[str, Any], results: Results, readings: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> Problem:
+    """Why a key result says no_data or unreliable, as far as the readings of its streams tell."""
+    feeds = results.feeds.get(row["key_result_id"])
+    if feeds is not None and not feeds:
+        return Problem("no_source", row["measure_text"])
+    for source, stream in feeds or ():
+        reading = readings.get((source, stream))
+        if reading is None:
+            return Problem("not_loaded", f"{source}.{stream}")
+        if reading["covered_to"] is None:
+            return Problem("not_loaded", reading["failure"] or f"{source}.{stream}")
+        if _begins_too_late(reading, row["window_start"], results.organisation.zone):
+            return Problem("not_loaded", f"{source}.{stream}: {reading['read_from']:%Y-%m-%d}")
+    if row["value"] is not None and row["target"] is None:
+        return Problem("no_baseline", row["target_text"])
+    return Problem("nothing_yet", None)
+
+
+def _begins_too_late(reading: Mapping[str, Any], window_start: date | None, zone: str) -> bool:
+    if reading["is_from_the_beginning"] or window_start is None or reading["read_from"] is None:
+        return False
+    first_day: date = reading["read_from"].astimezone(ZoneInfo(zone)).date()
+    return first_day > window_start
+
+
+def _quarantined_by_load(results: Results) -> pl.DataFrame:
+    """How many records each reading brought that could not be understood: those set aside until the next reading."""
+    counted = results.quarantine.select("source", "stream", pl.col("recorded_at") + _A_MOMENT).sort("recorded_at")
+    attempts = results.loads.select("source", "stream", "recorded_at", load=pl.col("recorded_at")).sort("recorded_at")
+    return (
+        counted.join_asof(
+            attempts, on="recorded_at", by=["source", "stream"], strategy="backward", check_sortedness=False
+        )
+        .filter(pl.col("load").is_not_null())
+        .group_by("source", "stream", pl.col("load").alias("recorded_at"))
+        .agg(pl.len().cast(pl.Int64).alias("quarantined"))
+    )

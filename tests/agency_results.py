@@ -1,0 +1,501 @@
+"""Results of an estate agency as a run leaves them, for tests of what is made of them: believable, and the same always.
+
+Fourteen key results over the year up to a day in November, most of them met anew in each window. YouTube was never
+read, the flyers' last row was held back by a check, the survey has a week that is not known, and the last run
+corrected two days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import polars as pl
+
+from assets.publication import Publication, Results
+from assets.publication.results import FINDINGS_SCHEMA
+from kr_definitions.history import HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
+from kr_definitions.organisation import Organisation, Title
+from kr_definitions.periods import Calendar, Every, Span, windows
+from pipelines.load import LOADS_SCHEMA, QUARANTINE_SCHEMA
+
+ORGANISATION = Organisation(
+    id="inmobiliaria",
+    title=Title(es="Agencia inmobiliaria", en="Estate agency"),
+    zone="Europe/Madrid",
+    country="ES-MD",
+    currency="EUR",
+)
+YEAR = Span(date(2026, 1, 1), date(2026, 12, 31))
+LAST_DAY = date(2026, 11, 20)
+RAN_AT = datetime(2026, 11, 21, 4, 0, 12, tzinfo=UTC)
+RUN, RUN_BEFORE = "run-0325", "run-0324"
+SURVEY_GAP = Span(date(2026, 9, 3), date(2026, 9, 9))
+
+_DAY = timedelta(days=1)
+_CALENDAR = Calendar("ES-MD")
+
+Figure = Callable[[date, Span], float | None]
+"""The value at the end of a day, counted over a window."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A key result of the agency: how it is declared, and what its value is on a day."""
+
+    id: str
+    title: Title
+    value: Figure
+    target: float | None
+    unit: str = "count"
+    every: Every | None = None
+    direction: str = "increase"
+    type: str = "outcome"
+    start: float = 0.0
+    feeds: tuple[tuple[str, str], ...] = (("crm", "deals"),)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def objective(self) -> str:
+        parts = self.id.split(".")
+        return ".".join(parts[:2]) if len(parts) > 2 else f"{parts[0]}.empresa"
+
+
+def _wave(day: date, *levels: float) -> float:
+    """One of a few levels, the same for the same day, without any order that one would see."""
+    return levels[(day.toordinal() * 7919 // 13) % len(levels)]
+
+
+def _grows(*rates: float) -> Figure:
+    """Grows through each window, to its target times the window's own rate."""
+
+    def value(day: date, window: Span) -> float:
+        rate = rates[(window.first.month - 1) % len(rates)]
+        part = ((day - window.first).days + 1) / window.days
+        return rate * part * (1 + 0.02 * _wave(day, -1, 0, 1))
+
+    return value
+
+
+def _count(target: float, *rates: float) -> Figure:
+    grows = _grows(*rates)
+    return lambda day, window: float(int(target * (grows(day, window) or 0)))
+
+
+def _once_a_window(*on_days: int) -> Figure:
+    """One, from the given day of the window on; 0: not in that window."""
+
+    def value(day: date, window: Span) -> float:
+        due = on_days[(window.first.month - 1) % len(on_days)]
+        return float(due > 0 and (day - window.first).days + 1 >= due)
+
+    return value
+
+
+def _satisfaction(day: date, window: Span) -> float | None:
+    return None if day in SURVEY_GAP else _wave(day, 0.88, 0.89, 0.9) + 0.02 * ((day.month % 4) - 1)
+
+
+KINDS = (
+    Kind(
+        "inmobiliaria.facturacion",
+        Title(es="Facturar un 10 % más que el año anterior", en="Invoice 10 % more than the year before"),
+        lambda day, window: round(1375.5 * (day - window.first).days + 41.27, 2),
+        453_585.44,
+        unit="EUR",
+        extra={"baseline": 412_350.4, "target_text": "+10 % on the previous year"},
+        feeds=(("billing", "invoices"),),
+    ),
+    Kind(
+        "inmobiliaria.marketing.leads",
+        Title(es="100 clientes potenciales nuevos al mes", en="100 new potential customers a month"),
+        _count(100, 0.8, 0.9, 1.06, 1.1, 1.2, 1.04, 0.7, 0.5, 1.1, 1.2, 1.13),
+        100,
+        unit="leads",
+        every="month",
+    ),
+    Kind(
+        "inmobiliaria.marketing.colaboracion",
+        Title(es="Una colaboración acordada al mes", en="One collaboration agreed a month"),
+        _once_a_window(12, 20, 0, 9, 22, 14, 5, 0, 17, 11, 26),
+        1,
+        unit="collaborations",
+        every="month",
+        type="activity",
+    ),
+    Kind(
+        "inmobiliaria.marketing.evento",
+        Title(es="Asistir a un evento inmobiliario", en="Take part in a real-estate event"),
+        _once_a_window(75, 0, 0, 41, 0, 0, 0, 0, 0, 38),
+        1,
+        unit="events",
+        every="quarter",
+        type="milestone",
+    ),
+    Kind(
+        "inmobiliaria.marketing.portales",
+        Title(es="Publicar en dos portales más", en="Publish on two more portals"),
+        lambda day, window: 3.0 + (day >= date(2026, 3, 9)) + (day >= date(2026, 10, 2)),
+        5,
+        unit="portals",
+        start=3.0,
+        extra={"baseline": 3.0},
+    ),
+    Kind(
+        "inmobiliaria.marketing.video_mensual",
+        Title(es="Un vídeo al mes en YouTube", en="One video a month on YouTube"),
+        lambda day, window: None,
+        1,
+        unit="videos",
+        every="month",
+        type="activity",
+        feeds=(("youtube", "videos"),),
+    ),
+    Kind(
+        "inmobiliaria.ventas.operaciones",
+        Title(es="5 ventas cerradas al mes", en="5 sales closed a month"),
+        _count(5, 0.6, 1.0, 1.2, 1.0, 1.4, 1.3, 0.8, 0.4, 1.0, 1.2, 0.9),
+        5,
+        unit="deals",
+        every="month",
+    ),
+    Kind(
+        "inmobiliaria.ventas.captaciones",
+        Title(es="20 captaciones al mes", en="20 properties taken on a month"),
+        _count(20, 0.9, 1.0, 1.1, 1.0, 1.2, 1.0, 0.8, 0.5, 1.0, 1.1, 1.06),
+        20,
+        unit="listings",
+        every="month",
+        type="activity",
+    ),
+    Kind(
+        "inmobiliaria.ventas.exclusivas",
+        Title(es="10 de las 20 captaciones en exclusiva", en="10 of the 20 properties with an exclusive mandate"),
+        _count(10, 0.5, 0.6, 0.8, 0.7, 0.9, 0.8, 0.6, 0.3, 0.8, 0.7, 0.6),
+        10,
+        unit="listings",
+        every="month",
+    ),
+    Kind(
+        "inmobiliaria.ventas.visitas",
+        Title(es="150 visitas a inmuebles al mes", en="150 property visits a month"),
+        _count(150, 0.9, 1.0, 1.05, 1.1, 1.2, 1.1, 0.9, 0.6, 1.0, 1.1, 1.1),
+        150,
+        unit="visits",
+        every="month",
+        type="activity",
+    ),
+    Kind(
+        "inmobiliaria.ventas.buzoneo",
+        Title(es="200 folletos en el día de buzoneo de cada semana", en="200 flyers on each week's mailbox-drop day"),
+        lambda day, window: 0.0 if day.weekday() < 2 else _wave(window.first, 200, 220, 180, 240),
+        200,
+        unit="flyers",
+        every="week",
+        type="activity",
+        feeds=(("hojas", "buzoneo"),),
+    ),
+    Kind(
+        "inmobiliaria.clientes.referidos",
+        Title(
+            es="5 referidos al mes de clientes con venta cerrada",
+            en="5 referrals a month from customers whose sale has closed",
+        ),
+        _count(5, 0.4, 0.6, 0.8, 1.0, 0.8, 1.2, 0.6, 0.2, 0.8, 0.8, 0.6),
+        5,
+        unit="referrals",
+        every="month",
+    ),
+    Kind(
+        "inmobiliaria.clientes.satisfaccion",
+        Title(
+            es="El 90 % de las respuestas son de clientes satisfechos",
+            en="90 % of the answers are from satisfied customers",
+        ),
+        _satisfaction,
+        0.9,
+        unit="share",
+        direction="at_least",
+        feeds=(("zendesk", "surveys"),),
+    ),
+    Kind(
+        "inmobiliaria.clientes.llamadas",
+        Title(es="60 clientes llamados cada día laborable", en="60 customers called each working day"),
+        lambda day, window: _wave(window.first, 52, 61, 64, 58, 60, 66),
+        60,
+        unit="customers",
+        every="working_day",
+        type="activity",
+    ),
+)
+
+OBJECTIVES = {
+    "inmobiliaria.empresa": Title(
+        es="Crecer de forma sostenida como agencia de referencia en la zona",
+        en="Grow steadily as the agency of reference in the area",
+    ),
+    "inmobiliaria.marketing": Title(
+        es="Ser la agencia en la que primero piensa quien compra o vende en la zona",
+        en="Be the agency that people who buy or sell in the area think of first",
+    ),
+    "inmobiliaria.ventas": Title(
+        es="Convertir la cartera en ventas con un ritmo constante", en="Turn the portfolio into sales at a steady pace"
+    ),
+    "inmobiliaria.clientes": Title(es="Que cada cliente nos recomiende", en="Have every customer recommend us"),
+}
+
+
+def publication(**changes: Any) -> Publication:
+    """The publication of the last run; changes are made to the agency's results."""
+    return Publication(RUN, RAN_AT + timedelta(seconds=41), [replace(results(), **changes)])
+
+
+@cache
+def results() -> Results:
+    """The agency's results after the last run."""
+    rows = [row for kind in KINDS for row in _rows(kind)]
+    history = pl.DataFrame([*rows, *_restated(rows)], schema=dict(HISTORY_SCHEMA))
+    return Results(
+        organisation=ORGANISATION,
+        key_results=pl.DataFrame([declared(kind) for kind in KINDS], schema=dict(KEY_RESULTS_SCHEMA)),
+        history=history,
+        objectives=pl.DataFrame(_objectives(rows), schema=dict(OBJECTIVES_SCHEMA)),
+        findings=pl.DataFrame([_finding()], schema=dict(FINDINGS_SCHEMA)),
+        loads=pl.DataFrame(_loads(), schema=dict(LOADS_SCHEMA)),
+        quarantine=pl.DataFrame(_quarantine(), schema=dict(QUARANTINE_SCHEMA)),
+        feeds={kind.id: kind.feeds for kind in KINDS},
+    )
+
+
+def declared(kind: Kind) -> dict[str, Any]:
+    """A key result as `KEY_RESULTS_SCHEMA` has it."""
+    return {
+        "key_result_id": kind.id,
+        "objective_id": kind.objective,
+        "organisation": ORGANISATION.id,
+        "title_es": kind.title.es,
+        "title_en": kind.title.en,
+        "type": kind.type,
+        "level": "team",
+        "owner": "equipo-ventas",
+        "unit": kind.unit,
+        "every": kind.every,
+        "period_start": YEAR.first,
+        "period_end": YEAR.last,
+        "target_text": kind.extra.get("target_text", f"{kind.target:g}" if kind.target else None),
+        "direction": kind.direction,
+        "supports": "inmobiliaria.facturacion",
+        "why": "Más actividad, más ventas.",
+        "measure_text": "number of deal.won",
+        "definition_version": "1.0-5f2c",
+        "definition_file": f"kr_definitions/inmobiliaria/{kind.objective.split('.')[1]}.yaml:12",
+    }
+
+
+def _rows(kind: Kind) -> list[dict[str, Any]]:
+    """A row for each day of the year so far, recorded the morning after it."""
+    last = LAST_DAY - _DAY if kind.id.endswith("buzoneo") else LAST_DAY
+    rows: list[dict[str, Any]] = []
+    spans = windows(kind.every, YEAR, _CALENDAR) if kind.every else [YEAR]
+    met: list[float] = []
+    for number in range((last - YEAR.first).days + 1):
+        day = YEAR.first + number * _DAY
+        held = [span for span in spans if span.first <= day]
+        if not held:
+            continue
+        rows.append(_row(kind, day, held[-1], met))
+    return rows
+
+
+def _row(kind: Kind, day: date, window: Span, met: list[float]) -> dict[str, Any]:
+    value = kind.value(min(day, window.last), window)
+    of_window = _progress(kind, value)
+    if kind.every and day == window.last and of_window is not None:
+        met.append(min(of_window, 1.0))
+    elapsed = ((day - YEAR.first).days + 1) / YEAR.days
+    in_window = min(((day - window.first).days + 1) / window.days, 1.0)
+    progress = _whole(kind, of_window, met, 0.0 if day >= window.last else in_window)
+    expected = 1.0 if kind.every or kind.direction == "at_least" else elapsed
+    fraction = {"numerator": value}
+    if kind.unit == "share" and value is not None:
+        fraction = {"numerator": round(value * 200), "denominator": 200}
+    return {
+        "key_result_id": kind.id,
+        "as_of": day,
+        "window_start": window.first,
+        "window_end": window.last,
+        "value": value,
+        **{name: None if figure is None else Decimal(str(figure)) for name, figure in fraction.items()},
+        "events": None if value is None else int(value),
+        "baseline": kind.extra.get("baseline"),
+        "start": kind.start,
+        "target": kind.target,
+        "progress": progress,
+        "expected": expected,
+        "window_progress": of_window if kind.every else None,
+        "window_expected": in_window if kind.every else None,
+        "windows_met": sum(part >= 1 for part in met) if kind.every else None,
+        "windows_closed": len(met) if kind.every else None,
+        "status": _status(progress, expected),
+        "score": None if progress is None else min(max(progress, 0.0), 1.0),
+        "forecast": None if value is None or kind.unit == "share" else value / in_window,
+        "is_provisional": day > LAST_DAY - 3 * _DAY,
+        "definition_version": "1.0-5f2c",
+        "recorded_at": _morning_after(day),
+        "run_id": RUN if day == LAST_DAY else RUN_BEFORE if day == LAST_DAY - _DAY else f"run-{day:%j}",
+        "quality": "passed",
+        "is_restatement": False,
+    }
+
+
+def _progress(kind: Kind, value: float | None) -> float | None:
+    if value is None or kind.target is None:
+        return None
+    if kind.direction == "at_least":
+        return float(value >= kind.target)
+    return (value - kind.start) / (kind.target - kind.start)
+
+
+def _whole(kind: Kind, of_window: float | None, met: list[float], elapsed: float) -> float | None:
+    if not kind.every or of_window is None:
+        return of_window
+    of_open = elapsed * min(of_window / elapsed, 1.0) if elapsed else 0.0
+    return (sum(met) + of_open) / (len(met) + elapsed) if met or elapsed else None
+
+
+def _status(progress: float | None, expected: float) -> str:
+    if progress is None:
+        return "no_data"
+    return "on_track" if progress >= expected else "at_risk" if progress >= expected - 0.25 else "off_track"
+
+
+def _morning_after(day: date) -> datetime:
+    return RAN_AT - (LAST_DAY - day)
+
+
+def _restated(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last run took one property off a day of last week, and added a sale to yesterday's month."""
+    changes = {
+        ("inmobiliaria.ventas.captaciones", date(2026, 11, 12)): (-1.0, "deletion"),
+        ("inmobiliaria.ventas.operaciones", date(2026, 11, 19)): (1.0, "late_event"),
+    }
+    found = []
+    for row in rows:
+        if change := changes.get((row["key_result_id"], row["as_of"])):
+            by, cause = change
+            found.append(
+                {
+                    **row,
+                    "value": row["value"] + by,
+                    "numerator": row["numerator"] + Decimal(int(by)),
+                    "recorded_at": RAN_AT,
+                    "run_id": RUN,
+                    "previous_value": row["value"],
+                    "is_restatement": True,
+                    "cause": cause,
+                }
+            )
+    return found
+
+
+def _objectives(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    order = ("off_track", "no_data", "at_risk", "on_track")
+    made = []
+    for name, title in OBJECTIVES.items():
+        ids = [kind.id for kind in KINDS if kind.objective == name]
+        for number in range((LAST_DAY - YEAR.first).days + 1):
+            day = YEAR.first + number * _DAY
+            of_day = (
+                [row for row in rows if row["as_of"] == day and row["key_result_id"] in ids] if number > 320 else []
+            )
+            if not of_day:
+                continue
+            known = [row["progress"] for row in of_day]
+            made.append(
+                {
+                    "objective_id": name,
+                    "organisation": ORGANISATION.id,
+                    "title_es": title.es,
+                    "title_en": title.en,
+                    "owner": "direccion",
+                    "supports": None if name.endswith("empresa") else "inmobiliaria.empresa",
+                    "period_start": YEAR.first,
+                    "period_end": YEAR.last,
+                    "as_of": day,
+                    "progress": None if None in known else sum(known) / len(known),
+                    "expected": sum(row["expected"] for row in of_day) / len(of_day),
+                    "status": min((row["status"] for row in of_day), key=order.index),
+                    "key_results": len(of_day),
+                }
+            )
+    return made
+
+
+def _finding() -> dict[str, Any]:
+    return {
+        "organisation": ORGANISATION.id,
+        "run_id": RUN,
+        "recorded_at": RAN_AT,
+        "check": "computed_progress.quantity_is_in_range",
+        "severity": "critical",
+        "says": "numerator is 0 or more.",
+        "found": "inmobiliaria.ventas.buzoneo 2026-11-20 (numerator -20), of 14 checked",
+        "do": "Look at the sheet's row of that day",
+        "key_results": "inmobiliaria.ventas.buzoneo",
+        "failed": 1,
+        "checked": 14,
+        "is_crash": False,
+    }
+
+
+def _loads() -> list[dict[str, Any]]:
+    def load(source: str, stream: str, delivered: int, inserted: int, failure: str | None = None) -> dict[str, Any]:
+        return {
+            "source": source,
+            "stream": stream,
+            "delivered": delivered,
+            "inserted": inserted,
+            "duplicates": delivered - inserted,
+            "covered_from": None,
+            "covered_to": None if failure else RAN_AT,
+            "cursor": "opaque",
+            "failure": failure,
+            "recorded_at": RAN_AT,
+        }
+
+    earlier = [
+        {**load(source, stream, delivered, inserted), "recorded_at": RAN_AT - _DAY, "covered_to": RAN_AT - _DAY}
+        for source, stream, delivered, inserted in (("crm", "deals", 40, 31), ("zendesk", "surveys", 12, 12))
+    ]
+    return [
+        *earlier,
+        load("crm", "deals", 47, 38),
+        load("crm", "calls", 1_204, 1_131),
+        load("billing", "invoices", 6, 6),
+        load("zendesk", "surveys", 19, 14),
+        load("hojas", "buzoneo", 46, 1),
+        load(
+            "youtube",
+            "videos",
+            0,
+            0,
+            "youtube: sources.inmobiliaria.youtube.api_key is missing. Set it in .dlt/secrets.toml",
+        ),
+    ]
+
+
+def _quarantine() -> list[dict[str, Any]]:
+    return [
+        {
+            "source": "crm",
+            "stream": "calls",
+            "record_key": f"call/{number}",
+            "problem": "duration: found 'abc', which is not a number",
+            "recorded_at": RAN_AT,
+        }
+        for number in (8811, 8812)
+    ]
