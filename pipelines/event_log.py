@@ -86,22 +86,27 @@ def statements(
     """What has to be appended so that the log states, for the touched records, exactly these facts.
 
     facts: `FACT_SCHEMA` columns. touched: `record_key` of every record of the stream that was read anew; one that
-    states no fact any more has its events retracted. Returns `EVENT_SCHEMA` rows. Raises `ContradictoryFacts`.
+    states no fact any more has its events retracted. A fact that moves from one record to another is stated anew, so
+    that it does not go with the record that it has left. Returns `EVENT_SCHEMA` rows. Raises `ContradictoryFacts`.
     """
-    stated = _stated(facts, source, stream).collect()
+    stated = _stated(facts, source, stream)
     of_stream = log.filter((pl.col("source") == source) & (pl.col("stream") == stream))
     is_touched = touched.select("record_key", is_touched=pl.lit(value=True)).unique("record_key")
     held = (
         current(of_stream)
         .filter(pl.col("event_type") != COVERED)
         .join(is_touched, on="record_key", how="left")
-        .join(stated.lazy().select("fact_id", is_stated=pl.lit(value=True)), on="fact_id", how="left")
+        .join(stated.lazy().select("fact_id", is_stated=pl.lit(value=True)).unique(), on="fact_id", how="left")
         .filter(pl.col("is_touched") | pl.col("is_stated"))
         .drop("is_touched", "is_stated")
         .collect()
     )
-    same = held.select("fact_id", "content_hash").join(stated, on=["fact_id", "content_hash"], how="semi")
-    to_state = stated.join(same, on="fact_id", how="anti")
+    same = held.select(_STATEMENT).join(stated, on=_STATEMENT, how="semi")
+    to_state = (
+        stated.join(same, on="fact_id", how="anti")
+        .sort("record_key")
+        .unique("fact_id", keep="first", maintain_order=True)
+    )
     to_retract = held.join(same, on="fact_id", how="anti")
     retractions = to_retract.with_columns(
         pl.lit(RETRACTED).alias("event_type"), pl.col("event_id").alias("retracts")
@@ -144,19 +149,24 @@ def readings(
     return _rows(complete.with_columns(event_id("retracts").alias("event_id")).collect(), recorded_at)
 
 
-def _stated(facts: pl.LazyFrame, source: str, stream: str) -> pl.LazyFrame:
+_STATEMENT = ["fact_id", "content_hash", "record_key"]
+"""Which fact, what is said of it, and the record that says it."""
+
+
+def _stated(facts: pl.LazyFrame, source: str, stream: str) -> pl.DataFrame:
     identified = facts.with_columns(pl.lit(source).alias("source"), pl.lit(stream).alias("stream")).with_columns(
         content_hash().alias("content_hash"), fact_id().alias("fact_id")
     )
-    distinct = identified.unique(["fact_id", "content_hash"], keep="first", maintain_order=True).collect()
-    twice = distinct.filter(pl.col("fact_id").is_duplicated())
+    distinct = identified.unique(_STATEMENT, keep="first", maintain_order=True).collect()
+    said = distinct.unique(["fact_id", "content_hash"])
+    twice = said.filter(pl.col("fact_id").is_duplicated())
     if twice.height:
         keys = ", ".join(twice.get_column("fact_key").unique().sort().head(3).to_list())
         raise ContradictoryFacts(
             f"{source}.{stream}: two different facts under one fact_key ({keys}). "
             "The mapping must give each fact of a record a key of its own"
         )
-    return distinct.lazy()
+    return distinct
 
 
 def _with_columns(rows: pl.LazyFrame) -> pl.LazyFrame:
