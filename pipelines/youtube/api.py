@@ -10,10 +10,10 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import dlt
 import requests
 
 from pipelines.http import PatientSession, whole_json
+from pipelines.settings import Settings
 from pipelines.source import Account, Clock, SourceConfigError, VendorError
 
 HOST = "https://youtube.googleapis.com"
@@ -27,16 +27,10 @@ class Api:
     """The API over HTTP, with the key in a header: what is in a query ends up in logs."""
 
     def __init__(self, account: Account, clock: Clock) -> None:
-        self.source, self.prefix = account.source, ".".join(account.sections)
-        self.base_url = (self._setting("base_url") or HOST).rstrip("/")
-        key = self._setting("api_key")
-        if not key:
-            raise SourceConfigError(
-                self.source,
-                f"{self._key} is not set",
-                f"Set it in .dlt/secrets.toml, or as the environment variable {self._key.replace('.', '__').upper()}",
-            )
-        self.session = PatientSession(account.source, clock, slow_down=lambda response: _slow_down(response, clock))
+        self.settings = Settings(account)
+        self.source, self.base_url = self.settings.source, self.settings.base_url(HOST)
+        key = self.settings.need("api_key")
+        self.session = PatientSession(self.source, clock, slow_down=lambda response: _slow_down(response, clock))
         self.session.headers["X-Goog-Api-Key"] = key
 
     def channel(self, channel: str, parts: str) -> dict[str, Any]:
@@ -103,19 +97,9 @@ class Api:
         return whole_json(self.source, response, ("kind", "pageInfo"))
 
     @property
-    def _key(self) -> str:
-        return f"{self.prefix}.api_key"
-
-    @property
     def _check_key(self) -> str:
-        return (
-            f"Check {self._key}, and that YouTube Data API v3 is enabled for its project and its restrictions allow it"
-        )
-
-    def _setting(self, key: str) -> str | None:
-        """Exactly this source's value: a shorter key of the same name (`api_key`) may belong to another vendor."""
-        value = dlt.secrets.get(f"{self.prefix}.{key}") or dlt.config.get(f"{self.prefix}.{key}")
-        return None if value is None else str(value)
+        key = self.settings.name("api_key")
+        return f"Check {key}, and that YouTube Data API v3 is enabled for its project and its restrictions allow it"
 
 
 def _slow_down(response: requests.Response, clock: Clock) -> float | None:

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import dlt
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from pipelines.http import PatientSession, whole_json
+from pipelines.settings import Settings
 from pipelines.source import Account, Clock, SourceConfigError, VendorError
 
 EXPORT_DELAY = timedelta(minutes=1)
@@ -35,9 +35,9 @@ class Helpdesk:
     """
 
     def __init__(self, account: Account, subdomain: str, clock: Clock) -> None:
-        self.source, self.prefix = account.source, ".".join(account.sections)
-        self.base_url = (self._setting("base_url") or f"https://{subdomain}.zendesk.com").rstrip("/")
-        self.session = PatientSession(account.source, clock)
+        self.settings = Settings(account)
+        self.source, self.base_url = self.settings.source, self.settings.base_url(f"https://{subdomain}.zendesk.com")
+        self.session = PatientSession(self.source, clock)
         self.session.auth = self._credentials()
 
     def changed_tickets(self, since: datetime | None, cursor: str | None) -> Iterator[tuple[list[Item], str | None]]:
@@ -119,7 +119,8 @@ class Helpdesk:
             raise SourceConfigError(
                 self.source,
                 refused.found,
-                f"Check {self._named('email')} and {self._named('api_token')} (or {self._named('oauth_token')}), and "
+                f"Check {self.settings.name('email')} and {self.settings.name('api_token')} (or "
+                f"{self.settings.name('oauth_token')}), and "
                 "that the user is an administrator; a survey that the account lacks is left out with option `surveys`",
             ) from None
 
@@ -130,30 +131,13 @@ class Helpdesk:
         return VendorError(self.source, f"{path} says that there is more but does not get on", READ_AGAIN)
 
     def _credentials(self) -> AuthBase:
-        email, api_token, oauth_token = (self._setting(key) for key in ("email", "api_token", "oauth_token"))
-        if oauth_token:
+        if oauth_token := self.settings.get("oauth_token"):
             return _Bearer(oauth_token)
+        email, api_token = self.settings.get("email"), self.settings.get("api_token")
         if email and api_token:
             return HTTPBasicAuth(f"{email}/token", api_token)
-        missing = " and ".join(
-            self._named(key) for key, value in (("email", email), ("api_token", api_token)) if not value
-        )
-        raise SourceConfigError(
-            self.source,
-            f"{missing} is not set (nor {self._named('oauth_token')})",
-            f"Set it in .dlt/secrets.toml, or as an environment variable such as {self._variable('api_token')}",
-        )
-
-    def _setting(self, key: str) -> str | None:
-        """Exactly this source's value: a shorter key of the same name (`api_token`) may belong to another vendor."""
-        value = dlt.secrets.get(self._named(key)) or dlt.config.get(self._named(key))
-        return None if value is None else str(value)
-
-    def _named(self, key: str) -> str:
-        return f"{self.prefix}.{key}"
-
-    def _variable(self, key: str) -> str:
-        return self._named(key).replace(".", "__").upper()
+        given = {"email": email, "api_token": api_token}
+        raise self.settings.missing(*(key for key, value in given.items() if not value))
 
 
 class _NotFound(VendorError):
