@@ -44,7 +44,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
 import polars as pl
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from kr_definitions.complaints import parse
@@ -152,7 +152,14 @@ class Parquet(Cells):
     type: Literal["parquet"] = "parquet"
 
 
-FileFormat = Annotated[Csv | JsonLines | Parquet, Field(discriminator="type")]
+FileFormat = Annotated[
+    Annotated[Csv, Tag("csv")] | Annotated[JsonLines, Tag("jsonl")] | Annotated[Parquet, Tag("parquet")],
+    Discriminator(
+        lambda form: form.get("type") if isinstance(form, dict) else getattr(form, "type", None),
+        custom_error_type="file_format",
+        custom_error_message="a format that is not read | Write csv, jsonl or parquet",
+    ),
+]
 
 
 class ColumnType(Options):

@@ -29,6 +29,7 @@ FILE, ROW, PROBLEM = "\x1ffile", "\x1frow", "\x1fproblem"
 """Columns beside the file's own; no file's column can be called so, as no expression could name it."""
 
 ROWS_A_FRAME = 20_000
+_SEPARATORS = frozenset(",;\t|")
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,8 @@ class _File:
     def _places(self, header: Sequence[str]) -> list[int]:
         if not header:
             self.refuse("is empty: it has not even a header", "Export it again")
+        if len(header) == 1 and len(self.stream.used) > 1 and (found := _SEPARATORS.intersection(header[0])):
+            self.refuse(f"has one column, {header[0][:80]!r}", f"Declare its separator, {' or '.join(sorted(found))!r}")
         self._refuse_missing(header)
         for name in self.stream.used:
             if header.count(name) > 1:
@@ -160,8 +163,10 @@ class _File:
                     start += batch.num_rows
                 if start == 1:
                     yield self._frame([])
-        except pa.ArrowException as failure:
-            self.refuse(f"is no whole Parquet file ({str(failure)[:80]})", "Export it again")
+        except (pa.ArrowException, OSError) as failure:
+            if getattr(failure, "errno", None) is not None:  # of the disk; what is wrong in the file has none
+                raise
+            self.refuse(f"is no whole Parquet file ({str(failure)[:80].strip()})", "Export it again")
 
     def _as_text(self, column: pl.Series) -> pl.Series:
         if isinstance(column.dtype, pl.Datetime):
