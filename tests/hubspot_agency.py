@@ -20,9 +20,10 @@ from pipelines.hubspot import HUBSPOT, HubSpotOptions
 from pipelines.load import Lake, Source, StreamChange, bring_up_to_date, fetch
 from pipelines.raw_zone import StreamLoad
 from pipelines.sandbox.company import Activity, Change, Company, Contact, Listing, Sale
+from pipelines.sandbox.hubspot import app
 from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
-from pipelines.source import Account
+from pipelines.source import Account, Covered, Read, Record, SourceError
 
 ACCOUNT = Account("inmobiliaria", "hubspot", "Europe/Madrid")
 PREFIX = "SOURCES__INMOBILIARIA__HUBSPOT__"
@@ -171,6 +172,20 @@ class Loaded:
 
 
 @dataclass
+class Reading:
+    """What one fetch gave, and how it ended."""
+
+    records: list[Record] = field(default_factory=list)
+    covered: Covered | None = None
+    failure: str | None = None
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of the records, in order; a minus before those that are gone."""
+        return [f"-{one.key}" if one.is_deleted else one.key for one in self.records]
+
+
+@dataclass
 class Office:
     """Where a test works: a lake, a clock, an environment, and loads of whatever HubSpot is served."""
 
@@ -212,6 +227,31 @@ class Office:
             loads = fetch(source, self.lake, self.clock, at, **more)
         changed = bring_up_to_date([source], self.lake, at)
         return {load.stream: Loaded(load, change) for load, change in zip(loads, changed, strict=True)}
+
+    def read(
+        self,
+        application: ASGIApp,
+        stream: str,
+        at: datetime,
+        since: datetime | None = None,
+        options: HubSpotOptions = OPTIONS,
+    ) -> Reading:
+        """Fetches one stream of the account as it is served, into no lake.
+
+        since: as if an empty account had been read completely before.
+        """
+        [of] = [one for one in HUBSPOT.streams(ACCOUNT, options) if one.name == stream]
+        before = None if since is None else self.read(app(self.desk(agency(), at)), stream, at, options=options).covered
+        pages, found = of.fetch(Read(since, at, before and before.cursor, self.clock)), Reading()
+        with self.serving(application):
+            try:
+                while True:
+                    found.records += next(pages)
+            except StopIteration as end:
+                found.covered = end.value
+            except SourceError as failure:
+                found.failure = str(failure)
+        return found
 
     def log(self) -> pl.DataFrame:
         """The events that hold now, coverage left out."""

@@ -5,12 +5,16 @@ is not stored either, even where HubSpot sends it). Does not: how a request is m
 
 Archived records have a list of their own, without a filter by time, and archiving or restoring a record does not move
 its last change. So the archived list is read whole each time, before the live records; a record seen live later in the
-same reading is live; and the ids that were archived are kept as the cursor, so that one which has left that list is
+same reading is live; and the ids that were archived are kept in the cursor, so that one which has left that list is
 read again: it was restored, or its ninety days are over and it is gone for good.
+
+The cursor also keeps what was asked of each record. Where more is asked now, because the options name another property,
+everything is read again: what has not changed lately has that property too.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -59,6 +63,11 @@ class Wanted:
             given["associations"] = "contacts"
         return given
 
+    @property
+    def fingerprint(self) -> str:
+        """Changes with what is asked of each record."""
+        return hashlib.sha256(orjson.dumps(self.parameters())).hexdigest()[:12]
+
     def body(self) -> Object:
         """Of a request for a batch of them, which has no associations."""
         return {"properties": list(self.current), "propertiesWithHistory": list(self.with_history)}
@@ -66,16 +75,17 @@ class Wanted:
 
 def read_all(api: Api, wanted: Wanted, read: Read) -> Generator[list[Record], None, Covered]:
     """Pages of records: what a fetch is, once the account is open."""
+    was_asked, once_gone = _remembered(read.cursor)
+    since = read.since if was_asked == wanted.fingerprint else None
     gone = {record.key: record for record in _archived(api, wanted)}
-    once_gone = _remembered(read.cursor) - gone.keys()
-    pages = _everything(api, wanted) if read.since is None else _changes(api, wanted, read.since, once_gone)
+    pages = _everything(api, wanted) if since is None else _changes(api, wanted, since, once_gone - gone.keys())
     for page in pages:
         for record in page:
             if not record.is_deleted:
                 gone.pop(record.key, None)
         yield page
     yield from _batches(list(gone.values()), 1000)
-    return Covered(start=read.since, end=read.until, cursor=_remember(gone.values()))
+    return Covered(start=since, end=read.until, cursor=_cursor(wanted, gone.values()))
 
 
 def _everything(api: Api, wanted: Wanted) -> Iterator[list[Record]]:
@@ -171,10 +181,12 @@ def _batches(things: list[T], size: int) -> Iterator[list[T]]:
     return (things[start : start + size] for start in range(0, len(things), size))
 
 
-def _remember(gone: Iterable[Record]) -> str | None:
+def _cursor(wanted: Wanted, gone: Iterable[Record]) -> str:
     latest = sorted(gone, key=lambda record: (str(record.payload["archivedAt"]), record.key))[-MOST_REMEMBERED:]
-    return orjson.dumps({"archived": sorted(record.key for record in latest)}).decode() if latest else None
+    return orjson.dumps({"asked": wanted.fingerprint, "archived": sorted(record.key for record in latest)}).decode()
 
 
-def _remembered(cursor: str | None) -> set[str]:
-    return set(orjson.loads(cursor)["archived"]) if cursor else set()
+def _remembered(cursor: str | None) -> tuple[str | None, set[str]]:
+    """What was asked of each record, and which ids were archived."""
+    content = orjson.loads(cursor) if cursor else {}
+    return content.get("asked"), set(content.get("archived", ()))
