@@ -21,7 +21,8 @@ from assets.home import Home
 from assets.publication.results import FINDINGS_SCHEMA
 from kr_definitions import tables
 from kr_definitions.catalogue import Catalogue
-from kr_definitions.compute import Lateness, compute
+from kr_definitions.compute import compute
+from kr_definitions.coverage import Feeds
 from kr_definitions.history import HISTORY_SCHEMA, arrivals_since, movements
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import lake
@@ -84,7 +85,7 @@ def remember_progress(
     definitions = [d for d in catalogue.definitions if only is None or d.id in only]
     before = lake.version(home.history(organisation.id))
     log = lake_of_org.log.scan()
-    figures = compute(definitions, organisation, log, through, lateness(home.sources(catalogue)))
+    figures = compute(definitions, organisation, log, through, feeds(home.sources(catalogue)))
     declared = tables.key_results(catalogue).filter(pl.col("key_result_id").is_in([d.id for d in definitions]))
     audit = audit_progress(figures, tables.due(definitions, catalogue, through), declared)
     _keep_findings(home, organisation.id, audit, started_at, run_id)
@@ -108,14 +109,16 @@ def remember_progress(
     return Computed(audit, appended, figures)
 
 
-def lateness(sources: Sequence[Source]) -> Lateness:
-    """How many days late a fact of each event type can be, as the streams that feed it declare."""
-    days: dict[str, int] = {}
+def feeds(sources: Sequence[Source]) -> Feeds:
+    """The streams of these sources: which of them state each event type, and how late a fact can be."""
+    streams: dict[str, set[tuple[str, str]]] = {}
+    late_days: dict[str, int] = {}
     for source in sources:
         for stream in source.streams():
             for name in stream.feeds:
-                days[name] = max(days.get(name, 0), stream.lateness.days)
-    return Lateness(days)
+                streams.setdefault(name, set()).add((source.name, stream.name))
+                late_days[name] = max(late_days.get(name, 0), stream.lateness.days)
+    return Feeds({name: frozenset(found) for name, found in streams.items()}, late_days)
 
 
 def history(home: Home, organisation: str) -> pl.LazyFrame:

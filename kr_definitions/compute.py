@@ -9,15 +9,14 @@ partials become series, baselines and progress, in memory; a changed target or t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import polars as pl
 
 from kr_definitions import progress as formulas
 from kr_definitions.catalogue import Definition
-from kr_definitions.coverage import Coverage, coverage
+from kr_definitions.coverage import Coverage, Feeds, coverage
 from kr_definitions.declarations import Delta, Relative
 from kr_definitions.events import COVERED, current
 from kr_definitions.history import COMPUTED_SCHEMA
@@ -28,27 +27,17 @@ from kr_definitions.periods import Span, days_of, previous_span, same_span_last_
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Lateness:
-    """How many days after it happened a fact of an event type may still arrive."""
-
-    days: Mapping[str, int]
-
-    def of(self, types: Sequence[str]) -> int:
-        """The latest of several types; 0 for one that no source declares."""
-        return max((self.days.get(name, 0) for name in types), default=0)
-
-
 def compute(
     definitions: Sequence[Definition],
     organisation: Organisation,
     log: pl.LazyFrame,
     through: date,
-    lateness: Lateness | None = None,
+    feeds: Feeds | None = None,
 ) -> pl.DataFrame:
     """The figures of each definition, for each day from the beginning of its period to `through`.
 
-    log: `EVENT_SCHEMA`, retractions included. through: the last whole business day to compute. Returns
+    log: `EVENT_SCHEMA`, retractions included. through: the last whole business day to compute. feeds: the streams in
+    use; without it, those that the log names, and no fact is expected late. Returns
     `COMPUTED_SCHEMA` rows ordered by key result and day. Raises nothing for an empty or partly loaded log: what is not
     known is null and says so.
     """
@@ -56,10 +45,10 @@ def compute(
         return pl.DataFrame(schema=dict(COMPUTED_SCHEMA))
     needed = sorted({name for definition in definitions for name in definition.types})
     events = _with_day(current(log), organisation.zone).filter(pl.col("event_type").is_in([*needed, COVERED]))
-    known = coverage(events, organisation.zone)
+    known = coverage(events, organisation.zone, feeds)
     partials = dict(zip(definitions, pl.collect_all([d.measure.partials(events) for d in definitions]), strict=True))
     rows = [
-        _figures(definition, partials[definition], organisation, known, through, lateness or Lateness({}))
+        _figures(definition, partials[definition], organisation, known, through, feeds)
         for definition in sorted(definitions, key=lambda d: d.id)
     ]
     return pl.concat(rows)
@@ -75,7 +64,7 @@ def _figures(
     organisation: Organisation,
     known: Coverage,
     through: date,
-    lateness: Lateness,
+    feeds: Feeds | None,
 ) -> pl.DataFrame:
     kr, period = definition.key_result, definition.period
     days = asked_days(definition, organisation, through)
@@ -91,7 +80,7 @@ def _figures(
         formulas.progress_of(kr, pl.col("value"), pl.col("start"), pl.col("target")).alias("_progress"),
     )
     figures = _recurring(definition, figures) if kr.every else _once(definition, figures)
-    provisional_from = through - timedelta(days=lateness.of(definition.types))
+    late_days = feeds.lateness(definition.types) if feeds else 0
     return (
         figures.with_columns(_status(definition, organisation, period))
         .with_columns(
@@ -99,7 +88,7 @@ def _figures(
             pl.lit(None, dtype=pl.String).alias("member"),
             pl.col("window_start").replace(THE_BEGINNING, None),  # "ever" has no first day to show
             formulas.score_of(pl.col("progress")).alias("score"),
-            (pl.col("as_of") > provisional_from).alias("is_provisional"),
+            (pl.col("as_of") > through - timedelta(days=late_days)).alias("is_provisional"),
             pl.lit(definition.version).alias("definition_version"),
         )
         .select(pl.col(name).cast(dtype) for name, dtype in COMPUTED_SCHEMA.items())

@@ -49,8 +49,27 @@ class Coverage:
         return "partly" if any(span.first <= last and first <= span.last for span in spans) else "unknown"
 
 
-def coverage(log: pl.LazyFrame, zone: str) -> Coverage:
-    """What a log (current events) says has been read, in whole days of a zone."""
+@dataclass(frozen=True, slots=True)
+class Feeds:
+    """The streams that an organisation uses: which of them state each event type, and how late a fact can be.
+
+    streams: event type -> (source, stream) of each that feeds it. late_days: event type -> days after it happened.
+    """
+
+    streams: Mapping[str, frozenset[tuple[str, str]]]
+    late_days: Mapping[str, int]
+
+    def lateness(self, types: Iterable[str]) -> int:
+        """The latest of several types, in days; 0 for one that no source states."""
+        return max((self.late_days.get(name, 0) for name in types), default=0)
+
+
+def coverage(log: pl.LazyFrame, zone: str, feeds: Feeds | None = None) -> Coverage:
+    """What a log (current events) says has been read, in whole days of a zone.
+
+    feeds: the streams in use; one of them that was never read leaves its types unknown, and one that is no longer in
+    use does not hold them back. Without it, every stream that was ever read counts.
+    """
     rows = (
         log.filter(pl.col("event_type") == COVERED)
         .select("covers", "source", "stream", "covered_from", "covered_to")
@@ -61,10 +80,12 @@ def coverage(log: pl.LazyFrame, zone: str) -> Coverage:
     for covers, source, stream, start, end in rows.iter_rows():
         readings = by_stream.setdefault(covers, {}).setdefault((source, stream), [])
         readings.append((start or datetime.min.replace(tzinfo=UTC), end))
+    in_use = feeds.streams if feeds else {name: frozenset(streams) for name, streams in by_stream.items()}
     return Coverage(
         {
-            name: _common([_days(_merged(readings), ZoneInfo(zone)) for readings in streams.values()])
-            for name, streams in by_stream.items()
+            name: _common([_days(_merged(by_stream.get(name, {}).get(one, [])), ZoneInfo(zone)) for one in streams])
+            for name, streams in in_use.items()
+            if streams
         }
     )
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kr_definitions.compute import compute
-from kr_definitions.coverage import Coverage, coverage
+from kr_definitions.coverage import Coverage, Feeds, coverage
+from kr_definitions.events import current
 from kr_definitions.periods import Span
 from pipelines.event_log import readings
 
@@ -117,6 +118,24 @@ def test_a_stream_that_was_read_in_two_parts_is_met_by_the_other_in_both():
     assert [("2026-02-05", "2026-02-09"), ("2026-02-20", "2026-02-24")] == known(deals, archive)
 
 
+def test_a_stream_in_use_that_was_never_read_leaves_its_types_unknown():
+    feeds = Feeds({"deal.won": frozenset({("crm", "deals"), ("crm", "archived_deals")})}, {})
+    assert {"deal.won": ()} == coverage(read([(None, "2026-03-10 00:00")]), MADRID, feeds).spans
+
+
+def test_a_stream_that_is_no_longer_in_use_holds_nothing_back():
+    log = pl.concat([read([(None, "2026-03-10 00:00")]), read([(None, "2026-01-10 00:00")], stream="old_deals")])
+    feeds = Feeds({"deal.won": frozenset({("crm", "deals")})}, {})
+    assert (Span(BEGINNING, date(2026, 3, 9)),) == coverage(log, MADRID, feeds).spans["deal.won"]
+
+
+def test_a_type_is_as_late_as_the_latest_of_those_asked_for():
+    feeds = Feeds({}, {"deal.won": 3, "deal.lost": 5})
+    assert (5, 3, 0) == tuple(
+        feeds.lateness(types) for types in (["deal.won", "deal.lost"], ["deal.won"], ["call.made"])
+    )
+
+
 def test_a_stream_says_nothing_of_a_type_that_it_does_not_feed():
     assert [] == known(read([(None, "2026-03-10 00:00")]), event_type="deal.lost")
 
@@ -197,3 +216,22 @@ def test_a_log_that_holds_nothing_knows_nothing():
     assert ({}, "unknown", None) == (
         found.spans, found.of(["deal.won"], BEGINNING, BEGINNING), found.last_known(["deal.won"])
     )  # fmt: skip
+
+
+def test_a_stream_in_use_that_was_never_read_leaves_its_type_unknown():
+    read_by_one = log([event("deal.won", "2026-03-02")], covered="2026-03-31")
+    both = Feeds({"deal.won": frozenset({("test", "stream"), ("other", "stream")})}, {})
+    day = date(2026, 3, 2)
+    assert coverage(current(read_by_one), "Europe/Madrid").of(["deal.won"], day, day) == "known"
+    assert coverage(current(read_by_one), "Europe/Madrid", both).of(["deal.won"], day, day) == "unknown"
+
+
+def test_a_stream_that_is_no_longer_in_use_holds_nothing_back():
+    until_march = log([event("deal.won", "2026-03-02")], covered="2026-03-31")
+    moved_on = until_march.with_columns(source=pl.lit("new")).collect()
+    until_april = log([], covered="2026-04-30", types=["deal.won"]).with_columns(source=pl.lit("new"))
+    both = pl.concat([until_march.collect(), moved_on, until_april.collect()]).lazy()
+    day = date(2026, 4, 15)
+    only_new = Feeds({"deal.won": frozenset({("new", "stream")})}, {})
+    assert coverage(current(both), MADRID).of(["deal.won"], day, day) == "unknown"
+    assert coverage(current(both), MADRID, only_new).of(["deal.won"], day, day) == "known"

@@ -13,7 +13,8 @@ import pytest
 from builders import definition, empty, event, facts, on, organisation
 
 from kr_definitions.catalogue import Definition
-from kr_definitions.compute import Lateness, compute
+from kr_definitions.compute import compute
+from kr_definitions.coverage import Feeds
 from kr_definitions.history import HISTORY_SCHEMA, arrivals_since, as_reported_at, movements, newest
 from pipelines.event_log import readings, statements
 
@@ -32,7 +33,7 @@ class Story:
     definitions: Sequence[Definition] = (WINS,)
     log: pl.DataFrame = field(default_factory=lambda: empty().collect())
     history: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict(HISTORY_SCHEMA)))
-    lateness: Lateness | None = None
+    feeds: Feeds | None = None
 
     def told(self, at: datetime, *events: dict[str, Any], without: Iterable[str] = ()) -> Story:
         """The log is told these facts, and that the records `without` state none any more."""
@@ -58,7 +59,7 @@ class Story:
         last = self.history.get_column("recorded_at").max()
         found = movements(
             self.history.lazy(),
-            compute(self.definitions, organisation(), self.log.lazy(), date.fromisoformat(through), self.lateness),
+            compute(self.definitions, organisation(), self.log.lazy(), date.fromisoformat(through), self.feeds),
             arrivals_since(self.log.lazy(), last, MADRID),
             {d.id: d.types for d in self.definitions},
         ).with_columns(recorded_at=pl.lit(at, pl.Datetime("us", "UTC")), run_id=pl.lit("run"), quality=pl.lit("passed"))
@@ -101,7 +102,11 @@ def test_the_next_day_adds_the_next_day_alone():
 
 
 def test_a_day_that_becomes_final_has_not_moved():
-    story = Story(lateness=Lateness({"deal.won": 3})).told(FIRST, won("2026-03-02")).read(FIRST, "2026-03-31")
+    story = (
+        Story(feeds=Feeds({"deal.won": frozenset({("test", "stream")})}, {"deal.won": 3}))
+        .told(FIRST, won("2026-03-02"))
+        .read(FIRST, "2026-03-31")
+    )
     assert [True, True, True] == story.run(FIRST).get_column("is_provisional").to_list()
     gained = story.run(SECOND, "2026-03-10")
     assert [4, 5, 6, 7, 8, 9, 10] == gained.get_column("as_of").dt.day().to_list()
