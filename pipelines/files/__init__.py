@@ -3,7 +3,8 @@
 Belongs here: the connector. Does not: what may be declared (`declaration`, `checks`), from files to records (`reading`,
 `records`), from records to facts (`mapping`, `cells`).
 
-For whatever a company keeps in sheets, and for vendors that offer no interface but an export.
+For whatever a company keeps in sheets, and for vendors that offer no interface but an export. The folder is the
+setting `sources.<organisation>.<source>.folder`.
 """
 
 from __future__ import annotations
@@ -13,24 +14,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
-from dlt.common.configuration import configspec
-from dlt.common.configuration.resolve import resolve_configuration
-from dlt.common.configuration.specs import BaseConfiguration
 
 from pipelines.files.declaration import FilesOptions, FileStream, read_declaration
 from pipelines.files.mapping import Mapping, group_of
 from pipelines.files.reading import Folder
 from pipelines.files.records import Reading
+from pipelines.settings import Settings
 from pipelines.source import Account, Options, SourceConfigError, Stream
 
 __all__ = ["FILES", "FilesOptions", "read_declaration"]
-
-
-@configspec
-class FilesAccess(BaseConfiguration):  # type: ignore[misc]  # dlt is not read by mypy
-    """Configuration of one folder."""
-
-    folder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,14 +58,9 @@ def _stream(account: Account, name: str, stream: FileStream) -> Stream:
 
 
 def _folder(account: Account) -> Folder:
-    source, key = f"{account.organisation}.{account.source}", ".".join((*account.sections, "folder"))
-    given = resolve_configuration(FilesAccess(), sections=account.sections).folder
-    if not given:
-        variable = key.upper().replace(".", "__")
-        raise SourceConfigError(
-            source, f"{key} is not set", f"Set it in .dlt/secrets.toml or as the environment variable {variable}"
-        )
-    path = Path(given).expanduser()
+    settings = Settings(account)
+    path = Path(settings.need("folder")).expanduser()
     if not path.is_dir():
-        raise SourceConfigError(source, f"{key} is {path}, which is no folder", "Make it, or name another one")
-    return Folder(source, path)
+        found = f"{settings.name('folder')} is {path}, which is no folder"
+        raise SourceConfigError(settings.source, found, "Make it, or name another one")
+    return Folder(settings.source, path)

@@ -20,8 +20,8 @@ from pipelines.files import cells
 from pipelines.files.declaration import EventRule, FileStream, Moment
 from pipelines.files.reading import PROBLEM
 
-KEY, PLACE, TEXTS, GROUP, CHANGED, AT, RISE = (
-    f"\x1f{name}" for name in ("key", "place", "texts", "group", "changed", "at", "rise")
+KEY, PLACE, TEXTS, GROUP, SPEAKER, CHANGED, AT, RISE = (
+    f"\x1f{name}" for name in ("key", "place", "texts", "group", "speaker", "changed", "at", "rise")
 )
 _APART = "@"
 _ESCAPED = (("%", "%25"), ("/", "%2F"), (_APART, "%40"), ("!", "%21"))
@@ -175,11 +175,13 @@ class Mapping:
         if self.stream.revision is None:
             return rows
         then = [self.stream.revision.then] if self.stream.revision.then is not None else []
-        return rows.sort(GROUP, CHANGED, *then, KEY)
+        return rows.sort(GROUP, CHANGED, *then, KEY).with_columns(pl.col(KEY).first().over(GROUP).alias(SPEAKER))
 
     def _events(self, rows: pl.LazyFrame, index: int, rule: EventRule) -> pl.LazyFrame:
         applies, at = pl.col(_of(index, "when")), pl.col(_of(index, AT))
-        key = pl.col(KEY)
+        speaker = key = pl.col(KEY)
+        if self.stream.revision is not None:  # facts stay with a thing's first row, so that a new last one moves none
+            speaker = pl.col(SPEAKER)
         if rule.each_rise_of is not None:
             rows, at, key = self._rises(rows, rule.each_rise_of).filter(applies), pl.col(CHANGED), pl.col(GROUP)
         elif self.stream.revision is not None:
@@ -196,7 +198,7 @@ class Mapping:
         ]
         said = {column: pl.col(_of(index, column)).cast(FACT_SCHEMA[column]) for column in rule.texts}
         return rows.select(
-            pl.col(KEY).alias("record_key"),
+            speaker.alias("record_key"),
             pl.concat_str(parts, separator="/").alias("fact_key"),
             pl.lit(rule.type).alias("event_type"),
             at.cast(UTC_MICROSECONDS).alias("occurred_at"),

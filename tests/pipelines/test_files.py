@@ -383,6 +383,9 @@ def test_a_later_file_goes_on_with_the_history_and_a_missing_one_ends_nothing(lo
         ("ticket.solved", "T1", datetime(2026, 3, 4, 9, tzinfo=UTC)),
     ]
     assert (change.events_stated, change.events_retracted) == (2, 1)
+    log.write("log3.csv", *_history("T1,4,2026-03-05 09:00,2026-03-01 09:00,2026-03-04 09:00,1,low,false"))
+    loaded, change = log.load()
+    assert (loaded.inserted, change.events_stated, change.events_retracted) == (1, 0, 0)
 
 
 def test_expectations_set_rows_aside_and_are_met_where_a_value_is_missing(folder: Path) -> None:
