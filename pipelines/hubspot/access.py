@@ -1,5 +1,9 @@
 """Signing in to HubSpot, and understanding it when it says "slow down".
 
+Settings of an account: a private app's `access_token`, or `client_id`, `client_secret` and `refresh_token`; `base_url`;
+`api_version`: `v3` is the version whose machine-readable description the tests hold the source to. HubSpot stops
+supporting it in the course of 2027; a dated version (`2026-03`, `2026-09`, …) has the same records at other paths.
+
 Belongs here: an account's configuration, its tokens, and the session that carries them. Does not: what is asked for
 (`api`).
 """
@@ -9,93 +13,59 @@ from __future__ import annotations
 import re
 
 import requests
-from dlt.common.configuration import configspec
-from dlt.common.configuration.resolve import resolve_configuration
-from dlt.common.configuration.specs import BaseConfiguration
-from dlt.common.typing import TSecretStrValue
 
 from pipelines.http import PatientSession, retry_after_seconds, whole_json
+from pipelines.settings import Settings
 from pipelines.source import Account, Clock, SourceConfigError, VendorError
 
 WAIT_SECONDS = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0}
 """How long each limit lasts: a refusal may come without saying it."""
 
-
-@configspec
-class HubSpotAccess(BaseConfiguration):  # type: ignore[misc]  # dlt is not read by mypy
-    """Configuration of one account: a private app's access_token, or client_id, client_secret and refresh_token.
-
-    api_version: `v3` is the version whose machine-readable description the tests hold the source to. HubSpot stops
-    supporting it in the course of 2027; a dated version (`2026-03`, `2026-09`, …) has the same records at other paths.
-    """
-
-    base_url: str = "https://api.hubapi.com"
-    api_version: str = "v3"
-    access_token: TSecretStrValue | None = None
-    client_id: str | None = None
-    client_secret: TSecretStrValue | None = None
-    refresh_token: TSecretStrValue | None = None
+_OAUTH = ("client_id", "client_secret", "refresh_token")
 
 
 class Access:
     """An account that is signed in: its session and where its API is. Opened when a stream is fetched, never before."""
 
     def __init__(self, account: Account, clock: Clock) -> None:
-        self.account, self.source, self.clock = account, f"{account.organisation}.{account.source}", clock
-        self.given = resolve_configuration(HubSpotAccess(), sections=account.sections)
-        self.version: str = self.given.api_version
-        self.root: str = self.given.base_url.rstrip("/")
+        self.settings = Settings(account)
+        self.account, self.source, self.clock = account, self.settings.source, clock
+        self.version = self.settings.get("api_version") or "v3"
+        self.root = self.settings.base_url("https://api.hubapi.com")
         if not re.fullmatch(r"v3|20\d\d-\d\d", self.version):
             raise SourceConfigError(
                 self.source,
                 f"api_version is {self.version!r}",
-                f"Set {self._key('api_version')} to v3 or to a dated version such as 2026-03",
+                f"Set {self.settings.name('api_version')} to v3 or to a dated version such as 2026-03",
             )
         self.session = PatientSession(self.source, clock, slow_down=self._slow_down)
         self.session.headers.update(self._sign_in())
 
     def _sign_in(self) -> dict[str, str]:
-        if self.given.access_token:
-            return _bearer(self.given.access_token)
-        oauth = {name: getattr(self.given, name) for name in ("client_id", "client_secret", "refresh_token")}
-        if not any(oauth.values()):
-            raise self._missing("access_token")
-        for name, value in oauth.items():
-            if not value:
-                raise self._missing(name)
+        if token := self.settings.get("access_token"):
+            return _bearer(token)
+        missing = [name for name in _OAUTH if not self.settings.get(name)]
+        if len(missing) == len(_OAUTH):
+            raise self.settings.missing("access_token")
+        if missing:
+            raise self.settings.missing(*missing)
         headers = self._renewed_token()
         self.session.renew_token = self._renewed_token
         return headers
 
     def _renewed_token(self) -> dict[str, str]:
         """Access tokens live for half an hour: a new one, as the header that carries it."""
-        form = {
-            "grant_type": "refresh_token",
-            "client_id": self.given.client_id,
-            "client_secret": self.given.client_secret,
-            "refresh_token": self.given.refresh_token,
-        }
+        form = {"grant_type": "refresh_token", **{name: self.settings.need(name) for name in _OAUTH}}
         url = f"{self.root}/oauth/{'v1' if self.version == 'v3' else self.version}/token"
         response = self.session.post(url, data=form, headers={"Authorization": None})
         if response.status_code == 400:
             raise SourceConfigError(
                 self.source,
                 f"{url} refused to renew the access token (HTTP 400)",
-                f"Check {self._key('client_id')}, {self._key('client_secret')} and {self._key('refresh_token')}; "
+                f"Check {', '.join(self.settings.name(name) for name in _OAUTH)}; "
                 "where the app was removed from the account, install it again",
             )
         return _bearer(whole_json(self.source, response, ("access_token",))["access_token"])
-
-    def _missing(self, name: str) -> SourceConfigError:
-        key = self._key(name)
-        return SourceConfigError(
-            self.source,
-            f"{key} is not set",
-            f"Set it in .dlt/secrets.toml or as the environment variable {key.upper().replace('.', '__')}",
-        )
-
-    def _key(self, name: str) -> str:
-        return ".".join((*self.account.sections, name))
 
     def _slow_down(self, response: requests.Response) -> float | None:
         if response.status_code == 423:  # the record is locked for a moment

@@ -32,7 +32,7 @@ def write_log(path: Path, rows: int) -> None:
     from pipelines.event_log import readings, statements  # noqa: PLC0415
 
     types = sorted({name for definition in load("inmobiliaria").definitions for name in definition.types})
-    draw = random.Random(1)  # noqa: S311
+    draw = random.Random(1)
     seconds = int((datetime(2026, 11, 21, tzinfo=UTC) - FOUNDED).total_seconds())
     keys = pl.Series([str(n) for n in range(rows)])
     facts = pl.DataFrame(
