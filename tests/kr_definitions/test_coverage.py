@@ -118,17 +118,6 @@ def test_a_stream_that_was_read_in_two_parts_is_met_by_the_other_in_both():
     assert [("2026-02-05", "2026-02-09"), ("2026-02-20", "2026-02-24")] == known(deals, archive)
 
 
-def test_a_stream_in_use_that_was_never_read_leaves_its_types_unknown():
-    feeds = Feeds({"deal.won": frozenset({("crm", "deals"), ("crm", "archived_deals")})}, {})
-    assert {"deal.won": ()} == coverage(read([(None, "2026-03-10 00:00")]), MADRID, feeds).spans
-
-
-def test_a_stream_that_is_no_longer_in_use_holds_nothing_back():
-    log = pl.concat([read([(None, "2026-03-10 00:00")]), read([(None, "2026-01-10 00:00")], stream="old_deals")])
-    feeds = Feeds({"deal.won": frozenset({("crm", "deals")})}, {})
-    assert (Span(BEGINNING, date(2026, 3, 9)),) == coverage(log, MADRID, feeds).spans["deal.won"]
-
-
 def test_a_type_is_as_late_as_the_latest_of_those_asked_for():
     feeds = Feeds({}, {"deal.won": 3, "deal.lost": 5})
     assert (5, 3, 0) == tuple(

@@ -150,9 +150,10 @@ def test_names_that_run_together_are_not_the_same_fact():
 
 
 def test_a_readings_statement_is_not_withdrawn_by_a_record():
-    loads = pl.DataFrame({"covered_from": [None], "covered_to": [at(0)], "read_at": [at(0)]},
-                         dict.fromkeys(("covered_from", "covered_to", "read_at"), pl.Datetime("us", "UTC")))  # fmt: skip
-    log = pl.concat([told({"r": {"a": "7"}}), readings(loads, ("deal.won", "deal.lost"), "crm", "deals", "1", at(0))])
+    columns = dict.fromkeys(("covered_from", "covered_to", "read_at"), pl.Datetime("us", "UTC"))
+    loads = pl.DataFrame([(None, at(0), at(0))], columns, orient="row")
+    read = readings(loads, ("deal.won", "deal.lost"), "crm", "deals", "1", at(0))
+    log = pl.concat([told({"r": {"a": "7"}}), read])
     assert 0 == stated(log, {"r": {"a": "7"}, "reading:deals": {}}, 1).height
     assert [COVERED, COVERED] == [kind for kind in kinds(log) if kind == COVERED]
 
