@@ -245,9 +245,7 @@ def _status(definition: Definition, organisation: Organisation, period: Span) ->
         return pl.lit(None, dtype=pl.String).alias("status")
     is_last = pl.col("as_of") == period.last
     is_met = formulas.is_reached(kr, pl.col("progress"))
-    is_done_early = (
-        is_met if formulas.accumulates(kr) and not kr.every and not formulas.is_maintained(kr) else pl.lit(value=False)
-    )
+    is_done_early = is_met if formulas.only_grows(kr) else pl.lit(value=False)
     return (
         pl.when(pl.col("window_start").is_null())
         .then(pl.lit("not_started"))

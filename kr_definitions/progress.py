@@ -23,6 +23,12 @@ def accumulates(kr: KeyResult) -> bool:
     return is_total and kr.trailing is None and kr.cumulative == "period"
 
 
+def only_grows(kr: KeyResult) -> bool:
+    """Whether the value of the whole period cannot fall again by activity: once reached, the target stays reached."""
+    is_total = isinstance(kr.measure, Count | Sum | Distinct | DailyMax)
+    return is_total and kr.trailing is None and kr.every is None and not is_maintained(kr)
+
+
 def is_maintained(kr: KeyResult) -> bool:
     """Whether the figure has to hold at all times, rather than be reached by the end."""
     return isinstance(kr.target, AtLeast | AtMost | Within)
