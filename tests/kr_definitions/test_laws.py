@@ -118,8 +118,10 @@ def restated(whole: Catalogue, seed: int) -> tuple[pl.DataFrame, Facts]:
     """A log in which some facts were corrected and some withdrawn after they had been stated; what holds in the end."""
     random, first = Random(seed), happened(whole, seed)
     by_key = {fact["fact_key"]: fact for fact in first}
-    corrected = {key: {**by_key[key], "occurred_at": by_key[key]["occurred_at"] + timedelta(hours=random.choice([-30, 1, 50]))}
-                 for key in random.sample(sorted(by_key), len(by_key) // 4)}  # fmt: skip
+    corrected = {}
+    for key in random.sample(sorted(by_key), len(by_key) // 4):
+        later = by_key[key]["occurred_at"] + timedelta(hours=random.choice([-30, 1, 50]))
+        corrected[key] = {**by_key[key], "occurred_at": later}
     gone = random.sample(sorted(by_key), len(by_key) // 5)
     log = told(told(told(read(whole), first, 1), list(corrected.values()), 2), [], 3, gone)
     return log, [fact for key, fact in {**by_key, **corrected}.items() if key not in gone]
