@@ -309,6 +309,16 @@ def test_a_total_that_is_reached_early_is_achieved_from_that_day_on():
     assert ["on_track", "achieved", "achieved"] == [on(by_day, f"2026-02-0{day}", "status") for day in (1, 2, 3)]
 
 
+def test_a_total_of_ever_that_is_reached_early_is_achieved_too():
+    told = {"measure": WON, "cumulative": "ever", "target": {"value": 10}}
+    assert ("achieved",) == last({"2025-06-01": 9, "2026-01-05": 1}, "2026-01-06", "status", **told)
+
+
+def test_a_trailing_total_may_fall_again_and_is_not_achieved_before_the_end():
+    told = {"measure": WON, "trailing": "7 days", "target": {"value": 10}}
+    assert ("on_track",) == last({"2026-01-05": 10}, "2026-01-06", "status", **told)
+
+
 def test_a_total_that_is_not_reached_is_missed_on_the_last_day_and_not_before():
     by_day = figures({"2026-02-01": 9}, "2026-12-31", **YEARLY)
     assert ["at_risk", "missed"] == [on(by_day, day, "status") for day in ("2026-12-30", "2026-12-31")]

@@ -88,7 +88,7 @@ def happened(random: Random) -> Iterator[dict[str, Any]]:
 
 
 def moment(random: Random, day: date) -> datetime:
-    """An instant of a day in Madrid: often its first or its last, or in an hour that UTC or a clock change gets wrong."""
+    """An instant of a day in Madrid, often one that UTC or a clock change puts on another day."""
     minute = time(random.randrange(24), random.randrange(60))
     edges = [time.min, time.max, time(0, 30), time(1, 30), time(23, 30), time(12), minute, minute, minute]
     return datetime.combine(day, random.choice(edges), MADRID).astimezone(UTC)
