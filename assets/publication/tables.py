@@ -34,6 +34,7 @@ _POLARS_TYPES: Mapping[str, pl.DataType] = {
 
 # What a spreadsheet takes for the beginning of a formula, its full-width forms among them.
 _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
+_DISARMED = r"^'([=+\-@\t\r\n＝＋－＠])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def _meta(publication: Publication) -> pl.DataFrame:
 def _shaped(table: Table, rows: list[pl.DataFrame]) -> pl.DataFrame:
     """One frame in the table's columns and types, with free text that no spreadsheet takes for a formula."""
     columns = [
-        (_unspoken(column) if column.is_free else pl.col(column.name)).cast(column.polars_type)
+        (_disarmed(column) if column.is_free else pl.col(column.name)).cast(column.polars_type)
         for column in table.columns
     ]
     empty = pl.DataFrame(schema={column.name: column.polars_type for column in table.columns})
@@ -149,11 +150,16 @@ def _shaped(table: Table, rows: list[pl.DataFrame]) -> pl.DataFrame:
     return shaped
 
 
-def _unspoken(column: Column) -> pl.Expr:
+def _disarmed(column: Column) -> pl.Expr:
     text = pl.col(column.name)
     return (
         pl.when(text.str.contains(_FORMULA)).then(pl.concat_str(pl.lit("'"), text)).otherwise(text).alias(column.name)
     )
+
+
+def as_written(rows: pl.DataFrame) -> pl.DataFrame:
+    """Published rows with their free text as it was written: for readers that know no formulas."""
+    return rows.with_columns(pl.col(pl.String).str.replace(_DISARMED, "$1"))
 
 
 def _check_key(table: Table, rows: pl.DataFrame) -> None:

@@ -12,20 +12,27 @@ from itertools import pairwise
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII_BLOCKS = "_.-:=+*#"
 UNKNOWN = "·"
-ASCII_UNKNOWN = " "
+ASCII_UNKNOWN = "?"
 
 
-def sparkline(values: Sequence[float | None], width: int, blocks: str = BLOCKS, unknown: str = UNKNOWN) -> str:
+def sparkline(
+    values: Sequence[float | None],
+    width: int,
+    floor: float | None = None,
+    blocks: str = BLOCKS,
+    unknown: str = UNKNOWN,
+) -> str:
     """The values from left to right, low to high, in at most `width` characters.
 
     More values than characters share them evenly: a character shows the last known value of its share, and is a gap
     where most of its share is not known. A series that never moves is drawn low when it is zero, else in the middle.
+    floor: what the lowest block stands for, unless a value is lower; without it, the lowest value.
     """
     shown = [_last_known(share) for share in _shares(list(values), width)]
     known = [value for value in shown if value is not None]
     if not known:
         return unknown * len(shown)
-    low, high = min(known), max(known)
+    low, high = min(known if floor is None else [*known, floor]), max(known)
     return "".join(unknown if value is None else blocks[_level(value, low, high, len(blocks))] for value in shown)
 
 

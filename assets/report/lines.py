@@ -1,0 +1,125 @@
+"""What the report says of each key result, before it is laid out.
+
+Belongs here: from a row of the published tables to the texts of one line. Does not: where they stand (`page`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from assets.publication.standing import days
+from assets.publication.trend import sparkline
+from assets.report import numbers
+from assets.report.marks import STYLES, Marks
+from assets.report.sheet import Row, Sheet
+from assets.report.words import Language
+
+
+@dataclass(frozen=True)
+class Line:
+    """One key result as the report shows it. series: what its sparkline draws; floor: what its lowest block means.
+
+    bar, bar_expected: how far the value is from its target (of what recurs, in the open window), and how far it was
+    expected to be. progress, expected: of the whole period. notes: what else there is to know.
+    """
+
+    status: str
+    title: str
+    value: str
+    target: str
+    moved: str
+    progress: str
+    expected: str
+    windows: str
+    series: Sequence[float | None]
+    floor: float | None
+    bar: float | None
+    bar_expected: float | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def style(self) -> str:
+        return STYLES[self.status]
+
+    def sparkline(self, width: int, marks: Marks) -> str:
+        """The history in at most so many characters: of what recurs the last windows, else the whole period."""
+        series = self.series[-width:] if self.floor is not None else self.series
+        return sparkline(series, width, self.floor, marks.blocks, marks.unknown)
+
+
+def line_of(row: Row, daily: pl.DataFrame, sheet: Sheet) -> Line:
+    """row: of `current_progress`. daily: the rows of `progress_daily` of this key result."""
+    language, marks = sheet.words, sheet.marks
+    every, unit = row["every"], row["unit"]
+    is_kpi = row["type"] == "kpi"
+    own = daily.filter(pl.col("member").is_null())
+    return Line(
+        status="kpi" if is_kpi and row["status"] is None else row["status"],
+        title=marks.text(row[f"title_{language.code}"]),
+        value=marks.text(numbers.figure(row["value"], unit, language, with_unit=is_kpi)),
+        target="" if is_kpi else marks.text(_target(row, language)),
+        moved=marks.text(_moved(row, language)),
+        progress=marks.text("" if is_kpi else numbers.percent(row["progress"], language)),
+        expected=marks.text("" if row["expected"] is None else numbers.percent(row["expected"], language)),
+        windows=marks.text(_windows(row, sheet)),
+        series=_by_window(own) if every else (days(own) if own.height else []),
+        floor=0.0 if every else None,
+        bar=_distance(row),
+        bar_expected=row["window_expected"] if every else row["expected"],
+        notes=tuple(marks.text(note) for note in (_problem(row, language), _members(row, daily, language)) if note),
+    )
+
+
+def _target(row: Row, language: Language) -> str:
+    if row["target"] is None or row["direction"] == "within":
+        return row["target_text"] or numbers.NOT_KNOWN
+    return numbers.target(row["target"], row["unit"], row["direction"], language)
+
+
+def _distance(row: Row) -> float | None:
+    """How far the value is. At least so much is either met or not; its bar shows how near it is all the same."""
+    if row["direction"] == "at_least" and row["value"] is not None and (row["target"] or 0) > 0:
+        return float(row["value"] / row["target"])
+    distance: float | None = row["window_progress" if row["every"] else "progress"]
+    return distance
+
+
+def _moved(row: Row, language: Language) -> str:
+    if row["is_new_window"]:
+        return language.say("new_window", window=language.windows[row["every"]][0])
+    return numbers.moved(row["value_moved"], row["unit"], language)
+
+
+def _windows(row: Row, sheet: Sheet) -> str:
+    if not row["every"] or not row["windows_closed"]:
+        return ""
+    met, closed = row["windows_met"] or 0, row["windows_closed"]
+    return sheet.words.counted_windows(met, closed, row["every"], in_short=sheet.is_wide)
+
+
+def _by_window(own: pl.DataFrame) -> list[float | None]:
+    """The last value of each window, in order."""
+    closing = own.filter(pl.col("window_start").is_not_null()).sort("as_of")
+    return closing.unique("window_start", keep="last", maintain_order=True).get_column("value").to_list()
+
+
+def _problem(row: Row, language: Language) -> str | None:
+    if row["problem"] is None:
+        return None
+    day = language.day(row["as_of"]) if row["as_of"] else numbers.NOT_KNOWN
+    return language.problems[row["problem"]].format(detail=row["problem_detail"] or "", day=day)
+
+
+def _members(row: Row, daily: pl.DataFrame, language: Language) -> str | None:
+    """Each member's value, those that lag most first."""
+    members = daily.filter(pl.col("member").is_not_null() & pl.col("is_latest")).sort("progress", nulls_last=False)
+    if members.is_empty():
+        return None
+    shown = [
+        f"{member} {numbers.figure(value, row['unit'], language)}"
+        for member, value in members.select("member", "value").iter_rows()
+    ]
+    return " · ".join(shown)

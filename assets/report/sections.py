@@ -1,0 +1,109 @@
+"""What stands below the key results: what changed since yesterday, what the load brought, what the checks found.
+
+Belongs here: these three sections. Does not: the key results (`columns`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from rich.console import RenderableType
+from rich.text import Text
+
+from assets.report import numbers
+from assets.report.marks import QUIET, STYLES
+from assets.report.sheet import Row, Sheet, grid
+
+_DAY = timedelta(days=1)
+_MOST_DAYS_SHOWN = 2
+
+
+def movements(sheet: Sheet, rows: Sequence[Row]) -> Iterator[RenderableType]:
+    """Statuses that changed since the day before, and days that were corrected. rows: of `current_progress`."""
+    for row in rows:
+        before, after = row["status_before"], row["status"]
+        if before is not None and after is not None and before != after:
+            told = sheet.say("status_moved", before=sheet.status(before), after=sheet.status(after))
+            yield _about(sheet, sheet.marks.statuses[after], STYLES[after], row, told)
+    for row, told in _restatements(sheet):
+        yield _about(sheet, "~", "cyan", row, told)
+
+
+def _about(sheet: Sheet, mark: str, style: str, row: Row, told: str) -> Text:
+    return Text(f"{mark} ", style=style) + Text(f"{sheet.title(row)}: {told}")
+
+
+def _restatements(sheet: Sheet) -> Iterator[tuple[Row, str]]:
+    """What was corrected since yesterday: one by one, or so many days of a key result at once."""
+    since = sheet.tables["meta"].get_column("published_at").item() - _DAY
+    recent = sheet.tables["restatements"].filter((pl.col("recorded_at") > since) & pl.col("member").is_null())
+    for _, group in recent.group_by(["key_result_id", "cause"], maintain_order=True):
+        rows = group.sort("as_of").to_dicts()
+        if len(rows) > _MOST_DAYS_SHOWN:
+            yield rows[0], _restated_days(sheet, rows)
+        else:
+            yield from ((row, _restated(sheet, row)) for row in rows)
+
+
+def _restated_days(sheet: Sheet, rows: Sequence[Row]) -> str:
+    first, last = (sheet.words.day(row["as_of"]) for row in (rows[0], rows[-1]))
+    days = len({row["as_of"] for row in rows})
+    return sheet.say("restated_days", days=days, first=first, last=last, cause=sheet.words.causes[rows[0]["cause"]])
+
+
+def _restated(sheet: Sheet, row: Row) -> str:
+    before, after = (numbers.figure(row[name], row["unit"], sheet.words) for name in ("previous_value", "value"))
+    cause = sheet.words.causes[row["cause"]]
+    return sheet.say("restated", day=sheet.words.day(row["as_of"]), before=before, after=after, cause=cause)
+
+
+def loads(sheet: Sheet) -> Iterator[RenderableType]:
+    """What each source brought when it was last read, and why a stream of it was not read."""
+    latest = sheet.tables["loads"].filter("is_latest").sort("source", "stream")
+    if latest.is_empty():
+        return
+    table = grid()
+    table.add_column(no_wrap=True)
+    for _ in range(3):
+        table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_row(Text(), *(sheet.quiet(name) for name in ("new", "again", "aside", "until")))
+    for (source,), streams in latest.group_by(["source"], maintain_order=True):
+        table.add_row(*_load(sheet, str(source), streams))
+    yield table
+    for stream in latest.filter(pl.col("covered_to").is_null()).iter_rows(named=True):
+        failure = stream["failure"] or sheet.words.say("not_read")
+        told = sheet.marks.text(f"{stream['source']}.{stream['stream']}: {failure}")
+        yield Text(f"{sheet.marks.statuses['missed']} {told}", style="red")
+
+
+def _load(sheet: Sheet, source: str, streams: pl.DataFrame) -> list[Text]:
+    counts = [int(streams.get_column(name).sum()) for name in ("inserted", "duplicates", "quarantined")]
+    styles = ["", QUIET, "yellow" if counts[2] else QUIET]
+    read_to = streams.get_column("covered_to").min()
+    is_read = streams.get_column("covered_to").null_count() == 0 and isinstance(read_to, datetime)
+    until = Text(_instant(sheet, read_to), style=QUIET) if is_read else Text(sheet.say("not_read"), style="red")  # type: ignore[arg-type]
+    written = [
+        Text(sheet.marks.plain(numbers.number(count, sheet.words)), style=style)
+        for count, style in zip(counts, styles, strict=True)
+    ]
+    return [Text(sheet.marks.text(source)), *written, until]
+
+
+def _instant(sheet: Sheet, instant: datetime) -> str:
+    local = instant.astimezone(ZoneInfo(sheet.organisation["zone"]))
+    return f"{sheet.words.day(local.date())} {local:%H:%M}"
+
+
+def findings(sheet: Sheet) -> Iterator[RenderableType]:
+    """What the checks of the last run found, the critical ones first."""
+    for row in sheet.tables["data_quality"].filter("is_current").sort("severity", "check").iter_rows(named=True):
+        is_critical = row["severity"] == "critical"
+        mark = sheet.marks.statuses["missed" if is_critical else "at_risk"]
+        told = f"{row['check']}: {row['says']} {row['found']}. {row['do']}."
+        yield Text(f"{mark} {sheet.say(row['severity'])} ", style="red" if is_critical else "yellow") + Text(
+            sheet.marks.text(told)
+        )

@@ -1,0 +1,176 @@
+"""The report's words, in Spanish and in English.
+
+Belongs here: everything that the report says which is not data. Does not: numbers (`numbers`), where words stand
+(`page`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True)
+class Language:
+    """How one language says things. Phrases hold {places} for what is known only when they are said."""
+
+    code: str
+    decimal: str
+    thousands: str
+    least_digits_grouped: int  # 4: 1,234; 5: 1234 but 12.345
+    percent: str
+    months: tuple[str, ...]
+    weekdays: tuple[str, ...]
+    long_date: str
+    short_date: str
+    statuses: Mapping[str, str]
+    units: Mapping[str, str]
+    windows: Mapping[str, tuple[str, str]]  # of each `every`: one, and several
+    causes: Mapping[str, str]
+    problems: Mapping[str, str]
+    phrases: Mapping[str, str]
+
+    def say(self, phrase: str, **places: object) -> str:
+        """A phrase with its places filled in."""
+        return self.phrases[phrase].format(**places)
+
+    def day(self, day: date) -> str:
+        """A day without its year."""
+        return self.short_date.format(day=day.day, month=self.months[day.month - 1][:3])
+
+    def full_day(self, day: date) -> str:
+        """A day with its weekday and year."""
+        return self.long_date.format(
+            weekday=self.weekdays[day.weekday()], day=day.day, month=self.months[day.month - 1], year=day.year
+        )
+
+    def counted_windows(self, met: int, closed: int, every: str, *, in_short: bool = False) -> str:
+        """How many windows were met: 3 de 10 meses, or in short 3/10 meses."""
+        one, several = self.windows[every]
+        return self.say(
+            "of_short" if in_short else "of", met=met, closed=closed, window=one if closed == 1 else several
+        )
+
+
+_SPANISH = Language(
+    code="es",
+    decimal=",",
+    thousands=".",
+    least_digits_grouped=5,
+    percent=" %",
+    months=(
+        "enero", "febrero", "marzo", "abril", "mayo", "junio",
+        "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre",
+    ),
+    weekdays=("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"),
+    long_date="{weekday} {day} de {month} de {year}",
+    short_date="{day} {month}",
+    statuses={
+        "achieved": "conseguido", "on_track": "va bien", "at_risk": "en riesgo", "off_track": "va mal",
+        "missed": "no conseguido", "no_data": "sin datos", "unreliable": "no fiable", "not_started": "sin empezar",
+        "kpi": "indicador",
+    },
+    units={"days": "días", "hours": "horas", "minutes": "min"},
+    windows={
+        "day": ("día", "días"), "working_day": ("día", "días"), "week": ("semana", "semanas"),
+        "month": ("mes", "meses"), "quarter": ("trimestre", "trimestres"),
+    },
+    causes={
+        "late_event": "llegó tarde", "correction": "corregido en su origen", "deletion": "borrado en su origen",
+        "coverage": "se ha leído más", "definition": "definición nueva",
+    },
+    problems={
+        "held_back": "las cifras nuevas no pasan una comprobación; estas son del {day}",
+        "stale": "sin cifras nuevas desde el {day}",
+        "not_loaded": "no se ha podido leer: {detail}",
+        "no_source": "ninguna fuente aporta: {detail}",
+        "no_baseline": "no se conoce el valor de partida: {detail}",
+        "nothing_yet": "aún no hay nada que medir",
+    },
+    phrases={
+        "of": "{met} de {closed} {window}", "of_short": "{met}/{closed} {window}",
+        "data_until": "datos hasta el {day}",
+        "no_days": "todavía sin datos",
+        "progress": "{progress} · se espera {expected}",
+        "expected_short": "esp. {expected}",
+        "new_window": "{window} nuevo",
+        "moved": "Cambios desde ayer",
+        "nothing_moved": "sin cambios de estado ni correcciones",
+        "status_moved": "{before} → {after}",
+        "restated": "{day}, de {before} a {after} ({cause})",
+        "restated_days": "{days} días corregidos, del {first} al {last} ({cause})",
+        "loads": "Lo que ha traído la carga",
+        "new": "nuevos", "again": "repetidos", "aside": "en cuarentena", "until": "leído hasta",
+        "not_read": "sin leer", "nothing_loaded": "todavía nada",
+        "checks": "Comprobaciones",
+        "checks_passed": "todas superadas",
+        "critical": "retiene", "warning": "aviso",
+        "header_title": "Resultado clave", "header_trend": "Tendencia", "header_value": "Valor / meta",
+        "header_moved": "Cambio", "header_progress": "Avance", "header_expected": "Esper.",
+        "header_windows": "Cumplidos", "header_status": "Estado",
+        "nothing": "Todavía no hay nada publicado.",
+    },
+)  # fmt: skip
+
+_ENGLISH = Language(
+    code="en",
+    decimal=".",
+    thousands=",",
+    least_digits_grouped=4,
+    percent="%",
+    months=(
+        "January", "February", "March", "April", "May", "June",
+        "July", "August", "September", "October", "November", "December",
+    ),
+    weekdays=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+    long_date="{weekday} {day} {month} {year}",
+    short_date="{day} {month}",
+    statuses={
+        "achieved": "achieved", "on_track": "on track", "at_risk": "at risk", "off_track": "off track",
+        "missed": "missed", "no_data": "no data", "unreliable": "unreliable", "not_started": "not started",
+        "kpi": "indicator",
+    },
+    units={"days": "days", "hours": "hours", "minutes": "min"},
+    windows={
+        "day": ("day", "days"), "working_day": ("day", "days"), "week": ("week", "weeks"),
+        "month": ("month", "months"), "quarter": ("quarter", "quarters"),
+    },
+    causes={
+        "late_event": "arrived late", "correction": "corrected at its source", "deletion": "deleted at its source",
+        "coverage": "more was read", "definition": "new definition",
+    },
+    problems={
+        "held_back": "newer figures fail a check; these are of {day}",
+        "stale": "no new figures since {day}",
+        "not_loaded": "could not be read: {detail}",
+        "no_source": "no source states: {detail}",
+        "no_baseline": "the value to start from is not known: {detail}",
+        "nothing_yet": "nothing to measure yet",
+    },
+    phrases={
+        "of": "{met} of {closed} {window}", "of_short": "{met}/{closed} {window}",
+        "data_until": "data until {day}",
+        "no_days": "no data yet",
+        "progress": "{progress} · {expected} expected",
+        "expected_short": "exp. {expected}",
+        "new_window": "new {window}",
+        "moved": "Changes since yesterday",
+        "nothing_moved": "no change of status, no correction",
+        "status_moved": "{before} → {after}",
+        "restated": "{day}, from {before} to {after} ({cause})",
+        "restated_days": "{days} days corrected, {first} to {last} ({cause})",
+        "loads": "What the load brought",
+        "new": "new", "again": "again", "aside": "quarantined", "until": "read until",
+        "not_read": "not read", "nothing_loaded": "nothing yet",
+        "checks": "Checks",
+        "checks_passed": "all passed",
+        "critical": "held back", "warning": "remark",
+        "header_title": "Key result", "header_trend": "Trend", "header_value": "Value / target",
+        "header_moved": "Change", "header_progress": "Progress", "header_expected": "Exp.",
+        "header_windows": "Met", "header_status": "Status",
+        "nothing": "Nothing has been published yet.",
+    },
+)  # fmt: skip
+
+LANGUAGES: Mapping[str, Language] = {"es": _SPANISH, "en": _ENGLISH}

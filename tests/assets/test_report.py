@@ -1,0 +1,363 @@
+"""The report reads well at every width, in both languages, in a terminal, a pipe and a poor one.
+
+The whole pages that are expected lie in `golden/`; `python tests/assets/test_report.py` writes them anew.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import polars as pl
+import pytest
+from rich.console import Console
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from agency_results import KINDS, LAST_DAY, RAN_AT, RUN, declared, publication, results
+
+from assets.publication import Publication, Results, frames
+from assets.publication.results import FINDINGS_SCHEMA
+from assets.report import render
+from assets.report.marks import PLAIN, RICH
+from assets.report.words import LANGUAGES
+from kr_definitions.history import HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, STATUSES
+from pipelines.load import LOADS_SCHEMA
+
+GOLDEN = Path(__file__).parent / "golden"
+PAGES = ((80, "es"), (100, "en"), (140, "es"))
+
+
+def printed(tables: dict[str, pl.DataFrame], width: int = 100, language: str = "en", **console: Any) -> str:
+    """The report as it comes out of a pipe."""
+    file = io.StringIO()
+    render(Console(file=file, width=width, **console), tables, language)
+    return file.getvalue()
+
+
+def encoded(tables: dict[str, pl.DataFrame], encoding: str) -> str:
+    """The report as a terminal of an encoding gets it; fails on a character that it does not have."""
+    buffer = io.BytesIO()
+    file = io.TextIOWrapper(buffer, encoding=encoding, errors="strict", newline="\n")
+    render(Console(file=file, width=80), tables, "es")
+    file.flush()
+    return buffer.getvalue().decode(encoding)
+
+
+@pytest.fixture(scope="module")
+def agency() -> dict[str, pl.DataFrame]:
+    return frames(publication())
+
+
+def one(row: dict[str, Any], before: dict[str, Any] | None = None, **says: Any) -> dict[str, pl.DataFrame]:
+    """Tables with one key result: `row` is its newest day, `before` the day before; the rest is declared."""
+    base = {
+        "key_result_id": "inmobiliaria.x",
+        "value": 7.0,
+        "target": 20.0,
+        "progress": 0.35,
+        "expected": 0.4,
+        "status": "on_track",
+        "definition_version": "v1",
+        "is_restatement": False,
+    }
+    rows = [{**base, "as_of": LAST_DAY, "recorded_at": RAN_AT, **row}]
+    if before is not None:
+        day = LAST_DAY - timedelta(days=1)
+        rows.append({**base, "as_of": day, "recorded_at": RAN_AT - timedelta(days=1), **before})
+    of = says.pop("frames", {})
+    declaration = {**declared(KINDS[0]), "key_result_id": "inmobiliaria.x", "title_en": "It", "unit": "deals", **says}
+    made = Results(
+        results().organisation,
+        pl.DataFrame([declaration], schema=dict(KEY_RESULTS_SCHEMA)),
+        pl.DataFrame([*rows, *of.pop("rows", ())], schema=dict(HISTORY_SCHEMA)),
+        **of,
+    )
+    return frames(Publication(RUN, RAN_AT, [made]))
+
+
+def second_line(tables: dict[str, pl.DataFrame]) -> str:
+    """The line below the title, its blanks made one."""
+    lines = printed(tables).splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith(("● It", "▲ It", "○ It", "◆ It", "? It")))
+    return " ".join(lines[at + 1].split())
+
+
+# --- whole pages ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("width", "language"), PAGES)
+def test_the_whole_page(agency: dict[str, pl.DataFrame], width: int, language: str) -> None:
+    expected = (GOLDEN / f"report_{width}_{language}.txt").read_text(encoding="utf-8")
+    assert printed(agency, width, language) == expected, "if it is meant: python tests/assets/test_report.py"
+
+
+@pytest.mark.parametrize("width", [50, 60, 72, 80, 90, 100, 120, 131, 132, 140, 160, 220])
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_no_line_is_wider_than_the_page_or_ends_in_blanks(
+    agency: dict[str, pl.DataFrame], width: int, language: str
+) -> None:
+    for line in printed(agency, width, language).splitlines():
+        assert len(line) <= width
+        assert line == line.rstrip()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 132, 160])
+def test_every_title_value_and_status_is_there_at_every_width(agency: dict[str, pl.DataFrame], width: int) -> None:
+    page = " ".join(printed(agency, width, "es").split())
+    for kind in KINDS:
+        first_words = " ".join(kind.title.es.split()[:3])
+        assert first_words in page
+    for text in ("444.328 € / 453.585 €", "93 % / ≥ 90 %", "14 / 20", "va bien", "en riesgo", "no fiable", "sin datos"):
+        assert text in page
+
+
+def test_fourteen_key_results_fit_two_screens(agency: dict[str, pl.DataFrame]) -> None:
+    assert len(printed(agency, 80, "es").splitlines()) <= 2 * 40
+    assert len(printed(agency, 140, "es").splitlines()) <= 2 * 30
+
+
+def test_a_pipe_gets_no_colours_and_a_terminal_does(agency: dict[str, pl.DataFrame]) -> None:
+    assert "\x1b" not in printed(agency)
+    coloured = printed(agency, force_terminal=True, color_system="256")
+    assert "\x1b[32m● 3 on track\x1b[0m" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == printed(agency)
+
+
+def test_without_colour_every_status_is_a_word_and_a_mark_of_its_own() -> None:
+    for status in STATUSES:
+        page = printed(one({"status": status}))
+        assert f" {LANGUAGES['en'].statuses[status]}\n" in page
+    for marks in (PLAIN, RICH):
+        assert len(set(marks.statuses.values())) == len(marks.statuses) == len(STATUSES) + 1
+
+
+@pytest.mark.parametrize(("encoding", "title"), [("ascii", "anio anterior"), ("latin-1", "año anterior")])
+def test_a_terminal_without_blocks_gets_plain_characters(
+    agency: dict[str, pl.DataFrame], encoding: str, title: str
+) -> None:
+    page = encoded(agency, encoding)
+    assert title in page
+    assert "█" not in page
+    assert "444.328 EUR / 453.585 EUR" in page
+    assert "=====|" in page
+
+
+def test_several_organisations_stand_below_each_other_and_one_may_be_chosen() -> None:
+    other = replace(results(), organisation=results().organisation.model_copy(update={"id": "otra"}))
+    tables = frames(Publication(RUN, RAN_AT, [results(), other]))
+    assert printed(tables).count("Estate agency") == 2
+    file = io.StringIO()
+    render(Console(file=file, width=100), tables, "en", ["otra"])
+    assert file.getvalue() == printed(frames(publication()))
+
+
+def test_nothing_published_is_said() -> None:
+    assert printed(frames(Publication(RUN, RAN_AT, []))) == "Nothing has been published yet.\n"
+
+
+def test_an_organisation_without_any_day_is_said() -> None:
+    made = Results(results().organisation, results().key_results.head(2))
+    page = printed(frames(Publication(RUN, RAN_AT, [made])))
+    assert "no data yet" in page
+    assert "— / " in page
+
+
+# --- one key result ---------------------------------------------------------------------------------------------------
+
+
+def test_what_moved_since_yesterday_stands_beside_the_value() -> None:
+    assert " +2 " in second_line(one({}, {"value": 5.0}))
+    assert " -1 " in second_line(one({}, {"value": 8.0}))
+    assert "+" not in second_line(one({}, {"value": 7.0}))
+
+
+def test_a_new_window_is_said_instead_of_a_fall() -> None:
+    april = {"window_start": date(2026, 10, 1), "value": 25.0}
+    line = second_line(one({"window_start": date(2026, 11, 1)}, april, every="month"))
+    assert "new month" in line
+    assert "-18" not in line
+
+
+def test_windows_that_were_met_are_counted() -> None:
+    recurring = {"windows_met": 1, "windows_closed": 1, "window_start": LAST_DAY}
+    assert "1 of 1 month  on track" in printed(one(recurring, every="month"))
+    assert "3 of 10 weeks  on track" in printed(
+        one({**recurring, "windows_met": 3, "windows_closed": 10}, every="week")
+    )
+    assert "3/10 weeks" in printed(one({**recurring, "windows_met": 3, "windows_closed": 10}, every="week"), 140)
+
+
+def test_the_trend_of_what_recurs_is_one_block_a_window_and_a_gap_is_a_gap() -> None:
+    days = [
+        {"as_of": LAST_DAY - timedelta(days=ago), "window_start": LAST_DAY - timedelta(days=ago), "value": value}
+        for ago, value in ((4, 20.0), (3, None), (2, 10.0), (1, 0.0))
+    ]
+    rows = [
+        {"key_result_id": "inmobiliaria.x", "recorded_at": RAN_AT, "definition_version": "v1", **day} for day in days
+    ]
+    tables = one({"window_start": LAST_DAY, "value": 20.0}, every="day", frames={"rows": rows})
+    assert second_line(tables).split()[0] == "█·▅▁█"
+
+
+def test_the_bar_shows_how_far_it_is_and_how_far_it_should_be() -> None:
+    bar = next(part for part in second_line(one({"progress": 0.5, "expected": 0.25})).split() if "━" in part)
+    assert (len(bar), bar.count("━") + 1, bar.index("┃")) == (24, 12, 6)
+
+
+def test_at_least_shows_how_near_it_is_though_it_is_met_or_not() -> None:
+    near = one({"value": 0.88, "target": 0.9, "progress": 0.0, "expected": 1.0}, unit="share", direction="at_least")
+    line = second_line(near)
+    assert "88% / ≥ 90%" in line
+    assert "━" * 22 in line
+    assert "0% · exp. 100%" in line
+
+
+def test_a_kpi_has_a_value_and_nothing_to_be_judged_by() -> None:
+    tables = one({"target": None, "progress": None, "expected": None, "status": None}, type="kpi", every=None)
+    assert second_line(tables).split()[1] == "7"
+    assert "indicator" in printed(tables)
+    assert "%" not in printed(tables)
+
+
+def test_members_are_listed_those_that_lag_first() -> None:
+    members = [
+        {"key_result_id": "inmobiliaria.x", "member": member, "as_of": LAST_DAY, "value": value, "progress": value / 20}
+        | {"recorded_at": RAN_AT, "definition_version": "v1"}
+        for member, value in (("x", 20.0), ("facebook", 5.0))
+    ]
+    assert "↳ facebook 5 · x 20\n" in printed(one({}, frames={"rows": members}))
+
+
+@pytest.mark.parametrize(
+    ("row", "says", "told"),
+    [
+        ({"status": "no_data", "value": None, "progress": None}, {}, "nothing to measure yet"),
+        ({"status": "unreliable", "target": None, "progress": None}, {}, "the value to start from is not known: +10 %"),
+    ],
+)
+def test_why_it_is_not_known_stands_below_it(row: dict[str, Any], says: dict[str, Any], told: str) -> None:
+    assert f"↳ {told}" in printed(one(row, **says))
+
+
+def test_a_stream_that_was_not_read_is_named_where_it_is_missed() -> None:
+    failed = {"source": "crm", "stream": "deals", "recorded_at": RAN_AT, "failure": "crm: 503 Service Unavailable"}
+    loads = pl.DataFrame([failed], schema=LOADS_SCHEMA)
+    frames_of = {"loads": loads, "feeds": {"inmobiliaria.x": [("crm", "deals")]}}
+    page = printed(one({"status": "no_data", "value": None, "progress": None}, frames=frames_of))
+    assert "↳ could not be read: crm: 503 Service Unavailable\n" in page
+    assert "✗ crm.deals: crm: 503 Service Unavailable\n" in page
+
+
+def test_a_value_that_is_not_known_is_a_dash_and_no_zero() -> None:
+    assert second_line(one({"status": "no_data", "value": None, "progress": None})).startswith("· — / 20")
+
+
+# --- what changed, came and failed ------------------------------------------------------------------------------------
+
+
+def test_a_changed_status_is_told() -> None:
+    page = printed(one({"status": "at_risk"}, {"status": "on_track"}))
+    assert "Changes since yesterday\n  ▲ It: on track → at risk\n" in page
+
+
+def test_no_change_is_told_too() -> None:
+    assert "Changes since yesterday\n  no change of status, no correction\n" in printed(one({}, {}))
+
+
+def restated(days: Iterable[int], **says: Any) -> dict[str, pl.DataFrame]:
+    base = {"key_result_id": "inmobiliaria.x", "value": 7.0, "previous_value": 8.0, "definition_version": "v1"}
+    rows = [
+        {**base, "as_of": LAST_DAY - timedelta(days=ago), "recorded_at": RAN_AT, "is_restatement": True}
+        | {"cause": "correction", **says}
+        for ago in days
+    ]
+    return one({}, frames={"rows": rows})
+
+
+def test_a_corrected_day_is_told_with_what_it_was_and_why() -> None:
+    assert "~ It: 18 Nov, from 8 to 7 (corrected at its source)\n" in printed(restated([2]))
+
+
+def test_many_corrected_days_are_told_at_once() -> None:
+    page = printed(restated(range(1, 31), cause="definition"))
+    assert "~ It: 30 days corrected, 21 Oct to 19 Nov (new definition)\n" in page
+
+
+def test_what_was_corrected_earlier_is_no_change_since_yesterday() -> None:
+    page = printed(restated([2], recorded_at=RAN_AT - timedelta(days=1)))
+    assert "no change of status, no correction" in page
+
+
+def test_the_last_load_is_told_by_source(agency: dict[str, pl.DataFrame]) -> None:
+    lines = [" ".join(line.split()) for line in printed(agency, 100, "en").splitlines()]
+    assert "new again quarantined read until" in lines
+    assert "crm 1,169 82 2 21 Nov 05:00" in lines
+    assert "youtube 0 0 0 not read" in lines
+
+
+def test_checks_that_all_passed_are_told_too() -> None:
+    assert printed(one({})).endswith("Checks\n  all passed\n")
+
+
+def test_findings_are_told_the_critical_ones_first() -> None:
+    rows = [
+        {
+            "recorded_at": RAN_AT,
+            "check": f"suite.{name}",
+            "severity": name,
+            "says": "It holds.",
+            "found": "not",
+            "do": "Do",
+        }
+        for name in ("warning", "critical")
+    ]
+    page = printed(one({}, frames={"findings": pl.DataFrame(rows, schema=dict(FINDINGS_SCHEMA))}))
+    assert page.endswith(
+        "Checks\n  ✗ held back suite.critical: It holds. not. Do.\n  ▲ remark suite.warning: It holds. not. Do.\n"
+    )
+
+
+# --- safety and words -------------------------------------------------------------------------------------------------
+
+
+def test_text_from_elsewhere_cannot_command_the_terminal_or_pass_for_markup() -> None:
+    nasty = "a\x1b[2Jb\nc\u202ed\x07[bold red]e[/]"
+    page = printed(one({}, title_en=nasty), force_terminal=True, color_system="256")
+    assert "a [2Jb c d [bold red]e[/]" in page
+    assert "\x1b[2J" not in page
+    assert "\u202e" not in page
+
+
+def test_both_languages_say_the_same_things_with_the_same_places() -> None:
+    def places(phrase: str) -> set[str | None]:
+        return {name for _, name, _, _ in Formatter().parse(phrase) if name}
+
+    spanish, english = LANGUAGES["es"], LANGUAGES["en"]
+    for name in ("phrases", "problems", "causes", "statuses", "windows", "units"):
+        one_side, other_side = getattr(spanish, name), getattr(english, name)
+        assert set(one_side) == set(other_side), name
+        for key, phrase in one_side.items():
+            if isinstance(phrase, str):
+                assert places(phrase) == places(other_side[key]), key
+    assert set(spanish.statuses) == {*STATUSES, "kpi"}
+
+
+def test_money_is_exact_to_the_digit_that_is_shown() -> None:
+    tables = one({"value": 575_300_000.0, "numerator": Decimal(1), "target": 600_000_000.0}, unit="COP")
+    assert "COP 575.3M / COP 600.0M" in second_line(tables)
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    for page_width, page_language in PAGES:
+        text = printed(frames(publication()), page_width, page_language)
+        (GOLDEN / f"report_{page_width}_{page_language}.txt").write_text(text, encoding="utf-8")

@@ -1,0 +1,107 @@
+"""Figures are written as the reader's language writes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from assets.publication.trend import sparkline
+from assets.report import numbers
+from assets.report.words import LANGUAGES
+
+ES, EN = LANGUAGES["es"], LANGUAGES["en"]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "spanish", "english"),
+    [
+        (14.0, "deals", "14", "14"),
+        (1204.0, "calls", "1204", "1,204"),
+        (12040.0, "calls", "12.040", "12,040"),
+        (-3.0, "deals", "-3", "-3"),
+        (0.0, "deals", "0", "0"),
+        (0.93, "share", "93 %", "93%"),
+        (0.875, "share", "87,5 %", "87.5%"),
+        (1.0, "share", "100 %", "100%"),
+        (444327.77, "EUR", "444.328 €", "€444,328"),
+        (12.5, "EUR", "12,50 €", "€12.50"),
+        (-250.0, "EUR", "-250 €", "-€250"),
+        (575_300_000.0, "COP", "575,3 M COP", "COP 575.3M"),
+        (12_345_678.0, "EUR", "12,3 M€", "€12.3M"),
+        (9_999_999.0, "EUR", "9.999.999 €", "€9,999,999"),
+        (23.44, "days", "23,4 días", "23.4 days"),
+        (4.0, "minutes", "4 min", "4 min"),
+        (None, "deals", "—", "—"),
+        (float("nan"), "deals", "—", "—"),
+        (float("inf"), "EUR", "—", "—"),
+    ],
+)
+def test_a_figure_in_its_unit(value: float | None, unit: str, spanish: str, english: str) -> None:
+    assert (numbers.figure(value, unit, ES), numbers.figure(value, unit, EN)) == (spanish, english)
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        (0.0, "0%"),
+        (0.356, "36%"),
+        (0.996, "99%"),
+        (0.9999, "99%"),
+        (1.0, "100%"),
+        (1.254, "125%"),
+        (-0.1, "-10%"),
+        (None, "—"),
+    ],
+)
+def test_a_part_never_says_that_it_is_whole_before_it_is(part: float | None, told: str) -> None:
+    assert numbers.percent(part, EN) == told
+
+
+@pytest.mark.parametrize(
+    ("target", "unit", "direction", "told"),
+    [
+        (20.0, "deals", "increase", "20"),
+        (0.9, "share", "at_least", "≥ 90 %"),
+        (26.0, "days", "at_most", "≤ 26 días"),
+        (None, "deals", "increase", "—"),
+    ],
+)
+def test_a_target_says_which_way_is_better(target: float | None, unit: str, direction: str, told: str) -> None:
+    assert numbers.target(target, unit, direction, ES) == told
+
+
+@pytest.mark.parametrize(
+    ("by", "unit", "told"),
+    [
+        (4.0, "deals", "+4"),
+        (-4.0, "deals", "-4"),
+        (1375.5, "EUR", "+1376 €"),
+        (-0.02, "share", "-2 pt"),
+        (0.0004, "share", ""),
+        (0.0, "deals", ""),
+        (None, "deals", ""),
+        (-1.5, "days", "-1,5"),
+    ],
+)
+def test_a_movement_has_a_sign_and_a_share_moves_by_points(by: float | None, unit: str, told: str) -> None:
+    assert numbers.moved(by, unit, ES) == told
+
+
+@pytest.mark.parametrize(
+    ("values", "width", "floor", "drawn"),
+    [
+        ([0, 1, 2, 3, 4, 5, 6, 7], 8, None, "▁▂▃▄▅▆▇█"),
+        ([10, 11], 8, None, "▁█"),
+        ([10, 11], 8, 0, "▇█"),
+        ([5, 5, 5], 8, None, "▄▄▄"),
+        ([0, 0, 0], 8, None, "▁▁▁"),
+        ([None, None], 8, None, "··"),
+        ([], 8, None, ""),
+        ([1, None, 3], 8, None, "▁·█"),
+        ([1, 1, 2, 2, 3, 3], 3, None, "▁▅█"),
+        ([1, None, None, None, 3, 3], 2, None, "·▄"),
+        ([float("nan"), 1.0, float("inf"), 2.0], 8, None, "·▁·█"),
+        ([-2, 0, 2], 8, 0, "▁▅█"),
+    ],
+)
+def test_a_sparkline(values: list[float | None], width: int, floor: float | None, drawn: str) -> None:
+    assert sparkline(values, width, floor) == drawn
