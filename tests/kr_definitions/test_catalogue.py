@@ -312,10 +312,27 @@ def test_a_filter_written_otherwise_is_the_same_version(tmp_path):
     assert one == version(tmp_path, "{count: deal.won}", measure("(product   in ('b','a'))"))
 
 
-def test_an_organisations_zone_and_thresholds_are_part_of_the_version(tmp_path):
-    whole = version(tmp_path, "", "")
-    assert whole != version(tmp_path, "", "", more="thresholds: upraise\n")
-    assert whole == version(tmp_path, "", "", more="sources: {}\n")
+def test_an_organisations_thresholds_are_part_of_the_version_and_its_sources_are_not(tmp_path):
+    assert version(tmp_path, "", "") != version(tmp_path, "", "", more="thresholds: upraise\n")
+    assert version(tmp_path, "", "") == version(tmp_path, "", "", more="sources: {}\n")
+
+
+@pytest.mark.parametrize(("changes", "every"), [(False, "month"), (True, "working_day")])
+def test_an_organisations_holidays_are_part_of_the_version_where_working_days_count(tmp_path, changes, every):
+    text = SALES.replace("every: month", f"every: {every}")
+    versions = {
+        load("agencia", written(tmp_path, ventas=text, organisation=ORGANISATION.replace("ES-MD", country)))
+        .definitions[0]
+        .version
+        for country in ("ES-MD", "ES-CT")
+    }
+    assert (2 if changes else 1) == len(versions)
+
+
+def test_an_organisations_zone_is_part_of_the_version(tmp_path):
+    elsewhere = ORGANISATION.replace("Europe/Madrid", "Atlantic/Canary")
+    (found,) = load("agencia", written(tmp_path, ventas=SALES, organisation=elsewhere)).definitions
+    assert version(tmp_path, "", "") != found.version
 
 
 # --- nothing that a user writes ends in a traceback -------------------------------------------------------------------

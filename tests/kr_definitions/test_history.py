@@ -170,6 +170,12 @@ def test_days_that_are_read_at_last_are_restated_because_they_were_read():
     assert [(2, 1, None, "coverage"), (3, 2, None, "coverage")] == said(story.run(SECOND))
 
 
+def test_a_kpi_that_has_nothing_but_a_value_is_restated_too():
+    kpi = definition(**MARCH, type="kpi")
+    story = after_a_run(won("2026-03-01"), until="2026-03-02", definitions=[kpi]).read(SECOND, "2026-03-03")
+    assert [(3, 1, None, "coverage")] == said(story.run(SECOND))
+
+
 def test_a_day_that_turns_out_not_to_have_been_read_becomes_unknown_again():
     story = after_a_run(won("2026-03-01"))
     story.log = story.log.filter(pl.col("event_type") != "source.covered")
