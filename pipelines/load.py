@@ -205,7 +205,8 @@ def understand(stream: Stream, source: str, records: pl.DataFrame, recorded_at: 
     """
     kept = records.filter(~pl.col("is_deleted"))
     decoded, undecodable = _decode(kept, stream.payload)
-    mapped = stream.facts(decoded.lazy()).collect()
+    # In one chunk: Polars 2.1 panics where `pl.format` follows a filter of a frame that lies in several.
+    mapped = stream.facts(decoded.rechunk().lazy()).collect()
     if "problem" in mapped.columns:
         strange = mapped.group_by("record_key").agg(pl.col("problem").min()).drop_nulls("problem")
         mapped = mapped.join(strange, on="record_key", how="anti").drop("problem")
