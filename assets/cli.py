@@ -49,6 +49,7 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        from assets.publication import PublicationError  # noqa: PLC0415
         from assets.run import RunRefused  # noqa: PLC0415
         from kr_definitions.documents import DeclarationErrors  # noqa: PLC0415
         from pipelines.lake import LakeError  # noqa: PLC0415
@@ -62,7 +63,7 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
                 err.print(str(problem), style="red", highlight=False, markup=False, soft_wrap=True)
             count = len(errors.problems)
             err.print(f"{count} problem{'s' if count != 1 else ''}", highlight=False)
-        except (RunRefused, LakeError, SandboxError, SourceError) as error:
+        except (RunRefused, PublicationError, LakeError, SandboxError, SourceError) as error:
             err.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         except KeyboardInterrupt:
             err.print("interrupted: the next run goes on from here")

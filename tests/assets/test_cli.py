@@ -1,0 +1,106 @@
+"""The command line: exit codes, and lines that a person can act on instead of tracebacks."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from assets.cli import app
+from kr_definitions.catalogue import FOLDER
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def hito(monkeypatch, tmp_path):
+    """Run `hito` with a home and (where a test copies some) declarations of its own; gives exit code and output."""
+    monkeypatch.setenv("HITO_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str, definitions: Path | None = None) -> tuple[int, str]:
+        if definitions is not None:
+            monkeypatch.setenv("HITO_DEFINITIONS", str(definitions))
+        result = CliRunner().invoke(app, list(arguments))
+        assert "Traceback" not in result.output
+        return result.exit_code, result.output
+
+    return run
+
+
+@pytest.fixture
+def declared(tmp_path):
+    """A copy of the shipped declarations that a test may spoil."""
+    folder = tmp_path / "kr_definitions"
+    shutil.copytree(FOLDER / "inmobiliaria", folder / "inmobiliaria")
+    return folder
+
+
+def spoil(file: Path, before: str, after: str) -> int:
+    """Replace the only occurrence of a text; gives its line."""
+    text = file.read_text(encoding="utf-8")
+    assert text.count(before) == 1
+    file.write_text(text.replace(before, after), encoding="utf-8")
+    return text[: text.index(before)].count("\n") + 1
+
+
+def test_validate_says_what_is_declared(hito):
+    assert hito("validate") == (0, "inmobiliaria: 4 objectives, 14 key results\n")
+
+
+def test_validate_tells_every_problem_with_its_line(hito, declared):
+    sales = declared / "inmobiliaria" / "ventas.yaml"
+    customers = declared / "inmobiliaria" / "clientes.yaml"
+    company = declared / "inmobiliaria" / "empresa.yaml"
+    lines = {
+        "no event type 'visit.hold'": spoil(sales, "{count: visit.held}", "{count: visit.hold}"),
+        "no 'mandat'": spoil(sales, "mandate = 'exclusive'", "mandat = 'exclusive'"),
+        "'evry' is not known here": spoil(sales, "    every: week\n", "    evry: week\n"),
+        "'target' is missing": spoil(customers, "    target: {value: 60}\n", "") - 7,
+        "it ends (2026-01-01) before it begins (2026-12-31)": spoil(
+            company, "period: {year: 2026}", "period: {from: 2026-12-31, until: 2026-01-01}"
+        ),
+    }
+    code, output = hito("validate", definitions=declared)
+    assert code == 1
+    for found, line in lines.items():
+        told = [row for row in output.splitlines() if found in row]
+        assert told, f"{found!r} is not in\n{output}"
+        assert told[0].split(": ")[0].endswith(f".yaml:{line}"), told
+    assert output.splitlines()[-1] == f"{len(output.splitlines()) - 1} problems"
+
+
+def test_validate_tells_a_misspelt_source_and_a_wrong_option(hito, declared):
+    organisation = declared / "inmobiliaria" / "organisation.yaml"
+    line = spoil(organisation, "kind: hubspot", "kind: hubspott")
+    code, output = hito("validate", definitions=declared)
+    assert code == 1
+    assert (
+        f"organisation.yaml:{line}: error: source hubspot: no kind of source 'hubspott'. Did you mean hubspot" in output
+    )
+
+
+def test_an_unknown_organisation_is_told_with_the_nearest_name(hito):
+    code, output = hito("validate", "-o", "inmobilaria")
+    assert code == 1
+    assert "Did you mean inmobiliaria?" in output
+
+
+def test_a_run_without_credentials_names_the_keys_that_are_missing(hito):
+    code, output = hito("run")
+    assert code == 1
+    assert "SOURCES__INMOBILIARIA__HUBSPOT__" in output
+    assert ".dlt/secrets.toml" in output
+
+
+def test_today_is_for_sandboxes_only(hito):
+    code, output = hito("run", "--today", "2026-11-21")
+    assert (code, "real accounts are always read today" in output) == (2, True)
+
+
+@pytest.mark.parametrize("kind", ["objective", "organisation"])
+def test_the_schema_beside_the_docs_is_the_one_that_the_models_give(hito, kind):
+    """To accept a change: .venv/bin/hito schema objective > docs/schema/objective.schema.json."""
+    assert hito("schema", kind) == (0, (PROJECT / "docs" / "schema" / f"{kind}.schema.json").read_text("utf-8"))
