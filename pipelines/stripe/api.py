@@ -1,94 +1,133 @@
-"""Stripe's API over HTTP: the key, the version, and lists that are read whole or not at all.
+"""Stripe's API over HTTP: the key, the version, lists and their guards.
 
 Belongs here: requests, and which answers can be trusted. Does not: what is kept of an answer or what it means.
+
+The version of the API is named with every request, so that an upgrade of the account changes no answer.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import requests
+from requests.auth import AuthBase
 
 from pipelines.http import PatientSession, whole_json
 from pipelines.settings import Settings
 from pipelines.source import Account, Clock, SourceConfigError, VendorError
 
 HOST = "https://api.stripe.com"
-VERSION = "2026-05-27.dahlia"
-"""The version that answers are asked in, whatever the account's own default is."""
-
+API_VERSION = "2026-03-25.dahlia"
+PAGE_SIZE = 100
 READ_AGAIN = "Nothing is counted as read; the next run reads it again"
-_MOST_A_PAGE = 100
-_PERMISSIONS = "A restricted key needs to read Invoices, Charges and Events"
 
-Json = dict[str, Any]
+Item = dict[str, Any]
 
 
 class Api:
-    """One account. Opened when a stream is fetched, never before."""
+    """One account over HTTP. Settings and the key are read when it is made.
 
-    def __init__(self, account: Account, clock: Clock) -> None:
+    Raises `SourceConfigError` for a missing or refused key and for one of the other mode (live or test), `VendorError`
+    for answers that cannot be trusted.
+    """
+
+    def __init__(self, account: Account, clock: Clock, *, livemode: bool) -> None:
         self.settings = Settings(account)
         self.source, self.base_url = self.settings.source, self.settings.base_url(HOST)
-        self.version = self.settings.get("api_version") or VERSION
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}(\.[a-z]+)?", self.version):
-            raise self._wrong("api_version", f"is {self.version!r}", f"Write it as Stripe does: {VERSION}")
+        self.livemode = livemode
+        key = self.settings.need("api_key")
+        mode = key.split("_")[1:2]
+        if mode in (["live"], ["test"]) and (mode == ["live"]) is not livemode:
+            raise self._other_mode()
         self.session = PatientSession(self.source, clock)
-        self.session.headers.update(
-            {"Authorization": f"Bearer {self.settings.need('api_key')}", "Stripe-Version": self.version}
-        )
+        self.session.auth = _Bearer(key)
+        self.session.headers["Stripe-Version"] = self.settings.get("api_version") or API_VERSION
 
-    def listed(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[list[Json]]:
-        """The pages of a list, newest first. Raises `VendorError` for one that ends, or goes round, before its end."""
-        asked: dict[str, Any] = {"limit": _MOST_A_PAGE, **(params or {})}
+    def listed(self, path: str, params: Mapping[str, Any]) -> Iterator[list[Item]]:
+        """Pages of a list, newest first. Raises `VendorError` where the list does not get on or repeats itself."""
+        place: dict[str, str] = {}
         seen: set[str] = set()
         while True:
-            answer = whole_json(self.source, self._asked(path, asked), ("object", "data", "has_more"))
-            page = answer["data"]
-            if answer["object"] != "list" or not isinstance(page, list):
-                raise VendorError(self.source, f"{path} answered what is no list", READ_AGAIN)
-            ids = [str(one["id"]) if isinstance(one, dict) and one.get("id") else "" for one in page]
-            if "" in ids:
-                raise VendorError(self.source, f"{path} answered an object without an id", READ_AGAIN)
-            if (answer["has_more"] and not page) or seen.intersection(ids):
-                raise VendorError(self.source, f"{path} repeated itself, or ended before its end", READ_AGAIN)
-            seen.update(ids)
+            response = self._get(path, {**params, "limit": PAGE_SIZE, **place})
+            answer = whole_json(self.source, response, ("object", "data", "has_more"))
+            page = self._page(path, answer)
+            ids = {item["id"] for item in page}
+            if len(ids) < len(page) or ids & seen:
+                raise VendorError(self.source, f"{path} gave an object for the second time", READ_AGAIN)
+            if answer["has_more"] and not page:
+                raise VendorError(self.source, f"{path} says that there is more but does not get on", READ_AGAIN)
             yield page
             if not answer["has_more"]:
                 return
-            asked["starting_after"] = ids[-1]
+            seen |= ids
+            place = {"starting_after": page[-1]["id"]}
 
-    def one(self, path: str) -> Json | None:
-        """An object as it is now; None where it is gone."""
-        response = self._asked(path, {})
-        if response.status_code == 404:
+    def found(self, path: str, kind: str, id_: str) -> Item | None:
+        """One object as it is now; None where it was deleted."""
+        response = self._get(f"{path}/{id_}", {})
+        if response.status_code == 404 and _error(response).get("code") == "resource_missing":
             return None
         found = whole_json(self.source, response, ("id", "object"))
-        return None if found.get("deleted") else found
+        if found["id"] != id_ or found["object"] != kind:
+            raise VendorError(self.source, f"{path} answered with another object than was asked for", READ_AGAIN)
+        return None if found.get("deleted") is True else self._checked(path, found)
 
-    def _asked(self, path: str, params: Mapping[str, Any]) -> requests.Response:
+    def _page(self, path: str, answer: Item) -> list[Item]:
+        data, has_more = answer["data"], answer["has_more"]
+        is_list = answer["object"] == "list" and isinstance(data, list) and isinstance(has_more, bool)
+        if not is_list or not all(isinstance(item, dict) and isinstance(item.get("id"), str) for item in data):
+            raise VendorError(self.source, f"{path} answered something that is not a list of objects", READ_AGAIN)
+        return [self._checked(path, item) for item in data]
+
+    def _checked(self, path: str, item: Item) -> Item:
+        """An object of the mode that is asked for: the other mode's money is not this company's."""
+        if not isinstance(item.get("livemode"), bool):
+            raise VendorError(self.source, f"{path} does not say whether an object is live or a test", READ_AGAIN)
+        if item["livemode"] is not self.livemode:
+            raise self._other_mode()
+        return item
+
+    def _get(self, path: str, params: Mapping[str, Any]) -> requests.Response:
         try:
-            response = self.session.get(self.base_url + path, params=dict(params))
+            response = self.session.get(self.base_url + path, params=params)
         except SourceConfigError as refused:
-            raise self._wrong(
-                "api_key", f"was refused by {path}", f"Check that it is valid. {_PERMISSIONS}"
-            ) from refused
-        if response.status_code == 400 and "API version" in _message(response):
-            raise self._wrong("api_version", f"is {self.version}, which Stripe does not know", f"Try {VERSION}")
+            raise SourceConfigError(
+                self.source,
+                refused.found,
+                f"Check {self.settings.name('api_key')}; a restricted key needs to read Invoices, Charges and Events",
+            ) from None
+        if response.status_code == 400 and "stripe api version" in str(_error(response).get("message")).lower():
+            version = self.session.headers["Stripe-Version"]
+            raise SourceConfigError(
+                self.source,
+                f"the vendor does not know the version {version!s} of its API",
+                f"Correct {self.settings.name('api_version')}, or leave it out for {API_VERSION}",
+            )
         return response
 
-    def _wrong(self, key: str, found: str, do: str) -> SourceConfigError:
+    def _other_mode(self) -> SourceConfigError:
+        asked, given = ("live", "test") if self.livemode else ("test", "live")
         return SourceConfigError(
             self.source,
-            f"{self.settings.name(key)} {found}",
-            f"{do} (environment variable {self.settings.variable(key)})",
+            f"{self.settings.name('api_key')} is of {given} mode, but the option `livemode` asks for {asked} mode",
+            "Set the key of the other mode, or correct `livemode` in organisation.yaml",
         )
 
 
-def _message(response: requests.Response) -> str:
+class _Bearer(AuthBase):
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+
+def _error(response: requests.Response) -> Item:
+    """The vendor's error in an answer; empty for anything else."""
     try:
-        return str(response.json()["error"]["message"])
+        error = response.json()["error"]
     except (ValueError, KeyError, TypeError):
-        return ""
+        return {}
+    return error if isinstance(error, dict) else {}

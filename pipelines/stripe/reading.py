@@ -1,130 +1,116 @@
-"""What of Stripe is read when: the events of what changed, or the lists of everything.
+"""How a reading finds what has changed: through the vendor's events, or through its lists where those do not reach.
 
-Belongs here: from the API to records. Does not: requests (`api`), or what a record means (`facts`).
+Belongs here: the choice between the two, and what each costs. Does not: HTTP (`api`), what is kept of an object.
 
-An event says that an object changed, and shows it in the API version in which the event was made, which may be years
-old. So only the object's id is taken from it, and the object is asked for as it is now, in the version of ours.
+*Events* say which objects were changed; they are kept for 30 days. Of an event only the object's id is taken, and the
+object is read as it is now: an event shows its object as it was, in the version of the API that was current then, and
+events come in no certain order. So an event that is read late, or twice, brings no older state back. It costs one
+request for each changed object.
+
+*Lists* give every object as it is now; they are read at first, when the last reading is so old that events may be gone,
+and when other metadata is to be kept. As a list cannot be asked for what was changed, all of it is read, a hundred
+objects a request: an invoice of two years ago that was voided during the gap is found. What a list cannot show is what
+is in it no longer: an object deleted during a gap stays as it was. The vendor deletes only drafts, which state nothing,
+and, on demand, the data of test mode.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from pipelines.source import Account, Covered, Read, Record, SourceConfigError
-from pipelines.stripe.api import Api, Json
+from pipelines.source import Account, Covered, Read, Record, VendorError
+from pipelines.stripe.api import READ_AGAIN, Api, Item
 
 EVENTS_KEPT = timedelta(days=30)
-MARGIN = timedelta(days=1)
-"""Events are not relied on to their last hour."""
+EVENTS_TRUSTED = EVENTS_KEPT - timedelta(days=2)
+"""What was changed longer ago than this before a run is not looked for in events: some may go while they are read."""
 
-_OBJECTS_A_PAGE = 100
-_INVOICE_FIELDS = ("currency", "customer", "status", "total", "total_excluding_tax")
-_CHARGE_FIELDS = ("amount", "amount_captured", "captured", "created", "currency", "customer", "status")
+_FURTHEST_AHEAD = timedelta(minutes=5)
+_IDS_A_PAGE = 100
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How one kind of object is read. events: the types that say that one has changed."""
+class Kind:
+    """A kind of object.
 
-    account: Account
+    name: its stream. path: its list. object: what the vendor calls one. changes: the events after which one may state
+    something else. kept: the allowed fields of one. keeps: what `kept` depends on; another one asks for all again.
+    """
+
+    name: str
     path: str
-    events: tuple[str, ...]
-    livemode: bool
-    relist_days: int
-    metadata: tuple[str, ...] = ()
-
-    @classmethod
-    def of_invoices(cls, account: Account, livemode: bool, relist_days: int, metadata: tuple[str, ...]) -> Reading:  # noqa: FBT001  declared so by the organisation
-        """Invoices: drafts are nobody's invoices yet."""
-        changes = ("finalized", "paid", "voided", "marked_uncollectible", "updated", "deleted")
-        return cls(
-            account, "/v1/invoices", tuple(f"invoice.{change}" for change in changes), livemode, relist_days, metadata
-        )
-
-    @classmethod
-    def of_charges(cls, account: Account, livemode: bool, relist_days: int) -> Reading:  # noqa: FBT001  declared so by the organisation
-        """Charges: attempts to take money, of which some succeed, at once or days later."""
-        changes = ("succeeded", "captured", "updated")
-        return cls(account, "/v1/charges", tuple(f"charge.{change}" for change in changes), livemode, relist_days)
-
-    def fetch(self, read: Read) -> Generator[list[Record], None, Covered]:
-        """The objects that changed since the last reading, or all of them. cursor: when all were listed last."""
-        api = Api(self.account, read.clock)
-        if (why := self._why_lists(read)) is not None:
-            log.info("%s: %s is listed from its beginning: %s", api.source, self.path, why)
-            for page in api.listed(self.path):
-                yield [self._record(api, found) for found in page if found.get("status") != "draft"]
-            return Covered(None, read.until, read.until.isoformat())
-        assert read.since is not None
-        changed = self._changed(api, read.since)
-        for start in range(0, len(changed), _OBJECTS_A_PAGE):
-            yield list(self._as_they_are(api, changed[start : start + _OBJECTS_A_PAGE]))
-        return Covered(None, read.until, read.cursor)
-
-    def _why_lists(self, read: Read) -> str | None:
-        """Why the events are not enough, None where they are."""
-        if read.since is None or read.cursor is None:
-            return "nothing has been read yet"
-        if read.until - read.since > EVENTS_KEPT - MARGIN:
-            return f"events are kept for {EVENTS_KEPT.days} days, and the last reading was on {read.since:%Y-%m-%d}"
-        if read.until - datetime.fromisoformat(read.cursor) >= timedelta(days=self.relist_days):
-            return f"the last time was {self.relist_days} days ago"
-        return None
-
-    def _changed(self, api: Api, since: datetime) -> list[str]:
-        """The ids of objects that changed from an instant on (its whole second included), each once."""
-        params = {"types[]": list(self.events), "created[gte]": int(since.timestamp())}
-        found = [event["data"]["object"] for page in api.listed("/v1/events", params) for event in page]
-        return list(dict.fromkeys(str(one["id"]) for one in reversed(found)))
-
-    def _as_they_are(self, api: Api, ids: list[str]) -> Iterator[Record]:
-        for one in ids:
-            found = api.one(f"{self.path}/{one}")
-            if found is None:
-                yield Record(one, None, {}, is_deleted=True)
-            elif found.get("status") != "draft":
-                yield self._record(api, found)
-
-    def _record(self, api: Api, found: Json) -> Record:
-        """Of an object, what is needed and says nothing of a person."""
-        if found.get("livemode") is not self.livemode:
-            kind = "live" if found.get("livemode") else "test"
-            raise SourceConfigError(
-                api.source,
-                f"{api.settings.name('api_key')} opens the account's {kind} data",
-                f"Use the other key, or declare livemode: {str(not self.livemode).lower()} in organisation.yaml",
-            )
-        payload = _of_charge(found) if found["object"] == "charge" else _of_invoice(found, self.metadata)
-        return Record(str(found["id"]), None, payload)
+    object: str
+    changes: tuple[str, ...]
+    kept: Callable[[Item, datetime], Mapping[str, Any]]
+    keeps: str = ""
 
 
-def _of_invoice(found: Json, metadata: tuple[str, ...]) -> Mapping[str, Any]:
-    moments = found.get("status_transitions") or {}
-    taxes = found.get("total_taxes") or found.get("total_tax_amounts") or []
-    return {
-        **{name: _id_of(found.get(name)) for name in _INVOICE_FIELDS},
-        **{name: moments.get(name) for name in ("finalized_at", "paid_at", "voided_at")},
-        "taxes": [tax.get("amount") for tax in taxes],
-        "metadata": {key: (found.get("metadata") or {}).get(key) for key in metadata},
-    }
+def fetch(account: Account, kind: Kind, read: Read, *, livemode: bool) -> Generator[list[Record], None, Covered]:
+    """Read the objects that were changed, or all."""
+    api = Api(account, read.clock, livemode=livemode)
+    why_all = _why_all(kind, read)
+    if why_all is None and read.since is not None:
+        yield from _through_events(api, kind, read, read.since)
+        return Covered(read.since, read.until, kind.keeps)
+    logger.info("%s.%s: all are read through the list: %s", api.source, kind.name, why_all)
+    for page in api.listed(kind.path, {}):
+        yield [_record(kind, item, read.until) for item in page]
+    return Covered(None, read.until, kind.keeps)
 
 
-def _of_charge(found: Json) -> Mapping[str, Any]:
-    method = (found.get("payment_method_details") or {}).get("type")
-    return {**{name: _id_of(found.get(name)) for name in _CHARGE_FIELDS}, "method": method}
+def _why_all(kind: Kind, read: Read) -> str | None:
+    """Why events are not enough; None where they are."""
+    if read.since is None:
+        return "nothing has been read before"
+    if read.until - read.since > EVENTS_TRUSTED:
+        return f"the last reading is of {read.since:%Y-%m-%d}, and events are kept for {EVENTS_KEPT.days} days"
+    if (read.cursor or "") != kind.keeps:
+        return "other metadata is to be kept"
+    return None
 
 
-def _id_of(value: Any) -> Any:
-    """A reference as an id, also where the account's settings expand it to the whole object."""
-    return value.get("id") if isinstance(value, dict) else value
+def _through_events(api: Api, kind: Kind, read: Read, since: datetime) -> Iterator[list[Record]]:
+    """What the objects are now that had an event since; one that is gone is deleted."""
+    ids = list(_changed_ids(api, kind, since))
+    for start in range(0, len(ids), _IDS_A_PAGE):
+        batch = ids[start : start + _IDS_A_PAGE]
+        found = {id_: api.found(kind.path, kind.object, id_) for id_ in batch}
+        yield [
+            Record(id_, None, {"id": id_}, is_deleted=True) if item is None else _record(kind, item, read.until)
+            for id_, item in found.items()
+        ]
 
 
-def listed_at(cursor: str) -> datetime:
-    """When everything was listed last, by a reading's cursor."""
-    return datetime.fromisoformat(cursor).astimezone(UTC)
+def _changed_ids(api: Api, kind: Kind, since: datetime) -> dict[str, None]:
+    """The ids, each once, most recently changed first."""
+    ids: dict[str, None] = {}
+    for page in api.listed("/v1/events", {"types[]": list(kind.changes), "created[gte]": int(since.timestamp())}):
+        for event in page:
+            changed = (event.get("data") or {}).get("object") or {}
+            if event.get("type") not in kind.changes or not isinstance(changed.get("id"), str):
+                raise VendorError(api.source, "/v1/events answered an event that was not asked for", READ_AGAIN)
+            ids[changed["id"]] = None
+    return ids
+
+
+def _record(kind: Kind, item: Item, now: datetime) -> Record:
+    """An object as it is now. The vendor does not say when it was changed: what arrives later replaces it."""
+    return Record(item["id"], None, kind.kept(item, now))
+
+
+def is_ahead(now: datetime, *seconds: Any) -> bool:
+    """Whether any of these times (epoch seconds) is in the future, as in test mode a clock may be."""
+    latest = (now + _FURTHEST_AHEAD).timestamp()
+    return any(isinstance(at, int | float) and at > latest for at in seconds)
+
+
+def id_of(reference: Any) -> str | None:
+    """The id of another object, which the vendor names or, expanded, shows."""
+    found = reference.get("id") if isinstance(reference, dict) else reference
+    return found if isinstance(found, str) else None
