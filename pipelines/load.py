@@ -189,11 +189,7 @@ def bring_up_to_date(
             changes.append(_change(source.name, stream.name, stated, understood.problems.height))
     statements = pl.concat(rows)
     audit(statements)
-    quarantined = pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *problems]).join(
-        lake_of_org.quarantine().collect(), on=["record_id", "problem"], how="anti"
-    )
-    if quarantined.height:
-        lake.append(lake_of_org.root / "quarantine", quarantined, writer="quarantine")
+    _set_aside(lake_of_org.root / "quarantine", pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *problems]))
     log.append(statements, before)
     return changes
 
@@ -239,6 +235,15 @@ def _is_still_so(last: dict[str, Any] | None, mapping: str, stored: pl.Series) -
     It did not where a run that was overtaken by another one stored its records afterwards, under its earlier instant.
     """
     return last is not None and last["mapping"] == mapping and last["quantity"] == (stored <= last["read_at"]).sum()
+
+
+def _set_aside(quarantine: Path, problems: pl.DataFrame) -> None:
+    """Append the problems that are not in the quarantine yet, in one commit."""
+    before = lake.version(quarantine)
+    held = lake.scan(quarantine, QUARANTINE_SCHEMA).select("record_id", "problem")
+    new = problems.lazy().join(held, on=["record_id", "problem"], how="anti").collect()
+    if new.height:
+        lake.append_after(before, quarantine, new, writer="quarantine")
 
 
 def _to_map(raw: RawZone, source: str, stream: Stream, mapped_until: datetime | None) -> pl.DataFrame:
