@@ -73,7 +73,8 @@ class EventLog:
 
         after: the log's `version()` before it was read for them. Raises `Overtaken` where it has moved on since.
         """
-        new = statements.lazy().join(self.scan().select("event_id"), on="event_id", how="anti").collect()
+        held = self.scan().select("event_id")
+        new = statements.lazy().unique("event_id").join(held, on="event_id", how="anti").collect()
         if new.height:
             new = new.sort("event_type", "occurred_at", "event_id")
             lake.append_after(after, self.path, new, writer="event-log")

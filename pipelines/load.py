@@ -123,10 +123,7 @@ def fetch(
     """
     streams = source.streams()
     earlier = lake_of_org.loads().filter(pl.col("source") == source.name).collect()
-    last_instant = earlier.get_column("recorded_at").max()
-    recorded_at = started_at
-    if isinstance(last_instant, datetime):
-        recorded_at = max(started_at, last_instant.astimezone(UTC) + timedelta(microseconds=1))
+    recorded_at = _next_instant(started_at, earlier)
     complete = earlier.filter(pl.col("covered_to").is_not_null()).sort("recorded_at")
     last = {row["stream"]: row for row in complete.iter_rows(named=True)}
 
@@ -138,7 +135,10 @@ def fetch(
         return Read(since=since, until=started_at, cursor=reading["cursor"], clock=clock)
 
     loads = lake_of_org.raw.load(source.name, streams, read_of, recorded_at, on_page)
-    lake.append(lake_of_org.root / "loads", _loads_frame(source.name, loads, recorded_at), writer="loads")
+    before = lake.version(lake_of_org.root / "loads")
+    noted = lake_of_org.loads().filter(pl.col("source") == source.name).collect()
+    rows = _loads_frame(source.name, loads, _next_instant(recorded_at, noted))
+    lake.append_after(before, lake_of_org.root / "loads", rows, writer="loads")
     return loads
 
 
@@ -282,6 +282,12 @@ def _decode(records: pl.DataFrame, payload: pl.Struct) -> tuple[pl.DataFrame, pl
 def _change(source: str, stream: str, stated: pl.DataFrame, quarantined: int) -> StreamChange:
     retracted = int(stated.get_column("retracts").is_not_null().sum())
     return StreamChange(source, stream, stated.height - retracted, retracted, quarantined)
+
+
+def _next_instant(now: datetime, loads: pl.DataFrame) -> datetime:
+    """The recorded time of a load: later than every one before it, even if a clock went back or two began at once."""
+    last = loads.get_column("recorded_at").max()
+    return max(now, last.astimezone(UTC) + timedelta(microseconds=1)) if isinstance(last, datetime) else now
 
 
 def _loads_frame(source: str, loads: list[StreamLoad], recorded_at: datetime) -> pl.DataFrame:
