@@ -229,7 +229,7 @@ def definitions(home: Home) -> dg.Definitions:
         ]
         assets += of_org
         selection = dg.AssetSelection.assets(*of_org) | dg.AssetSelection.assets(PUBLISHED)
-        job = dg.define_asset_job(job_name(catalogue.organisation.id), selection, partitions_def=partitions(catalogue))
+        job = dg.define_asset_job(job_name(catalogue.organisation.id), selection)
         jobs.append(job)
         # Five in the morning: after the night's clock changes, before anybody looks.
         schedules.append(dg.build_schedule_from_partitioned_job(job, hour_of_day=5, minute_of_hour=0))

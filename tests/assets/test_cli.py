@@ -56,7 +56,7 @@ def test_validate_tells_every_problem_with_its_line(hito, declared):
     company = declared / "inmobiliaria" / "empresa.yaml"
     lines = {
         "no event type 'visit.hold'": spoil(sales, "{count: visit.held}", "{count: visit.hold}"),
-        "no 'mandat'": spoil(sales, "mandate = 'exclusive'", "mandat = 'exclusive'"),
+        "an unknown column, mandat": spoil(sales, "mandate = 'exclusive'", "mandat = 'exclusive'"),
         "'evry' is not known here": spoil(sales, "    every: week\n", "    evry: week\n"),
         "'target' is missing": spoil(customers, "    target: {value: 60}\n", "") - 7,
         "it ends (2026-01-01) before it begins (2026-12-31)": spoil(
