@@ -1,0 +1,116 @@
+"""Loading the same again, in any order, in any batches, under another name: what is true stays the same."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Generator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from faults.agency import at, listing_facts
+from faults.attack import Arena, Loader
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kr_definitions.events import COVERED, current
+from pipelines.load import Lake, understand
+from pipelines.raw_zone import RAW_SCHEMA
+from pipelines.source import Covered, Read, Record, Stream
+
+
+def stored(days: Arena) -> list[pl.DataFrame]:
+    """All that a lake holds, but for the notes that it was read once more."""
+    lake = days.lake
+    return [
+        lake.raw.scan("agency", "visits").sort("record_id").collect(),
+        lake.raw.scan("agency", "listings").sort("record_id").collect(),
+        lake.quarantine().sort("record_id").collect(),
+        lake.log.scan().filter(pl.col("event_type") != COVERED).sort("event_id").collect(),
+    ]
+
+
+def test_loading_the_same_again_and_under_another_name_changes_nothing(days: Arena) -> None:
+    days.run(24)
+    days.run(48)
+    before = stored(days)
+    days.run(48)
+    status, _ = days.loader.end(days.begin(48, other_name=True))
+    assert status == 0, days.loader.told()
+    assert all(now.equals(then) for now, then in zip(stored(days), before, strict=True))
+    days.assert_whole()
+
+
+DELIVERED = st.fixed_dictionaries(
+    {"key": st.sampled_from("ABC"), "revision": st.integers(1, 3), "price": st.integers(1, 2)}
+)
+UNDATED = DELIVERED.map(lambda item: {**item, "revision": None})
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Some loads of some pages; the clock may stand still between them, or go back."""
+    records = draw(st.lists(draw(st.sampled_from((DELIVERED, UNDATED))), min_size=1, max_size=14))
+    cuts = sorted(draw(st.lists(st.integers(0, len(records)), max_size=3)))
+    pages = [records[start:end] for start, end in zip([0, *cuts], [*cuts, len(records)], strict=True)]
+    of_first = draw(st.integers(0, len(pages)))
+    hours = draw(st.lists(st.integers(24, 26), min_size=2, max_size=2))
+    return [
+        {"at": at(hour).isoformat(), "pages": batch}
+        for hour, batch in zip(hours, (pages[:of_first], pages[of_first:]), strict=True)
+    ]
+
+
+@settings(max_examples=12)
+@given(loads=deliveries())
+def test_the_newest_revision_holds_and_among_equal_ones_the_last_to_arrive(
+    loader: Loader, loads: list[dict[str, Any]]
+) -> None:
+    records = [record for load in loads for page in load["pages"] for record in page]
+    newest: dict[str, dict[str, Any]] = {}
+    told: dict[tuple[str, int | None], list[int]] = {}
+    for record in records:
+        if record["revision"] is None or record["revision"] >= newest.get(record["key"], record)["revision"]:
+            newest[record["key"]] = record
+        prices = told.setdefault((record["key"], record["revision"]), [])
+        if prices[-1:] != [record["price"]]:
+            prices.append(record["price"])
+    with tempfile.TemporaryDirectory() as folder:
+        status, _ = loader.end(loader.start("pages", lake=folder, loads=loads))
+        assert status == 0, loader.told()
+        lake = Lake(Path(folder))
+        events = current(lake.log.scan()).filter(pl.col("event_type") != COVERED).select("fact_key", "amount").collect()
+        raw = lake.raw.scan("pages", "listings").collect()
+    assert Counter((key, Decimal(record["price"])) for key, record in newest.items()) == Counter(events.iter_rows())
+    assert sum(len(prices) for prices in told.values()) == raw.height
+    assert raw.get_column("record_id").is_unique().all()
+
+
+def nothing(read: Read) -> Generator[list[Record], None, Covered]:
+    """A vendor that has nothing."""
+    yield []
+    return Covered(None, read.until)
+
+
+def test_records_are_understood_however_they_lie_in_memory() -> None:
+    stream = Stream(
+        "listings",
+        ("listing.captured",),
+        nothing,
+        pl.Struct({"created_at": pl.String, "price": pl.String, "mandate": pl.String}),
+        lambda listings: listing_facts(listings.filter(pl.col("mandate") == "open")).with_columns(
+            fact_key=pl.format("listing/{}", "record_key")
+        ),
+    )
+    payload = '{"created_at": "2026-03-02T00:00:00+00:00", "price": "1", "mandate": "%s"}'
+    rows = [
+        {"record_id": key, "record_key": key, "is_deleted": False, "payload": payload % mandate}
+        for key, mandate in (("A", "x"), ("B", "open"), ("C", "open"), ("D", "x"), ("E", "x"))
+    ]
+    frame = pl.DataFrame(rows, schema=RAW_SCHEMA)
+    in_pieces = pl.concat([frame[:1], frame[1:2], frame[2:]], rechunk=False)
+    assert in_pieces.n_chunks() == 3
+    facts = understand(stream, "pages", in_pieces, at(24)).facts.collect()
+    assert ["listing/B", "listing/C"] == facts.get_column("fact_key").to_list()
