@@ -20,7 +20,7 @@ from kr_definitions.coverage import Coverage, Feeds, coverage
 from kr_definitions.declarations import Delta, Relative
 from kr_definitions.events import COVERED, current
 from kr_definitions.history import COMPUTED_SCHEMA
-from kr_definitions.measures.series import THE_BEGINNING
+from kr_definitions.measures.series import THE_BEGINNING, divided
 from kr_definitions.organisation import Organisation
 from kr_definitions.periods import Span, days_of, previous_span, same_span_last_year, windows
 
@@ -177,7 +177,7 @@ def _baseline(definition: Definition, partials: pl.DataFrame, known: Coverage) -
 def _elapsed(day: pl.Expr, first: pl.Expr, last: pl.Expr) -> pl.Expr:
     """The part of a span that is over at the end of a day: days so far over all days, at most 1."""
     so_far = (day - first).dt.total_days() + 1
-    return (so_far / ((last - first).dt.total_days() + 1)).clip(0.0, 1.0)
+    return divided(so_far, (last - first).dt.total_days() + 1).clip(0.0, 1.0)
 
 
 def _once(definition: Definition, figures: pl.DataFrame) -> pl.DataFrame:
@@ -187,7 +187,7 @@ def _once(definition: Definition, figures: pl.DataFrame) -> pl.DataFrame:
     is_ever = kr.cumulative == "ever" and not formulas.is_maintained(kr)
     begun = pl.col("baseline") if is_ever else pl.col("start").fill_null(0.0)
     goes_on = is_ever or formulas.accumulates(kr)
-    forecast = begun + (pl.col("value") - begun) / pl.col("_elapsed") if goes_on else pl.col("value")
+    forecast = begun + divided(pl.col("value") - begun, pl.col("_elapsed")) if goes_on else pl.col("value")
     return figures.with_columns(
         pl.col("_progress").alias("progress"),
         (expected if kr.target is not None else pl.lit(None, dtype=pl.Float64)).alias("expected"),
@@ -227,7 +227,7 @@ def _recurring(definition: Definition, figures: pl.DataFrame) -> pl.DataFrame:
         pl.when(is_open).then(in_window).otherwise(0.0),
     )
     is_complete = pl.col("_unknown").fill_null(0) == 0
-    forecast = pl.col("value") / in_window if formulas.accumulates(kr) else pl.col("value")
+    forecast = divided(pl.col("value"), in_window) if formulas.accumulates(kr) else pl.col("value")
     return joined.with_columns(
         pl.when(is_complete).then(whole).alias("progress"),
         pl.when(has_window).then(1.0).alias("expected"),

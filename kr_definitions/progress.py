@@ -13,6 +13,7 @@ import polars as pl
 
 from kr_definitions.declarations import AtLeast, AtMost, Delta, KeyResult, Reach, Relative, Within
 from kr_definitions.measures import Count, DailyMax, Distinct, Sum
+from kr_definitions.measures.series import divided
 
 Preset = Literal["viva", "engagedly", "upraise", "servicenow"]
 
@@ -58,14 +59,15 @@ def progress_of(kr: KeyResult, value: pl.Expr, start: pl.Expr, target: pl.Expr) 
     if kr.target is None:
         return pl.lit(None, dtype=pl.Float64)
     if isinstance(kr.target, Reach | Relative | Delta):
-        return pl.when(target != start).then((value - start) / (target - start))
+        return pl.when(target != start).then(divided(value - start, target - start))
     if isinstance(kr.target, Within):
         low, high = (float(figure) for figure in kr.target.within)
         return value.is_between(low, high).cast(pl.Float64)
     is_met = _is_met(kr.target, value, target)
     if kr.target.progress == "met":
         return is_met.cast(pl.Float64)
-    distance = value / target if isinstance(kr.target, AtLeast) else 2 - value / target
+    part = divided(value, target)
+    distance = part if isinstance(kr.target, AtLeast) else 2 - part
     return pl.when(target != 0).then(distance).otherwise(is_met.cast(pl.Float64))
 
 
@@ -86,9 +88,9 @@ def recurring_progress(met: pl.Expr, closed: pl.Expr, open_progress: pl.Expr, el
 
     met: Σ min(P_w, 1). elapsed: f, the part of the open window that is over; 0 where none is open.
     """
-    of_open = pl.when(elapsed > 0).then(elapsed * (open_progress / elapsed).clip(upper_bound=1.0)).otherwise(0.0)
+    of_open = pl.when(elapsed > 0).then(elapsed * divided(open_progress, elapsed).clip(upper_bound=1.0)).otherwise(0.0)
     whole = closed + elapsed
-    return pl.when(whole > 0).then((met + of_open) / whole)
+    return pl.when(whole > 0).then(divided(met + of_open, whole))
 
 
 def judged(preset: Preset, progress: pl.Expr, expected: pl.Expr) -> pl.Expr:

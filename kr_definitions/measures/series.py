@@ -53,9 +53,18 @@ def within_windows(partials: pl.DataFrame, windows: pl.DataFrame) -> pl.LazyFram
     return asked.join_where(partials.lazy(), pl.col("day") >= pl.col("window_start"), pl.col("day") <= pl.col("as_of"))
 
 
+def divided(dividend: pl.Expr, divisor: pl.Expr) -> pl.Expr:
+    """The quotient that IEEE 754 asks for, in every row.
+
+    By one number for all rows Polars multiplies with its reciprocal, which is another result (49 / 49 < 1), and only
+    where there is more than one row. So the divisor is made a number of each row's own.
+    """
+    return dividend / (divisor + 0 * dividend)
+
+
 def with_ratio(series: pl.DataFrame) -> pl.DataFrame:
     """`value` from numerator and denominator: null where the denominator is zero."""
-    ratio = pl.col("numerator").cast(pl.Float64) / pl.col("denominator").cast(pl.Float64)
+    ratio = divided(pl.col("numerator").cast(pl.Float64), pl.col("denominator").cast(pl.Float64))
     return series.with_columns(pl.when(pl.col("denominator") != 0).then(ratio).alias("value"))
 
 

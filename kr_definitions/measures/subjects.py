@@ -11,7 +11,7 @@ import polars as pl
 from pydantic import Field
 
 from kr_definitions.measures.selection import Selection
-from kr_definitions.measures.series import window_sums, with_plain_value, within_windows
+from kr_definitions.measures.series import divided, window_sums, with_plain_value, within_windows
 from kr_definitions.organisation import Declared
 from kr_definitions.vocabulary import DECIMAL
 from kr_definitions.words import EventType, EventTypes
@@ -77,10 +77,11 @@ class Duration(Declared):
             within_windows(partials, windows)
             .group_by("as_of", "window_start")
             .agg(
-                (statistic / _MICROSECONDS[self.unit]).alias("value"),
+                statistic.alias("value"),
                 took.sum().cast(DECIMAL).alias("numerator"),
                 took.len().cast(pl.Int64).alias("events"),
             )
+            .with_columns(divided(pl.col("value"), pl.lit(_MICROSECONDS[self.unit])))
             .collect()
         )
         numerator = pl.col("numerator") if self.statistic == "mean" else pl.lit(None, dtype=DECIMAL)

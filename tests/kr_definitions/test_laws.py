@@ -1,6 +1,7 @@
 """The laws of measuring, for every declared key result of every declared organisation, over random small logs.
 
-A law says of whole figures, column by column, what must not differ. Where it leaves a column out, it says why.
+One organisation more, `agencia`, declares every kind of measure, target, window and period once (`whole/`). A law says
+of whole figures, column by column, what must not differ. Where it leaves a column out, it says why.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from pathlib import Path
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,7 +31,12 @@ from kr_definitions.lint import predicates
 from kr_definitions.vocabulary import vocabulary
 from pipelines.event_log import readings, statements
 
-ORGANISATIONS = pytest.mark.parametrize("organisation", catalogue.organisations())
+WHOLE = Path(__file__).parent / "whole"
+FOLDERS = {
+    **dict.fromkeys(catalogue.organisations(), catalogue.FOLDER),
+    **dict.fromkeys(catalogue.organisations(WHOLE), WHOLE),
+}
+ORGANISATIONS = pytest.mark.parametrize("organisation", FOLDERS)
 SOME = settings(max_examples=settings.default.max_examples // 20)
 """Each example computes every key result of an organisation several times."""
 
@@ -44,7 +51,7 @@ Spans = Sequence[tuple[date, date]]
 
 @cache
 def declared(organisation: str) -> Catalogue:
-    return catalogue.load(organisation)
+    return catalogue.load(organisation, FOLDERS[organisation])
 
 
 def types_of(whole: Catalogue) -> list[str]:

@@ -372,6 +372,12 @@ def test_a_duration_is_told_in_its_unit(expected, unit):
     )
 
 
+def test_a_duration_is_the_same_whether_one_day_is_computed_or_many():
+    told = {"measure": {"duration": CYCLE, "unit": "days"}, "target": {"at_most": 3}}
+    by_day = figures(took(a=49.0), "2026-02-20", **told)
+    assert 49 / 24 == on(by_day, "2026-02-10") == value("2026-02-10", took(a=49.0), **told)
+
+
 def test_a_mean_keeps_the_exact_time_and_the_subjects_that_it_is_of():
     measure = {"duration": CYCLE, "statistic": "mean"}
     row = figures(took(a=1, b=2), "2026-02-10", measure=measure, target={"at_most": 3}).row(-1, named=True)

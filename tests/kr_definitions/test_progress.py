@@ -147,6 +147,21 @@ def test_a_running_total_starts_at_nothing_whatever_its_baseline():
     )
 
 
+def test_a_figure_that_is_reached_exactly_is_reached_whatever_it_is():
+    kr = key_result(measure=WON, target={"value": 1})
+    for figure in range(1, 500):
+        rows = pl.DataFrame({"value": [0.0, figure / 2, float(figure)]}).with_columns(target=pl.lit(float(figure)))
+        found = rows.select(formulas.progress_of(kr, pl.col("value"), pl.lit(0.0), pl.col("target"))).to_series()
+        assert [0.0, 0.5, 1.0] == found.to_list(), figure
+
+
+def test_49_of_49_are_achieved_on_whatever_day_it_is_computed():
+    told = {"measure": WON, "target": {"value": 49}}
+    for through in ("2026-01-01", "2026-01-02", "2026-12-31"):
+        by_day = figures({"2026-01-01": 49}, through, **told)
+        assert (1.0, "achieved") == (on(by_day, "2026-01-01", "progress"), on(by_day, "2026-01-01", "status"))
+
+
 # --- recurring --------------------------------------------------------------------------------------------------------
 
 MONTHLY: dict[str, Any] = {"measure": WON, "every": "month", "target": {"value": 5}}
@@ -258,6 +273,14 @@ def test_expected_progress_is_the_part_of_the_period_that_is_over():
     assert [1 / 365, 59 / 365, 1.0] == [
         on(by_day, day, "expected") for day in ("2026-01-01", "2026-02-28", "2026-12-31")
     ]
+
+
+@pytest.mark.parametrize("days", [1, 3, 49, 98, 103, 107])
+def test_each_day_is_the_same_part_of_the_period_and_the_last_one_ends_it(days):
+    first = date(2026, 1, 1)
+    period = {"from": first, "until": first + timedelta(days=days - 1)}
+    by_day = figures({}, "2026-12-31", measure=WON, target={"value": 10}, period=period)
+    assert [(n + 1) / days for n in range(days)] == by_day.get_column("expected").to_list()
 
 
 def test_a_figure_to_keep_is_expected_to_be_kept_from_the_first_day():
