@@ -20,7 +20,7 @@ import polars as pl
 
 from kr_definitions.events import EVENT_SCHEMA, facts_frame
 from kr_definitions.vocabulary import UTC_MICROSECONDS
-from pipelines import event_log, lake
+from pipelines import event_log, lake, plausibility
 from pipelines.event_log import EventLog
 from pipelines.raw_zone import OnPage, RawZone, StreamLoad
 from pipelines.source import Account, Clock, Connector, Options, Read, Stream
@@ -169,7 +169,8 @@ def bring_up_to_date(
             stored = _stored(lake_of_org.raw, source.name, stream.name)
             is_still_so = _is_still_so(last, mapping, stored)
             mapped_until = last["read_at"] if last is not None and is_still_so else None
-            records = _to_map(lake_of_org.raw, source.name, stream, mapped_until)
+            aside = lake_of_org.quarantine().filter(pl.col("source") == source.name, pl.col("stream") == stream.name)
+            records = _to_map(lake_of_org.raw, source.name, stream, mapped_until, aside)
             understood = understand(stream, source.name, records, recorded_at)
             stated = event_log.statements(
                 log.scan(), understood.facts, understood.touched, source.name, stream.name, recorded_at
@@ -203,15 +204,22 @@ def understand(stream: Stream, source: str, records: pl.DataFrame, recorded_at: 
     decoded, undecodable = _decode(kept, stream.payload)
     # In one chunk: Polars 2.1 panics where `pl.format` follows a filter of a frame that lies in several.
     mapped = stream.facts(decoded.rechunk().lazy()).collect()
-    if "problem" in mapped.columns:
-        strange = mapped.group_by("record_key").agg(pl.col("problem").min()).drop_nulls("problem")
-        mapped = mapped.join(strange, on="record_key", how="anti").drop("problem")
-    else:
-        strange = pl.DataFrame(schema={"record_key": pl.String, "problem": pl.String})
+    if "problem" not in mapped.columns:
+        mapped = mapped.with_columns(problem=pl.lit(None, dtype=pl.String))
+    told = facts_frame(mapped.lazy().drop("problem")).collect()
+    told = told.with_columns(mapped.get_column("problem"))
+    problem = pl.coalesce("problem", plausibility.problem(stream.feeds, recorded_at))
+    strange = (
+        told.select("record_key", problem.alias("problem"))
+        .group_by("record_key")
+        .agg(pl.col("problem").min())
+        .drop_nulls("problem")
+    )
+    told = told.join(strange, on="record_key", how="anti").drop("problem")
     problems = pl.concat([undecodable, strange]).sort("record_key")
     touched = records.lazy().select("record_key").join(problems.lazy(), on="record_key", how="anti")
     return Understood(
-        facts=facts_frame(mapped.lazy()),
+        facts=told.lazy(),
         touched=touched,
         problems=problems.join(records, on="record_key", maintain_order="left").select(
             pl.lit(source).alias("source"),
@@ -246,17 +254,21 @@ def _set_aside(quarantine: Path, problems: pl.DataFrame) -> None:
         lake.append_after(before, quarantine, new, writer="quarantine")
 
 
-def _to_map(raw: RawZone, source: str, stream: Stream, mapped_until: datetime | None) -> pl.DataFrame:
+def _to_map(
+    raw: RawZone, source: str, stream: Stream, mapped_until: datetime | None, aside: pl.LazyFrame
+) -> pl.DataFrame:
     """The newest row of each record of which something arrived after an instant; of every record, without one.
 
-    Where the stream's records are understood in groups: of each record in a group of which something arrived.
+    Where the stream's records are understood in groups: of each record in a group of which something arrived. Records
+    that had been set aside (`aside`) are tried again each time: what lay in the future may have come.
     """
     newest = raw.newest(source, stream.name)
     if mapped_until is None:
         return newest.collect()
     key = pl.col("record_key")
     group = (key if stream.group is None else stream.group(key)).alias("group")
-    arrived = raw.scan(source, stream.name).filter(pl.col("recorded_at") > mapped_until).select(group).unique()
+    arrived = raw.scan(source, stream.name).filter(pl.col("recorded_at") > mapped_until).select(group)
+    arrived = pl.concat([arrived, aside.select(group)]).unique()
     return newest.with_columns(group).join(arrived, on="group", how="semi").drop("group").collect()
 
 

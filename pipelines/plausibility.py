@@ -1,0 +1,43 @@
+"""What no fact may say, whatever its vendor: the record that says it is set aside, and stops nobody else.
+
+Belongs here: limits that hold for every event. Does not: one vendor's own (its mapping), or the audit of a whole load
+(`assets.checks`), which would refuse all of it for one such fact and so is only the backstop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+CLOCKS_DIFFER_BY = timedelta(minutes=5)
+
+
+def problem(feeds: Sequence[str], now: datetime) -> pl.Expr:
+    """What is wrong with a fact (`FACT_SCHEMA` columns), as text; null where nothing is.
+
+    feeds: the event types that its stream declares. now: the run's instant: what lies after it has not happened yet;
+    the record is tried again by each run, so a planned thing counts from its day on.
+    """
+    at = pl.col("occurred_at")
+    day = at.dt.strftime("%Y-%m-%d %H:%M UTC")
+    has_number = pl.col("amount").is_not_null()
+    return (
+        pl.when(at.is_null())
+        .then(pl.format("{}: no time is given", "event_type"))
+        .when(at > now + CLOCKS_DIFFER_BY)
+        .then(pl.format("{}: {} is in the future", "event_type", day))
+        .when(at < EARLIEST)
+        .then(pl.format("{}: {} is before the year 2000", "event_type", day))
+        .when(pl.col("subject_id").fill_null("") == "")
+        .then(pl.format("{}: nothing says whom or what it is about", "event_type"))
+        .when(has_number & pl.col("currency").is_null())
+        .then(pl.format("{}: an amount without a currency", "event_type"))
+        .when(~pl.col("currency").str.contains("^[A-Z]{3}$"))
+        .then(pl.format("{}: {} is no ISO 4217 currency", "event_type", "currency"))
+        .when(~pl.col("event_type").is_in(list(feeds)))
+        .then(pl.format("{}: the stream does not declare that it feeds it", "event_type"))
+        .otherwise(pl.lit(None, dtype=pl.String))
+    )

@@ -1,0 +1,99 @@
+"""One impossible fact sets its own record aside, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from pipelines.load import Lake, Source, bring_up_to_date, fetch
+from pipelines.source import Account, Covered, Options, Read, Record, Stream
+
+NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
+GOOD = {"type": "deal.won", "at": "2026-11-20T10:00:00Z", "subject": "1", "amount": "10", "currency": "EUR"}
+
+
+class Stated:
+    """A source that states one fact for each of the records that it is given."""
+
+    kind = "stated"
+    options = Options
+
+    def __init__(self, records: dict[str, dict[str, str]]) -> None:
+        self.records = records
+
+    def streams(self, account: Account, options: Options) -> list[Stream]:
+        payload = pl.Struct(dict.fromkeys(("type", "at", "subject", "amount", "currency"), pl.String))
+        return [Stream("deals", ("deal.won",), self.fetch, payload, self.facts)]
+
+    def fetch(self, read: Read) -> Iterator[list[Record]]:
+        yield [Record(key, None, payload) for key, payload in self.records.items()]
+        return Covered(None, read.until)
+
+    @staticmethod
+    def facts(records: pl.LazyFrame) -> pl.LazyFrame:
+        return records.select(
+            "record_key",
+            pl.col("record_key").alias("fact_key"),
+            pl.col("type").alias("event_type"),
+            pl.col("subject").alias("subject_id"),
+            pl.col("at").str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_zone="UTC", strict=False).alias("occurred_at"),
+            pl.col("amount").cast(pl.Decimal(38, 6)),
+            "currency",
+        )
+
+
+@pytest.fixture
+def loaded(tmp_path) -> Callable[..., tuple[set[str], dict[str, str]]]:
+    """Load records at an instant; gives the keys of the events that the log states, and key -> problem."""
+    lake = Lake(tmp_path)
+
+    def load(records: dict[str, dict[str, str]], now: datetime = NOW) -> tuple[set[str], dict[str, str]]:
+        source = Source(Stated(records), Account("test", "stated", "UTC"), Options())
+        fetch(source, lake, None, now)
+        bring_up_to_date([source], lake, now)
+        stated = lake.log.scan().filter(pl.col("event_type") == "deal.won").collect().get_column("record_key")
+        return set(stated), dict(lake.quarantine().select("record_key", "problem").collect().iter_rows())
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"at": "2062-01-01T00:00:00Z"}, "deal.won: 2062-01-01 00:00 UTC is in the future"),
+        ({"at": "2026-11-21T06:05:01Z"}, "deal.won: 2026-11-21 06:05 UTC is in the future"),
+        ({"at": "0026-11-20T10:00:00Z"}, "deal.won: 0026-11-20 10:00 UTC is before the year 2000"),
+        ({"at": "yesterday"}, "deal.won: no time is given"),
+        ({"subject": ""}, "deal.won: nothing says whom or what it is about"),
+        ({"currency": "EURO"}, "deal.won: EURO is no ISO 4217 currency"),
+        ({"currency": None}, "deal.won: an amount without a currency"),
+        ({"type": "deal.lost"}, "deal.lost: the stream does not declare that it feeds it"),
+    ],
+)
+def test_an_impossible_fact_sets_its_record_aside_and_the_others_are_stated(loaded, change, problem):
+    assert loaded({"good": GOOD, "bad": {**GOOD, **change}}) == ({"good"}, {"bad": problem})
+
+
+def test_a_clock_that_is_five_minutes_ahead_is_forgiven(loaded):
+    assert loaded({"ahead": {**GOOD, "at": "2026-11-21T06:05:00Z"}}) == ({"ahead"}, {})
+
+
+def test_what_lay_in_the_future_counts_when_it_has_come(loaded):
+    planned = {"planned": {**GOOD, "at": "2026-11-25T10:00:00Z"}}
+    assert loaded(planned)[0] == set()
+    assert loaded(planned, NOW + timedelta(days=3))[0] == set()
+    assert loaded(planned, NOW + timedelta(days=5))[0] == {"planned"}
+
+
+def test_a_record_that_was_mended_is_stated(loaded):
+    assert loaded({"deal": {**GOOD, "at": "2062-01-01T00:00:00Z"}}, NOW)[0] == set()
+    assert loaded({"deal": GOOD}, NOW + timedelta(days=1))[0] == {"deal"}
+
+
+def test_what_a_record_said_before_stays_while_what_it_says_now_is_impossible(loaded):
+    loaded({"deal": GOOD}, NOW)
+    stated, problems = loaded({"deal": {**GOOD, "amount": "20", "currency": "EURO"}}, NOW + timedelta(days=1))
+    assert (stated, problems) == ({"deal"}, {"deal": "deal.won: EURO is no ISO 4217 currency"})
