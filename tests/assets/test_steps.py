@@ -1,0 +1,124 @@
+"""Write, audit, publish: what fails its check is seen by nobody, is told, and holds nobody else back."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+import pytest
+from builders import event, log
+
+from assets import steps
+from assets.home import Home
+from assets.publication import read
+from assets.publishing import publish_all
+from kr_definitions.compute import compute
+from pipelines import lake, plausibility
+
+FIRST, SECOND = date(2026, 3, 10), date(2026, 3, 11)
+VISITS, SALES = "inmobiliaria.ventas.visitas", "inmobiliaria.ventas.operaciones"
+
+
+def morning_after(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, 5, tzinfo=UTC) + timedelta(days=1)
+
+
+@pytest.fixture
+def agency(tmp_path):
+    """A home with a log of visits and sales that was read up to the end of March, and the agency's declarations."""
+    home = Home(tmp_path)
+    events = [event("visit.held", f"2026-03-{n:02}", str(n)) for n in range(1, 12)]
+    events += [event("deal.won", "2026-03-05", "sale", amount="1000", currency="EUR", account_id="7")]
+    stated = log(events, "2026-03-31", types=["listing.captured"]).collect()
+    stream = {"visit.held": "meetings", "deal.won": "deals", "listing.captured": "deals"}
+    of_hubspot = stated.with_columns(
+        source=pl.lit("hubspot"),
+        stream=pl.coalesce("covers", "event_type").replace_strict(stream),
+    )
+    lake.append(home.lake("inmobiliaria").log.path, of_hubspot, writer="test")
+    return home, home.catalogue("inmobiliaria")
+
+
+def run(agency, day: date, name: str) -> steps.Computed:
+    home, catalogue = agency
+    computed = steps.remember_progress(home, catalogue, day, morning_after(day), name, [VISITS, SALES])
+    publish_all(home, [catalogue], morning_after(day), name)
+    return computed
+
+
+def published(agency, key_result: str) -> dict[str, object]:
+    rows = read(agency[0].published)["current_progress"]
+    return rows.row(by_predicate=pl.col("key_result_id") == key_result, named=True)
+
+
+@pytest.fixture
+def spoilt(monkeypatch):
+    """From now on the visits' progress comes out infinite on the last day, as a wrong formula would have it."""
+
+    def spoil(definitions, organisation, log_, through, feeds=None):
+        is_hit = (pl.col("key_result_id") == VISITS) & (pl.col("as_of") == through)
+        infinite = pl.when(is_hit).then(float("inf")).otherwise(pl.col("progress")).alias("progress")
+        return compute(definitions, organisation, log_, through, feeds).with_columns(infinite)
+
+    return lambda: monkeypatch.setattr(steps, "compute", spoil)
+
+
+def test_a_key_result_that_fails_its_check_keeps_its_last_good_rows_and_the_others_move_on(agency, spoilt):
+    run(agency, FIRST, "good")
+    spoilt()
+    computed = run(agency, SECOND, "bad")
+    assert computed.audit.held_back == (VISITS,)
+    assert set(computed.appended.get_column("key_result_id")) == {SALES}
+    assert (published(agency, VISITS)["as_of"], published(agency, VISITS)["value"]) == (FIRST, 10.0)
+    assert published(agency, SALES)["as_of"] == SECOND
+
+
+def test_what_failed_is_published_as_data_quality_with_the_key_result_the_day_and_what_was_found(agency, spoilt):
+    spoilt()
+    run(agency, FIRST, "bad")
+    found = read(agency[0].published)["data_quality"].filter(pl.col("concerned") == VISITS)
+    assert found.height >= 1
+    assert any(VISITS in text and "2026-03-10" in text and "inf" in text for text in found.get_column("found"))
+
+
+def test_the_rows_come_back_once_the_fault_is_mended(agency, spoilt, monkeypatch):
+    run(agency, FIRST, "good")
+    spoilt()
+    run(agency, SECOND, "bad")
+    monkeypatch.undo()
+    run(agency, SECOND, "mended")
+    assert (published(agency, VISITS)["as_of"], published(agency, VISITS)["value"]) == (SECOND, 11.0)
+
+
+def test_a_run_repeated_appends_nothing(agency):
+    run(agency, FIRST, "first")
+    assert run(agency, FIRST, "again").appended.height == 0
+
+
+def test_a_load_that_breaks_a_rule_of_events_is_refused_whole(tmp_path, monkeypatch):
+    """The backstop behind plausibility: were it to let a fact of the future through, the log would not."""
+    home = Home(tmp_path)
+    folder = tmp_path / "sheets"
+    folder.mkdir()
+    (folder / "buzoneo.csv").write_text("id;fecha;zona;folletos\n1;05/03/2026;Getafe;200\n2;05/03/2062;Getafe;10\n")
+    for name in ("colaboraciones", "eventos"):
+        column = {"colaboraciones": "empresa", "eventos": "evento"}[name]
+        (folder / f"{name}.csv").write_text(f"id;fecha;{column};tipo\n")
+    for name in ("buzoneo", "colaboraciones", "eventos"):
+        monkeypatch.setenv(f"SOURCES__INMOBILIARIA__{name.upper()}__FOLDER", str(folder))
+    catalogue = home.catalogue("inmobiliaria")
+    from pipelines.load import fetch  # noqa: PLC0415
+
+    for source in home.sources(catalogue):
+        if source.connector.kind == "files":
+            fetch(source, home.lake("inmobiliaria"), None, morning_after(FIRST))
+    monkeypatch.setattr(plausibility, "problem", lambda feeds, now: pl.lit(None, dtype=pl.String))
+    with pytest.raises(steps.AuditFailed, match="in_the_future"):
+        steps.state_events(home, catalogue, morning_after(FIRST), "refused")
+    assert home.lake("inmobiliaria").log.scan().collect().height == 0
+    monkeypatch.undo()
+    for name in ("buzoneo", "colaboraciones", "eventos"):
+        monkeypatch.setenv(f"SOURCES__INMOBILIARIA__{name.upper()}__FOLDER", str(folder))
+    steps.state_events(home, catalogue, morning_after(FIRST), "accepted")
+    stated = home.lake("inmobiliaria").log.scan().filter(pl.col("event_type") == "flyers.distributed").collect()
+    assert stated.get_column("subject_id").to_list() == ["1"]
