@@ -119,8 +119,15 @@ class Options(BaseModel):
 class Connector(Protocol):
     """A kind of source: what a vendor's module offers to the rest."""
 
-    kind: str
-    options: type[Options]
+    @property
+    def kind(self) -> str:
+        """Its name in `organisation.yaml`."""
+        ...
+
+    @property
+    def options(self) -> type[Options]:
+        """What it can be told there."""
+        ...
 
     def streams(self, account: Account, options: Any) -> list[Stream]:
         """The streams of one account. Opens nothing and reads no secret: that happens when a stream is fetched."""
