@@ -135,11 +135,12 @@ def _key_results_asset(home: Home, catalogue: Catalogue) -> dg.AssetsDefinition:
         through = date.fromisoformat(max(context.partition_keys))
         through = min(through, last_whole_day(organisation.zone, started_at()))
         wanted = [ids[key] for key in context.selected_asset_keys]
+        listener().advance("key results", 0, len(wanted))
         computed = steps.remember_progress(home, catalogue, through, started_at(), context.run.run_id, wanted)
         for finding in computed.audit.findings:
             context.log.error(finding.line)
         for name in wanted:
-            listener().advance("key results", 1, len(wanted))
+            listener().advance("key results", 1)
             yield _materialised(keys[name], name, through, computed)
 
     return key_results
@@ -198,7 +199,10 @@ def _published_asset(home: Home, catalogues: list[Catalogue]) -> dg.AssetsDefini
 
     @dg.asset(key=PUBLISHED, deps=deps, kinds={"duckdb"}, description="The tables that BI tools read, in one file.")
     def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        listener().advance("publication", 0)
         rows = publish_all(home, catalogues, started_at(), context.run.run_id)
+        listener().advance("publication", sum(rows.values()))
+        listener().done("publication")
         return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(str(home.published)), **rows})
 
     return published

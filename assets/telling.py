@@ -5,9 +5,9 @@ Belongs here: the channel from the steps of a run to the terminal. Does not: the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Protocol
 
 from rich.console import Console
@@ -36,13 +36,13 @@ class Nobody:
         """Say nothing."""
 
 
-_NOBODY = Nobody()
-_listener: ContextVar[Listener] = ContextVar("listener", default=_NOBODY)
+# The last one is told. Of the whole process: Dagster's steps have threads and contexts of their own.
+_listening: list[Listener] = [Nobody()]
 
 
 def listener() -> Listener:
     """Who listens to the present run."""
-    return _listener.get()
+    return _listening[-1]
 
 
 class Bars:
@@ -69,7 +69,10 @@ class Bars:
 
 @contextmanager
 def bars(console: Console) -> Iterator[None]:
-    """Show progress bars on a console while the block runs; nothing where it is not a terminal."""
+    """Show progress bars on a console while the block runs; nothing where it is not a terminal.
+
+    Dagster keeps what steps write to the terminal for its log, so the bars have a way of their own to it.
+    """
     if not console.is_terminal:
         yield
         return
@@ -77,9 +80,11 @@ def bars(console: Console) -> Iterator[None]:
         SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), BarColumn(bar_width=24),
         MofNCompleteColumn(), TimeElapsedColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=console, transient=True) as progress:
-        token = _listener.set(Bars(progress))
-        try:
-            yield
-        finally:
-            _listener.reset(token)
+    with os.fdopen(os.dup(console.file.fileno()), "w", encoding="utf-8") as terminal:
+        own = Console(file=terminal, width=console.width)
+        with Progress(*columns, console=own, transient=True, redirect_stdout=False, redirect_stderr=False) as progress:
+            _listening.append(Bars(progress))
+            try:
+                yield
+            finally:
+                _listening.pop()
