@@ -15,7 +15,7 @@ from rich.text import Text
 
 from assets.report.lines import Line
 from assets.report.marks import QUIET
-from assets.report.sheet import GAP, INDENT, Sheet, grid
+from assets.report.sheet import GAP, INDENT, Sheet, grid, marked
 
 _MEASURED = ("value", "target", "moved", "progress", "expected", "windows")
 _HEADED = ("moved", "progress", "expected", "windows", "status")
@@ -66,7 +66,7 @@ class Columns:
         """One key result, and what else there is to know of it."""
         yield from [self._row(self._cells(line))] if self.sheet.is_wide else self._two_lines(line)
         for note in line.notes:
-            yield Padding(Text(f"{self.sheet.marks.more} {note}", style=line.style), (0, 0, 0, INDENT))
+            yield Padding(marked(self.sheet.marks.more, line.style, Text(note, style=line.style)), (0, 0, 0, INDENT))
 
     def judged_by(self, line: Line) -> str:
         """Progress beside what was expected, in few words."""
@@ -119,10 +119,7 @@ class Columns:
         ]
 
     def _title(self, line: Line) -> RenderableType:
-        """The status's mark and the title, whose further lines stand below its first."""
-        titled = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
-        titled.add_row(Text(self.sheet.marks.statuses[line.status], style=line.style), Text(line.title))
-        return titled
+        return marked(self.sheet.marks.statuses[line.status], line.style, line.title)
 
     def _status(self, line: Line) -> Text:
         return Text(self.sheet.status(line.status), style=line.style)
@@ -130,14 +127,12 @@ class Columns:
     def _trend(self, line: Line) -> Text:
         """The history, its last character in the colour of the status."""
         drawn = line.sparkline(self.trend, self.sheet.marks) if self.trend else ""
-        return Text(drawn[:-1], style=QUIET) + Text(drawn[-1:], style=line.style)
+        return Text.assemble((drawn[:-1], QUIET), (drawn[-1:], line.style))
 
     def _figure(self, line: Line) -> Text:
         """The value and its target, so that the strokes between them stand below each other."""
-        text = Text(line.value.rjust(self.value), style="bold")
-        if line.target:
-            text.append(f" / {line.target.ljust(self.target)}", style="not bold")
-        return text
+        target = f" / {line.target.ljust(self.target)}" if line.target else ""
+        return Text.assemble((line.value.rjust(self.value), "bold"), target)
 
     def _bar(self, line: Line) -> Text:
         return self.sheet.marks.bar(line.bar, line.bar_expected, self.bar, line.style)

@@ -74,7 +74,7 @@ def line_of(row: Row, daily: pl.DataFrame, sheet: Sheet) -> Line:
 
 
 def _target(row: Row, language: Language) -> str:
-    if row["target"] is None or row["direction"] == "within":
+    if row["direction"] == "within":
         return row["target_text"] or numbers.NOT_KNOWN
     return numbers.target(row["target"], row["unit"], row["direction"], language)
 

@@ -109,7 +109,7 @@ def _heading(sheet: Sheet, lines: Sequence[Line]) -> Iterator[RenderableType]:
 def _at_both_ends(left: Text, right: Text, width: int) -> RenderableType:
     """Two texts on a line, one at each end; one below the other where they do not fit."""
     between = width - left.cell_len - right.cell_len
-    return Group(left, right) if between < 2 else left + Text(" " * between) + right
+    return Group(left, right) if between < 2 else Text(" " * between).join([left, right])
 
 
 def _counted(sheet: Sheet, lines: Sequence[Line]) -> Text:
@@ -140,13 +140,13 @@ def _objective(sheet: Sheet, objective: Row, member: Row) -> Iterator[Renderable
     status = objective.get("status")
     if status is None:
         return
-    about = Text(f"{sheet.marks.statuses[status]} {sheet.status(status)}", style=STYLES[status])
+    parts = [(f"{sheet.marks.statuses[status]} {sheet.status(status)}", STYLES[status])]
     if objective["progress"] is not None:
         progress, expected = (numbers.percent(objective[name], sheet.words) for name in ("progress", "expected"))
-        about += Text(f"  {sheet.say('progress', progress=progress, expected=expected)}")
+        parts.append((sheet.say("progress", progress=progress, expected=expected), ""))
     start, end = objective["period_start"], objective["period_end"]
-    period = f"{sheet.words.day(start)} – {sheet.words.day(end)} {end.year}"
-    yield about + Text(f"  {sheet.marks.plain(period)}", style=QUIET)
+    parts.append((sheet.marks.plain(f"{sheet.words.day(start)} – {sheet.words.day(end)} {end.year}"), QUIET))
+    yield Text("  ").join(Text(text, style=style) for text, style in parts)
 
 
 def _section(sheet: Sheet, name: str, parts: Iterable[RenderableType], otherwise: str) -> Iterator[RenderableType]:

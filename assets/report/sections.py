@@ -15,7 +15,7 @@ from rich.text import Text
 
 from assets.report import numbers
 from assets.report.marks import QUIET, STYLES
-from assets.report.sheet import Row, Sheet, grid
+from assets.report.sheet import Row, Sheet, grid, marked
 
 _DAY = timedelta(days=1)
 _MOST_DAYS_SHOWN = 2
@@ -32,32 +32,30 @@ def movements(sheet: Sheet, rows: Sequence[Row]) -> Iterator[RenderableType]:
         yield _about(sheet, "~", "cyan", row, told)
 
 
-def _about(sheet: Sheet, mark: str, style: str, row: Row, told: str) -> Text:
-    return Text(f"{mark} ", style=style) + Text(f"{sheet.title(row)}: {told}")
+def _about(sheet: Sheet, mark: str, style: str, row: Row, told: str) -> RenderableType:
+    return marked(mark, style, f"{sheet.title(row)}: {told}")
 
 
 def _restatements(sheet: Sheet) -> Iterator[tuple[Row, str]]:
-    """What was corrected since yesterday: one by one, or so many days of a key result at once."""
+    """What was corrected since yesterday: one by one, or so many days of a key result at once.
+
+    A day of which only the makings moved (another customer, as many customers) is in the tables and not here.
+    """
     since = sheet.tables["meta"].get_column("published_at").item() - _DAY
-    recent = sheet.tables["restatements"].filter((pl.col("recorded_at") > since) & pl.col("member").is_null())
+    is_told = pl.col("value").ne_missing(pl.col("previous_value")) | (pl.col("cause") == "definition")
+    recent = sheet.tables["restatements"].filter(pl.col("recorded_at") > since, pl.col("member").is_null(), is_told)
     for _, group in recent.group_by(["key_result_id", "cause"], maintain_order=True):
         rows = group.sort("as_of").to_dicts()
         if len(rows) > _MOST_DAYS_SHOWN:
-            yield rows[0], _restated_days(sheet, rows)
+            days = {"days": len({row["as_of"] for row in rows}), "first": sheet.words.day(rows[0]["as_of"])}
+            yield rows[-1], _restated(sheet, rows[-1], "restated_days", last=sheet.words.day(rows[-1]["as_of"]), **days)
         else:
-            yield from ((row, _restated(sheet, row)) for row in rows)
+            yield from ((row, _restated(sheet, row, "restated", day=sheet.words.day(row["as_of"]))) for row in rows)
 
 
-def _restated_days(sheet: Sheet, rows: Sequence[Row]) -> str:
-    first, last = (sheet.words.day(row["as_of"]) for row in (rows[0], rows[-1]))
-    days = len({row["as_of"] for row in rows})
-    return sheet.say("restated_days", days=days, first=first, last=last, cause=sheet.words.causes[rows[0]["cause"]])
-
-
-def _restated(sheet: Sheet, row: Row) -> str:
+def _restated(sheet: Sheet, row: Row, phrase: str, **places: object) -> str:
     before, after = (numbers.figure(row[name], row["unit"], sheet.words) for name in ("previous_value", "value"))
-    cause = sheet.words.causes[row["cause"]]
-    return sheet.say("restated", day=sheet.words.day(row["as_of"]), before=before, after=after, cause=cause)
+    return sheet.say(phrase, before=before, after=after, cause=sheet.words.causes[row["cause"]], **places)
 
 
 def loads(sheet: Sheet) -> Iterator[RenderableType]:
@@ -77,7 +75,7 @@ def loads(sheet: Sheet) -> Iterator[RenderableType]:
     for stream in latest.filter(pl.col("covered_to").is_null()).iter_rows(named=True):
         failure = stream["failure"] or sheet.words.say("not_read")
         told = sheet.marks.text(f"{stream['source']}.{stream['stream']}: {failure}")
-        yield Text(f"{sheet.marks.statuses['missed']} {told}", style="red")
+        yield marked(sheet.marks.statuses["missed"], "red", Text(told, style="red"))
 
 
 def _load(sheet: Sheet, source: str, streams: pl.DataFrame) -> list[Text]:
@@ -103,7 +101,6 @@ def findings(sheet: Sheet) -> Iterator[RenderableType]:
     for row in sheet.tables["data_quality"].filter("is_current").sort("severity", "check").iter_rows(named=True):
         is_critical = row["severity"] == "critical"
         mark = sheet.marks.statuses["missed" if is_critical else "at_risk"]
-        told = f"{row['check']}: {row['says']} {row['found']}. {row['do']}."
-        yield Text(f"{mark} {sheet.say(row['severity'])} ", style="red" if is_critical else "yellow") + Text(
-            sheet.marks.text(told)
-        )
+        told = sheet.marks.text(f"{row['check']}: {row['says']} {row['found']}. {row['do']}.")
+        style = "red" if is_critical else "yellow"
+        yield marked(mark, style, Text.assemble((f"{sheet.say(row['severity'])} ", style), told))

@@ -61,3 +61,10 @@ def grid(width: int | None = None) -> Table:
     cells = Table.grid(padding=(0, GAP, 0, 0), pad_edge=False)
     cells.width = width
     return cells
+
+
+def marked(mark: str, style: str, text: Text | str) -> Table:
+    """A mark and a text, whose further lines stand below its first."""
+    cells = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
+    cells.add_row(Text(mark, style=style), text if isinstance(text, Text) else Text(text))
+    return cells

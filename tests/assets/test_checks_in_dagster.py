@@ -11,6 +11,10 @@ from assets.checks.audit import Audit, audit
 from assets.checks.rules import Rule, Severity, Suite
 
 
+# One worker imports Great Expectations, which takes seconds.
+pytestmark = pytest.mark.xdist_group("great_expectations")
+
+
 def audited(severity: Severity, *values: str) -> Audit:
     """One check: every text is x."""
     rule = Rule(

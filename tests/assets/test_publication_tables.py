@@ -162,6 +162,10 @@ def test_once_it_passes_again_nothing_is_wrong_any_more() -> None:
     assert (found["status"], found["problem"]) == ("on_track", None)
 
 
+def test_a_good_row_of_the_same_instant_outweighs_the_finding_before_it() -> None:
+    assert standing(row(TODAY, 8.0), findings=finding(RAN))["problem"] is None
+
+
 @pytest.mark.parametrize("says", [{"severity": "warning"}, {"key_results": "org.callsback, org.other"}])
 def test_a_warning_or_somebody_elses_finding_holds_nothing_back(says: dict[str, str]) -> None:
     assert standing(row(TODAY, 7.0), findings=finding(RAN + timedelta(hours=1), **says))["problem"] is None

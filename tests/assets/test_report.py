@@ -289,7 +289,12 @@ def test_a_corrected_day_is_told_with_what_it_was_and_why() -> None:
 
 def test_many_corrected_days_are_told_at_once() -> None:
     page = printed(restated(range(1, 31), cause="definition"))
-    assert "~ It: 30 days corrected, 21 Oct to 19 Nov (new definition)\n" in page
+    assert "~ It: 30 days, 21 Oct to 19 Nov; the last one from 8 to 7 (new definition)\n" in page
+
+
+def test_a_day_whose_value_did_not_move_is_no_change_unless_the_definition_did() -> None:
+    assert "no change of status, no correction" in printed(restated([2], previous_value=7.0))
+    assert "18 Nov, from 7 to 7 (new definition)" in printed(restated([2], previous_value=7.0, cause="definition"))
 
 
 def test_what_was_corrected_earlier_is_no_change_since_yesterday() -> None:
