@@ -98,6 +98,7 @@ def run(
         home = Home.from_environment()
         chosen = _chosen(home, organisation)
         if sandbox:
+            _refuse_the_future(today)
             home, base_url = stack.enter_context(running.sandbox(chosen, _day(today), seed))
             err.print(f"sandbox at {base_url}", style="dim", highlight=False)
         elif today is not None:
@@ -211,6 +212,16 @@ def dev(
     os.chdir(PROJECT)
     arguments = ["-w", "workspace.yaml", "--host", "127.0.0.1", "--port", str(port)]
     os.execv(Path(sys.executable).with_name("dagster"), ["dagster", "dev", *arguments])  # noqa: S606
+
+
+def _refuse_the_future(today: datetime | None) -> None:
+    from assets.clock import SystemClock  # noqa: PLC0415
+    from assets.clock import today as today_in  # noqa: PLC0415
+
+    real = today_in("Europe/Madrid", SystemClock().now())
+    if today is not None and today.date() > real:
+        err.print(f"--today {today.date()} has not come yet: choose {real} or an earlier day", style="red")
+        raise typer.Exit(2)
 
 
 def _day(given: datetime | None) -> date | None:

@@ -54,8 +54,15 @@ def _objective(objective: Objective, catalogue: Catalogue, figures: pl.DataFrame
         schema={"key_result_id": pl.String, "_weight": pl.Float64},
     )
     period = objective.period.span(catalogue.organisation.calendar)
-    of_key_results = figures.filter(pl.col("member").is_null())
-    carried = of_key_results.join(weighted.filter(pl.col("_weight") > 0), on="key_result_id")
+    last = figures.get_column("as_of").max()
+    expected = due(definitions, catalogue, last) if isinstance(last, date) else due([], catalogue, period.first)
+    # A row that is due and missing (its key result was held back) is unknown: the others do not take its weight.
+    carried = (
+        expected.join(figures.select("as_of").unique(), on="as_of", how="semi")
+        .join(weighted.filter(pl.col("_weight") > 0), on="key_result_id")
+        .join(figures.filter(pl.col("member").is_null()), on=["key_result_id", "as_of"], how="left")
+        .with_columns(pl.col("status").fill_null("unreliable"))
+    )
 
     def mean(column: str) -> pl.Expr:
         total = (pl.col(column) * pl.col("_weight")).sum() / pl.col("_weight").sum()

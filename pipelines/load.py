@@ -146,11 +146,12 @@ def bring_up_to_date(
     sources: Sequence[Source],
     lake_of_org: Lake,
     started_at: datetime,
-    audit: Callable[[pl.DataFrame], None] = lambda statements: None,
+    audit: Callable[[pl.DataFrame, int], None] = lambda statements, stated: None,
 ) -> list[StreamChange]:
     """Bring the event log up to the raw zone: map what is new, state it, and state what has been read; one commit.
 
-    audit: is shown the statements (`EVENT_SCHEMA`) before they are appended; what it raises leaves the log as it was.
+    audit: is shown the statements (`EVENT_SCHEMA`) before they are appended, and how many the streams account for; what
+    it raises leaves the log as it was.
     Raises `ContradictoryFacts` for a mapping that contradicts itself, `LakeError` for a damaged table, `Overtaken`
     where another process stated something meanwhile.
     """
@@ -162,6 +163,7 @@ def bring_up_to_date(
     changes: list[StreamChange] = []
     rows: list[pl.DataFrame] = [pl.DataFrame(schema=dict(EVENT_SCHEMA))]
     problems: list[pl.DataFrame] = []
+    accounted_for = 0
     for source in sources:
         for stream in source.streams():
             mapping = f"{stream.mapping_version}:{_fingerprint(source.options)}"
@@ -188,8 +190,9 @@ def bring_up_to_date(
             rows += [stated, event_log.readings(read, stream.feeds, source.name, stream.name, mapping, recorded_at)]
             problems.append(understood.problems)
             changes.append(_change(source.name, stream.name, stated, understood.problems.height))
+            accounted_for += changes[-1].events_stated + changes[-1].events_retracted + read.height * len(stream.feeds)
     statements = pl.concat(rows)
-    audit(statements)
+    audit(statements, accounted_for)
     _set_aside(lake_of_org.root / "quarantine", pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *problems]))
     log.append(statements, before)
     return changes

@@ -104,3 +104,8 @@ def test_today_is_for_sandboxes_only(hito):
 def test_the_schema_beside_the_docs_is_the_one_that_the_models_give(hito, kind):
     """To accept a change: .venv/bin/hito schema objective > docs/schema/objective.schema.json."""
     assert hito("schema", kind) == (0, (PROJECT / "docs" / "schema" / f"{kind}.schema.json").read_text("utf-8"))
+
+
+def test_a_sandbox_cannot_be_in_the_future(hito):
+    code, output = hito("run", "--sandbox", "--today", "2199-01-01")
+    assert (code, "has not come yet" in output) == (2, True)

@@ -78,6 +78,13 @@ def test_an_objective_is_not_known_while_one_of_its_key_results_is_not():
     assert (None, 0.5, "no_data", 2) == (row["progress"], row["expected"], row["status"], row["key_results"])
 
 
+def test_the_others_do_not_take_the_weight_of_a_key_result_whose_row_is_missing():
+    declared = [definition(id="test.team.shown"), definition(id="test.team.held_back")]
+    shown = {"key_result_id": "test.team.shown", "as_of": DAY, "progress": 1.0, "expected": 0.5, "status": "on_track"}
+    found = tables.objectives(catalogue_of(*declared), pl.DataFrame([shown], schema=dict(COMPUTED_SCHEMA)))
+    assert (None, "unreliable", 2) == found.select("progress", "status", "key_results").row(0)
+
+
 def test_overshoot_counts_in_an_objective():
     assert 1.0 == pytest.approx(rolled_up([({}, 1.5, "achieved"), ({}, 0.5, "on_track")])["progress"], rel=1e-12)
 
