@@ -16,7 +16,7 @@ from kr_definitions.documents import Document, Problem
 from kr_definitions.documents import Path as Place
 from kr_definitions.events import COVERED, RETRACTED
 from kr_definitions.expressions import ExpressionError, predicate
-from kr_definitions.measures import Count, DailyMax, Distinct, Duration, Share, Sum
+from kr_definitions.measures import Count, DailyMax, Distinct, Duration, Open, Share, Sum
 from kr_definitions.measures.selection import columns_of
 from kr_definitions.progress import accumulates
 from kr_definitions.vocabulary import nearest, vocabulary
@@ -43,6 +43,7 @@ def checked(document: Document) -> Iterator[Problem]:
         if kr is not None:
             yield from _checked_expressions(document, place, kr)
             yield from _checked_columns(document, place, kr)
+            yield from _checked_subjects(document, place, kr)
             yield from _checked_target(document, place, kr)
 
 
@@ -129,6 +130,18 @@ def _holds(event_type: str, column: str) -> bool:
     return bool(getattr(held, column)) if column in ("amount", "quantity") else column in held.carries
 
 
+def _checked_subjects(document: Document, place: Place, kr: KeyResult) -> Iterator[Problem]:
+    """Events that are to be of one subject: an invoice is never the deal that was opened, and would never match."""
+    if isinstance(kr.measure, Duration | Open):
+        known = vocabulary().types
+        about = {name: known[name].subject for name in kr.measure.types if name in known}
+        if len(set(about.values())) > 1:
+            found = (
+                " and ".join(f"{name} ({subject})" for name, subject in about.items()) + " are about different things"
+            )
+            yield document.problem((*place, "measure"), kr.id, found, "Name events of one and the same thing")
+
+
 def _checked_target(document: Document, place: Place, kr: KeyResult) -> Iterator[Problem]:
     target, path = kr.target, (*place, "target")
     if accumulates(kr) and (
@@ -137,6 +150,11 @@ def _checked_target(document: Document, place: Place, kr: KeyResult) -> Iterator
         yield document.problem(
             path, kr.id, "a running total starts at nothing, so it cannot be asked to fall", "State the most as at_most"
         )
+    is_figure_of_a_day = isinstance(kr.measure, Open) or kr.trailing is not None or kr.cumulative == "ever"
+    if isinstance(target, Relative | Delta) and target.baseline == "start" and not is_figure_of_a_day:
+        found = "a figure of the whole period has none on the eve of it to start from"
+        do = "Name previous_period or previous_year, or count over trailing days or ever"
+        yield document.problem((*path, "baseline"), kr.id, found, do)
     if isinstance(kr.measure, Share):
         for figure in _figures(target):
             if not 0 <= figure <= 1:

@@ -154,6 +154,16 @@ def test_every_problem_of_the_broken_folder_has_all_its_parts():
          "to fall. State the most as at_most",
          "    every: month\n    measure: {count: deal.won}\n    target: {value: 5}",
          "    measure: {count: deal.won}\n    target: {relative: -0.1, baseline: previous_year}"),
+        ("ventas.yaml:14: error: agencia.ventas.operaciones: a figure of the whole period has none on the eve of it to "
+         "start from. Name previous_period or previous_year, or count over trailing days or ever",
+         "    every: month\n    measure: {count: deal.won}\n    target: {value: 5}",
+         "    measure: {count: deal.won}\n    target: {delta: 2, baseline: start}"),
+        ("ventas.yaml:14: error: agencia.ventas.operaciones: deal.created (deal) and invoice.paid (invoice) are about "
+         "different things. Name events of one and the same thing",
+         "{count: deal.won}", "{duration: {from: deal.created, to: invoice.paid}}"),
+        ("ventas.yaml:14: error: agencia.ventas.operaciones: ticket.created (ticket) and deal.won (deal) are about "
+         "different things. Name events of one and the same thing",
+         "{count: deal.won}", "{open: {opened_by: ticket.created, closed_by: deal.won}}"),
         ("ventas.yaml:8: error: agencia.ventas.operaciones: 'target' is missing. "
          "Add a target, or make it a kpi if it has none",
          "    target: {value: 5}\n", ""),
