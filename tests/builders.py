@@ -25,7 +25,14 @@ def event(event_type: str, at: str | datetime, subject: str = "1", **columns: An
         text = at if " " in at else f"{at} 12:00"
         at = datetime.fromisoformat(text).replace(tzinfo=MADRID)
     key = columns.pop("key", f"{event_type}/{subject}/{at.isoformat()}/{sorted(columns.items())}")
-    return {"record_key": key, "fact_key": key, "event_type": event_type, "subject_id": subject, "occurred_at": at, **columns}
+    return {
+        "record_key": key,
+        "fact_key": key,
+        "event_type": event_type,
+        "subject_id": subject,
+        "occurred_at": at,
+        **columns,
+    }
 
 
 def facts(events: Iterable[Mapping[str, Any]]) -> pl.LazyFrame:
@@ -38,9 +45,7 @@ def facts(events: Iterable[Mapping[str, Any]]) -> pl.LazyFrame:
         {name: [row.get(name) for row in rows] for name in columns}, strict=False, infer_schema_length=None
     )
     times = [name for name in ("occurred_at", "covered_from", "covered_to", "read_at") if name in frame.columns]
-    return facts_frame(
-        frame.with_columns(pl.col(name).cast(pl.Datetime("us", "UTC")) for name in times).lazy()
-    )
+    return facts_frame(frame.with_columns(pl.col(name).cast(pl.Datetime("us", "UTC")) for name in times).lazy())
 
 
 def log(
@@ -56,13 +61,17 @@ def log(
     if covered is None:
         return stated.lazy()
     named = sorted({*types, *stated.get_column("event_type").to_list()})
-    to = covered if isinstance(covered, datetime) else datetime.fromisoformat(covered).replace(tzinfo=MADRID) + timedelta(1)
-    start = None if since is None else datetime.fromisoformat(since).replace(tzinfo=MADRID)
+    to = covered if isinstance(covered, datetime) else _midnight(covered) + timedelta(1)
+    start = None if since is None else _midnight(since)
     loads = pl.DataFrame(
         {"covered_from": [start], "covered_to": [to], "read_at": [recorded_at]},
         schema=dict.fromkeys(("covered_from", "covered_to", "read_at"), pl.Datetime("us", "UTC")),
     )
     return pl.concat([stated, readings(loads, tuple(named), "test", "stream", "1", recorded_at)]).lazy()
+
+
+def _midnight(day: str) -> datetime:
+    return datetime.fromisoformat(day).replace(tzinfo=MADRID)
 
 
 def empty() -> pl.LazyFrame:
@@ -75,7 +84,8 @@ def empty() -> pl.LazyFrame:
 def organisation(**changes: Any) -> Organisation:
     """An organisation in Madrid."""
     content = {
-        "id": "test", "title": {"es": "Prueba", "en": "Test"}, "zone": "Europe/Madrid", "country": "ES-MD", "currency": "EUR",
+        "id": "test", "title": {"es": "Prueba", "en": "Test"},
+        "zone": "Europe/Madrid", "country": "ES-MD", "currency": "EUR",
     }  # fmt: skip
     return Organisation.model_validate({**content, **changes})
 
