@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from builders import empty
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kr_definitions import tables
@@ -358,6 +358,7 @@ MUTATIONS = st.lists(
     min_size=1,
     max_size=4,
 )
+HALF = settings(max_examples=settings.default.max_examples // 2)
 FILES = sorted((WHOLE / "agencia").glob("*.yaml"))
 
 
@@ -432,11 +433,13 @@ def home(tmp_path_factory):
     return Path(shutil.copytree(WHOLE, tmp_path_factory.mktemp("mutated") / "whole"))
 
 
+@HALF
 @given(file=st.sampled_from(FILES), mutations=MUTATIONS)
 def test_a_changed_file_loads_or_says_what_is_wrong_with_it(home, file, mutations):
     loads_or_tells(home, file.name, mutated(file.read_text("utf-8"), mutations))
 
 
+@HALF
 @given(
     file=st.sampled_from(FILES),
     at=st.integers(0, 5_000),
