@@ -99,12 +99,12 @@ def test_a_commit_that_was_not_noted_counts_and_is_noted_by_the_next(days: Arena
 def test_a_disk_that_takes_no_more_is_loud_and_the_next_plain_run_completes(days: Arena) -> None:
     days.run(24)
     failed = []
-    for day, largest_file in enumerate((150, 1_000, 3_000, 6_000, 9_000, 14_000), start=2):
+    for day, largest_file in enumerate((150, 1_000, 4_000, 9_000), start=2):
         status, _ = days.loader.end(days.begin(24 * day, largest_file=largest_file))
         assert status in (0, 1), days.loader.told()
         failed += [largest_file] if status else []
         days.run(24 * day + 2)
-    assert len(failed) >= 4, f"only {failed} failed"
+    assert len(failed) >= 3, f"only {failed} failed"
     days.assert_whole()
 
 

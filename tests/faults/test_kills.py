@@ -23,23 +23,19 @@ WRITE = "dlt.common.libs.deltalake:write_delta_table"
 FETCHING = [
     Stage("after", "pipelines.lake:create", nth=2),
     Stage("before", FILES + "initialize_storage"),
-    Stage("before", DLT + "extract"),
     Stage("before", "pipelines.http:PatientSession.send", nth=2),
     Stage("after", "pipelines.http:PatientSession.get", "/listings"),
     Stage("after", DLT + "extract"),
     Stage("before", "shutil:rmtree"),
-    Stage("after", DLT + "normalize"),
     Stage("after", FILES + "update_stored_schema"),
     Stage("before", MERGE),
     Stage("after", MERGE),
     Stage("after", MERGE, nth=2),
-    Stage("before", FILES + "complete_load"),
     Stage("after", DLT + "load"),
     Stage("before", "pipelines.lake:settle", "visits"),
-    Stage("after", "pipelines.lake:settle", "visits"),
 ]
 STATING = [
-    Stage("before", "pipelines.lake:append", "loads"),
+    Stage("before", "pipelines.lake:append_after", "loads"),
     Stage("before", "pipelines.lake:settle", "loads"),
     Stage("before", "pathlib:Path.replace", "loads/.newest_version"),
     Stage("before", "pipelines.load:bring_up_to_date"),
@@ -51,7 +47,6 @@ STATING = [
     Stage("before", "pipelines.lake:append_after", "events"),
     Stage("before", "pipelines.lake:settle", "events"),
     Stage("before", "pathlib:Path.replace", "events/.newest_version"),
-    Stage("after", "pathlib:Path.replace", "events/.newest_version"),
     Stage("after", "pipelines.lake:append_after", "events"),
 ]
 

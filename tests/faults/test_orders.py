@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 from faults.agency import at, listing_facts
 from faults.attack import Arena, Loader
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kr_definitions.events import COVERED, current
@@ -63,8 +63,21 @@ def deliveries(draw: st.DrawFn) -> list[dict[str, Any]]:
     ]
 
 
-@settings(max_examples=12)
+def back_and_forth(*hours: int) -> list[dict[str, Any]]:
+    """Eight records that change from load to load, the last of which reads them changed and changed back."""
+
+    def page(price: int) -> list[dict[str, Any]]:
+        return [{"key": key, "revision": None, "price": price} for key in "ABCDEFGH"]
+
+    loads = [{"at": at(hour).isoformat(), "pages": [page(2 - number % 2)]} for number, hour in enumerate(hours)]
+    loads[-1]["pages"] += [page(1), page(2), page(1)]
+    return loads
+
+
+@settings(max_examples=10)
 @given(loads=deliveries())
+@example(back_and_forth(24))
+@example(back_and_forth(26, 26, 24, 24))
 def test_the_newest_revision_holds_and_among_equal_ones_the_last_to_arrive(
     loader: Loader, loads: list[dict[str, Any]]
 ) -> None:
