@@ -10,6 +10,7 @@ partials become series, baselines and progress, in memory; a changed target or t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import polars as pl
@@ -20,7 +21,8 @@ from kr_definitions.coverage import Coverage, Feeds, coverage
 from kr_definitions.declarations import Delta, Relative
 from kr_definitions.events import COVERED, current
 from kr_definitions.history import COMPUTED_SCHEMA
-from kr_definitions.measures.series import THE_BEGINNING, divided
+from kr_definitions.measures import DailyMax, Measure, Sum
+from kr_definitions.measures.series import THE_BEGINNING, divided, window_sums
 from kr_definitions.organisation import Organisation
 from kr_definitions.periods import Span, days_of, previous_span, same_span_last_year, windows
 
@@ -46,12 +48,48 @@ def compute(
     needed = sorted({name for definition in definitions for name in definition.types})
     events = _with_day(current(log), organisation.zone).filter(pl.col("event_type").is_in([*needed, COVERED]))
     known = coverage(events, organisation.zone, feeds)
-    partials = dict(zip(definitions, pl.collect_all([d.measure.partials(events) for d in definitions]), strict=True))
+    ordered = sorted(definitions, key=lambda definition: definition.id)
+    heavy = [definition.measure.partials(events) for definition in ordered]
+    heavy += [_foreign(definition, events, organisation.currency) for definition in ordered]
+    collected = pl.collect_all(heavy)
+    logged = [_Logged(*frames) for frames in zip(collected[: len(ordered)], collected[len(ordered) :], strict=True)]
     rows = [
-        _figures(definition, partials[definition], organisation, known, through, feeds)
-        for definition in sorted(definitions, key=lambda d: d.id)
+        _figures(definition, of_definition, organisation, known, through, feeds)
+        for definition, of_definition in zip(ordered, logged, strict=True)
     ]
     return pl.concat(rows)
+
+
+def _adds_money(measure: Measure) -> Sum | DailyMax | None:
+    """The measure, if it adds amounts."""
+    if isinstance(measure, Sum):
+        return measure if measure.sum == "amount" else None
+    return measure if isinstance(measure, DailyMax) and measure.daily_max == "amount" else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Logged:
+    """What the heavy phase found for a definition: its partials, and by day the amounts in other currencies."""
+
+    partials: pl.DataFrame
+    foreign: pl.DataFrame
+
+
+def _foreign(definition: Definition, events: pl.LazyFrame, currency: str) -> pl.LazyFrame:
+    """By day, the events whose amount is not in the organisation's currency: amounts of two are never added.
+
+    Columns: day, foreign. Empty for a measure that adds no amounts.
+    """
+    measure = _adds_money(definition.measure)
+    if measure is None:
+        return pl.LazyFrame(schema={"day": pl.Date, "foreign": pl.Int64})
+    is_foreign = pl.col("amount").is_not_null() & pl.col("currency").ne_missing(pl.lit(currency))
+    return (
+        measure.selected(events, measure.of)
+        .filter(is_foreign)
+        .group_by("day")
+        .agg(pl.len().cast(pl.Int64).alias("foreign"))
+    )
 
 
 def _with_day(log: pl.LazyFrame, zone: str) -> pl.LazyFrame:
@@ -60,7 +98,7 @@ def _with_day(log: pl.LazyFrame, zone: str) -> pl.LazyFrame:
 
 def _figures(
     definition: Definition,
-    partials: pl.DataFrame,
+    logged: _Logged,
     organisation: Organisation,
     known: Coverage,
     through: date,
@@ -68,9 +106,9 @@ def _figures(
 ) -> pl.DataFrame:
     kr, period = definition.key_result, definition.period
     days = asked_days(definition, organisation, through)
-    baseline = _baseline(definition, partials, known)
+    baseline = _baseline(definition, logged, known)
     start, target = formulas.start_and_target(kr, baseline)
-    series = _series(definition, partials, known, days)
+    series = _series(definition, logged, known, days)
     figures = series.with_columns(
         pl.lit(baseline, dtype=pl.Float64).alias("baseline"),
         pl.lit(start, dtype=pl.Float64).alias("start"),
@@ -129,19 +167,25 @@ def asked_days(definition: Definition, organisation: Organisation, through: date
     )
 
 
-def _series(definition: Definition, partials: pl.DataFrame, known: Coverage, days: pl.DataFrame) -> pl.DataFrame:
-    """Value, numerator, denominator and events for each asked day; null where not everything has been read."""
+def _knowledge(definition: Definition, logged: _Logged, known: Coverage, asked: pl.DataFrame) -> pl.Series:
+    """What is known of each asked window: `partly`, too, where it holds amounts that cannot be added."""
+    read = [
+        known.of(definition.types, first, last, definition.remembered)
+        for last, first in asked.select("as_of", "window_start").iter_rows()
+    ]
+    foreign = window_sums(logged.foreign, asked.select("as_of", "window_start"), ["foreign"]).get_column("foreign")
+    found = pl.Series("_knowledge", read, dtype=pl.String)
+    return pl.select(
+        pl.when((foreign > 0) & (found == "known")).then(pl.lit("partly")).otherwise(found).alias("_knowledge")
+    ).to_series()
+
+
+def _series(definition: Definition, logged: _Logged, known: Coverage, days: pl.DataFrame) -> pl.DataFrame:
+    """Value, numerator, denominator and events for each asked day; null where not everything is known."""
     asked = days.filter(pl.col("until").is_not_null()).select(pl.col("until").alias("as_of"), "window_start").unique()
     asked = asked.sort("window_start", "as_of")
-    measured = definition.measure.series(partials, asked).with_columns(
-        pl.Series(
-            "_knowledge",
-            [
-                known.of(definition.types, first, last, definition.remembered)
-                for last, first in asked.select("as_of", "window_start").iter_rows()
-            ],
-            dtype=pl.String,
-        )
+    measured = definition.measure.series(logged.partials, asked).with_columns(
+        _knowledge(definition, logged, known, asked)
     )
     is_known = pl.col("_knowledge") == "known"
     return days.join(
@@ -151,7 +195,7 @@ def _series(definition: Definition, partials: pl.DataFrame, known: Coverage, day
     )
 
 
-def _baseline(definition: Definition, partials: pl.DataFrame, known: Coverage) -> float | None:
+def _baseline(definition: Definition, logged: _Logged, known: Coverage) -> float | None:
     """The value that the target is relative to, or the one that the period started from; None where not known."""
     kr, period = definition.key_result, definition.period
     before = {
@@ -168,9 +212,9 @@ def _baseline(definition: Definition, partials: pl.DataFrame, known: Coverage) -
     elif kr.cumulative == "ever":
         span = Span(THE_BEGINNING, span.last)
     asked = pl.DataFrame({"as_of": [span.last], "window_start": [span.first]})
-    if known.of(definition.types, span.first, span.last, definition.remembered) != "known":
+    if _knowledge(definition, logged, known, asked).item() != "known":
         return None
-    value = definition.measure.series(partials, asked).get_column("value").item()
+    value = definition.measure.series(logged.partials, asked).get_column("value").item()
     return None if value is None else float(value)
 
 
@@ -202,8 +246,12 @@ def _once(definition: Definition, figures: pl.DataFrame) -> pl.DataFrame:
 def _recurring(definition: Definition, figures: pl.DataFrame) -> pl.DataFrame:
     """Progress of a key result whose figure has to be met anew in each window."""
     kr = definition.key_result
+    # A window that was read and in which there was nothing to measure (a share of no answers) counts in nothing.
+    is_empty = (pl.col("_knowledge") == "known") & pl.col("value").is_null()
     closing = (
-        figures.filter(pl.col("until") == pl.col("window_end")).unique("window_start", keep="first").sort("window_end")
+        figures.filter(pl.col("until") == pl.col("window_end"), ~is_empty)
+        .unique("window_start", keep="first")
+        .sort("window_end")
     )
     closed = closing.select(
         pl.col("window_end").alias("_closed_on"),
@@ -217,7 +265,7 @@ def _recurring(definition: Definition, figures: pl.DataFrame) -> pl.DataFrame:
         pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("windows_closed"),
     )
     joined = figures.sort("as_of").join_asof(closed, left_on="as_of", right_on="_closed_on", strategy="backward")
-    is_open = (pl.col("window_end") > pl.col("as_of")).fill_null(value=False)
+    is_open = (pl.col("window_end") > pl.col("as_of")).fill_null(value=False) & ~is_empty.fill_null(value=False)
     in_window = _elapsed(pl.col("until"), pl.col("window_start"), pl.col("window_end"))
     has_window = pl.col("window_start").is_not_null()
     whole = formulas.recurring_progress(

@@ -25,7 +25,7 @@ def accumulates(kr: KeyResult) -> bool:
 
 
 def only_grows(kr: KeyResult) -> bool:
-    """Whether the value of the whole period cannot fall again by activity: once reached, the target stays reached."""
+    """Whether the value is a total of the period so far: once reached, the target stays so, corrections apart."""
     is_total = isinstance(kr.measure, Count | Sum | Distinct | DailyMax)
     return is_total and kr.trailing is None and kr.every is None and not is_maintained(kr)
 
