@@ -83,7 +83,7 @@ def _foreign(definition: Definition, events: pl.LazyFrame, currency: str) -> pl.
     measure = _adds_money(definition.measure)
     if measure is None:
         return pl.LazyFrame(schema={"day": pl.Date, "foreign": pl.Int64})
-    is_foreign = pl.col("amount").is_not_null() & pl.col("currency").ne_missing(pl.lit(currency))
+    is_foreign = pl.col("amount").is_not_null() & (pl.col("currency") != currency)  # none enters the log without one
     return (
         measure.selected(events, measure.of)
         .filter(is_foreign)
