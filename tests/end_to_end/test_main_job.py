@@ -26,7 +26,7 @@ FIRST, NEXT = date(2026, 11, 20), date(2026, 11, 21)
 MADRID = ZoneInfo("Europe/Madrid")
 HITO = Path(sys.executable).with_name("hito")
 
-pytestmark = pytest.mark.xdist_group("end_to_end")
+pytestmark = [pytest.mark.xdist_group("end_to_end"), pytest.mark.timeout(1800)]
 
 
 def hito(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -38,7 +38,7 @@ def hito(home: Path, *arguments: str, **environment: str) -> subprocess.Complete
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
     )
 
 
