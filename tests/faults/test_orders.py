@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
 from collections import Counter
 from collections.abc import Generator
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 from faults.agency import at, listing_facts
 from faults.attack import Arena, Loader
 from hypothesis import example, given, settings
@@ -81,10 +84,22 @@ def back_and_forth(*hours: int) -> list[dict[str, Any]]:
 def test_the_newest_revision_holds_and_among_equal_ones_the_last_to_arrive(
     loader: Loader, loads: list[dict[str, Any]]
 ) -> None:
-    records = [record for load in loads for page in load["pages"] for record in page]
+    assert_newest_holds(loader, loads)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+@settings(max_examples=400)
+@given(loads=deliveries())
+def test_the_newest_revision_holds_in_hundreds_of_orders(loader: Loader, loads: list[dict[str, Any]]) -> None:
+    assert_newest_holds(loader, loads)
+
+
+def assert_newest_holds(loader: Loader, loads: list[dict[str, Any]]) -> None:
+    """Make the loads; of each key the log states the newest, and the raw zone has each change once."""
     newest: dict[str, dict[str, Any]] = {}
     told: dict[tuple[str, int | None], list[int]] = {}
-    for record in records:
+    for record in (record for load in loads for page in load["pages"] for record in page):
         if record["revision"] is None or record["revision"] >= newest.get(record["key"], record)["revision"]:
             newest[record["key"]] = record
         prices = told.setdefault((record["key"], record["revision"]), [])
@@ -117,13 +132,29 @@ def test_records_are_understood_however_they_lie_in_memory() -> None:
             fact_key=pl.format("listing/{}", "record_key")
         ),
     )
+    dice = random.Random(1)
+    for _ in range(60):
+        mandates = [[dice.choice(("open", "exclusive")) for _ in range(dice.randint(1, 5))] for _ in range(3)]
+        in_pieces = pl.concat([listed(number, of_piece) for number, of_piece in enumerate(mandates)], rechunk=False)
+        assert in_pieces.n_chunks() == 3
+        facts = understand(stream, "pages", in_pieces, at(24)).facts.collect()
+        mandate_of = zip(in_pieces["record_key"], chain(*mandates), strict=True)
+        is_open = [f"listing/{key}" for key, mandate in mandate_of if mandate == "open"]
+        assert sorted(is_open) == sorted(facts.get_column("fact_key"))
+
+
+def listed(piece: int, mandates: list[str]) -> pl.DataFrame:
+    """Rows of the raw zone, in one piece."""
     payload = '{"created_at": "2026-03-02T00:00:00+00:00", "price": "1", "mandate": "%s"}'
-    rows = [
-        {"record_id": key, "record_key": key, "is_deleted": False, "payload": payload % mandate}
-        for key, mandate in (("A", "x"), ("B", "open"), ("C", "open"), ("D", "x"), ("E", "x"))
-    ]
-    frame = pl.DataFrame(rows, schema=RAW_SCHEMA)
-    in_pieces = pl.concat([frame[:1], frame[1:2], frame[2:]], rechunk=False)
-    assert in_pieces.n_chunks() == 3
-    facts = understand(stream, "pages", in_pieces, at(24)).facts.collect()
-    assert ["listing/B", "listing/C"] == facts.get_column("fact_key").to_list()
+    return pl.DataFrame(
+        [
+            {
+                "record_id": f"{piece}.{number}",
+                "record_key": f"{piece}.{number}",
+                "is_deleted": False,
+                "payload": payload % mandate,
+            }
+            for number, mandate in enumerate(mandates)
+        ],
+        schema=RAW_SCHEMA,
+    )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
+import time
+from pathlib import Path
 
 import pytest
 from faults.agency import facts_in
-from faults.attack import Arena, Stage
+from faults.attack import Arena, Loader, Stage, arena
 
 from kr_definitions.events import current
 
@@ -41,6 +44,33 @@ def test_loads_that_were_stopped_and_wake_after_another_one_state_nothing_twice(
         assert_stated_once(days)
     days.run(72)
     days.assert_whole()
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_loads_that_were_stopped_at_any_moment_state_nothing_twice(tmp_path: Path, loader: Loader) -> None:
+    dice = random.Random(int(os.environ.get("HITO_SEED", "1")))
+    with arena(tmp_path, loader, days=200) as days:
+        longest = days.run(24)
+        for day in range(2, 200):
+            asleep = [sleeping(days, 24 * day + hour, dice.uniform(0, longest)) for hour in range(dice.randint(1, 3))]
+            longest = days.run(24 * day + 6)
+            days.agency.hour += 2
+            for pid in dice.sample(asleep, len(asleep)):
+                os.kill(pid, signal.SIGCONT)
+                status, _ = days.loader.end(pid)
+                assert status in (0, 1), days.loader.told()
+                assert_stated_once(days)
+            days.run(24 * day + 12)
+        days.assert_whole()
+
+
+def sleeping(days: Arena, hour: int, seconds: float) -> int:
+    """A load that is stopped after so many seconds, or has ended by then; its process id."""
+    pid = days.begin(hour)
+    time.sleep(seconds)  # noqa: TID251 - somebody else's process, in real time
+    os.kill(pid, signal.SIGSTOP)
+    return pid
 
 
 def test_of_loads_at_once_each_completes_or_says_that_it_did_not_and_nothing_is_there_twice(days: Arena) -> None:
