@@ -265,7 +265,9 @@ class _Held:
 
     def is_doubtful(self, gone: list[Record], most_removed: float) -> bool:
         """Whether so much is gone that the file is likelier to be half a file."""
-        return len(self.revisions) >= FEWEST_DOUBTED and len(gone) > most_removed * len(self.revisions)
+        is_all = len(gone) == len(self.revisions) > 1
+        is_many = len(self.revisions) >= FEWEST_DOUBTED and len(gone) > most_removed * len(self.revisions)
+        return is_all or is_many
 
 
 def _doubted(stream: str, gone: int, held: int) -> VendorError:
@@ -321,13 +323,13 @@ def _hold(folder: Path, *, wait: bool) -> int | None:
     """A lock on a folder, which ends with its process; None where somebody has it, or there is no such folder now."""
     try:
         handle = os.open(folder, os.O_RDONLY)
-    except OSError:
+    except (FileNotFoundError, PermissionError):
         return None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if folder.stat().st_ino == os.fstat(handle).st_ino:
+        if os.path.samestat(folder.stat(), os.fstat(handle)):
             return handle
-    except OSError:
+    except (BlockingIOError, FileNotFoundError):
         pass
     os.close(handle)
     return None

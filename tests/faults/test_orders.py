@@ -18,9 +18,10 @@ from faults.attack import Arena, Loader
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from assets.clock import SystemClock
 from kr_definitions.events import COVERED, current
 from pipelines.load import Lake, understand
-from pipelines.raw_zone import RAW_SCHEMA
+from pipelines.raw_zone import RAW_SCHEMA, RawZone
 from pipelines.source import Covered, Read, Record, Stream
 
 
@@ -141,6 +142,17 @@ def test_records_are_understood_however_they_lie_in_memory() -> None:
         mandate_of = zip(in_pieces["record_key"], chain(*mandates), strict=True)
         is_open = [f"listing/{key}" for key, mandate in mandate_of if mandate == "open"]
         assert sorted(is_open) == sorted(facts.get_column("fact_key"))
+
+
+def test_a_stream_that_dlt_would_store_under_another_name_is_refused(tmp_path: Path) -> None:
+    def one(read: Read) -> Generator[list[Record], None, Covered]:
+        yield [Record("1", None, {})]
+        return Covered(None, read.until)
+
+    stream = Stream("visitsOfDay", ("visit.held",), one, pl.Struct({}), listing_facts)
+    read = Read(None, at(24), None, SystemClock())
+    with pytest.raises(ValueError, match="dlt stores a stream as visits_of_day"):
+        RawZone(tmp_path).load("agency", [stream], lambda _: read, at(24))
 
 
 def listed(piece: int, mandates: list[str]) -> pl.DataFrame:
