@@ -9,9 +9,11 @@ Exit codes: 0 all is well; 1 something failed and the terminal says what; 2 the 
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from datetime import date, datetime
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, ParamSpec, TypeVar
@@ -41,7 +43,16 @@ Today = Annotated[
     typer.Option(formats=["%Y-%m-%d"], help="The day on which to be, as YYYY-MM-DD.", show_default="today"),
 ]
 Seed = Annotated[int, typer.Option(help="Which simulated companies.", min=0)]
-Language = Annotated[str, typer.Option(help="Titles in es or en.", click_type=None)]
+
+
+class Tongue(StrEnum):
+    """The languages that titles have."""
+
+    es = "es"
+    en = "en"
+
+
+Language = Annotated[Tongue, typer.Option(help="Language of the report.")]
 
 
 def told(command: Callable[P, R]) -> Callable[P, R]:
@@ -65,6 +76,9 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
             err.print(f"{count} problem{'s' if count != 1 else ''}", highlight=False)
         except (RunRefused, PublicationError, LakeError, SandboxError, SourceError) as error:
             err.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        except OSError as error:
+            found = f"{error.filename or ''}: {error.strerror or error}"
+            err.print(f"{found}. Choose a folder that can be written to (HITO_HOME)", style="red", markup=False)
         except KeyboardInterrupt:
             err.print("interrupted: the next run goes on from here")
         raise typer.Exit(1)
@@ -79,7 +93,7 @@ def run(
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Against simulated companies, served here.")] = False,  # noqa: FBT002
     today: Today = None,
     seed: Seed = 1,
-    language: Annotated[str, typer.Option(help="Titles in es or en.")] = "en",
+    language: Language = Tongue.en,
 ) -> None:
     """Fetch, compute, check and publish; then report.
 
@@ -106,10 +120,15 @@ def run(
             raise typer.Exit(2)
         with bars(err):
             outcome = running.run(home, chosen)
-        report_on(out, home, chosen, language)
+        for line in outcome.set_aside:
+            err.print(f"set aside: {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)
         for name, failures in outcome.failed.items():
             for failure in failures:
                 err.print(f"{name}: {failure}", style="red", highlight=False, markup=False, soft_wrap=True)
+        if outcome.failed:
+            out.print("This run failed in part (see the errors); what follows is what is published now.\n", style="red")
+        if home.published.exists() or not outcome.failed:
+            report_on(out, home, chosen, language)
         if outcome.failed:
             raise typer.Exit(1)
 
@@ -140,7 +159,7 @@ def validate(organisation: Organisations = None) -> None:
 @told
 def report(
     organisation: Organisations = None,
-    language: Annotated[str, typer.Option(help="Titles in es or en.")] = "en",
+    language: Language = Tongue.en,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Of the simulated companies.")] = False,  # noqa: FBT002
 ) -> None:
     """Show the progress that was last published."""
@@ -164,6 +183,7 @@ def sandbox(
     """Serve simulated companies' vendors on this machine until interrupted."""
     from assets.clock import today as today_in  # noqa: PLC0415
     from assets.home import PROJECT, Home, started_at  # noqa: PLC0415
+    from assets.run import pseudonym_keys  # noqa: PLC0415
     from pipelines.sandbox.runner import running  # noqa: PLC0415
 
     chosen = _chosen(Home.from_environment(), organisation)
@@ -172,8 +192,8 @@ def sandbox(
     with running(chosen, day, root, seed=seed, port=port) as served:
         err.print(f"# {', '.join(chosen)} on {day} at {served.base_url}; Ctrl-C ends it", highlight=False)
         err.print("# to run against it from another terminal:", highlight=False)
-        for name, value in {"HITO_HOME": str(root), **served.environment()}.items():
-            print(f"export {name}={value}")  # noqa: T201 - to be evaluated by a shell
+        for name, value in {"HITO_HOME": str(root), **pseudonym_keys(chosen), **served.environment()}.items():
+            print(f"export {name}={shlex.quote(value)}")  # noqa: T201 - to be evaluated by a shell
         sys.stdout.flush()
         try:
             served.wait()
@@ -230,9 +250,21 @@ def _day(given: datetime | None) -> date | None:
 
 def _chosen(home, organisations: list[str] | None) -> list[str]:  # type: ignore[no-untyped-def]
     """The organisations that were named, or all of them; an unknown one is told when it is loaded."""
-    return organisations or home.organisations()
+    from assets.run import RunRefused  # noqa: PLC0415
+
+    declared = home.organisations()
+    if not declared:
+        raise RunRefused(f"{home.definitions} declares no organisation: it has no folder with an organisation.yaml")
+    strays = sorted({path.parent.name for path in home.definitions.glob("*/*.yaml")} - set(declared))
+    if strays:
+        raise RunRefused(f"{home.definitions / strays[0]} has declarations but no organisation.yaml: add or remove it")
+    return organisations or declared
 
 
 def main() -> None:
     """Entry point of `hito`."""
     app()
+
+
+if __name__ == "__main__":
+    main()

@@ -22,7 +22,7 @@ from kr_definitions.catalogue import FOLDER, Catalogue, load, organisations
 from pipelines.connectors import sources
 from pipelines.load import Lake, Source
 from pipelines.sandbox.stand_in import SharedClock
-from pipelines.source import Clock, Pseudonym
+from pipelines.source import Clock, Pseudonym, SourceConfigError
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -109,7 +109,15 @@ def clock() -> Clock:
 def started_at() -> datetime:
     """The instant that a run begins: `HITO_NOW` (an aware ISO instant) where given, else the present."""
     given = os.environ.get("HITO_NOW")
-    return datetime.fromisoformat(given) if given else SystemClock().now()
+    if not given:
+        return SystemClock().now()
+    try:
+        instant = datetime.fromisoformat(given)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise SourceConfigError("HITO_NOW", f"{given!r} is no instant", "Write it as 2026-11-21T06:00:00+01:00")
+    return instant
 
 
 def last_whole_day(zone: str, now: datetime) -> date:

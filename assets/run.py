@@ -11,7 +11,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -37,12 +37,17 @@ class Outcome:
 
     run_ids: dict[str, str] = field(default_factory=dict)
     failed: dict[str, list[str]] = field(default_factory=dict)
+    set_aside: list[str] = field(default_factory=list)
     waited_seconds: float = 0.0
 
 
 @contextmanager
 def only_run(home: Home) -> Iterator[None]:
     """Hold the home's lock: of two runs at once, the second is refused instead of getting in the way."""
+    if odd := sorted(set("[]") & set(str(home.root))):
+        raise RunRefused(
+            f"{home.root} has {' and '.join(odd)} in it, where no table can be kept. Choose another HITO_HOME"
+        )
     home.root.mkdir(parents=True, exist_ok=True)
     lock = FileLock(home.root / "run.lock")
     try:
@@ -80,10 +85,16 @@ def sandbox(organisations: Sequence[str], day: date | None, seed: int) -> Iterat
 
     day = day or today_in("Europe/Madrid", started_at())
     root = Path(os.environ.get("HITO_HOME") or PROJECT / ".hito" / "sandbox").resolve()
-    with running(organisations, day, root, seed=seed) as served:
-        keys = {f"SOURCES__{name.replace('-', '_').upper()}__PSEUDONYM_KEY": "sandbox" for name in organisations}
-        with environment({"HITO_HOME": str(root), **keys, **served.environment()}):
-            yield Home.from_environment(), served.base_url
+    with ExitStack() as stack:
+        served = stack.enter_context(running(organisations, day, root, seed=seed))
+        connected = {"HITO_HOME": str(root), **pseudonym_keys(organisations), **served.environment()}
+        stack.enter_context(environment(connected))
+        yield Home.from_environment(), served.base_url
+
+
+def pseudonym_keys(organisations: Sequence[str]) -> dict[str, str]:
+    """The key that simulated people are hashed with: the same on every machine."""
+    return {f"SOURCES__{name.replace('-', '_').upper()}__PSEUDONYM_KEY": "sandbox" for name in organisations}
 
 
 def run(home: Home, organisations: Sequence[str]) -> Outcome:
@@ -109,6 +120,7 @@ def run(home: Home, organisations: Sequence[str]) -> Outcome:
             outcome.run_ids[organisation] = result.run_id
             failures = [_why(event) for event in result.all_events if event.is_step_failure]
             failures += _unread(home, organisation, begun)
+            outcome.set_aside += _set_aside(home, organisation, begun)
             if failures:
                 outcome.failed[organisation] = failures
         instance.dispose()
@@ -121,11 +133,23 @@ def _unread(home: Home, organisation: str, begun: datetime) -> list[str]:
     return loads.select("failure").unique(maintain_order=True).collect().get_column("failure").to_list()
 
 
+def _set_aside(home: Home, organisation: str, begun: datetime, most: int = 10) -> list[str]:
+    """The records that were set aside since an instant, as lines: the first ones, and how many more there are."""
+    rows = home.lake(organisation).quarantine().filter(pl.col("recorded_at") >= begun)
+    told = rows.select(pl.format("{}.{} {}: {}", "source", "stream", "record_key", "problem")).collect().to_series()
+    more = [f"and {len(told) - most} more (the lake's quarantine table has them all)"] if len(told) > most else []
+    return [*told.head(most).to_list(), *more]
+
+
 def _why(event: object) -> str:
     data = event.event_specific_data  # type: ignore[attr-defined]
     step = event.step_key  # type: ignore[attr-defined]
-    error = data.user_failure_data.description if data.user_failure_data else data.error_display_string
-    return f"{step}: {error or 'failed'}"
+    if data.user_failure_data:
+        return f"{step}: {data.user_failure_data.description}"
+    # Not a user's doing: its kind and its message here, its trace in Dagster's records (hito dev).
+    cause = data.error.cause or data.error
+    said = cause.message.strip().splitlines()
+    return f"{step}: {said[0] if said else cause.cls_name}"
 
 
 def _instance(home: Home) -> DagsterInstance:

@@ -91,7 +91,8 @@ def remember_progress(
     _keep_findings(home, organisation.id, audit, started_at, run_id)
     remembered = lake.scan(home.history(organisation.id), dict(HISTORY_SCHEMA))
     last = remembered.select(pl.col("recorded_at").max()).collect().item()
-    recorded_at = started_at if last is None else max(started_at, last + timedelta(microseconds=1))
+    logged = log.select(pl.col("recorded_at").max()).collect().item()
+    recorded_at = max(started_at, *(at + timedelta(microseconds=1) for at in (last, logged) if at is not None))
     qualities = {d.id: audit.quality(d.id) for d in definitions}
     moved = movements(
         remembered,

@@ -178,6 +178,7 @@ def _version(kr: KeyResult, period: Span, organisation: Organisation) -> str:
         "zone": organisation.zone,
         "country": organisation.country if kr.every == "working_day" else None,
         "thresholds": organisation.thresholds,
+        "currency": organisation.currency,
     }
     content = json.dumps(meaning, sort_keys=True, default=lambda number: f"{number.normalize():f}")  # 0.90 is 0.9
     return hashlib.sha256(content.encode()).hexdigest()[:12]

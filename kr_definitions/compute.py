@@ -281,7 +281,7 @@ def _recurring(definition: Definition, figures: pl.DataFrame) -> pl.DataFrame:
         pl.when(has_window).then(1.0).alias("expected"),
         pl.col("_progress").alias("window_progress"),
         (pl.when(has_window).then(1.0) if formulas.is_maintained(kr) else in_window).alias("window_expected"),
-        pl.col("windows_met").fill_null(0),
+        pl.when(is_complete).then(pl.col("windows_met").fill_null(0)).alias("windows_met"),
         pl.col("windows_closed").fill_null(0),
         forecast.alias("forecast"),
     )

@@ -145,7 +145,9 @@ def _checked_subjects(document: Document, place: Place, kr: KeyResult) -> Iterat
 def _checked_target(document: Document, place: Place, kr: KeyResult) -> Iterator[Problem]:
     target, path = kr.target, (*place, "target")
     if accumulates(kr) and (
-        (isinstance(target, Relative) and target.relative < 0) or (isinstance(target, Delta) and target.delta < 0)
+        (isinstance(target, Relative) and target.relative < 0)
+        or (isinstance(target, Delta) and target.delta < 0)
+        or (isinstance(target, Reach) and target.value < target.from_)
     ):
         yield document.problem(
             path, kr.id, "a running total starts at nothing, so it cannot be asked to fall", "State the most as at_most"

@@ -14,6 +14,7 @@ import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
@@ -60,7 +61,11 @@ def scan(path: Path, schema: dict[str, pl.DataType]) -> pl.LazyFrame:
     """The table as a lazy frame with these columns; one that does not exist yet is empty."""
     if version(path) is None:
         return pl.LazyFrame(schema=schema)
-    found = pl.scan_delta(str(path))
+    # Not scan_delta: it takes a path for a URL, and fails where one has a space, an accent or a sign such as # or [.
+    files = [unquote(uri) for uri in DeltaTable(path).file_uris()]
+    if not files:
+        return pl.LazyFrame(schema=schema)
+    found = pl.scan_parquet(files, glob=False, missing_columns="insert", extra_columns="ignore")
     present = found.collect_schema().names()
     return found.select(
         pl.col(name).cast(dtype) if name in present else pl.lit(None, dtype=dtype).alias(name)

@@ -11,8 +11,13 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from kr_definitions.events import FACT_SCHEMA
+
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
+
+_MAIL_ADDRESS = r"[^@\s<>]+@[^@\s<>]+\.[A-Za-z]{2,}"
+_TEXTS = [name for name, dtype in FACT_SCHEMA.items() if dtype == pl.String() and name != "source_url"]
 
 
 def problem(feeds: Sequence[str], now: datetime) -> pl.Expr:
@@ -37,6 +42,12 @@ def problem(feeds: Sequence[str], now: datetime) -> pl.Expr:
         .then(pl.format("{}: an amount without a currency", "event_type"))
         .when(~pl.col("currency").str.contains("^[A-Z]{3}$"))
         .then(pl.format("{}: {} is no ISO 4217 currency", "event_type", "currency"))
+        .when(pl.col("quantity") < 0)
+        .then(pl.format("{}: a negative quantity ({})", "event_type", "quantity"))
+        .when(pl.col("event_type").str.ends_with(".observed") & pl.col("quantity").is_null())
+        .then(pl.format("{}: an observation without a figure", "event_type"))
+        .when(pl.any_horizontal(pl.col(_TEXTS).str.contains(_MAIL_ADDRESS)))
+        .then(pl.format("{}: a text holds a mail address, which is never stored", "event_type"))
         .when(~pl.col("event_type").is_in(list(feeds)))
         .then(pl.format("{}: the stream does not declare that it feeds it", "event_type"))
         .otherwise(pl.lit(None, dtype=pl.String))

@@ -265,7 +265,7 @@ class _Held:
 
     def is_doubtful(self, gone: list[Record], most_removed: float) -> bool:
         """Whether so much is gone that the file is likelier to be half a file."""
-        is_all = len(gone) == len(self.revisions) > 1
+        is_all = most_removed < 1 and len(gone) == len(self.revisions) > 1
         is_many = len(self.revisions) >= FEWEST_DOUBTED and len(gone) > most_removed * len(self.revisions)
         return is_all or is_many
 

@@ -27,17 +27,23 @@ _DECLARED = ["objective_id", "title_es", "title_en", "type", "level", "owner", "
 def progress_daily(results: Results) -> pl.DataFrame:
     """The newest row of each key result, member and day, with titles; key results that are no longer declared too."""
     times = results.history.group_by(_KEY).agg(pl.len().cast(pl.Int64).alias("times_recorded"))
-    is_latest = pl.col("as_of") == pl.col("as_of").max().over("key_result_id", "member")
+    # Rows of an earlier definition may lie outside the period that is declared now: they are history, not the present.
+    periods = results.key_results.select("key_result_id", _first="period_start", _last="period_end")
+    in_period = pl.col("as_of").is_between(pl.col("_first"), pl.col("_last")).fill_null(value=True)
+    last = pl.col("as_of").filter(in_period).max().over("key_result_id", "member")
+    is_latest = ((pl.col("as_of") == last) & in_period).fill_null(value=False)
     return (
         newest(results.history.lazy())
         .collect()
         .join(times, on=_KEY, nulls_equal=True, validate="1:1")
         .join(results.key_results.select("key_result_id", *_DECLARED), on="key_result_id", how="left", validate="m:1")
         .join(_objective_titles(results), on="objective_id", how="left", validate="m:1")
+        .join(periods, on="key_result_id", how="left", validate="m:1")
         .with_columns(
             is_latest.alias("is_latest"),
             (~pl.col("key_result_id").is_in(results.key_results["key_result_id"].to_list())).alias("is_retired"),
         )
+        .drop("_first", "_last")
         .sort(_KEY, nulls_last=False)
     )
 

@@ -14,7 +14,7 @@ import re
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
-from pipelines.files.declaration import ISO, UNIX, UNIX_MS, Ambiguous, Cells, ColumnType
+from pipelines.files.declaration import ISO, UNIX, UNIX_MS, Ambiguous, Cells, ColumnType, Csv
 
 Read = tuple[pl.Expr, pl.Expr]
 
@@ -83,7 +83,13 @@ def _number(name: str, text: pl.Expr, cells: Cells) -> Read:
     plain = text.str.replace_all(cells.thousands, "", literal=True) if cells.thousands else text
     plain = plain.str.replace(cells.decimal, ".", literal=True)
     value = pl.when(text.str.contains(shape)).then(plain).cast(DECIMAL, strict=False)
-    return value, _unless(value, name, text, f"a number with '{cells.decimal}' before the decimals")
+    problem = _unless(value, name, text, f"a number with '{cells.decimal}' before the decimals")
+    if isinstance(cells, Csv) and not {"decimal", "thousands"} & cells.model_fields_set:
+        # 1.200 is twelve hundred to one hand and one and a fifth to another: it is not guessed.
+        says = "can be read in two ways: declare decimal (and thousands) in the stream's format"
+        is_either = text.str.contains(r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+$")
+        problem = pl.coalesce(problem, pl.when(is_either).then(pl.lit(f"{name}: a number such as 1.200 {says}")))
+    return value, problem
 
 
 def _boolean(name: str, text: pl.Expr, declared: ColumnType) -> Read:

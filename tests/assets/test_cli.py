@@ -109,3 +109,33 @@ def test_the_schema_beside_the_docs_is_the_one_that_the_models_give(hito, kind):
 def test_a_sandbox_cannot_be_in_the_future(hito):
     code, output = hito("run", "--sandbox", "--today", "2199-01-01")
     assert (code, "has not come yet" in output) == (2, True)
+
+
+def test_a_folder_without_organisations_is_not_all_well(hito, tmp_path):
+    code, output = hito("validate", definitions=tmp_path)
+    assert (code, "declares no organisation" in output) == (1, True)
+
+
+def test_a_folder_that_lost_its_organisation_is_told(hito, declared):
+    (declared / "agencia").mkdir()
+    (declared / "agencia" / "ventas.yaml").write_text("objective: {}")
+    code, output = hito("validate", definitions=declared)
+    assert (code, "declarations but no organisation.yaml" in output) == (1, True)
+
+
+def test_a_total_cannot_be_asked_to_fall(hito, declared):
+    line = spoil(declared / "inmobiliaria" / "ventas.yaml", "target: {value: 150}", "target: {value: 60, from: 100}")
+    code, output = hito("validate", definitions=declared)
+    assert (code, f"ventas.yaml:{line}: error: inmobiliaria.ventas.visitas: a running total" in output) == (1, True)
+
+
+def test_a_language_that_titles_do_not_have_is_told(hito):
+    code, output = hito("report", "--language", "fr")
+    assert (code, "'fr' is not one of 'es', 'en'" in output) == (2, True)
+
+
+def test_a_home_that_cannot_be_written_to_is_told(hito, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HITO_HOME", str(tmp_path / "file" / "home"))
+    code, output = hito("run")
+    assert (code, "Choose a folder that can be written to" in output) == (1, True)

@@ -25,7 +25,7 @@ class Stated:
         self.records = records
 
     def streams(self, account: Account, options: Options) -> list[Stream]:
-        payload = pl.Struct(dict.fromkeys(("type", "at", "subject", "amount", "currency"), pl.String))
+        payload = pl.Struct(dict.fromkeys(("type", "at", "subject", "amount", "currency", "quantity"), pl.String))
         return [Stream("deals", ("deal.won",), self.fetch, payload, self.facts)]
 
     def fetch(self, read: Read) -> Iterator[list[Record]]:
@@ -40,7 +40,7 @@ class Stated:
             pl.col("type").alias("event_type"),
             pl.col("subject").alias("subject_id"),
             pl.col("at").str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_zone="UTC", strict=False).alias("occurred_at"),
-            pl.col("amount").cast(pl.Decimal(38, 6)),
+            pl.col("amount", "quantity").cast(pl.Decimal(38, 6)),
             "currency",
         )
 
@@ -70,6 +70,8 @@ def loaded(tmp_path) -> Callable[..., tuple[set[str], dict[str, str]]]:
         ({"subject": ""}, "deal.won: nothing says whom or what it is about"),
         ({"currency": "EURO"}, "deal.won: EURO is no ISO 4217 currency"),
         ({"currency": None}, "deal.won: an amount without a currency"),
+        ({"quantity": "-50"}, "deal.won: a negative quantity (-50.000000)"),
+        ({"subject": "ana@correo.example"}, "deal.won: a text holds a mail address, which is never stored"),
         ({"type": "deal.lost"}, "deal.lost: the stream does not declare that it feeds it"),
     ],
 )
