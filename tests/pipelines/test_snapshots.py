@@ -161,9 +161,16 @@ def test_half_may_be_removed_or_all_of_it_where_that_is_said(office: Office) -> 
     assert office.subjects() == []
 
 
-def test_the_last_rows_of_a_short_list_may_all_go(office: Office) -> None:
+def test_an_emptied_list_is_doubted_however_short_it_was(office: Office) -> None:
     office.load(rows([1, 2]))
-    assert office.load({})[0].removed == 2
+    load, _ = office.load({})
+    assert (load.removed, load.covered) == (0, None)
+    assert "Check that it is whole" in str(load.failure)
+
+
+def test_the_only_row_of_a_list_may_go(office: Office) -> None:
+    office.load(rows([1]))
+    assert office.load({})[0].removed == 1
 
 
 def test_what_a_row_said_stays_while_the_row_cannot_be_understood(office: Office) -> None:
