@@ -101,7 +101,7 @@ class Understood:
 
 @dataclass(frozen=True)
 class StreamChange:
-    """What the log learned from one stream."""
+    """What the log learned from one stream. quarantined: records that are set aside now, new ones or still."""
 
     source: str
     stream: str

@@ -121,7 +121,8 @@ def test_reading_the_log_again_changes_nothing(loaded: dict[str, Any]) -> None:
     (first, stated), (second, nothing) = loaded["loads"]
     assert (first.delivered, first.inserted, first.duplicates, stated.events_stated) == (5998, 5998, 0, 2652)
     assert (second.inserted, second.duplicates) == (0, 5998)
-    assert (nothing.events_stated, nothing.events_retracted, nothing.quarantined) == (0, 0, 0)
+    assert (nothing.events_stated, nothing.events_retracted) == (0, 0)
+    assert nothing.quarantined == stated.quarantined == 5  # tried again, and still not to be understood
 
 
 def test_the_log_is_covered_up_to_its_last_update(loaded: dict[str, Any], rows: list[dict[str, str]]) -> None:
