@@ -210,15 +210,15 @@ def understand(stream: Stream, source: str, records: pl.DataFrame, recorded_at: 
     if "problem" not in mapped.columns:
         mapped = mapped.with_columns(problem=pl.lit(None, dtype=pl.String))
     told = facts_frame(mapped.lazy().drop("problem")).collect()
-    told = told.with_columns(mapped.get_column("problem"))
-    problem = pl.coalesce("problem", plausibility.problem(stream.feeds, recorded_at))
-    strange = (
-        told.select("record_key", problem.alias("problem"))
-        .group_by("record_key")
-        .agg(pl.col("problem").min())
+    told = told.with_columns(
+        mapped.get_column("problem"), plausibility.problem(stream.feeds, recorded_at).alias("_limit")
+    )
+    strange = (  # what the source itself says of a record tells more than the limits that hold for every fact
+        told.group_by("record_key")
+        .agg(pl.coalesce(pl.col("problem").min(), pl.col("_limit").min()).alias("problem"))
         .drop_nulls("problem")
     )
-    told = told.join(strange, on="record_key", how="anti").drop("problem")
+    told = told.join(strange, on="record_key", how="anti").drop("problem", "_limit")
     problems = pl.concat([undecodable, strange]).sort("record_key")
     touched = records.lazy().select("record_key").join(problems.lazy(), on="record_key", how="anti")
     return Understood(
