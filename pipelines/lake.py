@@ -100,7 +100,7 @@ def append_after(before: int | None, path: Path, rows: pl.DataFrame, writer: str
     try:
         write_deltalake(
             path if before is None else DeltaTable(path, version=before),
-            rows.to_arrow(),
+            rows,  # as it is: `to_arrow` is one more copy
             mode="error" if before is None else "append",
             schema_mode="merge",
             commit_properties=CommitProperties(

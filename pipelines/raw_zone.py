@@ -55,7 +55,7 @@ _COLUMNS: Any = {
     "recorded_at": {"data_type": "timestamp", "nullable": False},
 }
 
-_ROWS_A_FRAME = 20_000
+_ROWS_A_FRAME = 4_000
 _WORKING = "hito-dlt-"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -22,7 +22,7 @@ import polars as pl
 
 from assets.checks.rules import Condition, Rule, Suite
 
-MOST_ROWS_AT_ONCE = 200_000
+MOST_ROWS_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True)

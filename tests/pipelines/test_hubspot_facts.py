@@ -54,7 +54,8 @@ def deal(pipeline: str = "default", contacts: tuple[str, ...] = (), **given: Any
 
 
 def of(found: list[dict[str, Any]], event_type: str, *columns: str) -> list[Any]:
-    rows = sorted((row for row in found if row.get("event_type") == event_type), key=lambda row: row["occurred_at"])
+    rows = [row for row in found if row.get("event_type") == event_type]
+    rows.sort(key=lambda row: (row["occurred_at"], row["record_key"]))
     return [tuple(row.get(name) for name in columns) if len(columns) > 1 else row.get(columns[0]) for row in rows]
 
 
