@@ -24,6 +24,7 @@ from assets.home import Home, clock, last_whole_day, started_at
 from assets.publishing import publish_all
 from assets.telling import listener
 from kr_definitions.catalogue import Catalogue, Definition
+from kr_definitions.tables import measure_text
 from pipelines.load import Source, fetch
 
 EVENTS_CHECK, PROGRESS_CHECK = "batch_of_events", "computed_progress"
@@ -155,7 +156,7 @@ def _spec(definition: Definition, keys: dict[str, dg.AssetKey]) -> dg.AssetSpec:
         group_name=_name(organisation),
         kinds={"polars"},
         code_version=definition.version,
-        description=f"{kr.title.en}: {kr.measure.text()}. {kr.why}",
+        description=f"{kr.title.en}: {measure_text(kr)}. {kr.why}",
         metadata={"declared in": f"{definition.file}:{definition.line}", "owner": kr.owner},
         tags={"type": kr.type, "level": kr.level},
     )
@@ -210,7 +211,7 @@ def _published_asset(home: Home, catalogues: list[Catalogue]) -> dg.AssetsDefini
 
 def partitions(catalogue: Catalogue) -> dg.DailyPartitionsDefinition:
     """Business days in the organisation's zone, from the first day of its first period."""
-    first = min((definition.period.first for definition in catalogue.definitions), default=date(2026, 1, 1))
+    first = min((d.period.first for d in catalogue.definitions if d.period is not None), default=date(2026, 1, 1))
     return dg.DailyPartitionsDefinition(start_date=first.isoformat(), timezone=catalogue.organisation.zone)
 
 

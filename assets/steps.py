@@ -21,7 +21,7 @@ from assets.home import Home
 from assets.publication.results import FINDINGS_SCHEMA
 from kr_definitions import tables
 from kr_definitions.catalogue import Catalogue
-from kr_definitions.compute import compute
+from kr_definitions.compute import compute, resolved
 from kr_definitions.coverage import Feeds
 from kr_definitions.history import HISTORY_SCHEMA, arrivals_since, movements
 from kr_definitions.vocabulary import UTC_MICROSECONDS
@@ -85,6 +85,7 @@ def remember_progress(
     definitions = [d for d in catalogue.definitions if only is None or d.id in only]
     before = lake.version(home.history(organisation.id))
     log = lake_of_org.log.scan()
+    definitions = resolved(definitions, organisation, log, through)
     figures = compute(definitions, organisation, log, through, feeds(home.sources(catalogue)))
     declared = tables.key_results(catalogue).filter(pl.col("key_result_id").is_in([d.id for d in definitions]))
     audit = audit_progress(figures, tables.due(definitions, catalogue, through), declared)

@@ -10,15 +10,17 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from kr_definitions import lint
 from kr_definitions.complaints import parse
-from kr_definitions.declarations import KeyResult, Objective, ObjectiveFile
+from kr_definitions.declarations import Happening, KeyResult, MonthOf, MonthsFrom, Objective, ObjectiveFile
 from kr_definitions.documents import DeclarationErrors, Document, Problem, read
 from kr_definitions.expressions import predicate
-from kr_definitions.measures import Measure
-from kr_definitions.measures.selection import Customers, columns_of
+from kr_definitions.measures import Function, Measured
+from kr_definitions.measures.selection import columns_of
 from kr_definitions.organisation import Organisation
 from kr_definitions.periods import Span
 from kr_definitions.vocabulary import nearest
@@ -29,40 +31,53 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Definition:
-    """A key result, resolved: what the compiler needs and where it was declared."""
+    """A key result, resolved: what the compiler needs and where it was declared.
+
+    period: None while an event that it is named by has to be looked up in the log (`compute.resolved`).
+    """
 
     key_result: KeyResult
     objective: Objective
-    period: Span
+    period: Span | None
     version: str
     file: str
     line: int
+    folder: Path | None = None
 
     @property
     def id(self) -> str:
         return self.key_result.id
 
     @property
-    def measure(self) -> Measure:
-        return self.key_result.measure
+    def span(self) -> Span:
+        """The period. Raises `ValueError` where it is still to be looked up."""
+        if self.period is None:
+            raise ValueError(f"the period of {self.id} is named by an event: look it up first (compute.resolved)")
+        return self.period
+
+    @property
+    def measures(self) -> tuple[Measured, ...]:
+        """Everything that it measures: the measure or the parts, and the guardrails."""
+        return tuple(measure for _, measure in self.key_result.measures())
 
     @property
     def types(self) -> tuple[str, ...]:
-        """The event types that the value depends on."""
-        return (*self.measure.types, *self._had)
-
-    @property
-    def remembered(self) -> tuple[str, ...]:
-        """Those of which everything up to a day counts, whatever its window."""
-        return (*getattr(self.measure, "remembered", ()), *self._had)
-
-    @property
-    def _had(self) -> tuple[str, ...]:
-        customers = getattr(self.measure, "customers", None)
-        return (customers.event_type,) if customers else ()
+        """The event types that the figures depend on."""
+        named = [name for measure in self.measures for name in (*measure.types, *measure.also_read)]
+        period, each = self.key_result.period, self.key_result.each
+        if isinstance(period, MonthsFrom | MonthOf):
+            named.append(happening(period).event)
+        if each is not None and each.seen_in is not None:
+            named.append(each.seen_in)
+        return tuple(dict.fromkeys(named))
 
     def __hash__(self) -> int:
         return hash((self.id, self.version))
+
+
+def happening(period: MonthsFrom | MonthOf) -> Happening:
+    """The event that a period is named by."""
+    return period.from_event if isinstance(period, MonthsFrom) else period.month_of
 
 
 @dataclass(frozen=True)
@@ -98,7 +113,7 @@ def load(organisation: str, folder: Path = FOLDER) -> Catalogue:
     if declared is None or any(problem.severity == "error" for problem in problems):
         raise DeclarationErrors(list(dict.fromkeys(problems)))
     definitions = [
-        _definition(kr, content.objective, declared, document, i)
+        _definition(kr, content.objective, declared, document, i, home)
         for document, content in found
         for i, kr in enumerate(content.key_results)
     ]
@@ -147,41 +162,56 @@ def _organisation(documents: list[Document], folder: str, problems: list[Problem
 
 
 def _definition(
-    kr: KeyResult, objective: Objective, organisation: Organisation, document: Document, i: int
+    kr: KeyResult, objective: Objective, organisation: Organisation, document: Document, i: int, folder: Path
 ) -> Definition:
-    period = (kr.period or objective.period).span(organisation.calendar)
+    declared = kr.period or objective.period
+    period = None if isinstance(declared, MonthsFrom | MonthOf) else declared.span(organisation.calendar)
     return Definition(
         key_result=kr,
         objective=objective,
         period=period,
-        version=_version(kr, period, organisation),
+        version=_version(kr, period, organisation, folder),
         file=document.file,
         line=document.line(("key_results", i)),
+        folder=folder,
     )
 
 
-def _version(kr: KeyResult, period: Span, organisation: Organisation) -> str:
+def _version(kr: KeyResult, period: Span | None, organisation: Organisation, folder: Path) -> str:
     """Content hash of what a definition means: wording, owner and titles do not change it, what moves a figure does."""
-    measure = kr.measure.model_dump(by_alias=True, exclude_none=True)
-    for path, text, types in lint.predicates(kr):
-        inner = measure
-        for step in path[:-1]:
-            inner = inner[step]
-        inner[path[-1]] = predicate(text, columns_of(types)).normal_form
-    meaning = {
-        "measure": measure,
-        "target": kr.target and kr.target.model_dump(by_alias=True, exclude_none=True),
-        "every": kr.every,
-        "trailing": kr.trailing,
-        "cumulative": kr.cumulative,
-        "period": [period.first.isoformat(), period.last.isoformat()],
+    fields = {"measure", "target", "all_of", "each", "guardrails", "every", "trailing", "cumulative", "windows"}
+    meaning = kr.model_dump(mode="python", by_alias=True, exclude_none=True, include=fields)
+    for place, measure in kr.measures():
+        for path, text, types in measure.filters():
+            inner: Any = meaning
+            for step in (*place, *path[:-1]):
+                inner = inner[step]
+            inner[path[-1]] = predicate(text, columns_of(types)).normal_form
+    days = (kr.period and kr.period.model_dump(by_alias=True)) if period is None else [period.first, period.last]
+    needs_calendar = "working" in str([kr.every, kr.windows, *(getattr(m, "unit", "") for _, m in kr.measures())])
+    whole = {
+        **meaning,
+        "period": days,
+        "fiscal_year_starts": organisation.fiscal_year_starts,
         "zone": organisation.zone,
-        "country": organisation.country if kr.every == "working_day" else None,
+        "country": organisation.country if needs_calendar else None,
+        "working_hours": str(organisation.working_hours) if needs_calendar else None,
         "thresholds": organisation.thresholds,
         "currency": organisation.currency,
+        "functions": [_source(measure, folder) for _, measure in kr.measures() if isinstance(measure, Function)],
     }
-    content = json.dumps(meaning, sort_keys=True, default=lambda number: f"{number.normalize():f}")  # 0.90 is 0.9
+    content = json.dumps(whole, sort_keys=True, default=_plain)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-__all__ = ["FOLDER", "Catalogue", "Customers", "Definition", "load", "organisations"]
+def _plain(value: object) -> str:
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)  # 0.90 is 0.9
+
+
+def _source(measure: Function, folder: Path) -> str:
+    """The text of the file that a function is in: what it computes is part of what the definition means."""
+    path = folder / f"{measure.function.partition(':')[0]}.py"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+__all__ = ["FOLDER", "Catalogue", "Definition", "load", "organisations"]

@@ -10,16 +10,17 @@ optional fields in which half of the combinations mean nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, Tag, WithJsonSchema, field_validator, model_validator
 
 from kr_definitions.measures import Measure
 from kr_definitions.organisation import Declared, Title
 from kr_definitions.periods import Calendar, Every, Span, shift_months
-from kr_definitions.words import Number, listed, one_of
+from kr_definitions.words import EventType, Number, listed, one_of
 
 _NAME = r"[a-z][a-z0-9_-]{0,62}"
 
@@ -89,11 +90,20 @@ class Within(Declared):
         return self
 
 
+Baseline = Literal["previous_period", "previous_year", "previous_window", "start"]
+"""What a target is relative to: the same measure over the span of equal length just before the period, over the same
+span a year earlier, over the window just before (of what recurs), or on the eve of the period (levels and the like)."""
+
+
 class Relative(Declared):
-    """Change by a part of the baseline: 0.10 is 10 % more than it, -0.10 is 10 % less."""
+    """Change by a part of the baseline: 0.10 is 10 % more than it, -0.10 is 10 % less.
+
+    to_date: each day is compared with the same part of the span before, so that a total can be asked to fall.
+    """
 
     relative: Number
-    baseline: Literal["previous_year", "previous_period", "start"]
+    baseline: Baseline = "previous_period"
+    to_date: bool = False
 
     @model_validator(mode="after")
     def _moves(self) -> Relative:
@@ -103,10 +113,11 @@ class Relative(Declared):
 
 
 class Delta(Declared):
-    """Change by a figure, from the baseline."""
+    """Change by a figure, from the baseline. to_date: as of a relative target."""
 
     delta: Number
-    baseline: Literal["previous_year", "previous_period", "start"]
+    baseline: Baseline = "previous_period"
+    to_date: bool = False
 
     @model_validator(mode="after")
     def _moves(self) -> Delta:
@@ -115,14 +126,28 @@ class Delta(Declared):
         return self
 
 
+class NotBelow(_Threshold):
+    """Stay at or above the baseline."""
+
+    not_below: Baseline
+
+
+class NotAbove(_Threshold):
+    """Stay at or below the baseline."""
+
+    not_above: Baseline
+
+
 Target = Annotated[
     Annotated[Reach, Tag("value")]
     | Annotated[AtLeast, Tag("at_least")]
     | Annotated[AtMost, Tag("at_most")]
     | Annotated[Within, Tag("within")]
     | Annotated[Relative, Tag("relative")]
-    | Annotated[Delta, Tag("delta")],
-    one_of("target", "value", "at_least", "at_most", "within", "relative", "delta"),
+    | Annotated[Delta, Tag("delta")]
+    | Annotated[NotBelow, Tag("not_below")]
+    | Annotated[NotAbove, Tag("not_above")],
+    one_of("target", "value", "at_least", "at_most", "within", "relative", "delta", "not_below", "not_above"),
 ]
 
 
@@ -197,13 +222,54 @@ class FromUntil(Declared):
         return Span(self.from_, self.until)
 
 
-Period = Annotated[
+class Happening(Declared):
+    """The first event of this type (where: of such) that ever happened."""
+
+    event: EventType
+    where: str | None = None
+
+
+class MonthsFrom(Declared):
+    """So many months from the day of an event, that day included: `{from_event: {event: …}, months: 4}`."""
+
+    from_event: Happening
+    months: int = Field(ge=1, le=120)
+
+    def span_of(self, day: date) -> Span:
+        """The period, where the event happened on this day."""
+        return Span(day, shift_months(day, self.months) - timedelta(days=1))
+
+
+class MonthOf(Declared):
+    """The calendar month in which an event happened: the launch month of a product."""
+
+    month_of: Happening
+
+    def span_of(self, day: date) -> Span:
+        """The period, where the event happened on this day."""
+        first = day.replace(day=1)
+        return Span(first, shift_months(first, 1) - timedelta(days=1))
+
+
+FixedPeriod = Annotated[
     Annotated[Year, Tag("year")]
     | Annotated[Quarter, Tag("quarter")]
     | Annotated[Half, Tag("half")]
     | Annotated[Month, Tag("month")]
     | Annotated[FromUntil, Tag("from")],
     one_of("period", "year", "quarter", "half", "month", "from"),
+]
+"""A period that the calendar alone says."""
+
+Period = Annotated[
+    Annotated[Year, Tag("year")]
+    | Annotated[Quarter, Tag("quarter")]
+    | Annotated[Half, Tag("half")]
+    | Annotated[Month, Tag("month")]
+    | Annotated[FromUntil, Tag("from")]
+    | Annotated[MonthsFrom, Tag("from_event")]
+    | Annotated[MonthOf, Tag("month_of")],
+    one_of("period", "year", "quarter", "half", "month", "from", "from_event", "month_of"),
 ]
 
 
@@ -221,62 +287,151 @@ def _part_of_year(calendar: Calendar, year: int, number: int, months: int) -> Sp
 # --- objectives and key results ---------------------------------------------------------------------------------------
 
 
-class KeyResult(Declared):
-    """One key result, or a KPI (type: kpi, which has no target).
+Level = Literal["company", "team", "individual", "initiative", "objective"]
+"""Whose result it is; `objective`: it measures the objective itself."""
+
+
+class Each(Declared):
+    """The figure must hold for every member of a dimension: `each: {dimension: market, members: [norte, sur]}`.
+
+    members: their names; or, with `seen_in`, those that events of that type name from the eve of the period on; without
+    either, those that the measure's own events of the period name. A member counts from the day on which it is named.
+    """
+
+    dimension: str = Field(min_length=1)
+    members: Annotated[tuple[str, ...], BeforeValidator(listed)] | None = Field(default=None, min_length=1)
+    seen_in: EventType | None = None
+
+    @model_validator(mode="after")
+    def _says_once(self) -> Each:
+        if self.members is not None and self.seen_in is not None:
+            raise ValueError("both members and seen_in | Keep one of them")
+        return self
+
+
+class _Counted(Declared):
+    """What is measured, over which days.
 
     The value of a day is counted over one of: the window of the calendar that the day lies in (`every`), the last so
     many days (`trailing`), everything since the beginning (`cumulative: ever`), or, with none of these, the period so
     far.
     """
 
-    id: DottedId
-    title: Title
-    type: Literal["outcome", "activity", "guardrail", "milestone", "kpi"]
-    level: Literal["company", "team", "individual", "initiative"]
-    owner: str = Field(min_length=1)
-    measure: Measure
-    target: Target | None = None
-    unit: str | None = None
     every: Every | None = None
     trailing: Days | None = None
     cumulative: Literal["period", "ever"] = "period"
-    period: Period | None = None
-    supports: DottedId | None = None
-    why: str = Field(min_length=1)
-    weight: Annotated[Number, Field(ge=0, le=1)] | None = None
-    unstated: str | None = None
 
     @model_validator(mode="after")
-    def _has_target(self) -> KeyResult:
-        if self.target is None and self.type != "kpi":
-            raise ValueError("'target' is missing | Add a target, or make it a kpi if it has none")
-        if self.target is not None and self.type == "kpi":
-            raise ValueError("a kpi has no target | Remove the target, or give it another type")
-        return self
-
-    @model_validator(mode="after")
-    def _has_one_window(self) -> KeyResult:
+    def _has_one_window(self) -> Self:
         given = [self.every is not None, self.trailing is not None, self.cumulative == "ever"]
         if sum(given) > 1:
             raise ValueError("more than one of every, trailing and cumulative | Keep one of them")
         return self
 
+
+class Part(_Counted):
+    """One of several things that must all be reached."""
+
+    name: str = Field(min_length=1)
+    measure: Measure
+    target: Target
+    weight: Annotated[Number, Field(gt=0)] = Decimal(1)
+
+
+class Guardrail(_Counted):
+    """A condition beside the target: while it does not hold, the key result is at risk at best."""
+
+    name: str = Field(min_length=1)
+    measure: Measure
+    target: Target
+
     @model_validator(mode="after")
-    def _baseline_is_one_figure(self) -> KeyResult:
-        if self.every is not None and isinstance(self.target, Relative | Delta):
-            raise ValueError("a recurring key result with a baseline | State the figure of each window as value")
+    def _is_a_limit(self) -> Guardrail:
+        if not isinstance(self.target, AtLeast | AtMost | Within | NotBelow | NotAbove):
+            raise ValueError("a guardrail is a limit | Give at_least, at_most, within, not_below or not_above")
         return self
 
 
+class KeyResult(_Counted):
+    """One key result, or a KPI (type: kpi, which has no target).
+
+    It has a measure and a target, or several of both (`all_of`); a KPI may be counted over more than one window
+    (`windows`). feeds_from: the key result of another team whose outcome this one works with.
+    """
+
+    id: DottedId
+    title: Title
+    type: Literal["outcome", "activity", "guardrail", "milestone", "kpi"]
+    level: Level
+    owner: str = Field(min_length=1)
+    measure: Measure | None = None
+    target: Target | None = None
+    all_of: Annotated[tuple[Part, ...], BeforeValidator(listed)] = ()
+    each: Each | None = None
+    guardrails: Annotated[tuple[Guardrail, ...], BeforeValidator(listed)] = ()
+    windows: Annotated[tuple[Every, ...], BeforeValidator(listed)] = ()
+    unit: str | None = None
+    period: Period | None = None
+    supports: DottedId | None = None
+    feeds_from: DottedId | None = None
+    why: str = Field(min_length=1)
+    weight: Annotated[Number, Field(ge=0, le=1)] | None = None
+    unstated: str | None = None
+
+    @model_validator(mode="after")
+    def _has_measure(self) -> KeyResult:
+        if self.measure is None and not self.all_of:
+            raise ValueError("'measure' is missing | Add a measure, or the parts that must all be reached as all_of")
+        if self.all_of and (self.measure is not None or self.target is not None):
+            raise ValueError("all_of beside a measure or a target of its own | Each part has its own: keep all_of")
+        if self.all_of and (self.each is not None or self.every or self.trailing or self.cumulative == "ever"):
+            raise ValueError("all_of beside each, every, trailing or cumulative | Give them to the parts")
+        if len({part.name for part in self.all_of}) < len(self.all_of):
+            raise ValueError("two parts of one name | Give each part a name of its own")
+        if len({one.name for one in self.guardrails}) < len(self.guardrails):
+            raise ValueError("two guardrails of one name | Give each a name of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _has_target(self) -> KeyResult:
+        if self.target is None and not self.all_of and self.type != "kpi":
+            raise ValueError("'target' is missing | Add a target, or make it a kpi if it has none")
+        if (self.target is not None or self.all_of) and self.type == "kpi":
+            raise ValueError("a kpi has no target | Remove the target, or give it another type")
+        return self
+
+    @model_validator(mode="after")
+    def _has_windows_of_a_kpi(self) -> KeyResult:
+        if self.windows and (self.type != "kpi" or self.every or self.trailing or self.cumulative == "ever"):
+            raise ValueError("windows is of a kpi, in place of every | Use every, with one window")
+        return self
+
+    def measures(self) -> Iterator[tuple[tuple[int | str, ...], Measure]]:
+        """Everything that is measured, with its place in the declaration."""
+        if self.measure is not None:
+            yield ("measure",), self.measure
+        for name, several in (("all_of", self.all_of), ("guardrails", self.guardrails)):
+            for i, one in enumerate(several):
+                yield (name, i, "measure"), one.measure
+
+    @property
+    def main(self) -> Measure:
+        """The measure, or that of the first part."""
+        return self.all_of[0].measure if self.measure is None else self.measure
+
+
 class Objective(Declared):
-    """An objective: where to go, whose it is, and for how long."""
+    """An objective: where to go, whose it is, and for how long. approved_by: who will answer for it and has agreed."""
 
     id: DottedId
     title: Title
     owner: str = Field(min_length=1)
-    period: Period
+    period: FixedPeriod
+    level: Literal["company", "team", "individual", "initiative"] = "team"
     supports: DottedId | None = None
     why: str | None = None
+    approved_by: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
+    approved_on: date | None = None
 
 
 class ObjectiveFile(Declared):

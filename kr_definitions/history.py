@@ -22,7 +22,8 @@ EXACT = pl.Decimal(38, 6)
 # What a run computes for each key result and day: one row a (key result, member, day).
 COMPUTED_SCHEMA: Mapping[str, pl.DataType] = {
     "key_result_id": pl.String(),
-    "member": pl.String(),  # of an `each`: the member of the dimension; null on the key result's own row
+    "member": pl.String(),  # member of an `each`, part of an `all_of`, guardrail, window of a KPI; null: the whole
+    "role": pl.String(),  # own, member, part, guardrail or window: what the row is of
     "as_of": pl.Date(),  # business day in the organisation's zone; the figures are those at its end
     "window_start": pl.Date(),  # first day of the window that the value is counted over
     "window_end": pl.Date(),  # its last day (included)
@@ -40,6 +41,7 @@ COMPUTED_SCHEMA: Mapping[str, pl.DataType] = {
     "windows_met": pl.Int64(),
     "windows_closed": pl.Int64(),
     "status": pl.String(),  # one of STATUSES
+    "breached": pl.String(),  # the guardrails that do not hold, by name
     "score": pl.Float64(),  # progress clamped to 0..1; null while we do not know
     "forecast": pl.Float64(),  # of the value at the end of the window, if it goes on as it went
     "is_provisional": pl.Boolean(),  # when recorded, facts of this day could still arrive (sources say how late)
@@ -67,7 +69,7 @@ KEY_RESULTS_SCHEMA: Mapping[str, pl.DataType] = {
     "title_es": pl.String(),
     "title_en": pl.String(),
     "type": pl.String(),  # outcome, activity, guardrail, milestone, kpi
-    "level": pl.String(),  # company, team, individual, initiative
+    "level": pl.String(),  # company, team, individual, initiative, objective
     "owner": pl.String(),
     "unit": pl.String(),  # count, share, EUR, days, …
     "every": pl.String(),  # day, working_day, week, month, quarter, or null
@@ -76,6 +78,7 @@ KEY_RESULTS_SCHEMA: Mapping[str, pl.DataType] = {
     "target_text": pl.String(),  # the target in words, as declared
     "direction": pl.String(),  # increase, decrease, at_least, at_most, within, none
     "supports": pl.String(),  # id of what it supports
+    "feeds_from": pl.String(),  # id of the key result whose outcome it works with
     "why": pl.String(),  # how it is meant to move what it supports
     "measure_text": pl.String(),  # what is counted, in one line
     "definition_version": pl.String(),

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import zoneinfo
+from datetime import time
 from typing import Annotated, Any, Literal
 
 import holidays
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from kr_definitions.periods import Calendar
 
@@ -70,6 +71,37 @@ class SourceUse(Declared):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+def _clock(value: Any) -> Any:
+    found = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])", value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("not a time of day | Write it in quotes, as in '09:00'")
+    return time(int(found[1]), int(found[2]))
+
+
+ClockTime = Annotated[
+    time, BeforeValidator(_clock), WithJsonSchema({"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]$"})
+]
+
+
+class WorkingHours(Declared):
+    """When a working day begins and ends, on the organisation's clock."""
+
+    from_: ClockTime = Field(default=time(9), alias="from")
+    until: ClockTime = time(18)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> WorkingHours:
+        if self.until <= self.from_:
+            raise ValueError("it ends before it begins | Swap or correct the times")
+        return self
+
+
+class Switch(Declared):
+    """A rule of the review that this organisation does not follow, and why."""
+
+    off: str = Field(min_length=1)
+
+
 class Organisation(Declared):
     """`organisation.yaml`."""
 
@@ -80,7 +112,9 @@ class Organisation(Declared):
     currency: Currency
     fiscal_year_starts: int = Field(default=1, ge=1, le=12)
     thresholds: Literal["viva", "engagedly", "upraise", "servicenow"] = "viva"
+    working_hours: WorkingHours = WorkingHours()
     sources: dict[Id, SourceUse] = Field(default_factory=dict)
+    lint: dict[str, Switch] = Field(default_factory=dict)
 
     @property
     def calendar(self) -> Calendar:

@@ -70,28 +70,52 @@ def shift_months(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def window_of(every: Every, day: date) -> Span:
-    """The window of the calendar that a day lies in (for `working_day`: the day itself)."""
+def window_of(every: Every, day: date, fiscal_year_starts: int = 1) -> Span:
+    """The window of the calendar that a day lies in (for `working_day`: the day itself).
+
+    fiscal_year_starts: the month; quarters are those of the fiscal year.
+    """
     if every in ("day", "working_day"):
         return Span(day, day)
     if every == "week":
         first = day - timedelta(days=day.weekday())
         return Span(first, first + timedelta(days=6))
     months = 1 if every == "month" else 3
-    first = date(day.year, (day.month - 1) // months * months + 1, 1)
+    first = shift_months(date(day.year, day.month, 1), -((day.month - fiscal_year_starts) % months))
     return Span(first, shift_months(first, months) - timedelta(days=1))
 
 
 def windows(every: Every, period: Span, calendar_: Calendar) -> list[Span]:
     """The windows that belong to a period, in order; a working day's only on working days."""
     found = []
-    day = window_of(every, period.first).first
+    starts = calendar_.fiscal_year_starts
+    day = window_of(every, period.first, starts).first
     while day <= period.last:
-        window = window_of(every, day)
+        window = window_of(every, day, starts)
         if window.middle in period and (every != "working_day" or calendar_.is_working_day(day)):
             found.append(window)
         day = window.last + timedelta(days=1)
     return found
+
+
+def window_before(every: Every, window: Span, calendar_: Calendar) -> Span:
+    """The window just before one: for working days, the last day that was worked."""
+    day = window.first - timedelta(days=1)
+    while every == "working_day" and not calendar_.is_working_day(day):
+        day -= timedelta(days=1)
+    return window_of(every, day, calendar_.fiscal_year_starts)
+
+
+def same_day_of(span: Span, day: date, other: Span) -> date:
+    """The day of another span that is as far into it as a day is into its own; its last day at the span's end.
+
+    Where both begin on one day of the year (the same span of another year), it is the same date.
+    """
+    if day >= span.last:
+        return other.last
+    if (span.first.month, span.first.day) == (other.first.month, other.first.day):
+        return min(shift_months(day, (other.first.year - span.first.year) * 12), other.last)
+    return min(other.first + (day - span.first), other.last)
 
 
 def days_of(span: Span) -> Iterator[date]:

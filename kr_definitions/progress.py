@@ -11,35 +11,65 @@ from typing import Literal
 
 import polars as pl
 
-from kr_definitions.declarations import AtLeast, AtMost, Delta, KeyResult, Reach, Relative, Within
-from kr_definitions.measures import Count, DailyMax, Distinct, Sum
+from kr_definitions.declarations import (
+    AtLeast,
+    AtMost,
+    Baseline,
+    Delta,
+    KeyResult,
+    NotAbove,
+    NotBelow,
+    Reach,
+    Relative,
+    Within,
+)
+from kr_definitions.measures import Gain
 from kr_definitions.measures.series import divided
 
 Preset = Literal["viva", "engagedly", "upraise", "servicenow"]
 
 
+Maintained = AtLeast | AtMost | Within | NotBelow | NotAbove
+
+
 def accumulates(kr: KeyResult) -> bool:
-    """Whether the value starts from nothing with each window and can only grow by activity (counts, sums)."""
-    is_total = isinstance(kr.measure, Count | Sum | Distinct | DailyMax)
-    return is_total and kr.trailing is None and kr.cumulative == "period"
+    """Whether the value starts from nothing with each window and grows by activity (counts, sums)."""
+    return kr.main.accumulates and kr.trailing is None and kr.cumulative == "period"
 
 
 def only_grows(kr: KeyResult) -> bool:
     """Whether the value is a total of the period so far: once reached, the target stays so, corrections apart."""
-    is_total = isinstance(kr.measure, Count | Sum | Distinct | DailyMax)
+    is_total = kr.main.accumulates and not isinstance(kr.main, Gain)
     return is_total and kr.trailing is None and kr.every is None and not is_maintained(kr)
+
+
+def is_to_date(kr: KeyResult) -> bool:
+    """Whether each day is compared with the same part of the span before."""
+    return isinstance(kr.target, Relative | Delta) and kr.target.to_date
 
 
 def is_maintained(kr: KeyResult) -> bool:
     """Whether the figure has to hold at all times, rather than be reached by the end."""
-    return isinstance(kr.target, AtLeast | AtMost | Within)
+    return isinstance(kr.target, Maintained) or is_to_date(kr)
+
+
+def baseline_of(kr: KeyResult) -> Baseline | None:
+    """The baseline that the target is relative to."""
+    if isinstance(kr.target, Relative | Delta):
+        return kr.target.baseline
+    if isinstance(kr.target, NotBelow):
+        return kr.target.not_below
+    return kr.target.not_above if isinstance(kr.target, NotAbove) else None
 
 
 def start_and_target(kr: KeyResult, baseline: float | None) -> tuple[float | None, float | None]:
-    """Where progress is measured from, and to. None where the baseline that it depends on is not known."""
+    """Where progress is measured from, and to. None where the baseline that it depends on is not known.
+
+    A total begins at nothing, whatever it was the time before: the figure that it comes from is its baseline.
+    """
     target = kr.target
     if isinstance(target, Reach):
-        return float(target.from_), float(target.value)
+        return 0.0 if accumulates(kr) else float(target.from_), float(target.value)
     if isinstance(target, AtLeast):
         return None, float(target.at_least)
     if isinstance(target, AtMost):
@@ -48,7 +78,9 @@ def start_and_target(kr: KeyResult, baseline: float | None) -> tuple[float | Non
         return None, float(target.within[0])
     if target is None or baseline is None:
         return None, None
-    start = 0.0 if accumulates(kr) else baseline
+    if isinstance(target, NotBelow | NotAbove):
+        return None, baseline
+    start = 0.0 if accumulates(kr) and not target.to_date else baseline
     if isinstance(target, Relative):
         return start, float(Decimal(repr(baseline)) * (1 + target.relative))
     return start, float(Decimal(repr(baseline)) + target.delta)
@@ -65,21 +97,22 @@ def progress_of(kr: KeyResult, value: pl.Expr, start: pl.Expr, target: pl.Expr) 
         return value.is_between(low, high).cast(pl.Float64)
     is_met = _is_met(kr.target, value, target)
     if kr.target.progress == "met":
-        return is_met.cast(pl.Float64)
+        return is_met.cast(pl.Int64).cast(pl.Float64)
     part = divided(value, target)
-    distance = part if isinstance(kr.target, AtLeast) else 2 - part
+    distance = part if isinstance(kr.target, AtLeast | NotBelow) else 2 - part
     return pl.when(target != 0).then(distance).otherwise(is_met.cast(pl.Float64))
 
 
-def _is_met(threshold: AtLeast | AtMost, value: pl.Expr, target: pl.Expr) -> pl.Expr:
-    if isinstance(threshold, AtLeast):
+def _is_met(threshold: AtLeast | AtMost | NotBelow | NotAbove, value: pl.Expr, target: pl.Expr) -> pl.Expr:
+    if isinstance(threshold, AtLeast | NotBelow):
         return value > target if threshold.strict else value >= target
     return value < target if threshold.strict else value <= target
 
 
 def is_reached(kr: KeyResult, progress: pl.Expr) -> pl.Expr:
     """Whether a progress means that the target is met; for a strict threshold by distance, beyond it."""
-    strict_distance = isinstance(kr.target, AtLeast | AtMost) and kr.target.strict and kr.target.progress == "distance"
+    threshold = kr.target if isinstance(kr.target, AtLeast | AtMost | NotBelow | NotAbove) else None
+    strict_distance = threshold is not None and threshold.strict and threshold.progress == "distance"
     return progress > 1 if strict_distance else progress >= 1
 
 

@@ -12,10 +12,22 @@ import polars as pl
 
 from kr_definitions import progress as formulas
 from kr_definitions.catalogue import Catalogue, Definition
-from kr_definitions.compute import asked_days
-from kr_definitions.declarations import AtLeast, AtMost, Delta, KeyResult, Objective, Reach, Relative, Within
+from kr_definitions.compute import due_days
+from kr_definitions.declarations import (
+    AtLeast,
+    AtMost,
+    Delta,
+    KeyResult,
+    NotAbove,
+    NotBelow,
+    Objective,
+    Reach,
+    Relative,
+    Target,
+    Within,
+)
 from kr_definitions.history import KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
-from kr_definitions.measures import Count, Duration, Open, Share, Sum
+from kr_definitions.measures import Count, Duration, Open
 
 
 def key_results(catalogue: Catalogue) -> pl.DataFrame:
@@ -27,10 +39,11 @@ def key_results(catalogue: Catalogue) -> pl.DataFrame:
 def due(definitions: Sequence[Definition], catalogue: Catalogue, through: date) -> pl.DataFrame:
     """Every row that a run has to compute: key_result_id and as_of."""
     frames = [
-        asked_days(definition, catalogue.organisation, through).select(
+        due_days(definition, catalogue.organisation, through).select(
             pl.lit(definition.id).alias("key_result_id"), "as_of"
         )
         for definition in definitions
+        if definition.period is not None
     ]
     return pl.concat([pl.DataFrame(schema={"key_result_id": pl.String, "as_of": pl.Date}), *frames])
 
@@ -47,7 +60,7 @@ def objectives(catalogue: Catalogue, figures: pl.DataFrame) -> pl.DataFrame:
 
 
 def _objective(objective: Objective, catalogue: Catalogue, figures: pl.DataFrame) -> pl.DataFrame:
-    definitions = [d for d in catalogue.definitions if d.objective.id == objective.id and d.key_result.target]
+    definitions = [d for d in catalogue.definitions if d.objective.id == objective.id and d.key_result.type != "kpi"]
     weights = _weights([definition.key_result for definition in definitions])
     weighted = pl.DataFrame(
         {"key_result_id": [d.id for d in definitions], "_weight": weights},
@@ -112,50 +125,70 @@ def _key_result(definition: Definition, catalogue: Catalogue) -> dict[str, objec
         "owner": kr.owner,
         "unit": unit(kr),
         "every": kr.every,
-        "period_start": definition.period.first,
-        "period_end": definition.period.last,
+        "period_start": definition.period and definition.period.first,
+        "period_end": definition.period and definition.period.last,
         "target_text": target_text(kr),
         "direction": direction(kr),
         "supports": kr.supports,
         "why": kr.why,
-        "measure_text": kr.measure.text(),
+        "feeds_from": kr.feeds_from,
+        "measure_text": measure_text(kr),
         "definition_version": definition.version,
         "definition_file": f"{definition.file}:{definition.line}",
     }
+
+
+def measure_text(kr: KeyResult) -> str:
+    """What is counted, in one line."""
+    if kr.measure is None:
+        return "all of: " + "; ".join(f"{part.name}: {part.measure.text()}" for part in kr.all_of)
+    return kr.measure.text() + (f", for each {kr.each.dimension}" if kr.each is not None else "")
 
 
 def unit(kr: KeyResult) -> str:
     """What the value is counted in: as declared, or as the measure implies."""
     if kr.unit is not None:
         return kr.unit
-    if isinstance(kr.measure, Share):
-        return "share"
-    if isinstance(kr.measure, Duration):
-        return kr.measure.unit
-    if isinstance(kr.measure, Sum):
-        return kr.measure.sum
-    noun = kr.measure.types[0].partition(".")[0]
-    return f"{noun}s" if isinstance(kr.measure, Count | Open) else "count"
+    if kr.each is not None:
+        return f"{kr.each.dimension}s"
+    measure = kr.measure
+    if measure is None:
+        return "parts"
+    if isinstance(measure, Duration):
+        return measure.unit.replace("_", " ")
+    if isinstance(measure, Count | Open) and measure.kind == "count":
+        return f"{measure.types[0].partition('.')[0]}s"
+    return {"share": "share", "money": "amount", "count": "count"}.get(measure.kind, getattr(measure, "sum", "number"))
 
 
 def direction(kr: KeyResult) -> str:
     """Which way is better: increase, decrease, at_least, at_most, within, none."""
     target = kr.target
+    if kr.each is not None or kr.all_of:
+        return "increase"
     if isinstance(target, Reach):
         return "increase" if target.value > target.from_ else "decrease"
     if isinstance(target, Relative):
         return "increase" if target.relative > 0 else "decrease"
     if isinstance(target, Delta):
         return "increase" if target.delta > 0 else "decrease"
-    names = {AtLeast: "at_least", AtMost: "at_most", Within: "within"}
+    names = {
+        AtLeast: "at_least", NotBelow: "at_least", AtMost: "at_most", NotAbove: "at_most", Within: "within",
+    }  # fmt: skip
     return next((name for kind, name in names.items() if isinstance(target, kind)), "none")
 
 
 def target_text(kr: KeyResult) -> str | None:
     """The target as declared, in words."""
-    target = kr.target
-    if target is None:
+    if kr.all_of:
+        return "all of: " + "; ".join(f"{part.name}: {_target_text(part.target, part.every)}" for part in kr.all_of)
+    if kr.target is None:
         return None
+    text = _target_text(kr.target, kr.every)
+    return f"{text} in each {kr.each.dimension}" if kr.each is not None else text
+
+
+def _target_text(target: Target, every: str | None) -> str:
     if isinstance(target, Reach):
         text = f"{target.value:f}" + (f" of {target.of:f}" if target.of is not None else "")
         text = f"from {target.from_:f} to {text}" if target.from_ else text
@@ -165,7 +198,11 @@ def target_text(kr: KeyResult) -> str | None:
         text = f"{'less than' if target.strict else 'at most'} {target.at_most:f}"
     elif isinstance(target, Within):
         text = f"from {target.within[0]:f} to {target.within[1]:f}"
+    elif isinstance(target, NotBelow):
+        text = f"not below the {target.not_below.replace('_', ' ')}"
+    elif isinstance(target, NotAbove):
+        text = f"not above the {target.not_above.replace('_', ' ')}"
     else:
         change = f"{(target.relative * 100).normalize():+f} %" if isinstance(target, Relative) else f"{target.delta:+f}"
         text = f"{change} on the {target.baseline.replace('_', ' ')}"
-    return f"{text} every {kr.every.replace('_', ' ')}" if kr.every else text
+    return f"{text} every {every.replace('_', ' ')}" if every else text

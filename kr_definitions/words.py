@@ -6,7 +6,7 @@ Belongs here: how a value may be written. Does not: what any model means.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, WithJsonSchema
 
@@ -33,6 +33,9 @@ EventTypes = Annotated[
     Field(min_length=1),
     WithJsonSchema({"anyOf": [_TYPE, {"type": "array", "items": _TYPE, "minItems": 1}]}),
 ]
+NumberColumn = Literal["amount", "quantity", "score", "attended_share"]
+"""A column of the log that holds a number."""
+
 Number = Annotated[Decimal, BeforeValidator(_number), WithJsonSchema({"type": "number"})]
 
 

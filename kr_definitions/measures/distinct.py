@@ -9,6 +9,7 @@ from typing import Literal
 
 import polars as pl
 
+from kr_definitions.measures.base import Context, Kind, words
 from kr_definitions.measures.selection import Selection
 from kr_definitions.measures.series import day_totals, window_sums, with_plain_value, within_windows
 from kr_definitions.vocabulary import DECIMAL
@@ -25,10 +26,14 @@ class Distinct(Selection):
     def types(self) -> tuple[str, ...]:
         return self.of
 
-    def partials(self, log: pl.LazyFrame) -> pl.LazyFrame:
+    @property
+    def accumulates(self) -> bool:
+        return True
+
+    def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """One row a day and value: mergeable, because a value seen twice is still one."""
         return (
-            self.selected(log, self.of)
+            self.selected(log, context)
             .filter(pl.col(self.distinct).is_not_null())
             .group_by("day", pl.col(self.distinct).alias("key"))
             .agg(pl.len().cast(pl.Int64).alias("events"))
@@ -44,7 +49,7 @@ class Distinct(Selection):
         )
 
     def text(self) -> str:
-        return f"different {self.distinct} of {' or '.join(self.of)}{f' where {self.where}' if self.where else ''}"
+        return f"different {self.distinct} of {words(self.of)}{self.narrowed}"
 
 
 def _first_days(partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
@@ -90,9 +95,20 @@ class DailyMax(Selection):
     def types(self) -> tuple[str, ...]:
         return self.of
 
-    def partials(self, log: pl.LazyFrame) -> pl.LazyFrame:
+    @property
+    def accumulates(self) -> bool:
+        return True
+
+    @property
+    def kind(self) -> Kind:
+        return "money" if self.daily_max == "amount" else "number"
+
+    def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        return self.selected(log, context) if self.daily_max == "amount" else None
+
+    def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         return (
-            self.selected(log, self.of)
+            self.selected(log, context)
             .group_by("day")
             .agg(pl.col(self.daily_max).fill_null(0).sum().alias("numerator"), pl.len().cast(pl.Int64).alias("events"))
         )
@@ -111,4 +127,4 @@ class DailyMax(Selection):
         )
 
     def text(self) -> str:
-        return f"largest daily {self.daily_max} of {' or '.join(self.of)}{f' where {self.where}' if self.where else ''}"
+        return f"largest daily {self.daily_max} of {words(self.of)}{self.narrowed}"

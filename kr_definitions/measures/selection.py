@@ -1,48 +1,159 @@
-"""Which events a measure is over: their types, a filter, and what their accounts had done before.
+"""Which events a measure is over: their types, a filter, and who or what they are of (`among`).
 
-Belongs here: narrowing the log to a measure's events. Does not: counting them.
+Belongs here: narrowing the log to a measure's events; cohorts. Does not: counting them.
+
+A cohort is decided by what had happened before: before each event, or before the key result's period. So what happens
+later never changes who was in it on a day that is past.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 import polars as pl
-from pydantic import model_validator
+from pydantic import BeforeValidator, Field, Tag
 
 from kr_definitions.expressions import Expression, predicate
+from kr_definitions.measures.base import Context, Filter, Measured, words
 from kr_definitions.organisation import Declared
-from kr_definitions.vocabulary import vocabulary
-from kr_definitions.words import EventType
+from kr_definitions.vocabulary import DECIMAL, vocabulary
+from kr_definitions.words import EventType, EventTypes, one_of
+
+KeyColumn = Literal["account_id", "actor", "subject_id", "product", "market", "campaign", "system"]
+"""A column that says whom or what an event is of."""
+
+_HAD_AT = "_had_first_at"
 
 
-class Customers(Declared):
-    """Only events of accounts that had, or had not, an event of this type at an earlier instant."""
+class _Before(Declared):
+    """An event of this type, with the same `key`, before the event itself or before the key result's period."""
 
-    had: EventType | None = None
-    had_not: EventType | None = None
-
-    @model_validator(mode="after")
-    def _says_one(self) -> Customers:
-        if (self.had is None) == (self.had_not is None):
-            raise ValueError("it says neither or both | Give either had: or had_not: with an event type")
-        return self
+    where: str | None = None
+    key: KeyColumn = "account_id"
+    before: Literal["event", "period"] = "event"
 
     @property
-    def event_type(self) -> str:
-        """The type that an account had, or had not."""
-        return self.had or self.had_not or ""
+    def _type(self) -> str:
+        raise NotImplementedError
 
-    def among(self, events: pl.LazyFrame, log: pl.LazyFrame) -> pl.LazyFrame:
-        """The events whose account fits. An event without an account fits neither."""
-        firsts = (
-            log.filter(pl.col("event_type") == self.event_type, pl.col("account_id").is_not_null())
-            .group_by("account_id")
-            .agg(pl.col("occurred_at").min().alias("_had_first_at"))
+    @property
+    def types(self) -> tuple[str, ...]:
+        return (self._type,)
+
+    def filters(self) -> Iterator[Filter]:
+        if self.where is not None:
+            yield ("where",), self.where, self.types
+
+    def _fits(self, had: pl.Expr) -> pl.Expr:
+        raise NotImplementedError
+
+    def among(self, events: pl.LazyFrame, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        """The events that fit. One without the key fits neither way."""
+        earlier = filtered(log.filter(pl.col("event_type") == self._type), self.where, self.types)
+        earlier = earlier.filter(pl.col(self.key).is_not_null())
+        if self.before == "period":
+            keys = earlier.filter(pl.col("day") < context.period.first).select(self.key).unique()
+            marked = events.join(keys.with_columns(_had=pl.lit(value=True)), on=self.key, how="left")
+            had = pl.col("_had").fill_null(value=False)
+            return marked.filter(pl.col(self.key).is_not_null() & self._fits(had)).drop("_had")
+        firsts = earlier.group_by(self.key).agg(pl.col("occurred_at").min().alias(_HAD_AT))
+        had = (pl.col(_HAD_AT) < pl.col("occurred_at")).fill_null(value=False)
+        marked = events.join(firsts, on=self.key, how="left")
+        return marked.filter(pl.col(self.key).is_not_null() & self._fits(had)).drop(_HAD_AT)
+
+
+class Had(_Before):
+    """Only events of those that had one of this type before."""
+
+    had: EventType
+
+    @property
+    def _type(self) -> str:
+        return self.had
+
+    def _fits(self, had: pl.Expr) -> pl.Expr:
+        return had
+
+    def text(self) -> str:
+        return f"with {self.had} before"
+
+
+class HadNot(_Before):
+    """Only events of those that had none of this type before."""
+
+    had_not: EventType
+
+    @property
+    def _type(self) -> str:
+        return self.had_not
+
+    def _fits(self, had: pl.Expr) -> pl.Expr:
+        return ~had
+
+    def text(self) -> str:
+        return f"with no {self.had_not} before"
+
+
+class Ranking(Declared):
+    """What makes one larger than another: the sum of a number, or (without `sum`) the count, of events."""
+
+    of: EventTypes
+    sum: Literal["amount", "quantity"] | None = None
+    where: str | None = None
+
+
+class Top(Declared):
+    """Only events of the largest N, by a ranking over the span before the key result's period.
+
+    Of those that are equally large, the first by name are in: never more than N.
+    """
+
+    top: int = Field(ge=1, le=100_000)
+    by: Ranking
+    over: Literal["previous_period", "previous_year"]
+    key: KeyColumn = "account_id"
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return self.by.of
+
+    def filters(self) -> Iterator[Filter]:
+        if self.by.where is not None:
+            yield ("by", "where"), self.by.where, self.by.of
+
+    def keys(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        """The largest N, as one column."""
+        span = context.span(self.over)
+        size = pl.len().cast(DECIMAL) if self.by.sum is None else pl.col(self.by.sum).fill_null(0).sum()
+        return (
+            filtered(log.filter(pl.col("event_type").is_in(self.by.of)), self.by.where, self.by.of)
+            .filter(pl.col("day").is_between(span.first, span.last), pl.col(self.key).is_not_null())
+            .group_by(self.key)
+            .agg(size.alias("_size"))
+            .sort(["_size", self.key], descending=[True, False])
+            .head(self.top)
+            .select(self.key)
         )
-        had = pl.col("_had_first_at") < pl.col("occurred_at")
-        fits = had if self.had else pl.col("account_id").is_not_null() & ~had.fill_null(value=False)
-        return events.join(firsts, on="account_id", how="left").filter(fits).drop("_had_first_at")
+
+    def among(self, events: pl.LazyFrame, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        return events.join(self.keys(log, context), on=self.key, how="semi")
+
+    def text(self) -> str:
+        return f"of the largest {self.top} by {self.by.sum or 'number'} of {words(self.by.of)}"
+
+
+Cohort = Annotated[
+    Annotated[Had, Tag("had")] | Annotated[HadNot, Tag("had_not")] | Annotated[Top, Tag("top")],
+    one_of("cohort", "had", "had_not", "top"),
+]
+
+
+def _one_or_several(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else (value,) if isinstance(value, dict) else value
+
+
+Cohorts = Annotated[tuple[Cohort, ...], BeforeValidator(_one_or_several)]
 
 
 def columns_of(types: tuple[str, ...]) -> Mapping[str, pl.DataType]:
@@ -58,16 +169,55 @@ def filter_of(where: str | None, types: tuple[str, ...]) -> Expression | None:
     return None if where is None else predicate(where, columns_of(types))
 
 
-class Selection(Declared):
-    """Events of some types, narrowed by a filter (`where`) and by what their accounts had done (`customers`)."""
+def filtered(events: pl.LazyFrame, where: str | None, types: tuple[str, ...]) -> pl.LazyFrame:
+    """The events for which a declared filter holds."""
+    checked = filter_of(where, types)
+    return events if checked is None else events.filter(checked.expr())
+
+
+class Selection(Measured):
+    """Events of some types, narrowed by a filter (`where`) and by whom or what they are of (`among`)."""
 
     where: str | None = None
-    customers: Customers | None = None
+    among: Cohorts = ()
 
-    def selected(self, log: pl.LazyFrame, types: tuple[str, ...]) -> pl.LazyFrame:
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """The event types that the filter is over."""
+        return self.types
+
+    @property
+    def also_read(self) -> tuple[str, ...]:
+        return tuple(name for cohort in self.among for name in cohort.types)
+
+    def filters(self) -> Iterator[Filter]:
+        if self.where is not None:
+            yield ("where",), self.where, self.counted
+        yield from cohort_filters(self.among)
+
+    def selected(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """The events of a log (current events, with `day`) that the measure is over."""
-        events = log.filter(pl.col("event_type").is_in(types))
-        where = filter_of(self.where, types)
-        if where is not None:
-            events = events.filter(where.expr())
-        return events if self.customers is None else self.customers.among(events, log)
+        return selected(log, self.counted, self.where, self.among, context)
+
+    @property
+    def narrowed(self) -> str:
+        """The filter and the cohorts, in words."""
+        texts = [f" where {self.where}"] if self.where else []
+        return "".join([*texts, *(f", {cohort.text()}" for cohort in self.among)])
+
+
+def selected(
+    log: pl.LazyFrame, types: tuple[str, ...], where: str | None, among: tuple[Cohort, ...], context: Context
+) -> pl.LazyFrame:
+    """The events of some types that a filter and cohorts leave."""
+    events = filtered(context.events(log, types), where, types)
+    for cohort in among:
+        events = cohort.among(events, log, context)
+    return events
+
+
+def cohort_filters(among: tuple[Cohort, ...]) -> Iterator[Filter]:
+    """The filters of cohorts, with their places below the measure."""
+    for i, cohort in enumerate(among):
+        for path, text, types in cohort.filters():
+            yield ("among", i, *path), text, types

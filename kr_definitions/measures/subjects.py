@@ -1,70 +1,138 @@
-"""Measures that follow a subject: the time from one of its events to another, and whether it is open.
+"""Measures that follow a subject: from one of its events to another, and the steps that it has taken.
 
-Belongs here: what needs two events of one subject. Does not: counting events (`additive`, `distinct`).
+Belongs here: what needs two events of one subject. Does not: counting events (`additive`, `distinct`), what is open
+(`levels`).
 """
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Annotated, Any, Literal
 
 import polars as pl
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from kr_definitions.measures.selection import Selection
-from kr_definitions.measures.series import divided, window_sums, with_plain_value, within_windows
+from kr_definitions.measures.base import Context, Filter, Kind, Measured, words
+from kr_definitions.measures.selection import Cohorts, KeyColumn, cohort_filters, filtered, selected
+from kr_definitions.measures.series import divided, with_plain_value, with_ratio, within_windows
 from kr_definitions.organisation import Declared
+from kr_definitions.periods import Calendar
 from kr_definitions.vocabulary import DECIMAL
-from kr_definitions.words import EventType, EventTypes
+from kr_definitions.words import EventTypes, Number, listed
 
 _MICROSECONDS = {"minutes": 60_000_000, "hours": 3_600_000_000, "days": 86_400_000_000}
-_QUANTILES = {"min": 0.0, "median": 0.5, "p90": 0.9, "max": 1.0}
+_QUANTILES = {"min": 0.0, "median": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "max": 1.0}
+_MOST_DAYS = 36_500
+
+
+def _elapsed(value: Any) -> Any:
+    found = re.fullmatch(r"([1-9][0-9]{0,3}) (minute|hour|day)s?", str(value))
+    if not found:
+        raise ValueError("not a length of time | Write it as in '5 minutes', '4 hours' or '30 days'")
+    return timedelta(microseconds=int(found[1]) * _MICROSECONDS[f"{found[2]}s"])
+
+
+Elapsed = Annotated[
+    timedelta,
+    BeforeValidator(_elapsed),
+    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,3} (minute|hour|day)s?$"}),
+]
 
 
 class FromTo(Declared):
-    """The event that starts the time, the one that ends it, and a filter on the latter."""
+    """The events that start and that end something, a filter on each, and whose they are.
 
-    from_: EventType = Field(alias="from")
-    to: EventType
+    where: over the events that end it; from_where: over those that start it. by: what makes two events belong together;
+    `account_id` joins what different systems know of one customer.
+    """
+
+    from_: EventTypes = Field(alias="from")
+    from_where: str | None = None
+    to: EventTypes
     where: str | None = None
+    by: KeyColumn = "subject_id"
+
+    def filters(self, name: str) -> Iterator[Filter]:
+        """The filters, below the measure of this name."""
+        if self.from_where is not None:
+            yield (name, "from_where"), self.from_where, self.from_
+        if self.where is not None:
+            yield (name, "where"), self.where, self.to
+
+    def starts(self, log: pl.LazyFrame, context: Context, among: Cohorts = ()) -> pl.LazyFrame:
+        """When each key began, the first time: key, began_at, began_on."""
+        return (
+            selected(log, self.from_, self.from_where, among, context)
+            .filter(pl.col(self.by).is_not_null())
+            .sort("occurred_at", "event_id")
+            .group_by(pl.col(self.by).alias("key"), maintain_order=True)
+            .agg(pl.col("occurred_at").first().alias("began_at"), pl.col("day").first().alias("began_on"))
+        )
+
+    def ends(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        """Each event that may end something: key, ended_at, ended_on."""
+        return filtered(context.events(log, self.to), self.where, self.to).select(
+            pl.col(self.by).alias("key"), pl.col("occurred_at").alias("ended_at"), pl.col("day").alias("ended_on")
+        )
+
+    def pairs(self, log: pl.LazyFrame, context: Context, among: Cohorts = ()) -> pl.LazyFrame:
+        """Each key that began, with its first end that is not before its beginning (null: it has none)."""
+        began = self.starts(log, context, among)
+        ended = (
+            began.join(self.ends(log, context), on="key")
+            .filter(pl.col("ended_at") >= pl.col("began_at"))
+            .group_by("key")
+            .agg(pl.col("ended_at").min(), pl.col("ended_on").min())
+        )
+        return began.join(ended, on="key", how="left")
 
 
-class Duration(Declared):
+class Duration(Measured):
     """A statistic of the elapsed time from a subject's first `from` to its first `to` not before it.
 
     A subject counts once, in the window that holds the day of that `to`; quantiles interpolate linearly between the
     two nearest values. A window in which no subject got there has no value. Numerator (of a mean, in microseconds) and
-    denominator (subjects) are kept.
+    denominator (subjects) are kept. working_hours: only the organisation's working hours on its working days count.
     """
 
     duration: FromTo
-    statistic: Literal["mean", "median", "p90", "min", "max"] = "median"
-    unit: Literal["minutes", "hours", "days"] = "hours"
+    statistic: Literal["mean", "median", "p75", "p90", "p95", "min", "max"] = "median"
+    unit: Literal["minutes", "hours", "days", "working_hours"] = "hours"
+    among: Cohorts = ()
 
     @property
     def types(self) -> tuple[str, ...]:
-        return (self.duration.from_, self.duration.to)
+        return (*self.duration.from_, *self.duration.to)
+
+    @property
+    def also_read(self) -> tuple[str, ...]:
+        return tuple(name for cohort in self.among for name in cohort.types)
 
     @property
     def remembered(self) -> tuple[str, ...]:
         """A time may have begun long before the window that it ends in."""
-        return (self.duration.from_,)
+        return (*self.duration.from_, *self.also_read)
 
-    def partials(self, log: pl.LazyFrame) -> pl.LazyFrame:
+    @property
+    def kind(self) -> Kind:
+        return "duration"
+
+    def filters(self) -> Iterator[Filter]:
+        yield from self.duration.filters("duration")
+        yield from cohort_filters(self.among)
+
+    def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """One row a subject: the day of its end and the microseconds that it took."""
-        began = (
-            log.filter(pl.col("event_type") == self.duration.from_)
-            .group_by("subject_id")
-            .agg(pl.col("occurred_at").min().alias("_began_at"))
-        )
-        return (
-            Selection(where=self.duration.where)
-            .selected(log, (self.duration.to,))
-            .join(began, on="subject_id")
-            .filter(pl.col("occurred_at") >= pl.col("_began_at"))
-            .sort("occurred_at")
-            .unique("subject_id", keep="first", maintain_order=True)
-            .select("day", (pl.col("occurred_at") - pl.col("_began_at")).dt.total_microseconds().alias("microseconds"))
-        )
+        pairs = self.duration.pairs(log, context, self.among).filter(pl.col("ended_at").is_not_null())
+        if self.unit == "working_hours":
+            took = _worked(_worked(pairs, "began_at", context), "ended_at", context)
+            return took.select(pl.col("ended_on").alias("day"), microseconds=pl.col("_ended_at") - pl.col("_began_at"))
+        elapsed = (pl.col("ended_at") - pl.col("began_at")).dt.total_microseconds()
+        return pairs.select(pl.col("ended_on").alias("day"), elapsed.alias("microseconds"))
 
     def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
         took = pl.col("microseconds")
@@ -73,6 +141,7 @@ class Duration(Declared):
             if self.statistic == "mean"
             else took.quantile(_QUANTILES[self.statistic], interpolation="linear")
         )
+        unit = _MICROSECONDS["hours" if self.unit == "working_hours" else self.unit]
         found = (
             within_windows(partials, windows)
             .group_by("as_of", "window_start")
@@ -81,7 +150,7 @@ class Duration(Declared):
                 took.sum().cast(DECIMAL).alias("numerator"),
                 took.len().cast(pl.Int64).alias("events"),
             )
-            .with_columns(divided(pl.col("value"), pl.lit(_MICROSECONDS[self.unit])))
+            .with_columns(divided(pl.col("value"), pl.lit(unit)))
             .collect()
         )
         numerator = pl.col("numerator") if self.statistic == "mean" else pl.lit(None, dtype=DECIMAL)
@@ -92,53 +161,180 @@ class Duration(Declared):
         )
 
     def text(self) -> str:
-        return f"{self.statistic} {self.unit} from {self.duration.from_} to {self.duration.to}"
+        unit = self.unit.replace("_", " ")
+        return f"{self.statistic} {unit} from {words(self.duration.from_)} to {words(self.duration.to)}"
 
 
-class Transitions(Declared):
-    """What opens a subject and what closes it."""
+@cache
+def _working_days(calendar: Calendar) -> pl.DataFrame:
+    """Each day from 2000 on: whether it is worked, and how many worked days there were before it."""
+    first = date(2000, 1, 1)
+    days = [first + timedelta(days=n) for n in range(_MOST_DAYS)]
+    worked = pl.Series("_is_worked", [calendar.is_working_day(day) for day in days])
+    return pl.DataFrame({"_day": days}).with_columns(
+        worked, (worked.cast(pl.Int64).cum_sum() - worked.cast(pl.Int64)).alias("_worked_before")
+    )
 
-    opened_by: EventTypes
-    closed_by: EventTypes
+
+def _worked(rows: pl.LazyFrame, column: str, context: Context) -> pl.LazyFrame:
+    """Rows with `_<column>`: the microseconds of working time that had passed by an instant, on the organisation's clock.
+
+    The difference of two is the working time between them. The hour that a change of the clocks adds or takes away
+    counts only where somebody works at night.
+    """
+    opens, closes = (moment.hour * 3_600_000_000 + moment.minute * 60_000_000 for moment in context.working_hours)
+    local = pl.col(column).dt.convert_time_zone(context.zone)
+    clock = (
+        local.dt.hour().cast(pl.Int64) * 3_600_000_000
+        + local.dt.minute().cast(pl.Int64) * 60_000_000
+        + local.dt.second().cast(pl.Int64) * 1_000_000
+        + local.dt.microsecond().cast(pl.Int64)
+    )
+    today = pl.when(pl.col("_is_worked")).then((clock - opens).clip(0, closes - opens)).otherwise(0)
+    return (
+        rows.with_columns(local.dt.date().alias("_day"))
+        .join(_working_days(context.calendar).lazy(), on="_day", how="left")
+        .with_columns((pl.col("_worked_before") * (closes - opens) + today).alias(f"_{column}"))
+        .drop("_day", "_is_worked", "_worked_before")
+    )
 
 
-class Open(Declared):
-    """How many subjects are open at the end of the day: those whose last opening or closing event opened them.
+class Conversion(Measured):
+    """Of those that began in the window (`from`), the part that got there (`to`) by the end of the day.
 
-    Two at one instant: the closing one holds. The value is a level; it does not depend on the window's first day.
+    within: only those that got there in so long count, its end included; and one whose time is not over yet, and that
+    has not got there, counts in neither part. Without it, who has not got there yet counts as not there. Each key
+    begins once, with its first `from`. A window in which nobody began has no value.
     """
 
-    open: Transitions
+    conversion: FromTo
+    within: Elapsed | None = None
+    among: Cohorts = ()
 
     @property
     def types(self) -> tuple[str, ...]:
-        return (*self.open.opened_by, *self.open.closed_by)
+        return (*self.conversion.from_, *self.conversion.to)
+
+    @property
+    def also_read(self) -> tuple[str, ...]:
+        return tuple(name for cohort in self.among for name in cohort.types)
 
     @property
     def remembered(self) -> tuple[str, ...]:
-        """A level is what all of the past left open."""
-        return self.types
+        """Somebody begins only once, and may have done so long ago."""
+        return (*self.conversion.from_, *self.also_read)
 
-    def partials(self, log: pl.LazyFrame) -> pl.LazyFrame:
-        """By how many the level moved on each day."""
-        is_open = pl.col("event_type").is_in(self.open.opened_by).cast(pl.Int64)
-        before = pl.col("_is_open").shift(1, fill_value=0).over("subject_id", order_by="_order")
+    @property
+    def kind(self) -> Kind:
+        return "share"
+
+    def filters(self) -> Iterator[Filter]:
+        yield from self.conversion.filters("conversion")
+        yield from cohort_filters(self.among)
+
+    def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        """How many there are of each: the day of the beginning, the day on which it was got there, on which decided."""
+        pairs = self.conversion.pairs(log, context, self.among)
+        reached_on, decided_on = pl.col("ended_on"), pl.lit(None, dtype=pl.Date)
+        if self.within is not None:
+            is_in_time = pl.col("ended_at") <= pl.col("began_at") + self.within
+            limit = (pl.col("began_at") + self.within).dt.convert_time_zone(context.zone).dt.date()
+            reached_on = pl.when(is_in_time).then(pl.col("ended_on"))
+            decided_on = pl.when(is_in_time).then(pl.col("ended_on")).otherwise(limit)
         return (
-            log.filter(pl.col("event_type").is_in(self.types))
-            .sort("occurred_at", is_open, descending=[False, True])
-            .with_row_index("_order")
-            .with_columns(is_open.alias("_is_open"))
-            .with_columns((pl.col("_is_open") - before).alias("_moved"))
-            .group_by("day")
-            .agg(pl.col("_moved").sum().cast(DECIMAL).alias("numerator"), pl.len().cast(pl.Int64).alias("events"))
+            pairs.select(
+                pl.col("began_on").alias("day"), reached_on.alias("reached_on"), decided_on.alias("decided_on")
+            )
+            .group_by("day", "reached_on", "decided_on")
+            .agg(pl.len().cast(DECIMAL).alias("subjects"))
         )
 
     def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
-        everything = windows.with_columns(pl.lit(None, dtype=pl.Date).alias("window_start"))
-        return with_plain_value(window_sums(partials, everything, ["numerator", "events"])).with_columns(
-            windows.get_column("window_start")
+        is_decided = pl.col("decided_on").is_null() | (pl.col("decided_on") <= pl.col("as_of"))
+        is_reached = pl.col("reached_on") <= pl.col("as_of")
+        found = (
+            within_windows(partials, windows)
+            .group_by("as_of", "window_start")
+            .agg(
+                pl.col("subjects").filter(is_decided & is_reached).sum().alias("numerator"),
+                pl.col("subjects").filter(is_decided).sum().alias("denominator"),
+            )
+            .collect()
+        )
+        joined = windows.join(found, on=["as_of", "window_start"], how="left", maintain_order="left")
+        return with_ratio(
+            joined.with_columns(pl.col("numerator", "denominator").fill_null(0)).with_columns(
+                (pl.col("numerator") + pl.col("denominator")).cast(pl.Int64).alias("events")
+            )
         )
 
     def text(self) -> str:
-        opened, closed = " or ".join(self.open.opened_by), " or ".join(self.open.closed_by)
-        return f"subjects opened by {opened} and not closed by {closed}"
+        limit = f" within {_length(self.within)}" if self.within else ""
+        return f"share of {words(self.conversion.from_)} that reach {words(self.conversion.to)}{limit}"
+
+
+def _length(span: timedelta) -> str:
+    """A length of time in the largest unit that it is whole in."""
+    for unit in ("days", "hours", "minutes"):
+        count, rest = divmod(round(span.total_seconds() * 1_000_000), _MICROSECONDS[unit])
+        if not rest:
+            break
+    return f"{count} {unit if count != 1 else unit[:-1]}"
+
+
+class Step(Declared):
+    """A step, met by the first event of its types (where: only such) in the window."""
+
+    name: str = Field(min_length=1)
+    of: EventTypes
+    where: str | None = None
+    weight: Annotated[Number, Field(gt=0)] = Decimal(1)
+
+
+class Steps(Measured):
+    """The sum of the weights (1 each, unless given) of the steps that are met. In which order does not matter."""
+
+    steps: Annotated[tuple[Step, ...], BeforeValidator(listed), Field(min_length=1)]
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for step in self.steps for name in step.of))
+
+    @property
+    def accumulates(self) -> bool:
+        return True
+
+    def filters(self) -> Iterator[Filter]:
+        for i, step in enumerate(self.steps):
+            if step.where is not None:
+                yield ("steps", i, "where"), step.where, step.of
+
+    def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        """One row a step and day on which something met it."""
+        return pl.concat(
+            [
+                filtered(context.events(log, step.of), step.where, step.of)
+                .group_by("day")
+                .agg(pl.len().cast(pl.Int64).alias("events"))
+                .with_columns(pl.lit(i).alias("step"), pl.lit(step.weight, dtype=DECIMAL).alias("weight"))
+                for i, step in enumerate(self.steps)
+            ]
+        )
+
+    def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+        met = (
+            within_windows(partials, windows)
+            .group_by("as_of", "window_start", "step")
+            .agg(pl.col("weight").first(), pl.col("events").sum())
+            .group_by("as_of", "window_start")
+            .agg(pl.col("weight").sum().alias("numerator"), pl.col("events").sum())
+            .collect()
+        )
+        joined = windows.join(met, on=["as_of", "window_start"], how="left", maintain_order="left")
+        total = sum((step.weight for step in self.steps), start=Decimal(0))
+        return with_plain_value(joined.with_columns(pl.col("numerator", "events").fill_null(0))).with_columns(
+            pl.lit(total, dtype=DECIMAL).alias("denominator")
+        )
+
+    def text(self) -> str:
+        return f"steps met: {', '.join(step.name for step in self.steps)}"

@@ -1,0 +1,322 @@
+"""One series of figures: value, baseline, progress, expected progress and status of one thing measured, day by day.
+
+Belongs here: windows, baselines, and what is null because it is not known. Does not: what a measure counts
+(`measures`), formulas on one row (`progress`), which series a key result is made of (`compute`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+
+from kr_definitions import progress as formulas
+from kr_definitions.coverage import Coverage
+from kr_definitions.declarations import KeyResult
+from kr_definitions.measures import Context
+from kr_definitions.measures.base import Frames
+from kr_definitions.measures.series import THE_BEGINNING, divided, window_sums
+from kr_definitions.organisation import Organisation
+from kr_definitions.periods import (
+    Calendar,
+    Span,
+    days_of,
+    previous_span,
+    same_day_of,
+    same_span_last_year,
+    window_before,
+    windows,
+)
+
+_DAY = timedelta(days=1)
+_NO_FLOAT, _NO_INT = pl.lit(None, dtype=pl.Float64), pl.lit(None, dtype=pl.Int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """What the log holds of one thing measured: its partials, and by day the amounts in other currencies."""
+
+    frames: Frames
+    foreign: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One thing measured: by which declaration, of which part of the log."""
+
+    kr: KeyResult
+    context: Context
+    organisation: Organisation
+    known: Coverage
+
+    @property
+    def period(self) -> Span:
+        return self.context.period
+
+    def figures(self, logged: Logged, through: date, since: date | None = None) -> pl.DataFrame:
+        """Its figures for each day of the period up to `through` (since: from this day on); `COMPUTED_SCHEMA`'s, in part."""
+        days = asked_days(self.kr, self.period, self.organisation.calendar, through)
+        if since is not None:
+            days = days.filter(pl.col("as_of") >= since)
+        figures = self._values(logged, days).with_columns(
+            *self._from_and_to(self._baselines(logged, days)),
+            elapsed(pl.col("as_of"), pl.lit(self.period.first), pl.lit(self.period.last)).alias("_elapsed"),
+        )
+        progress = formulas.progress_of(self.kr, pl.col("value"), pl.col("start"), pl.col("target"))
+        figures = figures.with_columns(progress.alias("_progress"))
+        figures = _recurring(self.kr, figures) if self.kr.every else _once(self.kr, figures)
+        return figures.with_columns(self._status()).sort("as_of")
+
+    def _values(self, logged: Logged, days: pl.DataFrame) -> pl.DataFrame:
+        """Value, numerator, denominator and events for each asked day; null where not everything is known."""
+        asked = days.filter(pl.col("until").is_not_null()).select(pl.col("until").alias("as_of"), "window_start")
+        asked = asked.unique().sort("window_start", "as_of")
+        measured = self.kr.main.valued(logged.frames, asked, self.context).with_columns(self._knowledge(logged, asked))
+        is_known = pl.col("_knowledge") == "known"
+        return days.join(
+            measured.rename({"as_of": "until"}), on=["until", "window_start"], how="left", maintain_order="left"
+        ).with_columns(
+            pl.when(is_known).then(pl.col(name)).alias(name) for name in ("value", "numerator", "denominator", "events")
+        )
+
+    def _knowledge(self, logged: Logged, asked: pl.DataFrame) -> pl.Series:
+        """What is known of each asked window: `partly`, too, where it holds amounts that cannot be added."""
+        types, remembered = self.kr.main.types, self.kr.main.remembered
+        read = [
+            self.known.of(types, first, last, remembered)
+            for last, first in asked.select("as_of", "window_start").iter_rows()
+        ]
+        foreign = window_sums(logged.foreign, asked.select("as_of", "window_start"), ["foreign"]).get_column("foreign")
+        found = pl.Series("_knowledge", read, dtype=pl.String)
+        return pl.select(
+            pl.when((foreign > 0) & (found == "known")).then(pl.lit("partly")).otherwise(found).alias("_knowledge")
+        ).to_series()
+
+    def _from_and_to(self, baselines: Sequence[float | None]) -> list[pl.Series]:
+        """The columns baseline, start and target."""
+        found = {baseline: formulas.start_and_target(self.kr, baseline) for baseline in set(baselines)}
+        columns = {
+            "baseline": list(baselines),
+            "start": [found[baseline][0] for baseline in baselines],
+            "target": [found[baseline][1] for baseline in baselines],
+        }
+        return [pl.Series(name, values, dtype=pl.Float64) for name, values in columns.items()]
+
+    # Baselines
+
+    def _baselines(self, logged: Logged, days: pl.DataFrame) -> list[float | None]:
+        """What the target is relative to on each day, or what the period started from; None where that is not known."""
+        of_target = formulas.baseline_of(self.kr)
+        if of_target == "previous_window":
+            return self._of_windows_before(logged, days)
+        if formulas.is_to_date(self.kr):
+            return self._to_date(logged, days)
+        is_level = self.kr.trailing is not None or self.kr.cumulative == "ever"
+        if of_target is None and not is_level:
+            return [None] * days.height
+        if self.kr.every is not None:
+            found = self._mean_of_windows(logged, self._before(of_target or "previous_period"))
+        else:
+            (found,) = self._at(logged, [self._counted(self._before(of_target or "start"))])
+        return [found] * days.height
+
+    def _before(self, baseline: str) -> Span:
+        if baseline == "previous_year":
+            return same_span_last_year(self.period)
+        if baseline == "start":
+            return Span(self.period.first - _DAY, self.period.first - _DAY)
+        return previous_span(self.period)
+
+    def _counted(self, span: Span) -> Span:
+        """The days that the value at the end of a span is counted over."""
+        if self.kr.trailing:
+            return Span(span.last - timedelta(days=self.kr.trailing - 1), span.last)
+        return Span(THE_BEGINNING, span.last) if self.kr.cumulative == "ever" else span
+
+    def _at(self, logged: Logged, spans: Sequence[Span]) -> list[float | None]:
+        """The value over each span; None where it is not known."""
+        asked = pl.DataFrame(
+            {"as_of": [span.last for span in spans], "window_start": [span.first for span in spans]},
+            schema={"as_of": pl.Date, "window_start": pl.Date},
+        )
+        distinct = asked.unique().sort("window_start", "as_of")
+        valued = self.kr.main.valued(logged.frames, distinct, self.context).with_columns(
+            self._knowledge(logged, distinct)
+        )
+        known = valued.select(
+            "as_of", "window_start", pl.when(pl.col("_knowledge") == "known").then(pl.col("value").cast(pl.Float64))
+        )
+        return asked.join(known, on=["as_of", "window_start"], how="left", maintain_order="left")["value"].to_list()
+
+    def _to_date(self, logged: Logged, days: pl.DataFrame) -> list[float | None]:
+        """Of each day, the value over the same part of the span before."""
+        before = self._before(formulas.baseline_of(self.kr) or "previous_period")
+        ends = [same_day_of(self.period, day, before) for day in days.get_column("as_of")]
+        return self._at(logged, [Span(before.first, end) for end in ends])
+
+    def _of_windows_before(self, logged: Logged, days: pl.DataFrame) -> list[float | None]:
+        """Of each day, the value over the window before its own."""
+        if self.kr.every is None:
+            return [None] * days.height
+        held = {
+            first: window_before(self.kr.every, Span(first, last), self.organisation.calendar)
+            for first, last in days.select("window_start", "window_end").drop_nulls().unique().iter_rows()
+        }
+        found = dict(zip(held, self._at(logged, list(held.values())), strict=True))
+        return [found.get(first) for first in days.get_column("window_start")]
+
+    def _mean_of_windows(self, logged: Logged, span: Span) -> float | None:
+        """The mean over the windows of a span that have a value; None where one of them is not known."""
+        if self.kr.every is None:
+            return None
+        spans = windows(self.kr.every, span, self.organisation.calendar)
+        asked = [(one.last, one.first) for one in spans]
+        types, remembered = self.kr.main.types, self.kr.main.remembered
+        if not asked or any(self.known.of(types, first, last, remembered) != "known" for last, first in asked):
+            return None
+        values = [value for value in self._at(logged, spans) if value is not None]
+        return sum(values) / len(values) if values else None
+
+    # Status
+
+    def _status(self) -> pl.Expr:
+        kr = self.kr
+        if kr.target is None:
+            return pl.lit(None, dtype=pl.String).alias("status")
+        is_met = formulas.is_reached(kr, pl.col("progress"))
+        is_done_early = is_met if formulas.only_grows(kr) else pl.lit(value=False)
+        is_unknown, is_last = pl.col("_knowledge") == "unknown", pl.col("as_of") == self.period.last
+        without_value = pl.when(pl.col("value").is_null()).then(pl.lit("no_data")).otherwise(pl.lit("unreliable"))
+        return (
+            pl.when(pl.col("window_start").is_null())
+            .then(pl.lit("not_started"))
+            .when(is_unknown)
+            .then(pl.lit("no_data"))
+            .when(pl.col("_knowledge") == "partly")
+            .then(pl.lit("unreliable"))
+            .when(
+                pl.lit(formulas.is_to_date(kr))
+                & (pl.col("start") == pl.col("target")).fill_null(value=False)
+                & ~is_last
+            )
+            .then(pl.lit("not_started"))  # the same part of the span before was nothing yet: there is no way to go
+            .when(pl.col("progress").is_null())
+            .then(without_value)
+            .otherwise(closing(self.period, is_met, is_done_early, self.organisation))
+            .alias("status")
+        )
+
+
+def closing(period: Span, is_met: pl.Expr, is_done_early: pl.Expr, organisation: Organisation) -> pl.Expr:
+    """The status of what has a progress: achieved or missed on the last day, judged by the thresholds before it."""
+    is_last = pl.col("as_of") == period.last
+    return (
+        pl.when(is_last & is_met)
+        .then(pl.lit("achieved"))
+        .when(is_last)
+        .then(pl.lit("missed"))
+        .when(is_done_early)
+        .then(pl.lit("achieved"))
+        .otherwise(formulas.judged(organisation.thresholds, pl.col("progress"), pl.col("expected")))
+    )
+
+
+def asked_days(kr: KeyResult, period: Span, calendar: Calendar, through: date) -> pl.DataFrame:
+    """Each day that is due, with the window that its value is counted over.
+
+    Columns: as_of, window_start, window_end, until (the last day counted). The window columns are null on a day before
+    the first window of a recurring key result; a day between windows (a Sunday, for working days) shows the last one.
+    """
+    due = list(days_of(Span(period.first, min(period.last, through)))) if period.first <= through else []
+    if kr.every:
+        spans = windows(kr.every, period, calendar)
+        held: list[Span | None] = []
+        position = -1
+        for day in due:
+            while position + 1 < len(spans) and spans[position + 1].first <= day:
+                position += 1
+            held.append(spans[position] if position >= 0 else None)
+    elif kr.trailing:
+        held = [Span(day - timedelta(days=kr.trailing - 1), day) for day in due]
+    elif kr.cumulative == "ever":
+        held = [Span(THE_BEGINNING, period.last) for _ in due]
+    else:
+        held = [period for _ in due]
+    return pl.DataFrame(
+        {
+            "as_of": due,
+            "window_start": [span.first if span else None for span in held],
+            "window_end": [span.last if span else None for span in held],
+            "until": [min(day, span.last) if span else None for day, span in zip(due, held, strict=True)],
+        },
+        schema={"as_of": pl.Date, "window_start": pl.Date, "window_end": pl.Date, "until": pl.Date},
+    )
+
+
+def elapsed(day: pl.Expr, first: pl.Expr, last: pl.Expr) -> pl.Expr:
+    """The part of a span that is over at the end of a day: days so far over all days, at most 1."""
+    so_far = (day - first).dt.total_days() + 1
+    return divided(so_far, (last - first).dt.total_days() + 1).clip(0.0, 1.0)
+
+
+def _once(kr: KeyResult, figures: pl.DataFrame) -> pl.DataFrame:
+    """Progress of a key result with one figure for the whole period."""
+    expected = pl.lit(1.0) if formulas.is_maintained(kr) else pl.col("_elapsed")
+    is_ever = kr.cumulative == "ever" and not formulas.is_maintained(kr)
+    begun = pl.col("baseline") if is_ever else pl.col("start").fill_null(0.0)
+    goes_on = is_ever or formulas.accumulates(kr)
+    forecast = begun + divided(pl.col("value") - begun, pl.col("_elapsed")) if goes_on else pl.col("value")
+    return figures.with_columns(
+        pl.col("_progress").alias("progress"),
+        (expected if kr.target is not None else _NO_FLOAT).alias("expected"),
+        _NO_FLOAT.alias("window_progress"),
+        _NO_FLOAT.alias("window_expected"),
+        _NO_INT.alias("windows_met"),
+        _NO_INT.alias("windows_closed"),
+        forecast.alias("forecast"),
+    )
+
+
+def _recurring(kr: KeyResult, figures: pl.DataFrame) -> pl.DataFrame:
+    """Progress of a key result whose figure has to be met anew in each window."""
+    # A window that was read and in which there was nothing to measure (a share of no answers) counts in nothing.
+    is_empty = (pl.col("_knowledge") == "known") & pl.col("value").is_null()
+    closing = (
+        figures.filter(pl.col("until") == pl.col("window_end"), ~is_empty)
+        .unique("window_start", keep="first")
+        .sort("window_end")
+    )
+    closed = closing.select(
+        pl.col("window_end").alias("_closed_on"),
+        pl.col("_progress").clip(upper_bound=1.0).fill_null(0.0).cum_sum().alias("_met"),
+        formulas.is_reached(kr, pl.col("_progress"))
+        .fill_null(value=False)
+        .cast(pl.Int64)
+        .cum_sum()
+        .alias("windows_met"),
+        pl.col("_progress").is_null().cast(pl.Int64).cum_sum().alias("_unknown"),
+        pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("windows_closed"),
+    )
+    joined = figures.sort("as_of").join_asof(closed, left_on="as_of", right_on="_closed_on", strategy="backward")
+    is_open = (pl.col("window_end") > pl.col("as_of")).fill_null(value=False) & ~is_empty.fill_null(value=False)
+    in_window = elapsed(pl.col("until"), pl.col("window_start"), pl.col("window_end"))
+    has_window = pl.col("window_start").is_not_null()
+    whole = formulas.recurring_progress(
+        pl.col("_met").fill_null(0.0),
+        pl.col("windows_closed").fill_null(0),
+        pl.col("_progress"),
+        pl.when(is_open).then(in_window).otherwise(0.0),
+    )
+    is_complete = pl.col("_unknown").fill_null(0) == 0
+    forecast = divided(pl.col("value"), in_window) if formulas.accumulates(kr) else pl.col("value")
+    return joined.with_columns(
+        pl.when(is_complete).then(whole).alias("progress"),
+        pl.when(has_window).then(1.0).alias("expected"),
+        pl.col("_progress").alias("window_progress"),
+        (pl.when(has_window).then(1.0) if formulas.is_maintained(kr) else in_window).alias("window_expected"),
+        pl.when(is_complete).then(pl.col("windows_met").fill_null(0)).alias("windows_met"),
+        pl.col("windows_closed").fill_null(0),
+        forecast.alias("forecast"),
+    )

@@ -1,0 +1,124 @@
+"""What every measure is: a frozen model with a compilation in two phases.
+
+Belongs here: the interface of measures, and the door through which they see events. Does not: any single measure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, time
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from kr_definitions.organisation import Declared
+from kr_definitions.periods import Calendar, Span, previous_span, same_span_last_year
+
+Kind = Literal["count", "money", "number", "share", "duration"]
+"""What a value is: a number of things, money, another number, a part of a whole, or elapsed time."""
+
+Filter = tuple[tuple[int | str, ...], str, tuple[str, ...]]
+"""A declared filter: its place below the measure, its text, and the event types that it is over."""
+
+Frames = Mapping[str, pl.DataFrame]
+"""The collected partials of a measure, by the names that `compiled` gave them."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a measure is compiled for.
+
+    period: the key result's; `before: period` and `over: previous_period` are relative to it. member: of an `each`, the
+    dimension and its member; only events with that value are seen.
+    """
+
+    period: Span
+    zone: str
+    calendar: Calendar
+    working_hours: tuple[time, time] = (time(9), time(18))
+    member: tuple[str, str] | None = None
+    folder: Path | None = None  # where the organisation's declarations are, and its functions
+
+    def events(self, log: pl.LazyFrame, types: tuple[str, ...]) -> pl.LazyFrame:
+        """The events of these types that the measure may see, of a log of current events with `day`."""
+        found = log.filter(pl.col("event_type").is_in(types))
+        if self.member is None:
+            return found
+        dimension, value = self.member
+        return found.filter(pl.col(dimension) == value)
+
+    def of(self, member: tuple[str, str] | None) -> Context:
+        """The same for one member of a dimension."""
+        return replace(self, member=member)
+
+    def span(self, name: Literal["previous_period", "previous_year"]) -> Span:
+        """The span before the period that a declaration names."""
+        return previous_span(self.period) if name == "previous_period" else same_span_last_year(self.period)
+
+    def eve(self) -> date:
+        """The last day before the period."""
+        return date.fromordinal(self.period.first.toordinal() - 1)
+
+
+class Measured(Declared):
+    """A measure. What most of them are made of is one frame of partials: `partials` and `series`."""
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The event types whose events make up the value."""
+        raise NotImplementedError
+
+    @property
+    def also_read(self) -> tuple[str, ...]:
+        """Other event types that the value depends on, all of their past included: what an account had done before."""
+        return ()
+
+    @property
+    def remembered(self) -> tuple[str, ...]:
+        """Event types of which everything up to a day counts, whatever the window of its value."""
+        return self.also_read
+
+    @property
+    def kind(self) -> Kind:
+        """What the value is."""
+        return "count"
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether the value starts from nothing with each window and grows by activity."""
+        return False
+
+    def filters(self) -> Iterator[Filter]:
+        """Every declared filter."""
+        return iter(())
+
+    def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        """The heavy phase, lazy: current events (with `day`, the local day) to rows by `day` that can be merged."""
+        raise NotImplementedError
+
+    def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+        """The light phase: windows with `numerator`, `denominator`, `value` and `events`, in the same order."""
+        raise NotImplementedError
+
+    def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:  # noqa: ARG002
+        """The events whose amounts are added or compared; None where none are."""
+        return None
+
+    def compiled(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        """The heavy phase of all that the measure is made of."""
+        return {"": self.partials(log, context)}
+
+    def valued(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:  # noqa: ARG002
+        """The light phase of all that the measure is made of."""
+        return self.series(frames[""], windows)
+
+    def text(self) -> str:
+        """The measure in one line."""
+        raise NotImplementedError
+
+
+def words(types: tuple[str, ...]) -> str:
+    """Event types in a sentence."""
+    return " or ".join(types)

@@ -1,0 +1,238 @@
+"""Levels: what a day ends with. The last figures observed, how much they gained, and what is open.
+
+Belongs here: values that one day hands to the next. Does not: what happens within a window (`additive`, `subjects`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import polars as pl
+
+from kr_definitions.measures.base import Context, Filter, Kind, Measured, words
+from kr_definitions.measures.selection import KeyColumn, Selection, filtered
+from kr_definitions.measures.series import window_sums, with_plain_value
+from kr_definitions.organisation import Declared
+from kr_definitions.vocabulary import DECIMAL
+from kr_definitions.words import EventTypes, NumberColumn
+
+
+class _Observed(Selection):
+    of: EventTypes
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return self.of
+
+    @property
+    def number(self) -> str:
+        """The column."""
+        raise NotImplementedError
+
+    @property
+    def kind(self) -> Kind:
+        return "money" if self.number == "amount" else "number"
+
+    def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        return self.selected(log, context) if self.number == "amount" else None
+
+    def _moves(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        """By subject and day that it was observed on: the day's last figure, and the one before it (null: none)."""
+        return (
+            self.selected(log, context)
+            .filter(pl.col(self.number).is_not_null())
+            .sort("occurred_at", self.number, "event_id")
+            .group_by("subject_id", "day", maintain_order=True)
+            .agg(pl.col(self.number).last().alias("level"), pl.len().cast(pl.Int64).alias("observations"))
+            .sort("subject_id", "day")
+            .with_columns(pl.col("level").shift(1).over("subject_id", order_by="day").alias("before"))
+        )
+
+
+class Level(_Observed):
+    """The last figure observed by the end of the day, summed over the subjects; null while none was observed.
+
+    The value is a level; it does not depend on the window's first day.
+    """
+
+    level: NumberColumn
+
+    @property
+    def number(self) -> str:
+        return self.level
+
+    @property
+    def remembered(self) -> tuple[str, ...]:
+        """A level is what was observed last, however long ago."""
+        return (*self.of, *self.also_read)
+
+    def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        """By how much the level moved on each day, and how many subjects were first observed."""
+        return (
+            self._moves(log, context)
+            .group_by("day")
+            .agg(
+                (pl.col("level") - pl.col("before").fill_null(0)).sum().alias("numerator"),
+                pl.col("before").is_null().sum().cast(pl.Int64).alias("events"),
+            )
+        )
+
+    def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+        found = _since_ever(partials, windows)
+        is_observed = pl.col("events") > 0
+        return found.with_columns(
+            pl.when(is_observed).then(pl.col(name)).alias(name) for name in ("value", "numerator")
+        )
+
+    def text(self) -> str:
+        return f"last {self.level} of {words(self.of)}{self.narrowed}"
+
+
+class Gain(_Observed):
+    """How much the figures observed have risen in the window, summed over the subjects.
+
+    A subject's first observation is where its own gain begins. Not interpolated: a day without an observation adds
+    nothing, and the next observation adds all that came since.
+    """
+
+    gain: NumberColumn
+
+    @property
+    def number(self) -> str:
+        return self.gain
+
+    @property
+    def accumulates(self) -> bool:
+        return True
+
+    def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        return (
+            self._moves(log, context)
+            .group_by("day")
+            .agg(
+                (pl.col("level") - pl.col("before")).sum().alias("numerator"),
+                pl.col("observations").sum().alias("events"),
+            )
+        )
+
+    def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+        found = with_plain_value(window_sums(partials, windows, ["numerator", "events"]))
+        first = partials.get_column("day").min()
+        is_observed = pl.lit(value=False) if first is None else pl.col("as_of") >= pl.lit(first, dtype=pl.Date)
+        return found.with_columns(
+            pl.when(is_observed).then(pl.col(name)).alias(name) for name in ("value", "numerator")
+        )
+
+    def text(self) -> str:
+        return f"gain in {self.gain} of {words(self.of)}{self.narrowed}"
+
+
+class Transitions(Declared):
+    """What opens a subject (where: only such), what closes it, and what says its value."""
+
+    opened_by: EventTypes
+    closed_by: EventTypes
+    where: str | None = None
+    value: Literal["amount", "quantity"] | None = None
+    valued_by: EventTypes | None = None
+
+
+class Open(Measured):
+    """How many subjects are open at the end of the day: those whose last opening or closing event opened them.
+
+    value: their sum of a number instead, each as its last opening or `valued_by` event that carries it says. Two at one
+    instant: the closing one holds. The value is a level; it does not depend on the window's first day.
+    """
+
+    open: Transitions
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return (*self.open.opened_by, *self.open.closed_by, *(self.open.valued_by or ()))
+
+    @property
+    def remembered(self) -> tuple[str, ...]:
+        """A level is what all of the past left open."""
+        return self.types
+
+    @property
+    def kind(self) -> Kind:
+        return {"amount": "money", "quantity": "number", None: "count"}[self.open.value]  # type: ignore[return-value]
+
+    def filters(self) -> Iterator[Filter]:
+        if self.open.where is not None:
+            yield ("open", "where"), self.open.where, self.open.opened_by
+
+    def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        valuing = (*self.open.opened_by, *(self.open.valued_by or ()))
+        return context.events(log, valuing) if self.open.value == "amount" else None
+
+    def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        """By how much the level moved on each day."""
+        return (
+            transitions(log, context, self.open)
+            .group_by("day")
+            .agg(pl.col("moved").sum().alias("numerator"), pl.len().cast(pl.Int64).alias("events"))
+        )
+
+    def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+        return _since_ever(partials, windows)
+
+    def text(self) -> str:
+        what = f"{self.open.value} of " if self.open.value else ""
+        opened, closed = words(self.open.opened_by), words(self.open.closed_by)
+        filtered_by = f" where {self.open.where}" if self.open.where else ""
+        return f"{what}subjects opened by {opened}{filtered_by} and not closed by {closed}"
+
+
+def transitions(
+    log: pl.LazyFrame, context: Context, between: Transitions, key: KeyColumn = "subject_id"
+) -> pl.LazyFrame:
+    """Each event that may move a subject's level, with by how much it did (`moved`), its `key` and its `day`.
+
+    key: whose level it is; an event that does not say has its subject's first one.
+    """
+    number = pl.lit(1, dtype=DECIMAL) if between.value is None else pl.col(between.value)
+    states = [
+        filtered(context.events(log, between.opened_by), between.where, between.opened_by).with_columns(
+            _is_open=pl.lit(1), _number=number
+        ),
+        context.events(log, between.closed_by).with_columns(_is_open=pl.lit(0), _number=pl.lit(None, dtype=DECIMAL)),
+    ]
+    if between.valued_by:
+        told = context.events(log, between.valued_by).filter(~pl.col("event_type").is_in(between.opened_by))
+        states.append(told.with_columns(_is_open=pl.lit(None, dtype=pl.Int32), _number=number))
+
+    def filled(name: str) -> pl.Expr:
+        return pl.col(name).forward_fill().over("subject_id", order_by="_order")
+
+    level = filled("_is_open").fill_null(0).cast(DECIMAL) * filled("_number").fill_null(0)
+    return (
+        pl.concat(
+            [
+                state.select(
+                    "event_id", "subject_id", "occurred_at", "day", pl.col(key).alias("key"), "_is_open", "_number"
+                )
+                for state in states
+            ]
+        )
+        .sort("occurred_at", "_is_open", "event_id", descending=[False, True, False], nulls_last=False)
+        .with_row_index("_order")
+        .with_columns(level.alias("_level"))
+        .with_columns(
+            (pl.col("_level") - pl.col("_level").shift(1, fill_value=0).over("subject_id", order_by="_order")).alias(
+                "moved"
+            ),
+            pl.col("key").drop_nulls().first().over("subject_id", order_by="_order").alias("key"),
+        )
+        .select("key", "subject_id", "day", "moved")
+    )
+
+
+def _since_ever(partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+    """The sum of all days up to each asked one."""
+    everything = windows.with_columns(pl.lit(None, dtype=pl.Date).alias("window_start"))
+    return with_plain_value(window_sums(partials, everything, ["numerator", "events"])).with_columns(
+        windows.get_column("window_start")
+    )

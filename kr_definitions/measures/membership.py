@@ -1,0 +1,195 @@
+"""Measures over a group of members: who stayed, and who did something.
+
+Belongs here: groups whose members come and go (customers, staff). Does not: how many are open (`levels`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import polars as pl
+
+from kr_definitions.measures.base import Context, Filter, Frames, Kind, Measured, words
+from kr_definitions.measures.levels import Transitions, transitions
+from kr_definitions.measures.selection import KeyColumn, filtered
+from kr_definitions.measures.series import with_ratio
+from kr_definitions.organisation import Declared
+from kr_definitions.vocabulary import DECIMAL
+from kr_definitions.words import EventTypes
+
+
+class Roster(Declared):
+    """Whose membership begins and ends: members are those with at least one subject that is open.
+
+    closed_by may be empty: then a member stays one.
+    """
+
+    opened_by: EventTypes
+    closed_by: EventTypes | None = None
+    where: str | None = None
+    by: KeyColumn = "account_id"
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The event types that say who is a member."""
+        return (*self.opened_by, *(self.closed_by or ()))
+
+    def spells(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        """When each was a member, in days: key, since (the first day that ended so), until (the first that did not)."""
+        between = Transitions.model_construct(
+            opened_by=self.opened_by,
+            closed_by=self.closed_by or (),
+            where=self.where,
+            value=None,
+            valued_by=None,
+        )
+        moved = transitions(log, context, between, self.by).filter(pl.col("key").is_not_null())
+        return (
+            moved.group_by("key", "day")
+            .agg(pl.col("moved").sum())
+            .sort("key", "day")
+            .with_columns((pl.col("moved").cum_sum().over("key", order_by="day") > 0).alias("_is_member"))
+            .filter(pl.col("_is_member") != pl.col("_is_member").shift(1, fill_value=False).over("key", order_by="day"))
+            .with_columns(pl.col("day").shift(-1).over("key", order_by="day").alias("until"))
+            .filter("_is_member")
+            .select("key", pl.col("day").alias("since"), "until")
+        )
+
+
+def _members(spells: pl.LazyFrame, windows: pl.LazyFrame, on: Literal["as_of", "eve"]) -> pl.LazyFrame:
+    """Who was a member at the end of a day of each window: its columns and `key`."""
+    never = pl.lit("9999-12-31").str.to_date()
+    return windows.join_where(
+        spells.with_columns(pl.col("until").fill_null(never)),
+        pl.col("since") <= pl.col(on),
+        pl.col("until") > pl.col(on),
+    ).drop("since", "until")
+
+
+def _asked(windows: pl.DataFrame) -> pl.LazyFrame:
+    return (
+        windows.lazy()
+        .select("as_of", "window_start")
+        .unique()
+        .with_columns(pl.col("window_start").dt.offset_by("-1d").alias("eve"))
+    )
+
+
+def _counted(windows: pl.DataFrame, members: pl.LazyFrame, is_met: pl.Expr) -> pl.DataFrame:
+    found = (
+        members.group_by("as_of", "window_start")
+        .agg(is_met.sum().cast(DECIMAL).alias("numerator"), pl.len().cast(DECIMAL).alias("denominator"))
+        .collect()
+    )
+    joined = windows.join(found, on=["as_of", "window_start"], how="left", maintain_order="left")
+    return with_ratio(
+        joined.with_columns(pl.col("numerator", "denominator").fill_null(0)).with_columns(
+            pl.col("denominator").cast(pl.Int64).alias("events")
+        )
+    )
+
+
+class Retention(Measured):
+    """Of those that were members at the end of the day before the window, the part that are at the end of the day.
+
+    Who left and came back is a member again; who came later counts in neither part. Without any at the start there is
+    no value. events: how many there were at the start.
+    """
+
+    retention: Roster
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return self.retention.types
+
+    @property
+    def remembered(self) -> tuple[str, ...]:
+        """Who is a member is what all of the past left open."""
+        return self.types
+
+    @property
+    def kind(self) -> Kind:
+        return "share"
+
+    def filters(self) -> Iterator[Filter]:
+        if self.retention.where is not None:
+            yield ("retention", "where"), self.retention.where, self.retention.opened_by
+
+    def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        return self.retention.spells(log, context)
+
+    def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+        members = _members(partials.lazy(), _asked(windows), "eve")
+        still = _members(partials.lazy(), _asked(windows), "as_of").with_columns(_stayed=pl.lit(value=True))
+        both = members.join(still, on=["as_of", "window_start", "key"], how="left")
+        return _counted(windows, both, pl.col("_stayed").fill_null(value=False))
+
+    def text(self) -> str:
+        return f"share of those with {words(self.retention.opened_by)} at the start who are still there"
+
+
+class Activity(Declared):
+    """What a member may have done, and which column says who did it."""
+
+    of: EventTypes
+    where: str | None = None
+    by: KeyColumn = "actor"
+
+
+class ParticipationOf(Declared):
+    """roster: who could; did: what counts as having taken part; members: those at the end of the day, or at the start."""
+
+    roster: Roster
+    did: Activity
+    members: Literal["end", "start"] = "end"
+
+
+class Participation(Measured):
+    """The part of the members who did something at least once in the window.
+
+    The members are those at the end of the day (or, with `members: start`, at the end of the day before the window).
+    What somebody did who is no member does not count. Without members there is no value. events: the members.
+    """
+
+    participation: ParticipationOf
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return (*self.participation.roster.types, *self.participation.did.of)
+
+    @property
+    def remembered(self) -> tuple[str, ...]:
+        """Who is a member is what all of the past left open."""
+        return self.participation.roster.types
+
+    @property
+    def kind(self) -> Kind:
+        return "share"
+
+    def filters(self) -> Iterator[Filter]:
+        roster, did = self.participation.roster, self.participation.did
+        if roster.where is not None:
+            yield ("participation", "roster", "where"), roster.where, roster.opened_by
+        if did.where is not None:
+            yield ("participation", "did", "where"), did.where, did.of
+
+    def compiled(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        did = self.participation.did
+        days = filtered(context.events(log, did.of), did.where, did.of).select(pl.col(did.by).alias("key"), "day")
+        return {
+            "roster": self.participation.roster.spells(log, context),
+            "did": days.filter(pl.col("key").is_not_null()).unique(),
+        }
+
+    def valued(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:  # noqa: ARG002
+        on: Literal["as_of", "eve"] = "as_of" if self.participation.members == "end" else "eve"
+        members = _members(frames["roster"].lazy(), _asked(windows), on).sort("as_of")
+        last = members.join_asof(
+            frames["did"].lazy().sort("day"), left_on="as_of", right_on="day", by="key", strategy="backward"
+        )
+        return _counted(windows, last, (pl.col("day") >= pl.col("window_start")).fill_null(value=False))
+
+    def text(self) -> str:
+        of, did = self.participation.roster, self.participation.did
+        return f"share of those with {words(of.opened_by)} who had {words(did.of)}"
