@@ -290,9 +290,8 @@ def _together(
 
     Its value is how many are met, its target and denominator how many there are.
     """
-    targets = {part: kr for part, kr in _targets(definition).items()}
     is_met = pl.lit(value=False)
-    for name, kr in targets.items():
+    for name, kr in _targets(definition).items():
         of_part = pl.lit(value=True) if name is None else pl.col("member") == name
         is_met = pl.when(of_part).then(formulas.is_reached(kr, pl.col("progress"))).otherwise(is_met)
     weight = pl.col("member").replace_strict(weights, default=1.0, return_dtype=pl.Float64)

@@ -410,9 +410,10 @@ class KeyResult(_Counted):
         """Everything that is measured, with its place in the declaration."""
         if self.measure is not None:
             yield ("measure",), self.measure
-        for name, several in (("all_of", self.all_of), ("guardrails", self.guardrails)):
-            for i, one in enumerate(several):
-                yield (name, i, "measure"), one.measure
+        for i, part in enumerate(self.all_of):
+            yield ("all_of", i, "measure"), part.measure
+        for i, guardrail in enumerate(self.guardrails):
+            yield ("guardrails", i, "measure"), guardrail.measure
 
     @property
     def main(self) -> Measure:

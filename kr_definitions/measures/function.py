@@ -106,11 +106,12 @@ def found(folder: Path | None, reference: str) -> Computes:
     if folder is None or not path.is_file():
         raise FunctionError(f"there is no {file}.py beside the declarations. Put the function there")
     specification = importlib.util.spec_from_file_location(f"hito_function_{folder.name}_{file}", path)
-    assert specification is not None and specification.loader is not None
+    if specification is None or specification.loader is None:
+        raise FunctionError(f"{path.name} is no Python file that can be loaded. Put the function in one")
     module = importlib.util.module_from_spec(specification)
     try:
         specification.loader.exec_module(module)
-    except Exception as failure:
+    except Exception as failure:  # noqa: BLE001 - whatever it is, it is its author's to mend
         raise FunctionError(f"{path.name} cannot be loaded ({type(failure).__name__}: {failure}). Mend it") from None
     if not callable(computes := getattr(module, name, None)):
         raise FunctionError(f"{path.name} has no function '{name}'. Name one that it has")

@@ -138,7 +138,7 @@ class Activity(Declared):
 
 
 class ParticipationOf(Declared):
-    """roster: who could; did: what counts as having taken part; members: those at the end of the day, or at the start."""
+    """roster: who could; did: what counts as taking part; members: those at the end of the day, or at the start."""
 
     roster: Roster
     did: Activity
@@ -186,7 +186,12 @@ class Participation(Measured):
         on: Literal["as_of", "eve"] = "as_of" if self.participation.members == "end" else "eve"
         members = _members(frames["roster"].lazy(), _asked(windows), on).sort("as_of")
         last = members.join_asof(
-            frames["did"].lazy().sort("day"), left_on="as_of", right_on="day", by="key", strategy="backward"
+            frames["did"].lazy().sort("day"),
+            left_on="as_of",
+            right_on="day",
+            by="key",
+            strategy="backward",
+            check_sortedness=False,
         )
         return _counted(windows, last, (pl.col("day") >= pl.col("window_start")).fill_null(value=False))
 

@@ -75,6 +75,11 @@ class Ratio(Measured):
     def kind(self) -> Kind:
         return "share" if self.ratio.numerator.kind == self.ratio.denominator.kind else "number"
 
+    @property
+    def accumulates(self) -> bool:
+        """A total over a stated figure is a total."""
+        return self.ratio.numerator.accumulates and isinstance(self.ratio.denominator, Figure)
+
     def filters(self) -> Iterator[Filter]:
         for name, operand in self._operands.items():
             for path, text, types in operand.filters():

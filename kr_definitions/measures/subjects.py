@@ -177,7 +177,7 @@ def _working_days(calendar: Calendar) -> pl.DataFrame:
 
 
 def _worked(rows: pl.LazyFrame, column: str, context: Context) -> pl.LazyFrame:
-    """Rows with `_<column>`: the microseconds of working time that had passed by an instant, on the organisation's clock.
+    """Rows with `_<column>`: the microseconds of working time that had passed by an instant, on the office's clock.
 
     The difference of two is the working time between them. The hour that a change of the clocks adds or takes away
     counts only where somebody works at night.
