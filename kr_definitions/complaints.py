@@ -86,6 +86,9 @@ def _told(value: Any, detail: ErrorDetails, model: type[BaseModel]) -> Told:
         return f"{expected}{_shown(value)}", do
     if kind in _EMPTY:
         return _EMPTY[kind]
+    if kind == "greater_than":
+        (limit,) = detail["ctx"].values()
+        return f"not above {limit}{_shown(value)}", f"Give more than {limit}"
     if kind in ("greater_than_equal", "less_than_equal"):
         (limit,) = detail["ctx"].values()
         side, do = ("below", "or more") if kind == "greater_than_equal" else ("above", "or less")
@@ -117,11 +120,17 @@ def _no_kind(value: Any, what: str, keys: list[str]) -> Told:
 
 
 def _place_of(document: Document, path: Path, loc: tuple[int | str, ...]) -> Path:
-    """The path in the document of a pydantic location, which also names members of unions that the document has not."""
-    places = {path}
-    for step in loc:
-        places |= {(*place, step) for place in places if (*place, step) in document.lines}
-    return max(places, key=lambda place: (place[-1:] == loc[-1:], len(place)))
+    """The path in the document of a pydantic location.
+
+    The location also names what the document has not: members of unions, and the place in a list of an item that is
+    written alone. A number is a place in the list that was reached last, never in one further up.
+    """
+    places = {path: -1}  # with the step of the location that each was reached by
+    for i, step in enumerate(loc):
+        depth = max(map(len, places)) if isinstance(step, int) else 0
+        further = [(*place, step) for place in places if len(place) >= depth]
+        places |= {place: i for place in further if place in document.lines}
+    return max(places, key=lambda place: (places[place], len(place)))
 
 
 def _owner(document: Document, place: Path) -> str:

@@ -29,6 +29,7 @@ from kr_definitions.measures import Context, Measured
 from kr_definitions.measures.selection import filtered
 from kr_definitions.measures.series import THE_BEGINNING
 from kr_definitions.organisation import Organisation
+from kr_definitions.units import unit
 
 _FOREIGN = {"day": pl.Date(), "foreign": pl.Int64()}
 
@@ -188,7 +189,7 @@ def _parts(definition: Definition, organisation: Organisation, members: Mapping[
 def _as(kr: KeyResult, one: object) -> KeyResult:
     """The key result, measured as one of its parts or guardrails."""
     names = ("measure", "target", "every", "trailing", "cumulative")
-    return kr.model_copy(update={name: getattr(one, name) for name in names})
+    return kr.model_copy(update={"unit": None, **{name: getattr(one, name) for name in names}})
 
 
 # --- heavy ------------------------------------------------------------------------------------------------------------
@@ -239,7 +240,8 @@ def _figures(
         (part, Series(part.kr, part.context, organisation, known).figures(logged[part.key], through, part.since))
         for part in parts
     ]
-    rows = [_shaped(definition, figures, part.role, part.name) for part, figures in found]
+    currency = organisation.currency
+    rows = [_shaped(definition, figures, part.role, part.name, part.kr, currency) for part, figures in found]
     guards = pl.concat([_empty(), *(r for r, p in zip(rows, parts, strict=True) if p.role == "guardrail")])
     others = [r for r, p in zip(rows, parts, strict=True) if p.role not in ("guardrail", "own")]
     whole = [r for r, p in zip(rows, parts, strict=True) if p.role == "own"]
@@ -266,12 +268,16 @@ def _empty() -> pl.DataFrame:
     return pl.DataFrame(schema=dict(COMPUTED_SCHEMA))
 
 
-def _shaped(definition: Definition, figures: pl.DataFrame, role: str, member: str | None) -> pl.DataFrame:
+def _shaped(
+    definition: Definition, figures: pl.DataFrame, role: str, member: str | None, kr: KeyResult, currency: str
+) -> pl.DataFrame:
     """Figures with all columns of `COMPUTED_SCHEMA`."""
     named = figures.with_columns(
         pl.lit(definition.id).alias("key_result_id"),
         pl.lit(member, pl.String).alias("member"),
         pl.lit(role).alias("role"),
+        pl.lit(unit(kr, currency)).alias("unit"),
+        pl.lit(kr.every, pl.String).alias("every"),
     )
     return named.select(
         pl.col(name).cast(dtype) if name in named.columns else pl.lit(None, dtype=dtype).alias(name)
@@ -336,7 +342,7 @@ def _together(
         .otherwise(closing(definition.span, is_all, pl.col("_is_achieved"), organisation))
         .alias("status")
     )
-    return _shaped(definition, counted.with_columns(status), "own", None)
+    return _shaped(definition, counted.with_columns(status), "own", None, definition.key_result, organisation.currency)
 
 
 def _targets(definition: Definition) -> dict[str | None, KeyResult]:

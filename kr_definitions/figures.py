@@ -56,7 +56,7 @@ class Series:
         return self.context.period
 
     def figures(self, logged: Logged, through: date, since: date | None = None) -> pl.DataFrame:
-        """Its figures for each day of the period (since: from this day on) up to `through`: part of `COMPUTED_SCHEMA`."""
+        """Its figures for each day of the period (since: from then on) up to `through`: part of `COMPUTED_SCHEMA`."""
         days = asked_days(self.kr, self.period, self.organisation.calendar, through)
         if since is not None:
             days = days.filter(pl.col("as_of") >= since)

@@ -24,6 +24,8 @@ COMPUTED_SCHEMA: Mapping[str, pl.DataType] = {
     "key_result_id": pl.String(),
     "member": pl.String(),  # member of an `each`, part of an `all_of`, guardrail, window of a KPI; null: the whole
     "role": pl.String(),  # own, member, part, guardrail or window: what the row is of
+    "unit": pl.String(),  # what the row's value is counted in
+    "every": pl.String(),  # how often the row's figure has to be met anew
     "as_of": pl.Date(),  # business day in the organisation's zone; the figures are those at its end
     "window_start": pl.Date(),  # first day of the window that the value is counted over
     "window_end": pl.Date(),  # its last day (included)
@@ -104,7 +106,7 @@ OBJECTIVES_SCHEMA: Mapping[str, pl.DataType] = {
 
 _KEY = ["key_result_id", "member", "as_of"]
 # A day that becomes final has not moved: `is_provisional` says what held when the row was recorded.
-_MOVES = [name for name in COMPUTED_SCHEMA if name not in {*_KEY, "is_provisional"}]
+_MOVES = [name for name in COMPUTED_SCHEMA if name not in {*_KEY, "is_provisional", "role", "unit", "every"}]
 
 
 def newest(history: pl.LazyFrame) -> pl.LazyFrame:

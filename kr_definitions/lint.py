@@ -29,7 +29,7 @@ from kr_definitions.documents import Document, Problem
 from kr_definitions.documents import Path as Place
 from kr_definitions.events import COVERED, RETRACTED
 from kr_definitions.expressions import ExpressionError, predicate
-from kr_definitions.measures import Distinct, ForecastAccuracy, Level, Measured, Open, Ratio
+from kr_definitions.measures import Distinct, Level, Measured, Open, Ratio
 from kr_definitions.measures.selection import columns_of
 from kr_definitions.progress import accumulates, baseline_of, is_to_date
 from kr_definitions.vocabulary import nearest, vocabulary
@@ -256,7 +256,7 @@ def _checked_one_target(document: Document, place: Place, kr: KeyResult) -> Iter
     if is_to_date(kr) and (kr.every is not None or is_level):
         found = "to_date of what is not a total of the period so far"
         yield document.problem(path, kr.id, found, "Remove to_date")
-    if kr.measure is not None and kr.measure.kind == "share" and not isinstance(kr.measure, Ratio | ForecastAccuracy):
+    if kr.measure is not None and kr.measure.kind == "share":
         for figure in _figures(target):
             if not 0 <= figure <= 1:
                 what, do = f"a share of {figure:f} cannot be", "A share is between 0 and 1: write 0.9 for 90 %"

@@ -27,7 +27,7 @@ from kr_definitions.declarations import (
     Within,
 )
 from kr_definitions.history import KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
-from kr_definitions.measures import Count, Duration, Open
+from kr_definitions.units import unit
 
 
 def key_results(catalogue: Catalogue) -> pl.DataFrame:
@@ -123,7 +123,7 @@ def _key_result(definition: Definition, catalogue: Catalogue) -> dict[str, objec
         "type": kr.type,
         "level": kr.level,
         "owner": kr.owner,
-        "unit": unit(kr),
+        "unit": unit(kr, catalogue.organisation.currency),
         "every": kr.every,
         "period_start": definition.period and definition.period.first,
         "period_end": definition.period and definition.period.last,
@@ -143,22 +143,6 @@ def measure_text(kr: KeyResult) -> str:
     if kr.measure is None:
         return "all of: " + "; ".join(f"{part.name}: {part.measure.text()}" for part in kr.all_of)
     return kr.measure.text() + (f", for each {kr.each.dimension}" if kr.each is not None else "")
-
-
-def unit(kr: KeyResult) -> str:
-    """What the value is counted in: as declared, or as the measure implies."""
-    if kr.unit is not None:
-        return kr.unit
-    if kr.each is not None:
-        return f"{kr.each.dimension}s"
-    measure = kr.measure
-    if measure is None:
-        return "parts"
-    if isinstance(measure, Duration):
-        return measure.unit.replace("_", " ")
-    if isinstance(measure, Count | Open) and measure.kind == "count":
-        return f"{measure.types[0].partition('.')[0]}s"
-    return {"share": "share", "money": "amount", "count": "count"}.get(measure.kind, getattr(measure, "sum", "number"))
 
 
 def direction(kr: KeyResult) -> str:

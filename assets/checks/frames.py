@@ -72,7 +72,7 @@ def progress_frames(computed: pl.DataFrame, due: pl.DataFrame, key_results: pl.D
 
 
 def _progress_rows(computed: pl.DataFrame, due: pl.DataFrame, key_results: pl.DataFrame) -> pl.DataFrame:
-    declared = key_results.select("key_result_id", "type", "unit", "every", "direction", "definition_file").unique(
+    declared = key_results.select("key_result_id", "type", "direction", "definition_file").unique(
         "key_result_id", keep="first", maintain_order=True
     )
     fraction = pl.col("numerator").cast(pl.Float64) / pl.col("denominator").cast(pl.Float64)
@@ -84,7 +84,7 @@ def _progress_rows(computed: pl.DataFrame, due: pl.DataFrame, key_results: pl.Da
         .with_columns(
             pl.col("is_due").fill_null(value=False),
             member_or_none=pl.col("member").fill_null(""),
-            has_members=pl.col("member").is_not_null().any().over("key_result_id"),
+            has_members=pl.col("role").is_in(["member", "part"]).any().over("key_result_id"),
             not_finite=_names([_not_finite(name) for name in _FLOATS]),
             days_after_window=(pl.col("as_of") - pl.col("window_end")).dt.total_days(),
             # Of what recurs, or a KPI that does: the first window of its period is still to come.

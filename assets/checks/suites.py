@@ -460,7 +460,12 @@ def _statuses() -> list[Rule]:
             {"column": "status", "value_set": list(UNKNOWN)},
             "A row without any figure is no_data or unreliable.",
             "A key result that nobody knows anything about must not look as if it were judged",
-            where=(("has_figure", "==", False), ("is_waiting", "==", False), ("type", "!=", "kpi")),
+            where=(
+                ("has_figure", "==", False),
+                ("is_waiting", "==", False),
+                ("status", "!=", "not_started"),
+                ("type", "!=", "kpi"),
+            ),
             shows=("status",),
         ),
         Rule(
@@ -487,7 +492,7 @@ def _statuses() -> list[Rule]:
             {"column": "target"},
             "A status that judges rests on a target.",
             "Look at the target's baseline: it may lie before the data",
-            where=(judged, ("direction", "not in", ("within", "none")), ("type", "!=", "kpi")),
+            where=(judged, ("direction", "not in", ("within", "none")), ("type", "!=", "kpi"), ("role", "==", "own")),
             shows=("status",),
         ),
         Rule(
@@ -565,7 +570,6 @@ def _windows() -> list[Rule]:
             "windows_met",
             "No more windows are met than are closed.",
             "windows_met_are_closed",
-            ignore="both_values_are_missing",
         ),
         _between("windows_met", 0, None, "Windows are counted: look at this key result's windows"),
         *(

@@ -21,7 +21,7 @@ TREND_DAYS = 30
 _DAY = timedelta(days=1)
 _A_MOMENT = timedelta(seconds=1)  # runs are told apart by their instants, which differ by microseconds within a run
 _KEY = ["key_result_id", "member", "as_of"]
-_DECLARED = ["objective_id", "title_es", "title_en", "type", "level", "owner", "unit", "every"]
+_DECLARED = ["objective_id", "title_es", "title_en", "type", "level", "owner"]
 
 
 def progress_daily(results: Results) -> pl.DataFrame:
@@ -55,7 +55,8 @@ def current_progress(results: Results, daily: pl.DataFrame, published_at: dateti
     last good figures are shown, but never as if they were today's.
     """
     own = daily.filter(pl.col("member").is_null())
-    figures = own.drop([*_DECLARED, "objective_title_es", "objective_title_en", "is_retired"])
+    of_row = own.drop([*_DECLARED, "objective_title_es", "objective_title_en", "is_retired"])
+    figures = of_row.rename({"every": "_every"}).drop("unit")
     before = figures.select(
         "key_result_id",
         (pl.col("as_of") + _DAY).alias("as_of"),
@@ -68,14 +69,22 @@ def current_progress(results: Results, daily: pl.DataFrame, published_at: dateti
         .join(figures.filter("is_latest"), on="key_result_id", how="left", validate="1:1")
         .join(before, on=["key_result_id", "as_of"], how="left", validate="1:1")
         .join(_trends(own), on="key_result_id", how="left", validate="1:1")
+        .with_columns(pl.coalesce("_every", "every").alias("every"))
+        .drop("_every")
         .with_columns(_movements())
     )
-    return _judged(standing, results, published_at)
+    return _with_upstream(_judged(standing, results, published_at))
+
+
+def _with_upstream(standing: pl.DataFrame) -> pl.DataFrame:
+    """Beside each key result the status of the one that it feeds from."""
+    upstream = standing.select(pl.col("key_result_id").alias("feeds_from"), pl.col("status").alias("upstream_status"))
+    return standing.join(upstream, on="feeds_from", how="left", validate="m:1", maintain_order="left")
 
 
 def restatements(results: Results, daily: pl.DataFrame) -> pl.DataFrame:
     """The rows of the history that moved a day which had been reported."""
-    titles = daily.select("key_result_id", "title_es", "title_en", "unit").unique("key_result_id")
+    titles = daily.select("key_result_id", "title_es", "title_en").unique("key_result_id")
     is_same_measure = pl.col("cause") != "definition"
     return (
         results.history.filter("is_restatement")

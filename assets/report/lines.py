@@ -5,7 +5,7 @@ Belongs here: from a row of the published tables to the texts of one line. Does 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -16,6 +16,9 @@ from assets.report import numbers
 from assets.report.marks import STYLES, Marks
 from assets.report.sheet import Row, Sheet
 from assets.report.words import Language
+
+SHORTFALLS = ("missed", "off_track", "at_risk", "unreliable", "no_data")
+"""Statuses that show at the key results which feed from one."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,21 @@ def line_of(row: Row, daily: pl.DataFrame, sheet: Sheet) -> Line:
         floor=0.0 if every else None,
         bar=_distance(row),
         bar_expected=row["window_expected"] if every else row["expected"],
-        notes=tuple(marks.text(note) for note in (_problem(row, language), _members(row, daily, language)) if note),
+        notes=tuple(marks.text(note) for note in _notes(row, daily, sheet) if note),
     )
+
+
+def _notes(row: Row, daily: pl.DataFrame, sheet: Sheet) -> Iterator[str | None]:
+    language = sheet.words
+    yield _problem(row, language)
+    yield _members(daily, ("member", "part", "window"), language)
+    if row["breached"]:
+        yield language.say("breached", names=row["breached"])
+        yield _members(daily, ("guardrail",), language)
+    if row["upstream_status"] in SHORTFALLS:
+        yield language.say(
+            "upstream", title=sheet.titles[row["feeds_from"]], status=sheet.status(row["upstream_status"])
+        )
 
 
 def _target(row: Row, language: Language) -> str:
@@ -113,13 +129,14 @@ def _problem(row: Row, language: Language) -> str | None:
     return language.problems[row["problem"]].format(detail=row["problem_detail"] or "", day=day)
 
 
-def _members(row: Row, daily: pl.DataFrame, language: Language) -> str | None:
-    """Each member's value, those that lag most first."""
-    members = daily.filter(pl.col("member").is_not_null() & pl.col("is_latest")).sort("progress", nulls_last=False)
+def _members(daily: pl.DataFrame, roles: tuple[str, ...], language: Language) -> str | None:
+    """Each member's (part's, window's, guardrail's) value beside its target, those that lag most first."""
+    members = daily.filter(pl.col("role").is_in(roles) & pl.col("is_latest")).sort("progress", nulls_last=False)
     if members.is_empty():
         return None
-    shown = [
-        f"{member} {numbers.figure(value, row['unit'], language)}"
-        for member, value in members.select("member", "value").iter_rows()
-    ]
+    shown = []
+    for row in members.iter_rows(named=True):
+        name = language.windows[row["member"]][0] if row["role"] == "window" else row["member"]
+        target = "" if row["target"] is None else f" / {numbers.figure(row['target'], row['unit'], language)}"
+        shown.append(f"{name} {numbers.figure(row['value'], row['unit'], language)}{target}")
     return " · ".join(shown)

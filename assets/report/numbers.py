@@ -49,7 +49,7 @@ def figure(value: float | None, unit: str | None, language: Language, *, with_un
     """A value in its unit: 93 %, 444.328 €, 23,4 días, 1.204; — where it is not known."""
     if value is None or not math.isfinite(value):
         return NOT_KNOWN
-    if unit == "share":
+    if unit in ("share", "ratio"):
         return f"{number(value * 100, language, _decimals(value * 100))}{language.percent}"
     if unit is not None and is_currency(unit):
         return _money(value, unit, language)
@@ -67,7 +67,7 @@ def moved(by: float | None, unit: str | None, language: Language) -> str:
     """By how much a value moved, with its sign; a share in points. Empty where it did not."""
     if by is None or not math.isfinite(by) or by == 0:
         return ""
-    if unit == "share":
+    if unit in ("share", "ratio"):
         written = number(abs(by) * 100, language, _decimals(by * 100))
         return "" if Decimal(written.replace(language.decimal, ".")) == 0 else f"{'+' if by > 0 else '-'}{written} pt"
     return f"{'+' if by > 0 else '-'}{figure(abs(by), unit, language, with_unit=False)}"

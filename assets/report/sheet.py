@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -50,6 +51,12 @@ class Sheet:
     def title(self, row: Row, prefix: str = "") -> str:
         """The row's title in the reader's language; its id where it has none."""
         return self.marks.text(row[f"{prefix}title_{self.words.code}"] or row.get("key_result_id"))
+
+    @cached_property
+    def titles(self) -> Mapping[str, str]:
+        """The title of every key result of the organisation, by id."""
+        rows = self.tables["current_progress"].iter_rows(named=True)
+        return {row["key_result_id"]: self.title(row) for row in rows}
 
     def quiet(self, phrase: str) -> Text:
         """A phrase that is beside the point."""

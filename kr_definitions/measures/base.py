@@ -16,8 +16,9 @@ import polars as pl
 from kr_definitions.organisation import Declared
 from kr_definitions.periods import Calendar, Span, previous_span, same_span_last_year
 
-Kind = Literal["count", "money", "number", "share", "duration"]
-"""What a value is: a number of things, money, another number, a part of a whole, or elapsed time."""
+Kind = Literal["count", "money", "number", "share", "ratio", "duration"]
+"""What a value is: a number of things, money, another number, a part of a whole (0 to 1), one thing over another of its
+kind, or elapsed time."""
 
 Filter = tuple[tuple[int | str, ...], str, tuple[str, ...]]
 """A declared filter: its place below the measure, its text, and the event types that it is over."""

@@ -49,7 +49,7 @@ class ForecastAccuracy(Measured):
 
     @property
     def kind(self) -> Kind:
-        return "share"
+        return "ratio"  # it is negative where the error is larger than what happened
 
     def filters(self) -> Iterator[Filter]:
         of = self.forecast_accuracy

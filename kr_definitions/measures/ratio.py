@@ -73,7 +73,7 @@ class Ratio(Measured):
 
     @property
     def kind(self) -> Kind:
-        return "share" if self.ratio.numerator.kind == self.ratio.denominator.kind else "number"
+        return "ratio" if self.ratio.numerator.kind == self.ratio.denominator.kind else "number"
 
     @property
     def accumulates(self) -> bool:
