@@ -126,23 +126,23 @@ def test_every_problem_of_the_broken_folder_has_all_its_parts():
     ("said", "before", "after"),
     [
         ("ventas.yaml:14: error: agencia.ventas.operaciones: visit.held holds no amount. "
-         "Sum what it holds, or add amount to the type in kr_definitions/vocabulary.yaml",
+         "Name what it holds, or add amount to the type in kr_definitions/vocabulary.yaml",
          "{count: deal.won}", "{sum: amount, of: visit.held}"),
         ("ventas.yaml:14: error: agencia.ventas.operaciones: deal.won holds no score. "
-         "Sum what it holds, or add score to the type in kr_definitions/vocabulary.yaml",
+         "Name what it holds, or add score to the type in kr_definitions/vocabulary.yaml",
          "{count: deal.won}", "{sum: score, of: [survey.answered, deal.won]}"),
         ("ventas.yaml:14: error: agencia.ventas.operaciones: deal.won holds no quantity. "
-         "Sum what it holds, or add quantity to the type in kr_definitions/vocabulary.yaml",
+         "Name what it holds, or add quantity to the type in kr_definitions/vocabulary.yaml",
          "{count: deal.won}", "{daily_max: quantity, of: deal.won}"),
         ("ventas.yaml:14: error: agencia.ventas.operaciones: deal.won carry no 'zzz'. "
-         "They carry: account_id, actor, amount, currency, industry, market, occurred_at, pipeline, product, quantity, "
-         "segment, source, subject_id",
+         "They carry: account_id, actor, amount, campaign, category, currency, industry, market, occurred_at, pipeline, "
+         "product, quantity, segment, source, subject_id",
          "{count: deal.won}", "{distinct: zzz, of: deal.won}"),
         ("ventas.yaml:14: error: agencia.ventas.operaciones: listing.published carry no 'portl'. Did you mean portal?",
          "{count: deal.won}", "{distinct: portl, of: listing.published}"),
         ("ventas.yaml:14: error: agencia.ventas.operaciones: no event type 'deal.wun'. "
          "Did you mean deal.won or deal.lost or deal.amount_changed?",
-         "{count: deal.won}", "{count: deal.won, customers: {had: deal.wun}}"),
+         "{count: deal.won}", "{count: deal.won, among: {had: deal.wun}}"),
         ("ventas.yaml:14: error: agencia.ventas.operaciones: 'source.covered' is the log's own and counts nothing. "
          "Name something that happens in the world",
          "{count: deal.won}", "{open: {opened_by: deal.won, closed_by: source.covered}}"),
@@ -151,7 +151,7 @@ def test_every_problem_of_the_broken_folder_has_all_its_parts():
          "{count: deal.won}\n    target: {value: 5}",
          "{share: {of: deal.won, reached: \"product = 'a'\"}}\n    target: {within: [0.5, 1.5]}"),
         ("ventas.yaml:14: error: agencia.ventas.operaciones: a running total starts at nothing, so it cannot be asked "
-         "to fall. State the most as at_most",
+         "to fall. Compare it day by day with the span before (to_date: true), or state the most as at_most",
          "    every: month\n    measure: {count: deal.won}\n    target: {value: 5}",
          "    measure: {count: deal.won}\n    target: {relative: -0.1, baseline: previous_year}"),
         ("ventas.yaml:14: error: agencia.ventas.operaciones: a figure of the whole period has none on the eve of it to "
@@ -159,7 +159,7 @@ def test_every_problem_of_the_broken_folder_has_all_its_parts():
          "    every: month\n    measure: {count: deal.won}\n    target: {value: 5}",
          "    measure: {count: deal.won}\n    target: {delta: 2, baseline: start}"),
         ("ventas.yaml:14: error: agencia.ventas.operaciones: deal.created (deal) and invoice.paid (invoice) are about "
-         "different things. Name events of one and the same thing",
+         "different things. Name events of one and the same thing, or join them by: account_id",
          "{count: deal.won}", "{duration: {from: deal.created, to: invoice.paid}}"),
         ("ventas.yaml:14: error: agencia.ventas.operaciones: ticket.created (ticket) and deal.won (deal) are about "
          "different things. Name events of one and the same thing",
@@ -173,9 +173,13 @@ def test_every_problem_of_the_broken_folder_has_all_its_parts():
         ("ventas.yaml:8: error: agencia.ventas.operaciones: more than one of every, trailing and cumulative. "
          "Keep one of them",
          "every: month", "every: month\n    cumulative: ever"),
-        ("ventas.yaml:8: error: agencia.ventas.operaciones: a recurring key result with a baseline. "
-         "State the figure of each window as value",
-         "{value: 5}", "{relative: 0.1, baseline: previous_year}"),
+        ("ventas.yaml:14: error: agencia.ventas.operaciones: previous_window of a key result without windows. "
+         "Name previous_period, or add every",
+         "    every: month\n    measure: {count: deal.won}\n    target: {value: 5}",
+         "    measure: {count: deal.won}\n    target: {relative: 0.1, baseline: previous_window}"),
+        ("ventas.yaml:15: error: agencia.ventas.operaciones: to_date of what is not a total of the period so far. "
+         "Remove to_date",
+         "{value: 5}", "{relative: 0.1, to_date: true}"),
         ("ventas.yaml:5: error: agencia.ventas: from: below 2000-01-01 (found '1026-01-01'). Give 2000-01-01 or more",
          "{year: 2026}", "{from: 1026-01-01, until: 2026-12-31}"),
         ("ventas.yaml:5: error: agencia.ventas: until: above 2100-12-31 (found '9999-12-31'). Give 2100-12-31 or less",
@@ -190,10 +194,12 @@ def test_every_problem_of_the_broken_folder_has_all_its_parts():
          "Did you mean 'value'?",
          "{value: 5}", "{valu: 5}"),
         ("ventas.yaml:15: error: agencia.ventas.operaciones: target: no target that is known (found an empty mapping). "
-         "Give it one of these keys: value, at_least, at_most, within, relative, delta",
+         "Give it one of these keys: value, at_least, at_most, within, relative, delta, "
+         "not_below, not_above",
          "{value: 5}", "{}"),
         ("ventas.yaml:15: error: agencia.ventas.operaciones: target: a mapping was expected (found a list). "
-         "Write it as {value: …}, with one of these keys: value, at_least, at_most, within, relative, delta",
+         "Write it as {value: …}, with one of these keys: value, at_least, at_most, within, relative, delta, "
+         "not_below, not_above",
          "{value: 5}", "[5]"),
         ("ventas.yaml:14: error: agencia.ventas.operaciones: 'from_' is not known here. Did you mean 'from'?",
          "{count: deal.won}", "{duration: {from: deal.created, to: deal.won, from_: deal.created}}"),
@@ -303,7 +309,7 @@ def test_a_version_stays_where_no_figure_can_move(tmp_path, before, after):
     [
         ("{count: deal.won}", "{count: deal.lost}"),
         ("{count: deal.won}", "{count: deal.won, where: \"product = 'a'\"}"),
-        ("{count: deal.won}", "{count: deal.won, customers: {had: deal.won}}"),
+        ("{count: deal.won}", "{count: deal.won, among: {had: deal.won}}"),
         ("{value: 5}", "{value: 5.1}"),
         ("{value: 5}", "{at_least: 5}"),
         ("every: month", "every: week"),

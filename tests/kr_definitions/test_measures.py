@@ -128,8 +128,8 @@ def test_ever_counts_from_the_first_event_and_has_no_first_day():
 
 # --- customers --------------------------------------------------------------------------------------------------------
 
-BOUGHT_BEFORE = {"count": "referral.received", "customers": {"had": "deal.won"}}
-NEW = {"count": "deal.won", "customers": {"had_not": "deal.won"}}
+BOUGHT_BEFORE = {"count": "referral.received", "among": {"had": "deal.won"}}
+NEW = {"count": "deal.won", "among": {"had_not": "deal.won"}}
 
 
 def test_a_customer_had_something_only_strictly_before():
@@ -338,7 +338,7 @@ def test_a_share_knows_what_its_customers_had():
         answered("2026-02-01", "good", "1", account_id="a"),
         answered("2026-02-01", "bad", "2", account_id="b"),
     ]
-    measure = {**GOOD, "customers": {"had": "deal.won"}}
+    measure = {**GOOD, "among": {"had": "deal.won"}}
     assert 1 == value("2026-02-01", events, measure=measure, target={"at_least": 1})
 
 
