@@ -288,7 +288,7 @@ class Translator:
         self.only(node, "this", "expression")
         sign, compute = _ARITHMETIC[type(node)]
         left, right = self.value(node.this, "number", sign), self.value(node.expression, "number", sign)
-        computed = compute(left.expr, right.expr).cast(DECIMAL)
+        computed = _that_fits(compute, left.expr, right.expr)
         return Typed("number", computed, f"{left.inner} {sign} {right.inner}", is_atomic=False)
 
     def _divided(self, node: exp.Div) -> Typed:
@@ -297,7 +297,7 @@ class Translator:
         if right.literal == Decimal(0):
             self.refuse(node.expression, "a division by zero", "Divide by something else")
         divisor = right.expr if right.literal is not None else pl.when(right.expr != Decimal(0)).then(right.expr)
-        computed = (left.expr / divisor).cast(DECIMAL)
+        computed = _that_fits(operator.truediv, left.expr, divisor)
         return Typed("number", computed, f"{left.inner} / {right.inner}", is_atomic=False)
 
     # Choices
@@ -358,6 +358,17 @@ def _held_together(compare: Operation, left: Typed, right: Typed) -> pl.Expr:
 
 def _is_moment(node: exp.Cast) -> bool:
     return node.to.this in _MOMENTS and isinstance(node.this, exp.Literal) and bool(node.this.is_string)
+
+
+_LARGEST = 1e31
+"""Numbers have 38 digits, six of them after the point."""
+
+
+def _that_fits(compute: Callable[[Any, Any], Any], left: pl.Expr, right: pl.Expr) -> pl.Expr:
+    """Exact arithmetic; null where a result would be too large for it, which would stop every key result at once."""
+    roughly = compute(left.cast(pl.Float64), right.cast(pl.Float64))
+    fits = roughly.abs() < _LARGEST
+    return compute(pl.when(fits).then(left), pl.when(fits).then(right)).cast(DECIMAL)
 
 
 def _terms(node: exp.Connector) -> Iterator[exp.Expression]:

@@ -100,7 +100,8 @@ def progress_of(kr: KeyResult, value: pl.Expr, start: pl.Expr, target: pl.Expr) 
         return is_met.cast(pl.Int64).cast(pl.Float64)
     part = divided(value, target)
     distance = part if isinstance(kr.target, AtLeast | NotBelow) else 2 - part
-    return pl.when(target != 0).then(distance).otherwise(is_met.cast(pl.Float64))
+    # A part of nothing, or of less than nothing, says nothing: it is met or not.
+    return pl.when(target > 0).then(distance).otherwise(is_met.cast(pl.Int64).cast(pl.Float64))
 
 
 def _is_met(threshold: AtLeast | AtMost | NotBelow | NotAbove, value: pl.Expr, target: pl.Expr) -> pl.Expr:

@@ -650,3 +650,15 @@ def test_without_parentheses_signs_bind_as_in_duckdb(text: str, rows: list[tuple
     frame = pl.DataFrame(rows, schema=_FRAME, orient="row")
     holds = frame.with_columns(predicate(text, _FRAME).expr().alias("holds")).get_column("holds").to_list()
     assert holds == _asked_of_duckdb(text, frame)
+
+
+def test_a_result_too_large_for_exact_numbers_is_unknown_and_stops_nobody():
+    holds = predicate("quantity * 99999999999999999999 * 99999999999999999999 > 1", COLUMNS).expr()
+    rows = pl.DataFrame({"quantity": [Decimal(5), Decimal(0)]}, schema={"quantity": pl.Decimal(38, 6)})
+    assert [None, False] == rows.select(holds).to_series().to_list()
+    assert [True, None] == (
+        rows.with_columns(pl.Series("quantity", [Decimal(5), Decimal(10) ** 31], dtype=pl.Decimal(38, 6)))
+        .select(predicate("quantity * 10 > 1", COLUMNS).expr())
+        .to_series()
+        .to_list()
+    )
