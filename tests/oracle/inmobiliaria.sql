@@ -1,25 +1,7 @@
 -- What the estate agency's key results are, said a second time: in SQL, from their wording, for an engine that shares no
 -- code with the compiler. One query a key result, under a line `-- key result: <id>`.
---
--- A query gives a row for each day of `days` (as_of) on which the key result is counted: its `value`; and, where it has
--- them, `numerator`, `denominator`, `baseline` and `target`.
---
--- log:      every statement ever made, retractions included (columns of the event log)
--- days:     as_of: each day of 2026 up to the last one that is known
--- happened: the events that hold, with `day`, the date on a clock in Madrid
 
 -- views
-CREATE TABLE days AS
-SELECT CAST(day AS DATE) AS as_of FROM range(DATE '2026-01-01', DATE '2026-11-21', INTERVAL 1 DAY) AS calendar(day);
-
-CREATE VIEW happened AS
-SELECT *, CAST(timezone('Europe/Madrid', occurred_at) AS DATE) AS day
-FROM log
-WHERE event_type <> 'fact.retracted'
-  AND NOT EXISTS (
-    FROM log AS withdrawal WHERE withdrawal.event_type = 'fact.retracted' AND withdrawal.retracts = log.event_id
-  );
-
 -- Public holidays of the Community of Madrid in 2026, as its government published them.
 CREATE TABLE holidays AS
 SELECT * FROM (VALUES

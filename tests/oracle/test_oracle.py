@@ -1,70 +1,69 @@
 """A second opinion on every declared key result: SQL written from its wording, over the same log, day by day.
 
-The log is random and made to be awkward: facts on both sides of local midnight, corrected ones, withdrawn ones and
-stated again, customers who buy twice or never, purchases and referrals at one instant.
+`<organisation>.sql` holds a query for each key result of an organisation; `companies` makes the random logs. A query
+gives a row for each day (as_of) on which the key result is counted: its `value`, and where it has them `numerator`,
+`denominator`, `baseline` and `target`. A row of a member (of an `each`, a part of an `all_of`, a guardrail, a window of
+a KPI) names it in the column `member`; the row of the whole says null there. Without a `numerator` the value is one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from random import Random
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import duckdb
 import polars as pl
 import pytest
-from builders import empty, event, facts
+import yaml
+from oracle import companies
+from oracle.companies import COMPANIES, THROUGH
 
 from kr_definitions import catalogue
-from kr_definitions.catalogue import Catalogue
+from kr_definitions.catalogue import Catalogue, Definition
 from kr_definitions.compute import compute
 from kr_definitions.events import RETRACTED
-from pipelines.event_log import readings, statements
+from kr_definitions.vocabulary import vocabulary
 
 HERE = Path(__file__).parent
-THROUGH = date(2026, 11, 20)
-FIRST = date(2025, 1, 1)
-MADRID = ZoneInfo("Europe/Madrid")
-STARTS = datetime(2026, 11, 21, 5, tzinfo=UTC)
+ORGANISATIONS = catalogue.organisations()
 SEEDS = (2025, 2026)
 
-# How many facts of each type happen in a day, on average, and what is said of them.
-RATES: Mapping[str, tuple[float, Mapping[str, tuple[Any, ...]]]] = {
-    "invoice.issued": (0.5, {"amount": ("1234.56", "0.1", "99999.99", "3500", None)}),
-    "invoice.voided": (0.1, {"amount": ("-1234.56", "-0.1", "-3500")}),
-    "lead.created": (3, {}),
-    "video.published": (0.1, {"network": ("youtube", "youtube", "instagram", None)}),
-    "collaboration.agreed": (0.1, {}),
-    "event.attended": (0.05, {}),
-    "listing.published": (
-        0.1,
-        {"portal": ("idealista", "idealista", "fotocasa", "pisos", "habitaclia", "yaencontre", None)},
-    ),
-    "listing.captured": (0.8, {"mandate": ("exclusive", "open", "open", None)}),
-    "visit.held": (2, {}),
-    "deal.won": (0.2, {"amount": ("250000",)}),
-    "flyers.distributed": (0.5, {"quantity": ("200", "120", "80", "0.5", None)}),
-    "referral.received": (0.5, {}),
-    "survey.answered": (0.5, {"rating": ("good", "good", "good", "bad", None)}),
-    "call.made": (4, {}),
-}
-ACCOUNTS = (*(f"customer {n}" for n in range(60)), None)
+# log:      every statement ever made, retractions included (columns of the event log)
+# days:     as_of: each day of 2026 up to the last one that is known
+# happened: the events that hold, with `day`, the date on a clock in the organisation's zone
+VIEWS = """
+CREATE TABLE days AS
+SELECT CAST(day AS DATE) AS as_of
+FROM range(DATE '2026-01-01', DATE '{through}' + INTERVAL 1 DAY, INTERVAL 1 DAY) AS calendar(day);
+
+CREATE TABLE happened AS
+SELECT *, CAST(timezone('{zone}', occurred_at) AS DATE) AS day
+FROM log
+WHERE event_type <> 'fact.retracted'
+  AND NOT EXISTS (
+    FROM log AS withdrawal WHERE withdrawal.event_type = 'fact.retracted' AND withdrawal.retracts = log.event_id
+  );
+"""
+
+Key = tuple[str | None, date]
+"""The member (None: the whole) and the day that a row is of."""
 
 
 @cache
-def declared() -> Catalogue:
-    return catalogue.load("inmobiliaria")
+def declared(organisation: str) -> Catalogue:
+    return catalogue.load(organisation)
 
 
-def queries() -> dict[str, str]:
-    """The oracle's SQL: `views`, and a query for each key result."""
+@cache
+def queries(organisation: str) -> dict[str, str]:
+    """The oracle's SQL: `views` of its own, if it needs any, and a query for each key result."""
     found, name = {"views": ""}, ""
-    for line in (HERE / "inmobiliaria.sql").read_text("utf-8").splitlines():
+    path = HERE / f"{organisation}.sql"
+    for line in path.read_text("utf-8").splitlines() if path.exists() else ():
         if line == "-- views":
             name = "views"
         elif line.startswith("-- key result: "):
@@ -75,143 +74,153 @@ def queries() -> dict[str, str]:
     return found
 
 
-# --- a random log -----------------------------------------------------------------------------------------------------
-
-
-def happened(random: Random) -> Iterator[dict[str, Any]]:
-    for name, (rate, said) in RATES.items():
-        for n in range(round(rate * (THROUGH - FIRST).days)):
-            day = FIRST + timedelta(days=random.randrange((THROUGH - FIRST).days + 2))
-            columns = {column: random.choice(values) for column, values in said.items()}
-            account = random.choice(ACCOUNTS)
-            yield event(name, moment(random, day), str(n), key=f"{name}/{n}", account_id=account, **columns)
-
-
-def moment(random: Random, day: date) -> datetime:
-    """An instant of a day in Madrid, often one that UTC or a clock change puts on another day."""
-    minute = time(random.randrange(24), random.randrange(60))
-    edges = [time.min, time.max, time(0, 30), time(1, 30), time(23, 30), time(12), minute, minute, minute]
-    return datetime.combine(day, random.choice(edges), MADRID).astimezone(UTC)
-
-
-def awkward_days(random: Random) -> Iterator[dict[str, Any]]:
-    """What chance alone would seldom bring: every type at the edges of the days that are hardest to cut."""
-    hardest = (
-        "2025-12-31",
-        "2026-01-01",
-        "2026-01-06",
-        "2026-03-29",
-        "2026-03-31",
-        "2026-06-30",
-        "2026-10-25",
-        "2026-11-20",
-    )
-    for name, (_, said) in RATES.items():
-        for day in hardest:
-            for n, clock in enumerate((time.min, time.max)):
-                columns = {column: values[0] for column, values in said.items()}
-                instant = datetime.combine(date.fromisoformat(day), clock, MADRID).astimezone(UTC)
-                account = random.choice(ACCOUNTS)
-                yield event(name, instant, f"{day}/{n}", key=f"{name}/{day}/{n}", account_id=account, **columns)
-    sale = datetime(2026, 5, 5, 10, tzinfo=UTC)
-    for n, after in enumerate((timedelta(0), timedelta(microseconds=1), timedelta(microseconds=-1))):
-        yield event("deal.won", sale, f"at once {n}", key=f"at once {n}", account_id=f"buyer {n}")
-        yield event(
-            "referral.received", sale + after, f"at once {n}", key=f"referral at once {n}", account_id=f"buyer {n}"
-        )
-
-
-@cache
-def log(seed: int) -> pl.DataFrame:
-    """Four loads: what happened; corrections; withdrawals; and some of what was withdrawn stated again."""
-    random = Random(seed)
-    first = [*happened(random), *awkward_days(random)]
-    days = [FIRST + timedelta(days=random.randrange(680)) for _ in range(200)]
-    moved = zip(random.sample(first, len(days)), days, strict=True)
-    corrected = [{**fact, "occurred_at": moment(random, day)} for fact, day in moved]
-    gone = random.sample(first, 300)
-    found = empty().collect()
-    for n, (said, without) in enumerate(((first, []), (corrected, []), ([], gone), (gone[:100], []))):
-        stated = facts(said)
-        withdrawn = pl.LazyFrame({"record_key": [fact["record_key"] for fact in without]}, {"record_key": pl.String})
-        touched = pl.concat([stated.select("record_key"), withdrawn])
-        at = STARTS + timedelta(minutes=n)
-        found = pl.concat([found, statements(found.lazy(), stated, touched, "test", "stream", at)])
-    columns = dict.fromkeys(("covered_from", "covered_to", "read_at"), pl.Datetime("us", "UTC"))
-    loads = pl.DataFrame([(None, STARTS, STARTS)], columns, orient="row")
-    return pl.concat([found, readings(loads, tuple(RATES), "test", "stream", "1", STARTS)])
-
-
 # --- two answers ------------------------------------------------------------------------------------------------------
 
 
 @cache
-def computed(seed: int) -> pl.DataFrame:
-    return compute(declared().definitions, declared().organisation, log(seed).lazy(), THROUGH)
+def log(organisation: str, seed: int) -> pl.DataFrame:
+    return companies.log(organisation, seed)
 
 
-@pytest.fixture(scope="module")
-def oracle(tmp_path_factory):
-    """A DuckDB over the log of each seed, which it reads from a Parquet file."""
-    folder, opened = tmp_path_factory.mktemp("oracle"), {}
-    for seed in SEEDS:
-        log(seed).write_parquet(folder / f"{seed}.parquet")
-        opened[seed] = duckdb.connect()
-        opened[seed].execute("SET TimeZone = 'UTC'")
-        opened[seed].execute(f"CREATE TABLE log AS FROM read_parquet('{folder / f'{seed}.parquet'}')")
-        opened[seed].execute(queries()["views"])
-    yield opened
-    for connection in opened.values():
-        connection.close()
+@cache
+def computed(organisation: str, seed: int) -> pl.DataFrame:
+    content = declared(organisation)
+    return compute(content.definitions, content.organisation, log(organisation, seed).lazy(), THROUGH)
 
 
-def test_the_log_is_as_awkward_as_it_is_meant_to_be():
-    rows = log(SEEDS[0])
-    assert rows.height > 8000
+@cache
+def oracle(organisation: str, seed: int) -> duckdb.DuckDBPyConnection:
+    """A DuckDB over the log of an organisation and a seed, with its views."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.register("rows", log(organisation, seed).to_arrow())
+    connection.execute("CREATE TABLE log AS FROM rows")
+    connection.execute(VIEWS.format(zone=COMPANIES[organisation].zone, through=THROUGH))
+    connection.execute(queries(organisation)["views"] or "SELECT 1")
+    return connection
+
+
+def every_answer() -> Iterator[Any]:
+    """Each key result of each organisation and seed; those of one log go to one process, which makes it once."""
+    for organisation in ORGANISATIONS:
+        for seed in SEEDS:
+            for definition in declared(organisation).definitions:
+                group = pytest.mark.xdist_group(f"oracle {organisation} {seed}")
+                yield pytest.param(organisation, definition, seed, marks=group, id=f"{definition.id}-{seed}")
+
+
+def each_log() -> Iterator[Any]:
+    for organisation in ORGANISATIONS:
+        group = pytest.mark.xdist_group(f"oracle {organisation} {SEEDS[0]}")
+        yield pytest.param(organisation, marks=group, id=organisation)
+
+
+# --- the logs, and what is asked of them ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("organisation", list(each_log()))
+def test_a_log_is_as_awkward_as_it_is_meant_to_be(organisation):
+    rows = log(organisation, SEEDS[0])
+    assert rows.height > 5000
     assert rows.filter(pl.col("event_type") == RETRACTED).height > 400
-    local = pl.col("occurred_at").dt.convert_time_zone("Europe/Madrid").dt.date()
-    assert rows.filter(local != pl.col("occurred_at").dt.date()).height > 1000
+    local = pl.col("occurred_at").dt.convert_time_zone(str(COMPANIES[organisation].zone)).dt.date()
+    assert rows.filter(local != pl.col("occurred_at").dt.date()).height > 500
+    assert rows.filter(local == date(2024, 2, 29)).height > 0
 
 
-def test_every_declared_key_result_has_an_oracle_and_every_oracle_a_key_result():
-    assert {definition.id for definition in declared().definitions} == set(queries()) - {"views"}
+@pytest.mark.parametrize("organisation", ORGANISATIONS)
+def test_every_declared_key_result_has_an_oracle_and_every_oracle_a_key_result(organisation):
+    assert {definition.id for definition in declared(organisation).definitions} == set(queries(organisation)) - {
+        "views"
+    }
 
 
-def test_every_type_that_is_measured_happens():
-    assert {name for definition in declared().definitions for name in definition.types} <= set(RATES)
+@pytest.mark.parametrize("organisation", list(each_log()))
+def test_every_type_that_is_measured_happens(organisation):
+    measured = {name for definition in declared(organisation).definitions for name in definition.types}
+    assert measured <= set(log(organisation, SEEDS[0]).get_column("event_type").unique())
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("key_result", [definition.id for definition in declared().definitions])
-def test_every_day_of_a_key_result_is_what_its_wording_says(oracle, key_result, seed):
-    answer = oracle[seed].execute(queries()[key_result])
-    said = {row["as_of"]: row for row in named(answer)}
-    assert any(row["value"] for row in said.values()), "an oracle that only ever says zero proves nothing"
-    (definition,) = (d for d in declared().definitions if d.id == key_result)
-    found = computed(seed).filter(pl.col("key_result_id") == key_result)
-    due = pl.date_range(definition.period.first, min(definition.period.last, THROUGH), eager=True).to_list()
-    assert due == found.get_column("as_of").to_list()
-    assert set(said) <= set(due)
-    for row in found.iter_rows(named=True):
-        differs = differing(said.get(row["as_of"]), row)
-        assert not differs, (row["as_of"], differs)
+@pytest.mark.parametrize("organisation", list(each_log()))
+def test_every_declared_filter_holds_of_some_events_and_not_of_others(organisation):
+    for seed in SEEDS:
+        for types, predicate in filters(organisation):
+            names = ", ".join(f"'{name}'" for name in types)
+            counted = f"SELECT count(*) FILTER ({predicate}), count(*) FILTER (({predicate}) IS NOT TRUE) FROM happened"
+            row = oracle(organisation, seed).execute(f"{counted} WHERE event_type IN ({names})").fetchone()
+            assert row is not None
+            assert all(row), (predicate, types, row)
 
 
-def named(answer: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+def filters(organisation: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Each filter that an organisation's YAML declares, with the event types beside it. It is SQL as it stands."""
+    for path in sorted((catalogue.FOLDER / organisation).glob("*.yaml")):
+        yield from filters_in(yaml.safe_load(path.read_text("utf-8")))
+
+
+def filters_in(node: Any) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(node, Mapping):
+        begun, rest = {"from": node.get("from")}, {name: value for name, value in node.items() if name != "from"}
+        for name, beside in (("where", rest), ("reached", rest), ("from_where", begun)):
+            if isinstance(node.get(name), str):
+                yield types_in(beside), node[name]
+        for value in node.values():
+            yield from filters_in(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from filters_in(value)
+
+
+def types_in(node: Mapping[str, Any]) -> tuple[str, ...]:
+    named = [name for value in node.values() for name in (value if isinstance(value, list) else [value])]
+    return tuple(name for name in named if isinstance(name, str) and name in vocabulary().types)
+
+
+# --- the comparison ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("organisation", "definition", "seed"), list(every_answer()))
+def test_every_day_of_a_key_result_is_what_its_wording_says(organisation, definition, seed):
+    said = {key_of(row): row for row in answered(organisation, definition, seed)}
+    rows = computed(organisation, seed).filter(pl.col("key_result_id") == definition.id)
+    found = {key_of(row): row for row in rows.iter_rows(named=True)}
+    assert [day for member, day in found if member is None] == due(definition, said)
+    assert set(said) <= set(found)
+    for member in {member for member, _ in found}:
+        figures = [row["value"] for (name, _), row in said.items() if name == member]
+        assert any(figures), f"an oracle that only ever says zero of {member or 'the whole'} proves nothing"
+    for key, row in found.items():
+        differs = differing(said.get(key), row)
+        assert not differs, (*key, differs)
+
+
+def answered(organisation: str, definition: Definition, seed: int) -> Sequence[Mapping[str, Any]]:
+    answer = oracle(organisation, seed).execute(queries(organisation)[definition.id])
     columns = [column[0] for column in answer.description]
     return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
 
 
+def key_of(row: Mapping[str, Any]) -> Key:
+    return row.get("member"), row["as_of"]
+
+
+def due(definition: Definition, said: Mapping[Key, Any]) -> list[date]:
+    """The days of the period so far; those that the oracle answers for, where it is an event that says the period."""
+    if definition.period is None:
+        return sorted(day for member, day in said if member is None)
+    return pl.date_range(definition.period.first, min(definition.period.last, THROUGH), eager=True).to_list()
+
+
 def differing(said: Mapping[str, Any] | None, found: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """The columns in which two answers differ: counts and money exactly, shares by more than a billionth."""
+    """The columns in which two answers differ: counts and money exactly, the rest by more than a billionth."""
     if said is None:
         return {} if found["value"] is None else {"value": (None, found["value"])}
-    is_share = "numerator" in said
-    expected = {"numerator": None if is_share else said["value"], **said}
+    expected = {"numerator": said["value"], **said}
     return {
         name: (expected[name], found[name])
         for name in expected
-        if name != "as_of" and not is_same(expected[name], found[name], is_exact=name in ("numerator", "denominator"))
+        if name not in ("as_of", "member")
+        and not is_same(expected[name], found[name], is_exact=name in ("numerator", "denominator"))
     }
 
 
