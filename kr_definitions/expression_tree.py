@@ -368,7 +368,8 @@ def _that_fits(compute: Callable[[Any, Any], Any], left: pl.Expr, right: pl.Expr
     """Exact arithmetic; null where a result would be too large for it, which would stop every key result at once."""
     roughly = compute(left.cast(pl.Float64), right.cast(pl.Float64))
     fits = roughly.abs() < _LARGEST
-    return compute(pl.when(fits).then(left), pl.when(fits).then(right)).cast(DECIMAL)
+    exact: pl.Expr = compute(pl.when(fits).then(left), pl.when(fits).then(right))
+    return exact.cast(DECIMAL)
 
 
 def _terms(node: exp.Connector) -> Iterator[exp.Expression]:

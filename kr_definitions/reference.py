@@ -7,6 +7,7 @@ Belongs here: the Markdown of docs/reference.md (`python -m kr_definitions.refer
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -53,8 +54,8 @@ def documentation() -> str:
         "# What a declaration can say",
         "",
         "Every example below is computed by a test. Times are those of Europe/Madrid unless an example says otherwise;",
-        "the period is 2026 where none is given; everything was read up to the end of 2027. Statuses, expected progress",
-        "and the rest of what the figures mean: [semantics.md](semantics.md). What events there are, and what they",
+        "the period is 2026 where none is given; everything was read up to the end of 2027. Statuses, expected",
+        "progress and the rest of what the figures mean: [semantics.md](semantics.md). What events there are, and what they",
         "carry: [vocabulary.yaml](../kr_definitions/vocabulary.yaml). From a wish to a merged declaration:",
         "[tutorial.md](tutorial.md).",
         "",
@@ -123,4 +124,4 @@ def _flow(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    print(documentation(), end="")
+    sys.stdout.write(documentation())

@@ -103,7 +103,7 @@ def _meetings(account: Account, options: HubSpotOptions, meetings: Meetings) -> 
         require_properties,
         object_type="meetings",
         names=activities.declared_of_meetings(meetings),
-        values={"hs_activity_type": meetings.visits},
+        values={activities.MEETING_TYPE: (*meetings.visits, *meetings.categories)},
     )
     return Stream(
         name="meetings",

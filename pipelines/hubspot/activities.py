@@ -12,7 +12,7 @@ import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
 from pipelines.hubspot.changes import current, instant, number, problems, said
-from pipelines.hubspot.options import Calls, HubSpotOptions, Meetings, properties_of
+from pipelines.hubspot.options import Calls, HubSpotOptions, Meetings, Said, properties_of
 from pipelines.hubspot.reading import Wanted
 
 CALL_TYPE_ID, MEETING_TYPE_ID = "0-48", "0-47"
@@ -24,10 +24,11 @@ CALL_PROPERTIES = (
     "hs_call_duration",
     "hubspot_owner_id",
 )
+MEETING_TYPE = "hs_activity_type"
 MEETING_PROPERTIES = (
     "hs_createdate",
     "hs_timestamp",
-    "hs_activity_type",
+    MEETING_TYPE,
     "hs_meeting_outcome",
     "hs_meeting_start_time",
     "hs_meeting_end_time",
@@ -50,7 +51,7 @@ def call_feeds() -> tuple[str, ...]:
 
 def declared_of_calls(calls: Calls) -> tuple[str, ...]:
     """The properties that the options name."""
-    return properties_of(calls.category)
+    return properties_of(calls.category, calls.segment)
 
 
 def wanted_calls(calls: Calls) -> Wanted:
@@ -64,7 +65,6 @@ def call_facts(records: pl.LazyFrame, options: HubSpotOptions, calls: Calls, zon
         current("hs_call_disposition").replace(calls.outcome_names),
         current("hs_call_status").replace_strict(OUTCOME_OF_STATUS, default=None, return_dtype=pl.String),
     )
-    category = said(calls.category, current(calls.category.property)) if calls.category else pl.lit(None, pl.String)
     made = (
         records.with_columns(outcome=outcome)
         .filter(pl.col("outcome").is_not_null())
@@ -80,7 +80,8 @@ def call_facts(records: pl.LazyFrame, options: HubSpotOptions, calls: Calls, zon
         account_id=pl.col("contacts").list.first(),
         actor=current("hubspot_owner_id"),
         direction=current("hs_call_direction").str.to_lowercase(),
-        category=category,
+        category=_of(calls.category),
+        segment=_of(calls.segment),
         quantity=number(current("hs_call_duration")) / 1000,
         source_url=pl.lit(options.record_url(CALL_TYPE_ID)) + pl.col("record_key"),
     )
@@ -106,7 +107,7 @@ def meeting_feeds(meetings: Meetings) -> tuple[str, ...]:
 
 def declared_of_meetings(meetings: Meetings) -> tuple[str, ...]:
     """The properties that the options name."""
-    return properties_of(meetings.market)
+    return properties_of(meetings.market, meetings.segment, meetings.product)
 
 
 def wanted_meetings(meetings: Meetings) -> Wanted:
@@ -120,7 +121,9 @@ def meeting_facts(records: pl.LazyFrame, options: HubSpotOptions, meetings: Meet
         scheduled_at=pl.coalesce(instant(current("hs_createdate"), zone), instant(pl.col("createdAt"), zone)),
         starts_at=pl.coalesce(instant(current("hs_meeting_start_time"), zone), instant(current("hs_timestamp"), zone)),
         ends_at=instant(current("hs_meeting_end_time"), zone),
-        kind=current("hs_activity_type"),
+        kind=current(MEETING_TYPE),
+        segment=_of(meetings.segment),
+        product=_of(meetings.product),
         is_held=(current("hs_meeting_outcome") == "COMPLETED").fill_null(value=False),
         subject_id="record_key",
         account_id=pl.col("contacts").list.first(),
@@ -128,23 +131,27 @@ def meeting_facts(records: pl.LazyFrame, options: HubSpotOptions, meetings: Meet
         source_url=pl.lit(options.record_url(MEETING_TYPE_ID)) + pl.col("record_key"),
     )
     shared = ("record_key", "subject_id", "account_id", "actor", "source_url")
+    category = pl.col("kind").replace(meetings.categories)
     scheduled = read.select(
         *shared,
         fact_key=pl.format("meeting/{}/scheduled", "record_key"),
         event_type=pl.lit("meeting.scheduled"),
         occurred_at="scheduled_at",
-        category="kind",
+        category=category,
+        segment="segment",
+        product="product",
     )
     is_visit = pl.col("kind").is_in(meetings.visits).fill_null(value=False)
-    market = said(meetings.market, current(meetings.market.property)) if meetings.market else pl.lit(None, pl.String)
     held = read.filter("is_held").select(
         *shared,
         fact_key=pl.format("meeting/{}/held", "record_key"),
         event_type=pl.when(is_visit).then(pl.lit("visit.held")).otherwise(pl.lit("meeting.held")),
         occurred_at="starts_at",
         outcome=pl.lit("completed"),
-        category=pl.when(~is_visit).then(pl.col("kind")),
-        market=pl.when(is_visit).then(market),
+        category=pl.when(~is_visit).then(category),
+        segment=pl.when(~is_visit).then(pl.col("segment")),
+        product=pl.when(~is_visit).then(pl.col("product")),
+        market=pl.when(is_visit).then(_of(meetings.market)),
         quantity=_minutes(pl.col("ends_at") - pl.col("starts_at")),
     )
     strange = problems(
@@ -157,6 +164,14 @@ def meeting_facts(records: pl.LazyFrame, options: HubSpotOptions, meetings: Meet
         ),
     )
     return pl.concat([scheduled, held, strange], how="diagonal")
+
+
+# Both
+
+
+def _of(attribute: Said | None) -> pl.Expr:
+    """What an attribute's property says now, as HubSpot keeps no history of activities; null where none is declared."""
+    return pl.lit(None, pl.String) if attribute is None else said(attribute, current(attribute.property))
 
 
 def _minutes(span: pl.Expr) -> pl.Expr:

@@ -111,6 +111,16 @@ def has_strange_time(name: str) -> pl.Expr:
     return pl.col("history").struct.field(name).list.eval(is_strange).list.any()
 
 
+def has_strange_instant(name: str, zone: str) -> pl.Expr:
+    """Whether a property is, or has been, something that is not a time."""
+
+    def is_strange(text: pl.Expr) -> pl.Expr:
+        return (text.str.strip_chars() != "") & instant(text.str.strip_chars(), zone).is_null()
+
+    was_strange = is_strange(pl.element().struct.field("value"))
+    return is_strange(current(name)) | pl.col("history").struct.field(name).list.eval(was_strange).list.any()
+
+
 def has_strange_number(name: str) -> pl.Expr:
     """Whether a property is, or has been, something that is not a number."""
     is_strange = _is_strange_number(pl.element().struct.field("value"))

@@ -15,7 +15,7 @@ LIFECYCLE = "lifecyclestage"
 OWNER = "hubspot_owner_id"
 TYPE_ID = "0-1"
 CARRIED = {
-    "lead.created": ("channel", "segment", "industry", "market"),
+    "lead.created": ("channel", "segment", "industry", "market", "campaign"),
     "lifecycle.entered": ("channel", "segment", "market"),
     "referral.received": ("channel",),
 }

@@ -1,6 +1,7 @@
 """What HubSpot's deals say: sales that are opened, move, are won or lost; listings that are captured and advertised.
 
-Belongs here: which properties of a deal are read, and the facts they make. Does not: fetching.
+Belongs here: which properties of a deal are read, and the facts they make. Does not: fetching; what deals make expect
+of a month (`forecasts`).
 
 A deal has the role of the pipeline that it is in now. What a fact says of it (stage, owner, market, mandate) is as it
 was when the fact happened; the amount of a won or lost deal is the one in force now, because a corrected fee corrects
@@ -18,6 +19,7 @@ from pipelines.hubspot.changes import (
     SAME_SAVE,
     changes,
     current,
+    has_strange_instant,
     has_strange_number,
     has_strange_time,
     in_force,
@@ -26,12 +28,14 @@ from pipelines.hubspot.changes import (
     problems,
     said,
 )
+from pipelines.hubspot.forecasts import CLOSE_DATE, forecasts
 from pipelines.hubspot.options import HubSpotOptions, ListingsPipeline, Said, SalesPipeline, properties_of
 from pipelines.hubspot.reading import Wanted
 
 TYPE_ID = "0-3"
 STAGE, AMOUNT, PIPELINE, OWNER, CURRENCY = "dealstage", "amount", "pipeline", "hubspot_owner_id", "deal_currency_code"
 SALES_FACTS = ("deal.created", "deal.stage_entered", "deal.amount_changed", "deal.won", "deal.lost")
+FORECAST_FACTS = ("forecast.stated",)
 LISTING_FACTS = ("listing.captured", "listing.published")
 
 
@@ -39,7 +43,16 @@ def feeds(options: HubSpotOptions) -> tuple[str, ...]:
     """The types of fact that deals make."""
     has_portals = any(one.portals for one in options.listings)
     listing_facts = LISTING_FACTS if has_portals else LISTING_FACTS[:1]
-    return (SALES_FACTS if options.sales else ()) + (listing_facts if options.listings else ())
+    return (
+        *(SALES_FACTS if options.sales else ()),
+        *(FORECAST_FACTS if forecasting(options) else ()),
+        *(listing_facts if options.listings else ()),
+    )
+
+
+def forecasting(options: HubSpotOptions) -> tuple[str, ...]:
+    """The pipelines whose deals forecast."""
+    return tuple(one.pipeline for one in options.sales if one.forecast)
 
 
 def attributes(pipeline: SalesPipeline | ListingsPipeline) -> dict[str, Said]:
@@ -61,7 +74,8 @@ def declared(options: HubSpotOptions) -> tuple[str, ...]:
 def wanted(options: HubSpotOptions) -> Wanted:
     """What is read of a deal."""
     dates = properties_of(*(one.captured_on for one in options.listings))
-    histories = dict.fromkeys((STAGE, AMOUNT, OWNER, *(name for name in declared(options) if name not in dates)))
+    own = (STAGE, AMOUNT, OWNER, *((CLOSE_DATE,) if forecasting(options) else ()))
+    histories = dict.fromkeys((*own, *(name for name in declared(options) if name not in dates)))
     return Wanted(
         "deals",
         properties=("createdate", PIPELINE, CURRENCY, *dates),
@@ -80,7 +94,7 @@ def facts(records: pl.LazyFrame, options: HubSpotOptions, zone: str) -> pl.LazyF
         account_id=pl.col("contacts").list.first(),
         deal_currency=pl.coalesce(current(CURRENCY), pl.lit(options.currency)),
     ).filter(pl.col("in_pipeline").is_in(roles))
-    found = [_sales(deals, pipeline) for pipeline in options.sales]
+    found = [_sales(deals, pipeline, zone) for pipeline in options.sales]
     found += [_listings(deals, pipeline, zone) for pipeline in options.listings]
     stated = in_force(pl.concat(found, how="diagonal"), changes(deals, OWNER), "actor").with_columns(
         subject_id=pl.col("record_key"), source_url=pl.lit(options.record_url(TYPE_ID)) + pl.col("record_key")
@@ -108,21 +122,35 @@ def _problems(deals: pl.LazyFrame, options: HubSpotOptions, zone: str) -> pl.Laz
             (current(name).is_not_null() & instant(current(name), zone).is_null(), f"{name} is not a time")
             for name in dates
         ),
+        *(
+            (
+                has_strange_instant(CLOSE_DATE, zone) & (pl.col("in_pipeline") == pipeline),
+                f"{CLOSE_DATE} is, or has been, not a time",
+            )
+            for pipeline in forecasting(options)
+        ),
     )
 
 
 # Sales
 
 
-def _sales(all_deals: pl.LazyFrame, pipeline: SalesPipeline) -> pl.LazyFrame:
+def _sales(all_deals: pl.LazyFrame, pipeline: SalesPipeline, zone: str) -> pl.LazyFrame:
     deals = all_deals.filter(pl.col("in_pipeline") == pipeline.pipeline)
     stages, amounts = changes(deals, STAGE), _amounts(deals)
     created = _fact(deals, "deal.created", pl.format("deal/{}/created", "record_key"), "created_at")
     created = in_force(in_force(created, amounts, "amount", or_first=False), stages, "stage")
-    found = pl.concat(
-        [created, _stages_entered(stages, amounts), _amounts_changed(deals, stages, amounts), _ended(deals, pipeline)],
-        how="diagonal",
-    ).with_columns(pipeline=pl.lit(pipeline.name or pipeline.pipeline), stage=pl.col("stage").replace(pipeline.stages))
+    stated = [
+        created,
+        _stages_entered(stages, amounts),
+        _amounts_changed(deals, stages, amounts),
+        _ended(deals, pipeline),
+    ]
+    if pipeline.forecast:
+        stated.append(forecasts(deals, amounts, stages, pipeline.lost, zone))
+    found = pl.concat(stated, how="diagonal").with_columns(
+        pipeline=pl.lit(pipeline.name or pipeline.pipeline), stage=pl.col("stage").replace(pipeline.stages)
+    )
     return _with_attributes(found, deals, attributes(pipeline).items())
 
 

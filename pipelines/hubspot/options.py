@@ -90,6 +90,9 @@ class SalesPipeline(Options):
     segment: Attribute | None = None
     market: Attribute | None = None
     industry: Attribute | None = None
+    category: Attribute | None = None  # kind of deal: new, upsell, cross_sell, recurring, …
+    campaign: Attribute | None = None
+    forecast: bool = False  # whether amounts and close dates of its deals forecast the sales of months
 
     @model_validator(mode="after")
     def _no_stage_is_both(self) -> Self:
@@ -119,6 +122,7 @@ class Contacts(Options):
     segment: Attribute | None = None
     market: Attribute | None = None
     industry: Attribute | None = None
+    campaign: Attribute | None = None
 
 
 class Calls(Options):
@@ -126,6 +130,7 @@ class Calls(Options):
 
     outcomes: dict[Id, str] = Field(default_factory=dict)
     category: Attribute | None = Said(property="hs_activity_type")
+    segment: Attribute | None = None
 
     @property
     def outcome_names(self) -> dict[str, str]:
@@ -134,14 +139,24 @@ class Calls(Options):
 
 
 class Meetings(Options):
-    """What the meetings say. visits: activity types (`hs_activity_type`) that mean a property shown to a prospect."""
+    """What the meetings say.
+
+    visits: activity types (`hs_activity_type`) that mean a property shown to a prospect. categories: activity type ->
+    its name in events; those that are not listed keep their own.
+    """
 
     visits: tuple[Id, ...] = ()
+    categories: dict[Id, str] = Field(default_factory=dict)
     market: Attribute | None = None
+    segment: Attribute | None = None
+    product: Attribute | None = None
 
 
 class HubSpotOptions(Options):
     """One HubSpot account of an organisation.
+
+    A sales pipeline with `forecast: true` also says what sales its deals are expected to bring in which month, at each
+    change of their amounts and close dates.
 
     An estate agency that keeps its sales and its listings as deals in two pipelines, as the sandbox does, writes::
 

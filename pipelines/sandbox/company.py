@@ -1,7 +1,7 @@
-"""A believable estate agency: what it did, when, and when it told its systems.
+"""A believable company: what it did, when, and when it told its systems.
 
-Belongs here: the company's life, as plain facts in time. Does not: any vendor's words or endpoints (its stand-in turns
-these facts into that vendor's records), or the clock.
+Belongs here: a company's life, as plain facts in time: an estate agency's (`agency`), or any business's (`business`).
+Does not: any vendor's words or endpoints (its stand-in turns these facts into that vendor's records), or the clock.
 
 The company is a pure function of (seed, founding day, last day): every customer, listing, sale and ticket, and every
 day of calls, has a random stream of its own, seeded by its own day and number. So a later day only adds: at any instant
@@ -12,7 +12,8 @@ present. A thing that began by the last day is told to its end, so most of the n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Generic, TypeVar
@@ -33,7 +34,11 @@ Changes = tuple[Change[T], ...]
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A person that the CRM knows. lifecycle values: lead, marketingqualifiedlead, opportunity, customer."""
+    """A person that the CRM knows.
+
+    lifecycle values: lead, marketingqualifiedlead, salesqualifiedlead, opportunity, customer. says: what else the CRM
+    keeps of them, by its property.
+    """
 
     id: int
     lifecycle: Changes[str]  # the first one is the creation
@@ -41,6 +46,7 @@ class Contact:
     market: str  # town
     referrer_id: int | None  # the customer who recommended them
     archived_at: datetime | None  # deleted in the CRM (a duplicate, a test)
+    says: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +84,30 @@ class Sale:
 
 
 @dataclass(frozen=True, slots=True)
+class Deal:
+    """Something sold or agreed in one of a business's pipelines, in the CRM's own words.
+
+    stages: ids of the pipeline's stages; the first one is the creation. One that was put back is there twice. says:
+    what else the CRM keeps of it, by its property, each with its history.
+    """
+
+    id: int
+    contact_id: int
+    agent: str
+    pipeline: str
+    stages: Changes[str]
+    amount: Changes[Decimal]  # may be corrected after it was won
+    currency: str
+    says: Mapping[str, Changes[str]]
+    archived_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Activity:
-    """A call, a property visit, or another meeting. outcome None: not yet known (planned)."""
+    """A call, a property visit, or another meeting.
+
+    outcome None: not yet known (planned). says: what else the CRM keeps of it, by its property.
+    """
 
     id: int
     kind: str  # call, visit, meeting
@@ -90,6 +118,7 @@ class Activity:
     outcome: Changes[str]  # calls: connected, no_answer, busy; visits and meetings: completed, no_show, canceled
     seconds: int
     archived_at: datetime | None
+    says: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +139,35 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """An invoice for the agency's fee or for a service (valuation, management). Amounts in cents of EUR."""
+    """An invoice for something sold (of the agency: its fee) or for a service. Amounts in cents of the currency."""
 
     id: int
-    customer_id: int  # contact; for a fee, the one who sells
+    customer_id: int  # contact; for the agency's fee, the one who sells
     sale_id: int | None
-    category: str  # fee, valuation, management
+    category: str  # of the agency: fee, valuation, management
     created_at: datetime
     issued_at: datetime
     net_cents: int
     tax_cents: int
     paid_at: datetime | None
     voided_at: datetime | None
+    product: str | None = None
+    currency: str = "EUR"
+    customer: str | None = None  # what the billing calls them; made of their number where nobody chose a name
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A service that a customer pays for every month until it ends. Amount: a month's price in cents, no tax."""
+
+    id: int
+    customer_id: int  # contact
+    product: str
+    amount_cents: int
+    started_at: datetime
+    ended_at: datetime | None
+    currency: str = "EUR"
+    customer: str | None = None  # as an invoice's
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +183,33 @@ class Video:
 
 @dataclass(frozen=True, slots=True)
 class SheetRow:
-    """A row that somebody keeps by hand. sheet: collaborations, events, flyers. cells: column -> value, by Change."""
+    """A row that somebody keeps by hand, or that a system exports. cells: column -> value, by Change."""
 
     sheet: str
     id: str
     cells: Changes[dict[str, str]]  # the first one is when it was typed in; later ones are corrections
     removed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A deal pipeline of a CRM, with the ids of its stages."""
+
+    id: str
+    label: str
+    stages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Crm:
+    """What somebody set up in a CRM before the first record: pipelines, activity types, and properties by type.
+
+    properties: type of record (contacts, deals, calls, meetings) -> names.
+    """
+
+    pipelines: tuple[Pipeline, ...]
+    activity_types: tuple[str, ...]
+    properties: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +230,9 @@ class Company:
     sheet_rows: tuple[SheetRow, ...]
     subscribers: dict[date, int]  # of the channel, at the end of each day
     views: dict[date, int]  # of all its videos since the founding, at the end of each day
+    subscriptions: tuple[Subscription, ...] = ()
+    deals: tuple[Deal, ...] = ()
+    crm: Crm | None = None  # None: as an estate agency has set it up
 
 
 def estate_agency(seed: int, founded: date, last_day: date, zone: str = "Europe/Madrid") -> Company:

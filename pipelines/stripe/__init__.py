@@ -1,9 +1,10 @@
-"""Stripe: what a company has invoiced and what it was paid.
+"""Stripe: what a company has invoiced, what it was paid, and who subscribes to it.
 
 Belongs here: what an organisation may say of its account, and which streams it gets. Does not: requests (`api`), how a
-reading finds what has changed (`reading`), what invoices and charges mean (`invoices`, `charges`), amounts (`money`).
+reading finds what has changed (`reading`), what its objects mean (`invoices`, `charges`, `subscriptions`), amounts
+(`money`).
 
-Refunds, disputes, credit notes, payouts and subscriptions are not read: what was paid and given back is still received.
+Refunds, disputes, credit notes and payouts are not read: what was paid and given back is still received.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pydantic import Field
 from pipelines.source import Account, Options, Stream
 from pipelines.stripe.charges import charges
 from pipelines.stripe.invoices import invoices
+from pipelines.stripe.subscriptions import subscriptions
 
 __all__ = ["STRIPE", "Stripe", "StripeOptions"]
 
@@ -22,13 +24,15 @@ __all__ = ["STRIPE", "Stripe", "StripeOptions"]
 class StripeOptions(Options):
     """What `organisation.yaml` says of a Stripe account.
 
-    livemode: whether the real account is meant, or (false) its test mode. category, product: keys of an invoice's
-    metadata whose values are its category and its product; of the metadata, nothing else is kept.
+    livemode: whether the real account is meant, or (false) its test mode. category, product: keys of the metadata of
+    invoices and subscriptions whose values are their category and their product; of the metadata, nothing else is kept.
+    subscriptions: whether they are read; the key has to be allowed to.
     """
 
     livemode: bool = True
     category: str | None = Field(default=None, min_length=1, max_length=40)
     product: str | None = Field(default=None, min_length=1, max_length=40)
+    subscriptions: bool = True
 
 
 class Stripe:
@@ -38,12 +42,15 @@ class Stripe:
     options = StripeOptions
 
     def streams(self, account: Account, options: Any) -> list[Stream]:
-        """Invoices, and the charges that were paid."""
+        """Invoices, the charges that were paid and, unless they are left out, subscriptions."""
         labels = {"category": options.category, "product": options.product}
-        return [
+        found = [
             invoices(account, labels, livemode=options.livemode),
             charges(account, livemode=options.livemode),
         ]
+        if options.subscriptions:
+            found.append(subscriptions(account, labels, livemode=options.livemode))
+        return found
 
 
 STRIPE = Stripe()

@@ -95,7 +95,8 @@ class Api:
             raise SourceConfigError(
                 self.source,
                 refused.found,
-                f"Check {self.settings.name('api_key')}; a restricted key needs to read Invoices, Charges and Events",
+                f"Check {self.settings.name('api_key')}; a restricted key needs to read "
+                "Invoices, Charges, Subscriptions and Events",
             ) from None
         if response.status_code == 400 and "stripe api version" in str(_error(response).get("message")).lower():
             version = self.session.headers["Stripe-Version"]

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,6 +41,7 @@ class Kind:
 
     name: its stream. path: its list. object: what the vendor calls one. changes: the events after which one may state
     something else. kept: the allowed fields of one. keeps: what `kept` depends on; another one asks for all again.
+    asked: what its list has to be asked for to have all of them.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Kind:
     changes: tuple[str, ...]
     kept: Callable[[Item, datetime], Mapping[str, Any]]
     keeps: str = ""
+    asked: Mapping[str, str] = field(default_factory=dict)
 
 
 def fetch(account: Account, kind: Kind, read: Read, *, livemode: bool) -> Generator[list[Record], None, Covered]:
@@ -59,7 +61,7 @@ def fetch(account: Account, kind: Kind, read: Read, *, livemode: bool) -> Genera
         yield from _through_events(api, kind, read, read.since)
         return Covered(read.since, read.until, kind.keeps)
     logger.info("%s.%s: all are read through the list: %s", api.source, kind.name, why_all)
-    for page in api.listed(kind.path, {}):
+    for page in api.listed(kind.path, kind.asked):
         yield [_record(kind, item, read.until) for item in page]
     return Covered(None, read.until, kind.keeps)
 

@@ -135,8 +135,8 @@ def test_every_problem_of_the_broken_folder_has_all_its_parts():
          "Name what it holds, or add quantity to the type in kr_definitions/vocabulary.yaml",
          "{count: deal.won}", "{daily_max: quantity, of: deal.won}"),
         ("ventas.yaml:14: error: agencia.ventas.operaciones: deal.won carry no 'zzz'. "
-         "They carry: account_id, actor, amount, campaign, category, currency, industry, market, occurred_at, pipeline, "
-         "product, quantity, segment, source, subject_id",
+         "They carry: account_id, actor, amount, campaign, category, currency, industry, market, occurred_at, "
+         "pipeline, product, quantity, segment, source, subject_id",
          "{count: deal.won}", "{distinct: zzz, of: deal.won}"),
         ("ventas.yaml:14: error: agencia.ventas.operaciones: listing.published carry no 'portl'. Did you mean portal?",
          "{count: deal.won}", "{distinct: portl, of: listing.published}"),

@@ -1,4 +1,4 @@
-"""Stripe against its stand-in: what is invoiced, paid and void, on both sides of the 30 days, and what is loud."""
+"""Stripe against its stand-in: what is invoiced, paid, void and subscribed to, on both sides of the 30 days; what is loud."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kr_definitions.events import COVERED, RETRACTED, current
 from pipelines.load import Lake, Source, bring_up_to_date, fetch
 from pipelines.raw_zone import StreamLoad
 from pipelines.sandbox import stripe as stand_in
-from pipelines.sandbox.company import Company, Invoice, estate_agency
+from pipelines.sandbox.company import Company, Invoice, Subscription, estate_agency
 from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.source import Account, Read, Record, SourceConfigError, VendorError
@@ -48,12 +48,18 @@ def invoice(number: int = 1, issued: datetime | None = None, **different: Any) -
     return Invoice(id=number, issued_at=issued, **{**usual, **different})
 
 
-def company(*invoices: Invoice) -> Company:
+def subscription(number: int = 1, started: datetime | None = None, **different: Any) -> Subscription:
+    """A subscription of 50 EUR a month that lasts."""
+    usual: dict[str, Any] = {"customer_id": 70 + number, "product": "rental", "amount_cents": 50_00, "ended_at": None}
+    return Subscription(id=number, started_at=started or at(number), **{**usual, **different})
+
+
+def company(*invoices: Invoice, subscriptions: tuple[Subscription, ...] = ()) -> Company:
     none: tuple[Any, ...] = ()
     return Company(
         seed=0, zone="Europe/Madrid", founded=date(2025, 1, 1), last_day=date(2026, 12, 31), contacts=none,
         listings=none, sales=none, activities=none, tickets=none, invoices=invoices, videos=none, sheet_rows=none,
-        subscribers={}, views={},
+        subscribers={}, views={}, subscriptions=subscriptions,
     )  # fmt: skip
 
 
@@ -329,9 +335,9 @@ def test_the_first_reading_goes_through_the_lists_and_says_so(books: Books, capl
     with caplog.at_level(logging.INFO, "pipelines.stripe"):
         loads = books.load(company(invoice(1, at(1, year=2025))), at(3))
     assert books.said("invoice.issued") == [("in_1",)]
-    assert [path for path, _ in books.asked] == ["/v1/invoices", "/v1/charges"]
+    assert [path for path, _ in books.asked] == ["/v1/invoices", "/v1/charges", "/v1/subscriptions"]
     assert "agencia.stripe.invoices: all are read through the list: nothing has been read before" in caplog.messages
-    assert [(load.covered.start, load.covered.end) for load in loads.values() if load.covered] == [(None, at(3))] * 2
+    assert [(load.covered.start, load.covered.end) for load in loads.values() if load.covered] == [(None, at(3))] * 3
 
 
 def test_within_the_30_days_only_what_had_an_event_is_read(books: Books) -> None:
@@ -352,9 +358,10 @@ def test_events_are_asked_for_by_type_and_from_the_last_reading_less_an_hour(boo
     books.load(company(), at(3))
     books.load(company(), at(5))
     asked = [query for path, query in books.asked if path == "/v1/events"]
-    assert [query["created[gte]"] for query in asked] == [[str(int(at(3, 8).timestamp()))]] * 2
+    assert [query["created[gte]"] for query in asked] == [[str(int(at(3, 8).timestamp()))]] * 3
     assert "invoice.voided" in asked[0]["types[]"]
     assert "charge.captured" in asked[1]["types[]"]
+    assert "customer.subscription.deleted" in asked[2]["types[]"]
 
 
 @pytest.mark.parametrize(("days", "is_listed"), [(27, False), (29, True), (31, True), (90, True)])
@@ -413,7 +420,7 @@ def test_ties_on_a_second_are_neither_lost_nor_doubled_at_a_pages_edge(books: Bo
     assert len(books.said("invoice.issued")) == 250
     assert len(books.paths("/v1/invoices")) == 3
     books.load(company(*batch), at(9), reads_a_second=10_000)
-    assert len(books.paths("/v1/events")) == 6
+    assert len(books.paths("/v1/events")) == 7
     assert len(books.said("invoice.paid")) == len(books.said("payment.received")) == 250
 
 

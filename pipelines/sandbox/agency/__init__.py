@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from datetime import date
 
-from pipelines.sandbox.agency import activities, contacts, invoices, listings, sales, sheet_rows, tickets, videos
-from pipelines.sandbox.agency.ground import Ground, Kind, Pool
+from pipelines.sandbox.agency import activities, contacts, invoices, listings, sales, sheet_rows, videos
+from pipelines.sandbox.agency.office import SEASON
 from pipelines.sandbox.company import Company
+from pipelines.sandbox.ground import Ground, Kind, Pool
+from pipelines.sandbox.tickets import Care, tickets
+
+COUNTRY = "ES-MD"
+CARE = Care(a_month=95, season=SEASON, good=0.893)
 
 
 def life(seed: int, founded: date, last_day: date, zone: str) -> Company:
     """Everything that the agency does from its founding to the end of a day, and what had been begun by then."""
-    if last_day < founded:
-        raise ValueError(f"the last day {last_day} is before the founding day {founded}")
-    ground = Ground.of(seed, founded, last_day, zone)
+    ground = Ground.of(seed, founded, last_day, zone, COUNTRY)
     first_contacts = contacts.first_contacts(ground)
     people = Pool(Kind.CONTACT, [one.id for one in first_contacts if one.archived_at is None])
     first_listings = listings.first_listings(ground, people)
@@ -27,7 +30,7 @@ def life(seed: int, founded: date, last_day: date, zone: str) -> Company:
         listings=tuple(listings.grown_listings(first_listings, made)),
         sales=tuple(made),
         activities=tuple(activities.activities(ground, people)),
-        tickets=tuple(tickets.tickets(ground, people)),
+        tickets=tuple(tickets(ground, people, CARE)),
         invoices=tuple(invoices.invoices(ground, made, first_listings, people)),
         videos=tuple(videos.videos(ground)),
         sheet_rows=tuple(sheet_rows.sheet_rows(ground)),

@@ -9,7 +9,9 @@ import random
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from pipelines.sandbox.agency.ground import (
+from pipelines.sandbox.agency.office import SEASON, agents
+from pipelines.sandbox.company import Activity, Change, Changes
+from pipelines.sandbox.ground import (
     CLOSING,
     DAY,
     HOUR,
@@ -17,17 +19,14 @@ from pipelines.sandbox.agency.ground import (
     MINUTE,
     OPENING,
     RETURN,
-    SEASON,
     Ground,
     Kind,
     Pool,
-    agents,
     identity,
     numbered,
     ramp,
     until,
 )
-from pipelines.sandbox.company import Activity, Change, Changes
 
 MORNING = (LUNCH - OPENING) / (LUNCH - OPENING + CLOSING - RETURN)
 """The share of the office hours that lies before lunch."""

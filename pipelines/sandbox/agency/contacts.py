@@ -12,21 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from pipelines.sandbox.agency.ground import (
-    GOLDEN,
-    HOUR,
-    MARKETS,
-    MINUTE,
-    OPENING,
-    SEASON,
-    Ground,
-    Kind,
-    identity,
-    numbered,
-    ramp,
-    until,
-)
+from pipelines.sandbox.agency.office import MARKETS, SEASON
 from pipelines.sandbox.company import Change, Changes, Contact, Listing, Sale
+from pipelines.sandbox.ground import GOLDEN, HOUR, MINUTE, OPENING, Ground, Kind, identity, numbered, ramp, until
 
 IMPORTED = 240
 """Former customers of the founders, put into the CRM in one go on the founding day."""

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from pipelines.sandbox.agency.ground import DAY, HOUR, MINUTE, Ground, Kind, Pool, identity, numbered
 from pipelines.sandbox.company import Invoice, Listing, Sale, value_at
+from pipelines.sandbox.ground import DAY, HOUR, MINUTE, Ground, Kind, Pool, identity, numbered
 
 
 def invoices(ground: Ground, sales: Sequence[Sale], listings: Sequence[Listing], people: Pool) -> list[Invoice]:

@@ -11,24 +11,22 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from pipelines.sandbox.agency.ground import (
+from pipelines.sandbox.agency.office import MARKETS, SEASON, agents
+from pipelines.sandbox.company import Change, Changes, Listing, Sale
+from pipelines.sandbox.ground import (
     DAY,
     HOUR,
-    MARKETS,
     MINUTE,
     OPENING,
-    SEASON,
     Ground,
     Kind,
     Pool,
-    agents,
     history,
     identity,
     numbered,
     ramp,
     until,
 )
-from pipelines.sandbox.company import Change, Changes, Listing, Sale
 
 PORTALS = (
     ("idealista", 0),

@@ -13,8 +13,9 @@ from decimal import Decimal
 from math import exp
 from statistics import NormalDist
 
-from pipelines.sandbox.agency.ground import DAY, HOUR, MINUTE, Ground, Kind, Pool, agents, history, identity, numbered
+from pipelines.sandbox.agency.office import agents
 from pipelines.sandbox.company import Change, Changes, Listing, Sale
+from pipelines.sandbox.ground import DAY, HOUR, MINUTE, Ground, Kind, Pool, history, identity, numbered
 
 WON_A_MONTH = {1: 4, 2: 5, 3: 6, 4: 6, 5: 6, 6: 5, 7: 5, 8: 4, 9: 5, 10: 6, 11: 5, 12: 4}
 

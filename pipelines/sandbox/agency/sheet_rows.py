@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from pipelines.sandbox.agency.ground import DAY, HOUR, MARKETS, OPENING, Ground, numbered, until
+from pipelines.sandbox.agency.office import MARKETS
 from pipelines.sandbox.company import Change, Changes, SheetRow
+from pipelines.sandbox.ground import DAY, HOUR, OPENING, Ground, numbered, until
 
 PARTNERS = (
     "Notaría Retiro", "Reformas Duero", "Hipotecas Claras", "Mudanzas Ebro", "Estudio Ático", "Seguros Lince",

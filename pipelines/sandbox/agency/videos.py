@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from hashlib import sha256
 
-from pipelines.sandbox.agency.ground import DAY, HOUR, MARKETS, Ground
+from pipelines.sandbox.agency.office import MARKETS
 from pipelines.sandbox.company import Video
+from pipelines.sandbox.ground import DAY, HOUR, Ground
 
 TITLES = (
     "Cómo preparar tu piso para venderlo", "Qué gastos tiene comprar una casa", "Vivir en {market}: lo que debes saber",

@@ -1,4 +1,4 @@
-"""A stand-in of HubSpot's CRM API, over the agency's contacts, sales, listings, calls and meetings.
+"""A stand-in of HubSpot's CRM API, over a company's contacts, deals, calls and meetings.
 
 Belongs here: paths, in the numbered version and in the dated ones, and which records each answers. Does not: who is let
 in (`door`), what records say (`records`), how they are written down (`shapes`) or searched (`searching`).
@@ -183,13 +183,14 @@ class _Portal:
 
     async def properties(self, request: Request) -> Response:
         """The definitions of a type's properties."""
-        self._shelf(request.path_params["type"])
-        return json_response({"results": shapes.property_definitions(request.path_params["type"])})
+        type_ = request.path_params["type"]
+        self._shelf(type_)
+        return json_response({"results": shapes.property_definitions(type_, self.desk.company.crm)})
 
     async def pipelines(self, request: Request) -> Response:
         """The pipelines of a type; only deals have some here."""
         is_deals = request.path_params["type"] == "deals"
-        return json_response({"results": shapes.pipeline_definitions() if is_deals else []})
+        return json_response({"results": shapes.pipeline_definitions(self.desk.company.crm) if is_deals else []})
 
 
 def _inputs(asked: dict[str, Any], most: int) -> list[str]:

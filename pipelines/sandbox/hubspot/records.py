@@ -1,4 +1,4 @@
-"""The agency's life as records of a CRM: contacts, deals in two pipelines, calls and meetings, as seen at an instant.
+"""A company's life as records of a CRM: contacts, deals, calls and meetings, as seen at an instant.
 
 Belongs here: which property says what, histories, last changes, archives and merges. Does not: HTTP (`app`) or
 filtering (`searching`).
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipelines.sandbox.company import Activity, Change, Changes, Company, Contact, Listing, Sale
+from pipelines.sandbox.company import Activity, Change, Changes, Company, Contact, Deal, Listing, Sale
 
 RESTORABLE = timedelta(days=90)
 """So long after it was archived a record can still be seen in the archive."""
@@ -132,6 +132,7 @@ def _contact(contact: Contact, lifecycle: Changes[str], absorbed: list[Merge], p
         "canal_de_entrada": contact.channel,
         "municipio": contact.market,
         "lifecyclestage": stages[-1].value,
+        **contact.says,
     }
     if contact.referrer_id is not None:
         properties["cliente_que_recomienda"] = str(contact.referrer_id)
@@ -151,6 +152,9 @@ def _deals(company: Company, present: datetime, merged: Mapping[int, Merge]) -> 
     for listing in company.listings:
         if listing.entered_at <= present:
             yield _listing(listing, _last_seen(listing.archived_at, present), merged)
+    for deal in company.deals:
+        if deal.stages[0].at <= present:
+            yield _business(deal, _last_seen(deal.archived_at, present), merged)
 
 
 def _sale(sale: Sale, market: str | None, present: datetime, merged: Mapping[int, Merge]) -> Shown:
@@ -189,6 +193,22 @@ def _listing(listing: Listing, present: datetime, merged: Mapping[int, Merge]) -
     return _deal(listing.id, created_at, listing.archived_at, properties, history, _whose(listing.owner_id, merged))
 
 
+def _business(deal: Deal, present: datetime, merged: Mapping[int, Merge]) -> Shown:
+    created_at = deal.stages[0].at
+    history = {
+        "dealstage": _seen(deal.stages, created_at, present),
+        "amount": _seen(_mapped(deal.amount, str), created_at, present),
+        **{name: _seen(changes, created_at, present) for name, changes in deal.says.items()},
+    }
+    properties = {
+        "dealname": f"Contrato de Nombre{deal.contact_id} Apellido{deal.contact_id}",
+        "pipeline": deal.pipeline,
+        "deal_currency_code": deal.currency,
+        "hubspot_owner_id": owner_id(deal.agent),
+    }
+    return _deal(deal.id, created_at, deal.archived_at, properties, history, _whose(deal.contact_id, merged))
+
+
 def _deal(
     id_: int,
     created_at: datetime,
@@ -211,6 +231,7 @@ def _calls(company: Company, present: datetime, merged: Mapping[int, Merge]) -> 
                 "hs_timestamp": text_of(call.starts_at),
                 "hs_call_direction": "OUTBOUND",
                 "hubspot_owner_id": owner_id(call.agent),
+                **call.says,
             }
             if outcome is not None:
                 properties["hs_call_status"] = CALL_STATUS[outcome]
@@ -231,6 +252,7 @@ def _meetings(company: Company, present: datetime, merged: Mapping[int, Merge]) 
                 "hs_activity_type": VISIT if meeting.kind == "visit" else MEETING,
                 "hs_meeting_outcome": "SCHEDULED" if outcome is None else MEETING_OUTCOME[outcome],
                 "hubspot_owner_id": owner_id(meeting.agent),
+                **meeting.says,
             }
             yield _activity("meetings", meeting, modified_at, properties, merged)
 

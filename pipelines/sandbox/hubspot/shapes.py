@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from pipelines.sandbox.company import Crm, Pipeline
 from pipelines.sandbox.hubspot.records import (
     CAPTURED,
     LISTINGS_PIPELINE,
@@ -50,6 +51,10 @@ CHOICES = {
     "lifecyclestage": ("subscriber", "lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunity", "customer"),
     "hs_activity_type": (VISIT, MEETING),
 }
+AGENCY_PIPELINES = (
+    Pipeline(SALES_PIPELINE, "Ventas", tuple(STAGES.values())),
+    Pipeline(LISTINGS_PIPELINE, "Captaciones", (CAPTURED,)),
+)
 BEGINNING = "2020-01-01T00:00:00.000Z"
 
 
@@ -106,38 +111,39 @@ def associations_page(
     return page(results, str(following) if following < len(ids) else None, path)
 
 
-def property_definitions(type_: str) -> list[dict[str, Any]]:
-    """The properties that records of a type have."""
+def property_definitions(type_: str, crm: Crm | None = None) -> list[dict[str, Any]]:
+    """The properties that records of a type have: those of an agency, and those that somebody else has set up."""
+    own = crm.properties.get(type_, ()) if crm else ()
+    choices = CHOICES | ({"hs_activity_type": crm.activity_types} if crm else {})
     return [
         {
             "name": name,
             "label": name,
-            "type": "enumeration" if name in CHOICES else "string",
-            "fieldType": "select" if name in CHOICES else "text",
+            "type": "enumeration" if name in choices else "string",
+            "fieldType": "select" if name in choices else "text",
             "groupName": f"{type_}information",
             "options": [
                 {"label": value, "value": value, "displayOrder": place, "hidden": False}
-                for place, value in enumerate(CHOICES.get(name, ()))
+                for place, value in enumerate(choices.get(name, ()))
             ],
         }
-        for name in DECLARED[type_]
+        for name in dict.fromkeys((*DECLARED[type_], *own))
     ]
 
 
-def pipeline_definitions() -> list[dict[str, Any]]:
-    """The deal pipelines: one for sales, one for listings."""
+def pipeline_definitions(crm: Crm | None = None) -> list[dict[str, Any]]:
+    """The deal pipelines: of an agency, one for sales and one for listings; or those that somebody else has set up."""
     shared = {"archived": False, "createdAt": BEGINNING, "updatedAt": BEGINNING}
-    pipelines = {SALES_PIPELINE: ("Ventas", tuple(STAGES.values())), LISTINGS_PIPELINE: ("Captaciones", (CAPTURED,))}
     return [
         {
-            "id": id_,
-            "label": label,
+            "id": pipeline.id,
+            "label": pipeline.label,
             "displayOrder": place,
             "stages": [
                 {"id": stage, "label": stage, "displayOrder": n, "metadata": {"probability": "0.5"}, **shared}
-                for n, stage in enumerate(stages)
+                for n, stage in enumerate(pipeline.stages)
             ],
             **shared,
         }
-        for place, (id_, (label, stages)) in enumerate(pipelines.items())
+        for place, pipeline in enumerate(crm.pipelines if crm else AGENCY_PIPELINES)
     ]

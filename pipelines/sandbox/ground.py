@@ -1,7 +1,7 @@
-"""What every part of the agency's life stands on: its calendar, its growth, its seasons and its random streams.
+"""What every part of a company's life stands on: its calendar, its growth and its random streams.
 
-Belongs here: when and with whom the agency works, how much happens in a month, and how chance is drawn. Does not: what
-happens (the other modules).
+Belongs here: when a company works, how much happens in a month, and how chance is drawn. Does not: what happens
+(`agency`, `business`).
 
 Chance never depends on how far the life is told: a stream is seeded by what it is for, its day and its number, and a
 month's plan by the month alone. What a thing needs from others (a buyer, a property) it takes from what existed before
@@ -37,8 +37,6 @@ OPENING, LUNCH, RETURN, CLOSING = 9 * HOUR + 1800, 14 * HOUR, 16 * HOUR, 20 * HO
 GOLDEN, SILVER = 0.6180339887498949, 0.4142135623730951
 """Multiples of these, modulo 1, are spread evenly: for shares that must hold in every month, not only at last."""
 
-MARKETS = ("Madrid", "Alcobendas", "Getafe", "Leganés", "Móstoles", "Las Rozas", "Majadahonda", "Alcorcón")
-
 
 class Kind(IntEnum):
     """The first digit of an id, so that ids of different kinds are never equal by accident."""
@@ -51,6 +49,7 @@ class Kind(IntEnum):
     MEETING = 6
     TICKET = 7
     INVOICE = 8
+    SUBSCRIPTION = 9
 
 
 def identity(kind: Kind, day: date, number: int) -> int:
@@ -59,8 +58,9 @@ def identity(kind: Kind, day: date, number: int) -> int:
 
 
 @cache
-def _public_holidays(first_year: int, last_year: int) -> frozenset[date]:
-    return frozenset(holidays.country_holidays("ES", subdiv="MD", years=range(first_year, last_year + 1)))
+def _public_holidays(place: str, first_year: int, last_year: int) -> frozenset[date]:
+    country, _, subdivision = place.partition("-")
+    return frozenset(holidays.country_holidays(country, subdivision or None, range(first_year, last_year + 1)))
 
 
 class _Midnights(dict[date, datetime]):
@@ -77,9 +77,10 @@ class _Midnights(dict[date, datetime]):
 
 @dataclass(frozen=True)
 class Ground:
-    """The agency's seed, its span and its calendar."""
+    """A company's seed, its span and its calendar. name: what tells its chances from another company's."""
 
     seed: int
+    name: str
     founded: date
     last_day: date
     zone: ZoneInfo
@@ -87,15 +88,20 @@ class Ground:
     holidays: frozenset[date]
 
     @classmethod
-    def of(cls, seed: int, founded: date, last_day: date, zone: str) -> Ground:
-        """The ground from the founding day to the end of every plan that the last day can see."""
+    def of(cls, seed: int, founded: date, last_day: date, zone: str, country: str, name: str = "") -> Ground:
+        """The ground from the founding day to the end of every plan that the last day can see.
+
+        country: whose holidays are kept, as ES-MD or CO.
+        """
+        if last_day < founded:
+            raise ValueError(f"the last day {last_day} is before the founding day {founded}")
         place = ZoneInfo(zone)
-        days_off = _public_holidays(founded.year, (last_day + HORIZON).year + 1)
-        return cls(seed, founded, last_day, place, _Midnights(place), days_off)
+        days_off = _public_holidays(country, founded.year, (last_day + HORIZON).year + 1)
+        return cls(seed, name, founded, last_day, place, _Midnights(place), days_off)
 
     def chance(self, kind: str, when: date, number: int = 0) -> random.Random:
         """The random stream of one thing, and of nothing else."""
-        return random.Random(f"{self.seed}:{kind}:{when}:{number}")
+        return random.Random(f"{self.name}{self.seed}:{kind}:{when}:{number}")
 
     def at(self, day: date, seconds: int) -> datetime:
         """The instant so many seconds after a day began (a day has 23 or 25 hours when the clock changes)."""
@@ -114,7 +120,7 @@ class Ground:
         return day.weekday() < 5 and day not in self.holidays
 
     def has_lived(self, instant: datetime) -> bool:
-        """Whether the agency has lived the day of an instant."""
+        """Whether the company has lived the day of an instant."""
         return self.founded <= self.day_of(instant) <= self.last_day
 
     def months(self) -> Iterator[date]:
@@ -129,7 +135,7 @@ class Ground:
         return (day.year - self.founded.year) * 12 + day.month - self.founded.month
 
     def years_old(self, day: date) -> float:
-        """How old the agency is on a day."""
+        """How old the company is on a day."""
         return (day - self.founded).days / 365.25
 
     def days_in(self, month: date) -> list[date]:
@@ -138,7 +144,7 @@ class Ground:
         return [day for day in days if day.month == month.month and day >= self.founded]
 
     def worked_in(self, month: date) -> list[date]:
-        """The days of a month on which the office works; none in a month that the agency was born at the end of."""
+        """The days of a month on which the office works; none in a month that it was born at the end of."""
         return [day for day in self.days_in(month) if self.is_working(day)]
 
     def volume(self, kind: str, month: date, mean: float, jitter: float) -> int:
@@ -198,11 +204,6 @@ def numbered(days: Iterable[date]) -> Iterator[tuple[date, int]]:
             yield day, number
 
 
-def agents(ground: Ground, day: date) -> list[str]:
-    """Who works there on a day: four at first, one more every eight months, up to seven."""
-    return [f"agent-{n}" for n in range(1, 5 + min(ground.months_old(day) // 8, 3))]
-
-
 def history(changes: Iterable[Change[T]]) -> Changes[T]:
     """The changes that are later than the one before and say something else."""
     kept: list[Change[T]] = []
@@ -239,10 +240,6 @@ class Pool:
         return None
 
 
-SEASON = {1: 0.90, 2: 1.00, 3: 1.10, 4: 1.12, 5: 1.12, 6: 1.04, 7: 0.93, 8: 0.8, 9: 1.04, 10: 1.08, 11: 1.00, 12: 0.84}
-"""How busy each month is: a spring peak, August asleep, Christmas short."""
-
-
 def ramp(months_old: int, start: float, per_month: float) -> float:
-    """How grown up the agency is: from its start to 1."""
+    """How grown up a company is: from its start to 1."""
     return min(1.0, start + per_month * months_old)

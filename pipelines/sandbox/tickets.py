@@ -6,62 +6,87 @@ Belongs here: tickets and their surveys. Does not: who the customers are (`conta
 from __future__ import annotations
 
 import random
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from math import pi, sin
 
-from pipelines.sandbox.agency.ground import (
-    GOLDEN,
-    HOUR,
-    MINUTE,
-    SEASON,
-    SILVER,
-    Ground,
-    Kind,
-    Pool,
-    identity,
-    numbered,
-    ramp,
-    until,
-)
 from pipelines.sandbox.company import Change, Changes, Ticket
+from pipelines.sandbox.ground import GOLDEN, HOUR, MINUTE, SILVER, Ground, Kind, Pool, identity, numbered, ramp, until
 
 
-def tickets(ground: Ground, people: Pool) -> list[Ticket]:
+@dataclass(frozen=True)
+class Wave:
+    """From a day on: how many more ask, how much longer they wait (factors), and how many of those asked answer."""
+
+    since: date
+    volume: float = 1.0
+    wait: float = 1.0
+    answered: float | None = None
+
+
+@dataclass(frozen=True)
+class Care:
+    """How a company looks after its customers.
+
+    a_month: requests, when it is grown up. season: how busy each month is. good: how many of the answers to its survey
+    are content; answered: how many are answered at all. channels: how often each is used on a working day. reply_log:
+    mean and spread of the logarithm of the seconds until somebody answers; prompt: how many are answered within five
+    minutes instead. waves: what changes with time.
+    """
+
+    a_month: float
+    season: Mapping[int, float]
+    good: float
+    answered: float = 0.57
+    channels: tuple[float, float, float] = (5, 3, 2)  # email, web, phone
+    weekend: float = 0.35
+    reply_log: tuple[float, float] = (7.6, 1.1)  # seconds
+    prompt: float = 0.0
+    waves: Sequence[Wave] = ()
+
+    def wave(self, day: date) -> Wave:
+        """What holds on a day."""
+        return max((one for one in self.waves if one.since <= day), key=lambda one: one.since, default=Wave(date.min))
+
+
+def tickets(ground: Ground, people: Pool, care: Care) -> list[Ticket]:
     """Every request, in order."""
-    return [ticket for month in ground.months() for ticket in _tickets_of(ground, month, people)]
+    return [ticket for month in ground.months() for ticket in _tickets_of(ground, month, people, care)]
 
 
-def _tickets_of(ground: Ground, month: date, people: Pool) -> list[Ticket]:
-    mean = 95 * SEASON[month.month] ** 0.7 * ramp(ground.months_old(month), 0.4, 0.15)
-    days = ground.spread("tickets", month, ground.volume("tickets", month, mean, 0.08), weekend=0.35)
+def _tickets_of(ground: Ground, month: date, people: Pool, care: Care) -> list[Ticket]:
+    wave = care.wave(month)
+    mean = care.a_month * wave.volume * care.season[month.month] ** 0.7 * ramp(ground.months_old(month), 0.4, 0.15)
+    days = ground.spread("tickets", month, ground.volume("tickets", month, mean, 0.08), weekend=care.weekend)
     days = sorted(days + 2 * [day for day in ground.days_in(month) if ground.is_changing_clocks(day)])
     luck = ground.chance("satisfaction", month)
     first, second = luck.random(), luck.random()
+    answered = care.answered if wave.answered is None else wave.answered
     made = []
     opinions = 0
     for place, (day, number) in enumerate(numbered(days)):
         opinion = None
-        if (place * GOLDEN + first) % 1 < 0.57:
+        if (place * GOLDEN + first) % 1 < answered:
             opinions += 1
-            opinion = "good" if (opinions * SILVER + second) % 1 < _good_share(ground, day) else "bad"
+            opinion = "good" if (opinions * SILVER + second) % 1 < _good_share(ground, day, care) else "bad"
         if day <= ground.last_day and people.before(day):
-            made.append(_ticket(ground, day, number, people, opinion))
+            made.append(_ticket(ground, day, number, people, care, opinion))
     return made
 
 
-def _good_share(ground: Ground, day: date) -> float:
-    """How many of ten are content: nine, a little more or less as the months go."""
-    return 0.893 + 0.03 * sin(2 * pi * ground.years_old(day) * 1.3 + ground.seed)
+def _good_share(ground: Ground, day: date, care: Care) -> float:
+    """How many are content; a little more or less as the months go."""
+    return care.good + 0.03 * sin(2 * pi * ground.years_old(day) * 1.3 + ground.seed)
 
 
-def _ticket(ground: Ground, day: date, number: int, people: Pool, opinion: str | None) -> Ticket:
+def _ticket(ground: Ground, day: date, number: int, people: Pool, care: Care, opinion: str | None) -> Ticket:
     rng = ground.chance("ticket", day, number)
-    channel = rng.choices(("email", "web", "phone"), (5, 3, 2))[0] if ground.is_working(day) else "email"
+    channel = rng.choices(("email", "web", "phone"), care.channels)[0] if ground.is_working(day) else "email"
     created_at = _asked_at(ground, rng, day, number, channel)
     requester_id = people.ids[rng.randrange(people.before(day))]
     is_answered = rng.random() >= 0.03
-    first_reply_at = ground.answered_after(created_at, _delay(rng)) if is_answered else None
+    first_reply_at = ground.answered_after(created_at, _delay(rng, day, care)) if is_answered else None
     status = _course(ground, rng, created_at, first_reply_at)
     survey_sent_at = _survey_sent_at(rng, status)
     rating = _rating(rng, survey_sent_at, opinion)
@@ -92,8 +117,11 @@ def _asked_at(ground: Ground, rng: random.Random, day: date, number: int, channe
     return ground.at(day, min(int(rng.triangular(6 * HOUR, length, 12 * HOUR)), length - 1))
 
 
-def _delay(rng: random.Random) -> int:
-    return int(min(rng.lognormvariate(7.6, 1.1), 30 * HOUR))
+def _delay(rng: random.Random, day: date, care: Care) -> int:
+    mean, spread = care.reply_log
+    if care.prompt and rng.random() < care.prompt:
+        return rng.randrange(20, 5 * MINUTE)
+    return int(min(rng.lognormvariate(mean, spread) * care.wave(day).wait, 30 * HOUR))
 
 
 def _course(ground: Ground, rng: random.Random, created_at: datetime, replied_at: datetime | None) -> Changes[str]:

@@ -1,11 +1,11 @@
-"""A stand-in for Stripe: the company's invoices and the charges that paid them, with the vendor's paths and errors.
+"""A stand-in for Stripe: a company's invoices, charges and subscriptions, with the vendor's paths and errors.
 
-Belongs here: requests, answers and what is in them. Does not: what they mean (`pipelines.stripe`).
+Belongs here: requests and answers. Does not: what is in them (`records`) or what they mean (`pipelines.stripe`).
 
 Like the vendor: lists are newest first and can be asked only for when something was created; events are kept for 30
 days and show their object as it was then, in the version of the API that the account had; a parameter that is not
-known is refused; a draft that was deleted is gone; too many requests in a second are refused without saying how long to
-wait.
+known is refused; a draft that was deleted is gone; subscriptions that have ended are listed only on demand; too many
+requests in a second are refused without saying how long to wait.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -23,19 +22,19 @@ from starlette.routing import Route
 
 from pipelines.sandbox.company import Invoice
 from pipelines.sandbox.stand_in import Desk, Limit
+from pipelines.sandbox.stripe import records
+from pipelines.sandbox.stripe.records import ACCOUNTS_VERSION, Json
 
 CREDENTIALS: dict[str, str] = {"api_key": "sandbox-stripe-key"}
-ACCOUNTS_VERSION = "2020-08-27"
-"""The version in which events show their objects: older than what clients ask for, and without amounts before tax."""
-
 EVENTS_KEPT = timedelta(days=30)
 READS_A_SECOND = 25
 MOST_TYPES = 20
 
 _LIST_PARAMS = {"limit", "starting_after", "created[gt]", "created[gte]", "created[lt]", "created[lte]"}
+_ENDED = ("canceled", "incomplete_expired")
+_STATUSES = ("active", "incomplete", "past_due", "paused", "trialing", "unpaid", *_ENDED)
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z]+)?")
 
-Json = dict[str, Any]
 _NONE_DELETED: Mapping[int, datetime] = {}
 
 
@@ -54,44 +53,36 @@ class _Stripe:
     events: list[Json] = field(default_factory=list)
     invoices: list[Json] = field(default_factory=list)
     charges: list[Json] = field(default_factory=list)
+    subscriptions: list[Json] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         present = self.desk.present
         known = [invoice for invoice in self.desk.company.invoices if invoice.created_at <= present]
         kept = [invoice for invoice in known if not self._is_deleted(invoice)]
-        self.invoices = _newest_first([_invoice(invoice, present) for invoice in kept])
+        self.invoices = _newest_first([records.invoice(invoice, present) for invoice in kept])
         self.charges = _newest_first(
-            [_charge(one, one.paid_at) for one in kept if one.paid_at and one.paid_at <= present]
+            [records.charge(one, one.paid_at) for one in kept if one.paid_at and one.paid_at <= present]
         )
-        happened = [event for invoice in known for event in self._life(invoice)]
-        oldest = _seconds(present - EVENTS_KEPT)
-        self.events = _newest_first([event for event in happened if oldest <= event["created"] <= _seconds(present)])
+        subscribed = [one for one in self.desk.company.subscriptions if one.started_at <= present]
+        self.subscriptions = _newest_first([records.subscription(one, present) for one in subscribed])
+        happened = [event for one in known for event in records.invoiced(one, self.drafts_deleted.get(one.id))]
+        happened += [event for one in subscribed for event in records.subscribed(one)]
+        oldest = records.seconds(present - EVENTS_KEPT)
+        self.events = _newest_first(
+            [event for event in happened if oldest <= event["created"] <= records.seconds(present)]
+        )
 
     def _is_deleted(self, invoice: Invoice) -> bool:
         at = self.drafts_deleted.get(invoice.id)
         return at is not None and at <= self.desk.present
-
-    def _life(self, invoice: Invoice) -> list[Json]:
-        """Every event that an invoice and its charge ever had, or will have."""
-        created = _event("invoice.created", invoice.created_at, _as_was(invoice, invoice.created_at))
-        deleted_at = self.drafts_deleted.get(invoice.id)
-        if deleted_at is not None:
-            return [created, _event("invoice.deleted", deleted_at, _as_was(invoice, deleted_at))]
-        moments = {
-            "invoice.finalized": invoice.issued_at,
-            "invoice.paid": invoice.paid_at,
-            "invoice.voided": invoice.voided_at,
-        }
-        events = [_event(type_, at, _as_was(invoice, at)) for type_, at in moments.items() if at is not None]
-        if invoice.paid_at is not None:
-            events.append(_event("charge.succeeded", invoice.paid_at, _charge(invoice, invoice.paid_at)))
-        return [created, *events]
 
     def starlette(self) -> Starlette:
         routes = [Route("/v1/events", self._guarded(self.listed_events))]
         for name, objects in (("invoices", self.invoices), ("charges", self.charges)):
             routes.append(Route(f"/v1/{name}", self._guarded(_lister(f"/v1/{name}", objects))))
             routes.append(Route(f"/v1/{name}/{{id}}", self._guarded(_finder(objects))))
+        routes.append(Route("/v1/subscriptions", self._guarded(self.listed_subscriptions)))
+        routes.append(Route("/v1/subscriptions/{id}", self._guarded(_finder(self.subscriptions))))
         return Starlette(routes=routes, exception_handlers={404: _unrecognised})
 
     def _guarded(self, handler: Callable[[Request], Json]) -> Callable[[Request], Response]:
@@ -122,6 +113,13 @@ class _Stripe:
             raise _Refusal(400, f"You may only specify up to {MOST_TYPES} event types.", param="types")
         found = [event for event in self.events if not types or event["type"] in types]
         return _list(request, "/v1/events", found, {*_LIST_PARAMS, "types[]"})
+
+    def listed_subscriptions(self, request: Request) -> Json:
+        status = request.query_params.get("status")
+        if status is not None and status not in ("all", "ended", *_STATUSES):
+            raise _Refusal(400, f"Invalid status: {status}", param="status")
+        found = [one for one in self.subscriptions if _is_asked_for(one["status"], status)]
+        return _list(request, "/v1/subscriptions", found, {*_LIST_PARAMS, "status"})
 
 
 class _Refusal(Exception):
@@ -168,6 +166,13 @@ def _list(request: Request, url: str, objects: list[Json], known: set[str]) -> J
     return {"object": "list", "url": url, "has_more": start + size < len(found), "data": page}
 
 
+def _is_asked_for(status: str, asked: str | None) -> bool:
+    """Whether the list has subscriptions of a status; without one being asked for, those that are not canceled."""
+    if asked is None:
+        return status != "canceled"
+    return asked in ("all", status) or (asked == "ended" and status in _ENDED)
+
+
 def _holds(name: str, created: int, bound: int) -> bool:
     return {
         "created[gt]": created > bound,
@@ -184,97 +189,8 @@ def _whole(text: str, param: str) -> int:
         raise _Refusal(400, f"Invalid integer: {text}", "parameter_invalid_integer", param) from None
 
 
-def _invoice(invoice: Invoice, now: datetime) -> Json:
-    """An invoice as it is at an instant, in the version of the API that clients ask for."""
-    finalized, paid, voided = (
-        at if at is not None and at <= now else None for at in (invoice.issued_at, invoice.paid_at, invoice.voided_at)
-    )
-    status = "void" if voided else "paid" if paid else "open" if finalized else "draft"
-    total = invoice.net_cents + invoice.tax_cents
-    return {
-        "id": f"in_{invoice.id}",
-        "object": "invoice",
-        "livemode": True,
-        "created": _seconds(invoice.created_at),
-        "status": status,
-        "customer": f"cus_{invoice.customer_id}",
-        "customer_name": "Marta Ruiz",
-        "customer_email": f"marta.ruiz.{invoice.customer_id}@correo.example",
-        "customer_phone": "+34 600 123 456",
-        "customer_address": {"line1": "Calle Mayor 1", "city": "Madrid", "country": "ES"},
-        "currency": "eur",
-        "description": "Honorarios, Marta Ruiz",
-        "metadata": {"category": invoice.category, **({"sale": str(invoice.sale_id)} if invoice.sale_id else {})},
-        "number": None if status == "draft" else f"AG-{invoice.id}",
-        "subtotal": invoice.net_cents,
-        "subtotal_excluding_tax": invoice.net_cents,
-        "total": total,
-        "total_excluding_tax": invoice.net_cents,
-        "amount_due": total,
-        "amount_paid": total if status == "paid" else 0,
-        "amount_remaining": 0 if status in ("paid", "void") else total,
-        "status_transitions": {
-            "finalized_at": _seconds(finalized) if finalized else None,
-            "marked_uncollectible_at": None,
-            "paid_at": _seconds(paid) if paid else None,
-            "voided_at": _seconds(voided) if voided else None,
-        },
-    }
-
-
-def _as_was(invoice: Invoice, at: datetime) -> Json:
-    """An invoice as an event shows it."""
-    newer = ("subtotal_excluding_tax", "total_excluding_tax")
-    older = {name: value for name, value in _invoice(invoice, at).items() if name not in newer}
-    return {**older, "tax": invoice.tax_cents}
-
-
-def _charge(invoice: Invoice, paid_at: datetime) -> Json:
-    """The charge that paid an invoice."""
-    total = invoice.net_cents + invoice.tax_cents
-    method = ("card", "sepa_debit")[invoice.customer_id % 2]
-    return {
-        "id": f"ch_{invoice.id}",
-        "object": "charge",
-        "livemode": True,
-        "created": _seconds(paid_at),
-        "status": "succeeded",
-        "paid": True,
-        "captured": True,
-        "amount": total,
-        "amount_captured": total,
-        "amount_refunded": 0,
-        "refunded": False,
-        "currency": "eur",
-        "customer": f"cus_{invoice.customer_id}",
-        "description": "Honorarios, Marta Ruiz",
-        "receipt_email": f"marta.ruiz.{invoice.customer_id}@correo.example",
-        "billing_details": {"name": "Marta Ruiz", "email": None, "phone": "+34 600 123 456"},
-        "payment_method_details": {"type": method, method: {"last4": "4242"}},
-        "metadata": {},
-    }
-
-
-def _event(type_: str, at: datetime, changed: Json) -> Json:
-    return {
-        "id": f"evt_{changed['id']}_{type_.replace('.', '_')}",
-        "object": "event",
-        "api_version": ACCOUNTS_VERSION,
-        "created": _seconds(at),
-        "livemode": True,
-        "pending_webhooks": 0,
-        "request": {"id": None, "idempotency_key": None},
-        "type": type_,
-        "data": {"object": changed},
-    }
-
-
 def _newest_first(objects: list[Json]) -> list[Json]:
     return sorted(objects, key=lambda item: (item["created"], item["id"]), reverse=True)
-
-
-def _seconds(at: datetime) -> int:
-    return int(at.timestamp())
 
 
 def _unrecognised(request: Request, _error: Exception) -> Response:
