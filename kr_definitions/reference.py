@@ -55,8 +55,8 @@ def documentation() -> str:
         "",
         "Every example below is computed by a test. Times are those of Europe/Madrid unless an example says otherwise;",
         "the period is 2026 where none is given; everything was read up to the end of 2027. Statuses, expected",
-        "progress and the rest of what the figures mean: [semantics.md](semantics.md). What events there are, and what they",
-        "carry: [vocabulary.yaml](../kr_definitions/vocabulary.yaml). From a wish to a merged declaration:",
+        "progress and the rest of what the figures mean: [semantics.md](semantics.md). What events there are and what",
+        "they carry: [vocabulary.yaml](../kr_definitions/vocabulary.yaml). From a wish to a merged declaration:",
         "[tutorial.md](tutorial.md).",
         "",
     ]
