@@ -248,7 +248,8 @@ def _figures(
     if not whole:
         weights = {part.name: part.weight for part in parts}
         made_of = [r for r, p in zip(rows, parts, strict=True) if p.role in ("member", "part")]
-        whole = [_together(definition, pl.concat([_empty(), *made_of]), weights, organisation, through)]
+        together = pl.concat([_empty(), *made_of])
+        whole = [_together(definition, together, weights, organisation, known, through)]
     own = _guarded(definition, whole[0], guards) if guards.height else whole[0]
     late_days = feeds.lateness(definition.types) if feeds else 0
     return (
@@ -290,6 +291,7 @@ def _together(
     rows: pl.DataFrame,
     weights: Mapping[str | None, float],
     organisation: Organisation,
+    known: Coverage,
     through: date,
 ) -> pl.DataFrame:
     """The whole of members or parts: met when all are; progress is their mean, each counting as 1 at most.
@@ -319,8 +321,19 @@ def _together(
             (pl.col("status") == "achieved").all().alias("_is_achieved"),
         )
     )
-    days = due_days(definition, organisation, through).join(of_days, on="as_of", how="left", maintain_order="left")
-    is_known = ~pl.col("_is_unknown").fill_null(value=True) & pl.col("_all").is_not_null()
+    due = due_days(definition, organisation, through)
+    first = definition.span.first
+    read = [known.of(definition.types, first, day) == "known" for day in due.get_column("as_of")]
+    days = (
+        due.with_columns(pl.Series("_is_read", read, dtype=pl.Boolean))
+        .join(of_days, on="as_of", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("_met", "_all", "events").fill_null(0),
+            pl.col("_is_unknown").fill_null(~pl.col("_is_read")),
+            pl.col("_has_no_data").fill_null(~pl.col("_is_read")),
+        )
+    )
+    is_known = ~pl.col("_is_unknown")
     counted = days.with_columns(
         pl.when(is_known).then(pl.col("_met")).cast(pl.Float64).alias("value"),
         pl.when(is_known).then(pl.col("_met")).alias("numerator"),
@@ -333,10 +346,10 @@ def _together(
     )
     is_all = pl.col("_met") == pl.col("_all")
     status = (
-        pl.when(pl.col("_all").is_null() | pl.col("_is_waiting"))
-        .then(pl.lit("not_started"))
-        .when("_has_no_data")
+        pl.when("_has_no_data")
         .then(pl.lit("no_data"))
+        .when((pl.col("_all") == 0) | pl.col("_is_waiting"))
+        .then(pl.lit("not_started"))
         .when(pl.col("_is_unknown") | pl.col("progress").is_null())
         .then(pl.lit("unreliable"))
         .otherwise(closing(definition.span, is_all, pl.col("_is_achieved"), organisation))

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -24,21 +24,27 @@ MOST_NESTING = 32
 
 Path = tuple[str | int, ...]
 
+Severity = Literal["error", "warning", "remark"]
+"""An error is refused; a warning is most likely a mistake; a remark is worth a second look."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """Something wrong in a declaration: where, what was found, what to do. severity: error, warning."""
+    """Something wrong in a declaration: where, what was found, what to do. rule: what found it (`rules`), if one did."""
 
     file: str
     line: int
     where: str  # id of the key result, objective or organisation, as far as it is known
     found: str
     do: str
-    severity: str = "error"
+    severity: Severity = "error"
+    rule: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}"
-        return f"{place}: {self.severity}: {self.where + ': ' if self.where else ''}{self.found}. {self.do}"
+        """One line; of what an organisation may switch off, with the name to do so by."""
+        name = f" [{self.rule}]" if self.rule and self.severity != "error" else ""
+        owner = f"{short(self.where)}: " if self.where else ""
+        return f"{self.file}:{self.line}: {self.severity}: {owner}{self.found}. {self.do}{name}"
 
 
 class DeclarationErrors(Exception):
@@ -73,9 +79,17 @@ class Document:
                 return None
         return content
 
-    def problem(self, path: Path, where: str, found: str, do: str, severity: str = "error") -> Problem:
+    def problem(self, path: Path, where: str, found: str, do: str) -> Problem:
         """A problem at a path of this document."""
-        return Problem(self.file, self.line(path), where, found, do, severity)
+        return Problem(self.file, self.line(path), where, found, do)
+
+
+_MOST_SHOWN = 60
+
+
+def short(text: str) -> str:
+    """A text as problems show it: cut where it is long."""
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}…"
 
 
 def read(text: str, file: str) -> Document:
@@ -176,12 +190,12 @@ def _scalar(node: yaml.Node, problems: list[Problem], file: str) -> Any:
     if _DECIMAL.fullmatch(text) and _has_room(number := Decimal(text)):
         return int(number) if number == number.to_integral_value() else number
     line = node.start_mark.line + 1
-    if _ODD_NUMBER.fullmatch(text) or _DECIMAL.fullmatch(text):
-        problems.append(
-            Problem(
-                file, line, "", f"the number {text}", f"Write it in plain decimals, at most {_MOST_DIGITS}, or quote it"
-            )
-        )
+    if _DECIMAL.fullmatch(text) or (_ODD_NUMBER.fullmatch(text) and len(text) > _MOST_DIGITS):
+        found = f"the number {short(text)}, which has more than {_MOST_DIGITS} digits"
+        problems.append(Problem(file, line, "", found, "Write a smaller or a rounder one, or quote it if it is a text"))
+    elif _ODD_NUMBER.fullmatch(text):
+        do = f"Write it in plain decimals, at most {_MOST_DIGITS}, or quote it"
+        problems.append(Problem(file, line, "", f"the number {text}", do))
     if _DAY.fullmatch(text):
         try:
             return date.fromisoformat(text)

@@ -173,7 +173,7 @@ class Open(Measured):
         return (
             transitions(log, context, self.open)
             .group_by("day")
-            .agg(pl.col("moved").sum().alias("numerator"), pl.len().cast(pl.Int64).alias("events"))
+            .agg(pl.col("moved").sum().alias("numerator"), pl.col("events").sum())
         )
 
     def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
@@ -189,45 +189,48 @@ class Open(Measured):
 def transitions(
     log: pl.LazyFrame, context: Context, between: Transitions, key: KeyColumn = "subject_id"
 ) -> pl.LazyFrame:
-    """Each event that may move a subject's level, with by how much it did (`moved`), its `key` and its `day`.
+    """By how much each event moved a level (`moved`), on which `day`, and whose (`key`); events: 1 for each event.
 
-    key: whose level it is; an event that does not say has its subject's first one.
+    key: whose level it is, as the opening that holds says: a subject that is opened anew by somebody else moves from
+    the one to the other.
     """
     number = pl.lit(1, dtype=DECIMAL) if between.value is None else pl.col(between.value)
+    nobody, nothing = pl.lit(None, dtype=pl.String), pl.lit(None, dtype=DECIMAL)
     states = [
         filtered(context.events(log, between.opened_by), between.where, between.opened_by).with_columns(
-            _is_open=pl.lit(1), _number=number
+            _is_open=pl.lit(1), _number=number, _key=pl.col(key)
         ),
-        context.events(log, between.closed_by).with_columns(_is_open=pl.lit(0), _number=pl.lit(None, dtype=DECIMAL)),
+        context.events(log, between.closed_by).with_columns(_is_open=pl.lit(0), _number=nothing, _key=nobody),
     ]
     if between.valued_by:
         told = context.events(log, between.valued_by).filter(~pl.col("event_type").is_in(between.opened_by))
-        states.append(told.with_columns(_is_open=pl.lit(None, dtype=pl.Int32), _number=number))
+        states.append(told.with_columns(_is_open=pl.lit(None, dtype=pl.Int32), _number=number, _key=nobody))
 
-    def filled(name: str) -> pl.Expr:
-        return pl.col(name).forward_fill().over("subject_id", order_by="_order")
+    def in_order(of: pl.Expr) -> pl.Expr:
+        return of.over("subject_id", order_by="_order")
 
-    level = filled("_is_open").fill_null(0).cast(DECIMAL) * filled("_number").fill_null(0)
-    return (
-        pl.concat(
-            [
-                state.select(
-                    "event_id", "subject_id", "occurred_at", "day", pl.col(key).alias("key"), "_is_open", "_number"
-                )
-                for state in states
-            ]
-        )
+    level = in_order(pl.col("_is_open").forward_fill()).fill_null(0).cast(DECIMAL) * in_order(
+        pl.col("_number").forward_fill()
+    ).fill_null(0)
+    columns = ["event_id", "subject_id", "occurred_at", "day", "_is_open", "_number", "_key"]
+    followed = (
+        pl.concat([state.select(columns) for state in states])
         .sort("occurred_at", "_is_open", "event_id", descending=[False, True, False], nulls_last=False)
         .with_row_index("_order")
-        .with_columns(level.alias("_level"))
+        .with_columns(level.alias("_level"), in_order(pl.col("_key").forward_fill()).alias("_holder"))
         .with_columns(
-            (pl.col("_level") - pl.col("_level").shift(1, fill_value=0).over("subject_id", order_by="_order")).alias(
-                "moved"
-            ),
-            pl.col("key").drop_nulls().first().over("subject_id", order_by="_order").alias("key"),
+            in_order(pl.col("_level").shift(1)).alias("_level_before"),
+            in_order(pl.col("_holder").shift(1)).alias("_holder_before"),
         )
-        .select("key", "subject_id", "day", "moved")
     )
+    arrived = followed.select(
+        "day", pl.col("_holder").alias("key"), pl.col("_level").alias("moved"), events=pl.lit(1, dtype=pl.Int64)
+    )
+    left = followed.filter(pl.col("_level_before").is_not_null()).select(
+        "day", pl.col("_holder_before").alias("key"), (-pl.col("_level_before")).alias("moved"),
+        events=pl.lit(0, dtype=pl.Int64),
+    )  # fmt: skip
+    return pl.concat([arrived, left])
 
 
 def _since_ever(partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
