@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import orjson
 import polars as pl
 import pytest
 from hubspot_agency import (
     ACCOUNT,
     OPTIONS,
+    Exchange,
     Office,
     Tampering,
     activity,
@@ -29,7 +32,7 @@ from kr_definitions.events import RETRACTED
 from pipelines.hubspot import HUBSPOT, HubSpotOptions
 from pipelines.sandbox.company import Company
 from pipelines.sandbox.hubspot import Merge, app
-from pipelines.sandbox.hubspot.records import owner_id
+from pipelines.sandbox.hubspot.records import owner_id, text_of
 
 HUBSPOT_TYPES = ("contacts", "deals", "calls", "meetings")
 ANA = owner_id("ana")
@@ -360,6 +363,71 @@ def test_the_log_is_the_same_however_the_days_were_loaded(office: Office, tmp_pa
     assert office.log().select(columns).equals(at_once.log().select(columns))
 
 
+# Forecasts
+
+FORECASTING = OPTIONS.model_copy(update={"sales": (OPTIONS.sales[0].model_copy(update={"forecast": True}),)})
+CLOSES = {
+    "301": ((day(12), "2026-02-28T10:00:00Z"), (day(30), "2026-03-15T10:00:00Z")),
+    "302": ((day(13), "2026-02-10T10:00:00Z"),),
+}
+
+
+def closing(closes: dict[str, tuple[tuple[datetime, str], ...]]) -> Callable[[Exchange], Any]:
+    """Deals that have close dates, where they are asked for."""
+
+    def with_close_dates(exchange: Exchange) -> tuple[int, dict[str, str], bytes] | None:
+        if "closedate" not in exchange.query + exchange.body.decode():
+            return None
+        results = exchange.content["results"]
+        for one in results:
+            entries = [{"timestamp": text_of(at), "value": value} for at, value in reversed(closes.get(one["id"], ()))]
+            if entries:
+                one["properties"]["closedate"] = entries[0]["value"]
+                one["propertiesWithHistory"]["closedate"] = entries
+        return 200, {}, orjson.dumps({**exchange.content, "results": results})
+
+    return with_close_dates
+
+
+def test_forecasts_follow_the_histories_and_a_corrected_history_corrects_them(office: Office) -> None:
+    columns = ("subject_id", "occurred_at", "forecast_month", "amount", "currency", "market")
+    served = Tampering(app(office.desk(AGENCY, NOW)), closing(CLOSES))
+    assert office.load(served, NOW, FORECASTING)["deals"].failure is None
+    february, march, april = (date(2026, month, 1) for month in (2, 3, 4))
+    first = [
+        ("301", day(12), february, Decimal(5000), "EUR", "Getafe"),
+        ("302", day(13), february, Decimal(5000), "EUR", None),
+        ("302", day(14), february, Decimal(0), "EUR", None),
+        ("301", day(20), february, Decimal(6000), "EUR", "Getafe"),
+    ]
+    assert office.facts("forecast.stated", *columns) == [
+        *first,
+        ("301", day(30), march, Decimal(6000), "EUR", "Getafe"),
+        ("301", day(46), march, Decimal("5800.50"), "EUR", "Getafe"),
+    ]
+    again = office.load(served, NOW + timedelta(minutes=1), FORECASTING)
+    assert {one.counts for one in again.values()} == {(0, 0, 0, 0)}
+
+    later = grown(AGENCY, sales=(replace(SALE, amount=(*SALE.amount, *changes((day(61), Decimal(5700))))),))
+    corrected = {**CLOSES, "301": (CLOSES["301"][0], (day(30), "2026-04-15T10:00:00Z"))}
+    report = office.load(Tampering(app(office.desk(later, day(62))), closing(corrected)), day(62), FORECASTING)["deals"]
+    assert report.counts == (1, 5, 3, 0)  # the win and two forecasts restated; a change and a forecast are new
+    assert office.facts("forecast.stated", *columns) == [
+        *first,
+        ("301", day(30), april, Decimal(6000), "EUR", "Getafe"),
+        ("301", day(46), april, Decimal("5800.50"), "EUR", "Getafe"),
+        ("301", day(61), april, Decimal(5700), "EUR", "Getafe"),
+    ]
+
+
+def test_a_forecast_that_is_asked_for_later_is_stated_of_every_deal(office: Office) -> None:
+    office.load(Tampering(app(office.desk(AGENCY, NOW)), closing(CLOSES)), NOW)
+    assert office.facts("forecast.stated", "subject_id") == []
+    later = NOW + timedelta(hours=3)
+    office.load(Tampering(app(office.desk(AGENCY, later)), closing(CLOSES)), later, FORECASTING)
+    assert len(office.facts("forecast.stated", "subject_id")) == 6
+
+
 # Options
 
 
@@ -399,7 +467,11 @@ def test_an_account_without_deals_calls_or_meetings_has_only_contacts() -> None:
     [
         ("contacts", {"contacts": {"market": "municipi"}}, "municipi", "municipio"),
         ("contacts", {"contacts": {"new_customer_stages": ["leads"]}}, "leads", "lead"),
+        ("contacts", {"contacts": {"campaign": "municipios"}}, "municipios", "municipio"),
+        ("calls", {"calls": {"segment": "hs_timestamps"}}, "hs_timestamps", "hs_timestamp"),
         ("meetings", {"meetings": {"visits": ["Visitas"]}}, "Visitas", "Visita"),
+        ("meetings", {"meetings": {"categories": {"Visitas": "viewing"}}}, "Visitas", "Visita"),
+        ("meetings", {"meetings": {"product": "hs_timestamps"}}, "hs_timestamps", "hs_timestamp"),
         ("deals", {"currency": "EUR", "sales": [{"pipeline": "defalt", "won": ["closedwon"]}]}, "defalt", "default"),
         (
             "deals",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kr_definitions.vocabulary import vocabulary
-from pipelines.hubspot import HUBSPOT, HubSpotOptions
+from pipelines.hubspot import HUBSPOT, HubSpotOptions, deals
 from pipelines.hubspot.changes import changes, instant
 
 NOW = day(60)
@@ -192,6 +192,143 @@ def test_values_are_called_what_the_options_say_and_keep_their_names_otherwise()
     assert sorted(of(found, "listing.published", "portal")) == ["idealista", "pisos"]
 
 
+# Forecasts
+
+SALES = OPTIONS.sales[0].model_dump()
+FORECASTING = HubSpotOptions.model_validate(
+    {
+        "portal_id": "1",
+        "currency": "EUR",
+        "sales": [
+            {**SALES, "forecast": True, "product": "producto"},
+            {"pipeline": "other", "won": ["closedwon"], "lost": ["closedlost"]},
+        ],
+    }
+)
+FORECAST = ("occurred_at", "forecast_month", "amount")
+
+
+def forecast(**given: Any) -> list[Any]:
+    """What a deal forecasts: when, of which month, how much."""
+    usual = {"dealstage": [(day(1), "contractsent")], "amount": [(day(1), "700")]}
+    return of(facts("deals", {"1": deal(**{**usual, **given})}, FORECASTING), "forecast.stated", *FORECAST)
+
+
+def test_a_forecast_is_stated_when_the_amount_or_the_close_date_changes() -> None:
+    amounts = [(day(2), "700"), (day(8), "900.50")]
+    closes = [(day(3), "2026-03-15T10:00:00Z"), (day(5), "2026-04-30T10:00:00Z"), (day(9), "2026-04-02T10:00:00Z")]
+    assert forecast(amount=amounts, closedate=closes) == [
+        (day(3), date(2026, 3, 1), Decimal(700)),
+        (day(5), date(2026, 4, 1), Decimal(700)),
+        (day(8), date(2026, 4, 1), Decimal("900.50")),
+        (day(9), date(2026, 4, 1), Decimal("900.50")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "month"),
+    [
+        ("2026-03-31T21:59:59.999Z", date(2026, 3, 1)),
+        ("2026-03-31T22:00:00Z", date(2026, 4, 1)),
+        ("1774994400000", date(2026, 4, 1)),
+        ("1774994399999", date(2026, 3, 1)),
+        ("2026-04-01", date(2026, 4, 1)),
+        ("2026-12-31T23:30:00Z", date(2027, 1, 1)),
+    ],
+)
+def test_the_month_is_that_of_the_close_date_in_the_organisations_zone(written: str, month: date) -> None:
+    assert forecast(closedate=[(day(1), written)]) == [(day(1), month, Decimal(700))]
+
+
+def test_a_deal_that_is_lost_is_forecast_as_nothing_until_it_is_taken_up_again() -> None:
+    stages = [(day(1), "contractsent"), (day(4), "closedlost"), (day(6), "contractsent"), (day(9), "closedwon")]
+    amounts = [(day(1), "700"), (day(5), "800")]
+    assert forecast(dealstage=stages, amount=amounts, closedate=[(day(1), "2026-03-15")]) == [
+        (day(1), date(2026, 3, 1), Decimal(700)),
+        (day(4), date(2026, 3, 1), Decimal(0)),
+        (day(5), date(2026, 3, 1), Decimal(0)),
+        (day(6), date(2026, 3, 1), Decimal(800)),
+    ]
+
+
+def test_what_one_click_saves_is_one_forecast() -> None:
+    """HubSpot itself moves the close date when a deal is lost, a moment after the stage."""
+    stages = [(day(1), "contractsent"), (day(4), "closedlost")]
+    closes = [("2026-01-01T09:00:00.700Z", "2026-03-15"), ("2026-01-04T09:00:00.040Z", "2026-01-04T09:00:00.000Z")]
+    assert forecast(dealstage=stages, closedate=closes) == [
+        (day(1), date(2026, 3, 1), Decimal(700)),
+        (day(4), date(2026, 1, 1), Decimal(0)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"closedate": ""},
+        {"closedate": [(day(2), "")]},
+        {"amount": "", "closedate": "2026-03-15"},
+        {"dealstage": [(day(1), "contractsent"), (day(4), "closedlost")]},
+    ],
+)
+def test_a_deal_without_a_close_date_or_an_amount_forecasts_nothing(given: dict[str, Any]) -> None:
+    assert forecast(**given) == []
+
+
+@pytest.mark.parametrize("emptied", ["amount", "closedate"])
+def test_a_forecast_whose_amount_or_close_date_is_emptied_is_withdrawn_once(emptied: str) -> None:
+    values = {"amount": [(day(1), "700")], "closedate": [(day(1), "2026-03-15")]}
+    values[emptied] += [(day(4), ""), (day(6), values[emptied][0][1])]
+    other = "closedate" if emptied == "amount" else "amount"
+    values[other] += [(day(5), {"amount": "800", "closedate": "2026-04-15"}[other])]
+    month, amount = (date(2026, 4, 1), 700) if emptied == "amount" else (date(2026, 3, 1), 800)
+    assert forecast(**values) == [
+        (day(1), date(2026, 3, 1), Decimal(700)),
+        (day(4), date(2026, 3, 1), Decimal(0)),
+        (day(6), month, Decimal(amount)),
+    ]
+
+
+def test_a_deal_without_histories_forecasts_since_it_was_created() -> None:
+    assert forecast(amount="700", closedate="2026-03-15") == [(day(1), date(2026, 3, 1), Decimal(700))]
+
+
+def test_a_forecast_is_of_its_deal_with_its_attributes_of_then_under_a_stable_key() -> None:
+    given = deal(
+        dealstage=[(day(1), "contractsent")],
+        amount=[(day(1), "700")],
+        closedate=[(day(2), "2026-03-15"), (day(7), "2026-04-15")],
+        municipio=[(day(1), "Getafe"), (day(6), "Madrid")],
+        producto=[(day(1), "alquiler")],
+        deal_currency_code="GBP",
+    )
+    columns = ("fact_key", "subject_id", "pipeline", "stage", "market", "product", "currency")
+    assert of(facts("deals", {"1": given}, FORECASTING), "forecast.stated", *columns) == [
+        (f"deal/1/forecast/{int(day(2).timestamp()) * 1000}", "1", "ventas", None, "Getafe", "alquiler", "GBP"),
+        (f"deal/1/forecast/{int(day(7).timestamp()) * 1000}", "1", "ventas", None, "Madrid", "alquiler", "GBP"),
+    ]
+
+
+def test_only_pipelines_that_say_so_forecast_and_only_their_close_dates_have_to_be_times() -> None:
+    given = {
+        "1": deal("other", dealstage=[(day(1), "open")], amount="1", closedate=[(day(1), "2026-03-15")]),
+        "2": deal("other", dealstage=[(day(1), "open")], amount="1", closedate=[(day(1), "pronto")]),
+        "3": deal(dealstage=[(day(1), "open")], amount="1", closedate=[(day(1), "pronto"), (day(2), "2026-03-15")]),
+    }
+    found = facts("deals", given, FORECASTING)
+    assert {row["record_key"] for row in found if row.get("event_type") == "forecast.stated"} <= {"3"}
+    assert problems(found) == {"3": "closedate is, or has been, not a time"}
+
+
+def test_close_dates_are_read_and_forecasts_declared_only_where_they_are_asked_for() -> None:
+    for options, is_asked in ((OPTIONS, False), (FORECASTING, True)):
+        [of_deals] = [one for one in HUBSPOT.streams(ACCOUNT, options) if one.name == "deals"]
+        assert ("forecast.stated" in of_deals.feeds) is is_asked
+        asked = deals.wanted(options)
+        assert ("closedate" in asked.with_history) is is_asked
+        assert "closedate" not in asked.properties
+
+
 # Contacts
 
 
@@ -280,14 +417,89 @@ def test_a_meeting_that_ends_before_it_begins_has_no_duration() -> None:
     assert sorted(of(found, "meeting.held", "record_key", "quantity"), key=str) == [("1", Decimal(60)), ("2", None)]
 
 
+WORDED = HubSpotOptions.model_validate(
+    {
+        "portal_id": "1",
+        "currency": "EUR",
+        "sales": [
+            {
+                **SALES,
+                "forecast": True,
+                "product": "producto",
+                "segment": "segmento",
+                "industry": "sector",
+                "category": {"property": "tipo_de_venta", "values": {"Ampliación": "upsell"}},
+                "campaign": "hs_campaign",
+            }
+        ],
+        "contacts": {"market": "municipio", "segment": "segmento", "industry": "sector", "campaign": "hs_campaign"},
+        "calls": {"segment": "segmento"},
+        "meetings": {
+            "visits": ["Visita"],
+            "categories": {"Reunión": "discovery", "Visita": "viewing"},
+            "market": "municipio",
+            "segment": "segmento",
+            "product": {"property": "producto", "values": {"alquiler": "rental"}},
+        },
+    }
+)
+"""Options that say as much of calls, meetings, contacts and sales as options can."""
+
+
+def test_a_deals_category_and_campaign_are_as_they_were() -> None:
+    given = deal(
+        dealstage=[(day(1), "appointmentscheduled"), (day(5), "closedwon")],
+        tipo_de_venta=[(day(1), "Nuevo"), (day(4), "Ampliación")],
+        hs_campaign=[(day(2), "primavera"), (day(6), "verano")],
+    )
+    found = facts("deals", {"1": given}, WORDED)
+    assert of(found, "deal.created", "category", "campaign") == [("Nuevo", "primavera")]
+    assert of(found, "deal.won", "category", "campaign") == [("upsell", "primavera")]
+
+
+def test_a_leads_campaign_is_the_one_of_then_and_its_stages_have_none() -> None:
+    given = person(lifecyclestage=[(day(2), "lead")], hs_campaign=[(day(1), "primavera"), (day(3), "verano")])
+    found = facts("contacts", {"1": given}, WORDED)
+    assert of(found, "lead.created", "campaign") == ["primavera"]
+    assert of(found, "lifecycle.entered", "campaign") == [None]
+
+
+def test_a_call_says_its_segment() -> None:
+    found = facts("calls", {"1": call(hs_call_status="COMPLETED", segmento="pyme")}, WORDED)
+    assert of(found, "call.made", "segment") == ["pyme"]
+
+
+def test_meetings_say_segment_product_and_category_in_the_words_of_the_options() -> None:
+    held = {"hs_meeting_outcome": "COMPLETED", "hs_meeting_start_time": text(day(2)), "segmento": "pyme"}
+    given = {
+        "1": {"properties": {**held, "hs_activity_type": "Reunión", "producto": "alquiler"}},
+        "2": {"properties": {**held, "hs_activity_type": "Comida", "producto": "venta"}},
+        "3": {"properties": {**held, "hs_activity_type": "Visita", "municipio": "Getafe"}},
+    }
+    found = facts("meetings", given, WORDED)
+    assert of(found, "meeting.scheduled", "category", "segment", "product") == [
+        ("discovery", "pyme", "rental"),
+        ("Comida", "pyme", "venta"),
+        ("viewing", "pyme", None),
+    ]
+    assert of(found, "meeting.held", "category", "segment", "product") == [
+        ("discovery", "pyme", "rental"),
+        ("Comida", "pyme", "venta"),
+    ]
+    assert of(found, "visit.held", "category", "segment", "product", "market") == [(None, None, None, "Getafe")]
+
+
 # All of them
 
 
-def test_facts_say_only_what_their_type_may_carry() -> None:
+@pytest.mark.parametrize("options", [OPTIONS, WORDED], ids=["an agency's", "all"])
+def test_facts_say_only_what_their_type_may_carry(options: HubSpotOptions) -> None:
     """Every type of fact, from records that say as much as they can."""
-    held = {"hs_meeting_outcome": "COMPLETED", "hs_meeting_start_time": text(day(2))}
-    place = {"municipio": [(day(1), "Getafe")], "hubspot_owner_id": [(day(1), "7")]}
-    sold = {**place, "amount": [(day(1), "1"), (day(2), "2")]}
+    more = {"segmento": "pyme", "producto": "alquiler", "municipio": "Getafe"}
+    held = {"hs_meeting_outcome": "COMPLETED", "hs_meeting_start_time": text(day(2)), **more}
+    names = ("municipio", "segmento", "producto", "sector", "tipo_de_venta", "hs_campaign")
+    place = {"hubspot_owner_id": [(day(1), "7")], **{name: [(day(1), "Getafe")] for name in names}}
+    sold = {**place, "amount": [(day(1), "1"), (day(2), "2")], "closedate": [(day(1), "2026-03-15")]}
     taken = {**place, "tipo_de_mandato": [(day(1), "abierta")], "tipo_de_inmueble": [(day(1), "piso")]}
     given = {
         "contacts": {
@@ -305,7 +517,11 @@ def test_facts_say_only_what_their_type_may_carry() -> None:
         },
         "calls": {
             "1": call(
-                hs_call_status="COMPLETED", hs_call_duration="1", hs_activity_type="a", hs_call_direction="INBOUND"
+                hs_call_status="COMPLETED",
+                hs_call_duration="1",
+                hs_activity_type="a",
+                hs_call_direction="INBOUND",
+                segmento="pyme",
             )
         },
         "meetings": {
@@ -314,9 +530,9 @@ def test_facts_say_only_what_their_type_may_carry() -> None:
         },
     }
     known = vocabulary()
-    stated = [row for stream, records in given.items() for row in facts(stream, records)]
+    stated = [row for stream, records in given.items() for row in facts(stream, records, options)]
     assert problems(stated) == {}
-    fed = {type_ for one in HUBSPOT.streams(ACCOUNT, OPTIONS) for type_ in one.feeds}
+    fed = {type_ for one in HUBSPOT.streams(ACCOUNT, options) for type_ in one.feeds}
     assert {row["event_type"] for row in stated} == fed
     for row in stated:
         type_ = known.types[row["event_type"]]

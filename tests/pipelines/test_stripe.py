@@ -1,4 +1,4 @@
-"""Stripe against its stand-in: what is invoiced, paid, void and subscribed to, on both sides of the 30 days; what is loud."""
+"""Stripe against its stand-in: invoices, payments and subscriptions, on both sides of the 30 days, and what is loud."""
 
 from __future__ import annotations
 
@@ -326,6 +326,187 @@ def test_no_personal_data_is_kept(books: Books) -> None:
     everything = str(books.raw().rows()) + str(books.raw("charges").rows()) + str(books.statements().rows())
     assert "cus_71" in everything
     assert not [word for word in PERSONAL if word in everything]
+
+
+# What is said of a subscription
+
+
+def test_a_subscription_starts_with_the_price_of_a_month(books: Books) -> None:
+    books.use(product="product")
+    books.load(company(subscriptions=(subscription(7, at(2, 10), amount_cents=29_90),)), at(3))
+    columns = ("subject_id", "account_id", "occurred_at", "amount", "currency", "category", "product", "source_url")
+    url = "https://dashboard.stripe.com/subscriptions/sub_7"
+    assert books.said("subscription.started", *columns) == [
+        ("sub_7", "cus_77", at(2, 10), Decimal("29.90"), "EUR", None, "rental", url)
+    ]
+    assert not books.said("subscription.ended")
+
+
+def test_a_subscription_ends_when_it_has_ended_and_not_when_that_is_asked_for(books: Books) -> None:
+    agency = company(subscriptions=(subscription(1, at(1), ended_at=at(20, 17)), subscription(2, at(2))))
+    asked = differing({"sub_2": {"cancel_at_period_end": True, "canceled_at": int(at(3).timestamp())}})
+    books.load(agency, at(25), asked)
+    assert books.said("subscription.started", "subject_id", "amount") == [
+        ("sub_1", Decimal(50)),
+        ("sub_2", Decimal(50)),
+    ]
+    assert books.said("subscription.ended", "subject_id", "account_id", "occurred_at", "amount", "currency") == [
+        ("sub_1", "cus_71", at(20, 17), Decimal(50), "EUR")
+    ]
+
+
+@pytest.mark.parametrize("livemode", [True, False])
+def test_what_was_never_paid_for_has_not_started_and_what_is_behind_has_not_ended(books: Books, livemode: bool) -> None:
+    books.use(livemode=livemode)
+    started = ["active", "past_due", "paused", "trialing", "unpaid"]
+    statuses = dict(enumerate([*started, "incomplete", "incomplete_expired"], start=1))
+    expired = {"ended_at": int(at(20).timestamp())}
+
+    def change(_: str, item: Item) -> None:
+        status = statuses[int(item["id"].removeprefix("sub_"))]
+        item.update(livemode=livemode, status=status, **(expired if status == "incomplete_expired" else {}))
+
+    books.load(company(subscriptions=tuple(subscription(number) for number in statuses)), at(25), changing(change))
+    assert books.raw("subscriptions").height == 7
+    place = "subscriptions" if livemode else "test/subscriptions"
+    assert books.said("subscription.started", "source_url") == [
+        (f"https://dashboard.stripe.com/{place}/sub_{number}",) for number in range(1, 6)
+    ]
+    assert not books.said("subscription.ended")
+    assert not books.problems()
+
+
+def test_a_subscription_that_was_entered_late_starts_on_its_start_date(books: Books) -> None:
+    entered = tuple(subscription(number, at(10)) for number in (1, 2))
+    changes: dict[str, Item] = {
+        "sub_1": {"start_date": int(at(1, month=1).timestamp())},
+        "sub_2": {"start_date": None},
+    }
+    books.load(company(subscriptions=entered), at(12), differing(changes))
+    assert books.said("subscription.started", "subject_id", "occurred_at") == [
+        ("sub_1", at(1, month=1)),
+        ("sub_2", at(10)),
+    ]
+
+
+def priced(*items: Item, has_more: bool = False, **price: Any) -> Item:
+    """Items of a subscription: each with its quantity, and the rest as fields of its price."""
+    usual: Item = {
+        "unit_amount": 10_00, "currency": "eur", "billing_scheme": "per_unit", "recurring": {"usage_type": "licensed"},
+        "tax_behavior": "exclusive", "transform_quantity": None, **price,
+    }  # fmt: skip
+    data = [{"quantity": item.pop("quantity", 1), "tax_rates": item.pop("tax_rates", []), "price": {**usual, **item}}
+            for item in (dict(item) for item in items or ({},))]  # fmt: skip
+    return {"items": {"object": "list", "has_more": has_more, "data": data}}
+
+
+PRICES: list[tuple[Item, tuple[str, str] | None]] = [
+    (priced({"unit_amount": 5_00, "quantity": 3}, {"unit_amount": 19_99}), ("34.99", "EUR")),
+    (priced(unit_amount=0), ("0", "EUR")),
+    (priced({"unit_amount": 500, "quantity": 2}, currency="jpy") | {"currency": "jpy"}, ("1000", "JPY")),
+    (priced({"unit_amount": 5_125, "quantity": 2}, currency="kwd") | {"currency": "kwd"}, ("10.25", "KWD")),
+    (priced(tax_behavior="unspecified"), ("10", "EUR")),
+    (priced({"tax_rates": [{"percentage": 21, "inclusive": False}]}) | {"default_tax_rates": [{"inclusive": True}]},
+     ("10", "EUR")),
+    (priced({}, {"quantity": None, "recurring": {"usage_type": "metered"}}), None),
+    (priced(billing_scheme="tiered", unit_amount=None), None),
+    (priced(transform_quantity={"divide_by": 10, "round": "up"}), None),
+    (priced(unit_amount=None, unit_amount_decimal="0.5"), None),
+    (priced(tax_behavior="inclusive"), None),
+    (priced({"tax_rates": [{"percentage": 21, "inclusive": True}]}), None),
+    (priced() | {"default_tax_rates": [{"percentage": 21, "inclusive": True}]}, None),
+    (priced(currency="usd"), None),
+    (priced(has_more=True), None),
+    ({"items": {"object": "list", "has_more": False, "data": []}}, None),
+]  # fmt: skip
+
+
+def test_the_price_is_that_of_all_items_or_not_said_where_the_record_does_not_have_it(books: Books) -> None:
+    sold = tuple(subscription(number) for number in range(1, len(PRICES) + 1))
+    changes = {f"sub_{number}": change for number, (change, _) in enumerate(PRICES, start=1)}
+    books.load(company(subscriptions=sold), at(25), differing(changes))
+    assert books.said("subscription.started", "amount", "currency") == [
+        (Decimal(price[0]), price[1]) if price else (None, None) for _, price in PRICES
+    ]
+    assert not books.problems()
+
+
+def test_the_price_of_now_corrects_what_was_said(books: Books) -> None:
+    agency = company(subscriptions=(subscription(1, at(2)),))
+    books.load(agency, at(3))
+    changed = {"id": "evt_1", "object": "event", "livemode": True, "type": "customer.subscription.updated"}
+    told = page({**changed, "data": {"object": {"id": "sub_1"}}})
+    around = answering("/v1/events", told, "customer.subscription")
+    raised = differing({"sub_1": priced(unit_amount=60_00)})
+    books.load(agency, at(5), lambda app: around(raised(app)))
+    assert books.paths("/v1/subscriptions") == ["/v1/subscriptions/sub_1"]
+    assert books.said("subscription.started", "amount", "occurred_at") == [(Decimal(60), at(2))]
+    withdrawn = books.statements().filter(pl.col("event_type") == RETRACTED)
+    assert withdrawn.get_column("amount").to_list() == [Decimal(50)]
+
+
+STRANGE_SUBSCRIPTIONS: list[tuple[Item, str]] = [
+    ({"status": "frozen"}, "status: none that the vendor documents (frozen)"),
+    ({"status": None}, "status: none that the vendor documents (nothing)"),
+    ({"start_date": "soon"}, "start_date: not a time (soon)"),
+    ({"start_date": 4_000_000_000}, "start_date, ended_at: a time in the future"),
+    ({"status": "canceled"}, "ended_at: not a time, but the subscription is canceled"),
+    ({"currency": "euros"}, "currency: not a currency's code (euros)"),
+    (priced(unit_amount="many"), "items: a price or a quantity that is not a whole number"),
+    (priced({"quantity": None}), "items: a price or a quantity that is not a whole number"),
+]
+
+
+def test_a_subscription_that_cannot_be_understood_is_set_aside_alone(books: Books) -> None:
+    named = {f"sub_{number}": strange for number, strange in enumerate(STRANGE_SUBSCRIPTIONS, start=10)}
+    sold = tuple(subscription(number, at(2)) for number in (1, *range(10, 10 + len(named))))
+    books.load(company(subscriptions=sold), at(3), differing({id_: change for id_, (change, _) in named.items()}))
+    assert books.problems() == sorted((id_, problem) for id_, (_, problem) in named.items())
+    assert books.said("subscription.started") == [("sub_1",)]
+
+
+def test_of_a_subscription_only_what_is_needed_is_kept(books: Books) -> None:
+    books.use(product="product")
+    books.load(company(subscriptions=(subscription(1, at(1), ended_at=at(2)),)), at(3))
+    kept = str(books.raw("subscriptions").rows())
+    assert "cus_71" in kept
+    assert not [word for word in (*PERSONAL, "muda", "price_rental", "prod_rental") if word in kept]
+
+
+def test_all_subscriptions_are_listed_at_first_those_that_have_ended_too(books: Books) -> None:
+    batch = [subscription(number, at(4), ended_at=at(8) if number % 2 else None) for number in range(1, 251)]
+    books.load(company(subscriptions=tuple(batch)), at(9))
+    asked = [query for path, query in books.asked if path == "/v1/subscriptions"]
+    assert [query["status"] for query in asked] == [["all"]] * 3
+    assert len(books.said("subscription.started")) == 250
+    assert len(books.said("subscription.ended")) == 125
+
+
+def test_a_subscription_that_began_or_ended_lately_is_found_through_its_events(books: Books) -> None:
+    agency = company(
+        subscriptions=(
+            subscription(1, at(1, year=2025), ended_at=at(10)),
+            subscription(2, at(2)),
+            subscription(3, at(9)),
+        )
+    )
+    books.load(agency, at(3))
+    assert books.said("subscription.started") == [("sub_1",), ("sub_2",)]
+    books.load(agency, at(12))
+    assert sorted(books.paths("/v1/subscriptions")) == ["/v1/subscriptions/sub_1", "/v1/subscriptions/sub_3"]
+    assert books.said("subscription.started") == [("sub_1",), ("sub_2",), ("sub_3",)]
+    assert books.said("subscription.ended", "subject_id", "occurred_at") == [("sub_1", at(10))]
+    said = books.statements()
+    for present in (at(12), at(13), at(12, month=8)):
+        books.load(agency, present)
+        assert books.statements().equals(said)
+    assert "/v1/subscriptions" in books.paths("/v1/subscriptions")
+
+
+def test_subscriptions_can_be_left_out(books: Books) -> None:
+    books.use(subscriptions=False)
+    assert books.load(company(subscriptions=(subscription(),)), at(3)).keys() == {"invoices", "charges"}
+    assert not books.paths("/v1/subscriptions")
 
 
 # Events for 30 days, lists beyond
@@ -676,3 +857,27 @@ def test_the_stand_in_shows_nothing_from_after_its_present(tmp_path: Path) -> No
     assert [(item["id"], item["status"]) for item in shown] == [("in_1", "open")]
     assert ask(agency, at(3), tmp_path, "/v1/charges").json()["data"] == []
     assert ask(agency, at(3), tmp_path, "/v1/invoices/in_2").status_code == 404
+
+
+def test_the_stand_in_lists_subscriptions_that_are_not_canceled_unless_it_is_asked_for_others(tmp_path: Path) -> None:
+    agency = company(
+        subscriptions=(subscription(1, at(1), ended_at=at(5)), subscription(2, at(2), ended_at=at(25)), subscription(9))
+    )
+
+    def listed(query: str) -> list[tuple[str, str]]:
+        shown = ask(agency, at(8, 8), tmp_path, f"/v1/subscriptions{query}").json()["data"]
+        return [(item["id"], item["status"]) for item in shown]
+
+    ended, lasting = ("sub_1", "canceled"), ("sub_2", "active")
+    assert listed("") == listed("?status=active") == [lasting]
+    assert listed("?status=all") == [lasting, ended]
+    assert listed("?status=all&limit=1&starting_after=sub_2") == [ended]
+    assert listed("?status=canceled") == listed("?status=ended") == [ended]
+    refused = ask(agency, at(8), tmp_path, "/v1/subscriptions?status=over")
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "status")
+    events = ask(agency, at(8, 8), tmp_path, "/v1/events").json()["data"]
+    assert [(event["type"].rpartition(".")[2], event["data"]["object"]["status"]) for event in events] == [
+        ("deleted", "canceled"),
+        ("created", "active"),
+        ("created", "active"),
+    ]

@@ -1,0 +1,226 @@
+"""The company's invoices and subscriptions as Stripe's objects: as they are at an instant, and as events show them.
+
+Belongs here: what each object looks like, and the events of its life. Does not: paths, lists, limits
+(`sandbox.stripe`).
+
+Names, addresses and texts of people are in them, as they are in the vendor's.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pipelines.sandbox.company import Invoice, Subscription
+
+ACCOUNTS_VERSION = "2020-08-27"
+"""The version in which events show their objects: older than what clients ask for, and without amounts before tax."""
+
+Json = dict[str, Any]
+
+
+def invoice(one: Invoice, now: datetime) -> Json:
+    """An invoice as it is at an instant, in the version of the API that clients ask for."""
+    finalized, paid, voided = (
+        at if at is not None and at <= now else None for at in (one.issued_at, one.paid_at, one.voided_at)
+    )
+    status = "void" if voided else "paid" if paid else "open" if finalized else "draft"
+    total = one.net_cents + one.tax_cents
+    return {
+        "id": f"in_{one.id}",
+        "object": "invoice",
+        "livemode": True,
+        "created": seconds(one.created_at),
+        "status": status,
+        "customer": _customer(one),
+        "customer_name": "Marta Ruiz",
+        "customer_email": f"marta.ruiz.{one.customer_id}@correo.example",
+        "customer_phone": "+34 600 123 456",
+        "customer_address": {"line1": "Calle Mayor 1", "city": "Madrid", "country": "ES"},
+        "currency": one.currency.lower(),
+        "description": "Honorarios, Marta Ruiz",
+        "metadata": {
+            "category": one.category,
+            **({"sale": str(one.sale_id)} if one.sale_id else {}),
+            **({"product": one.product} if one.product else {}),
+        },
+        "number": None if status == "draft" else f"AG-{one.id}",
+        "subtotal": one.net_cents,
+        "subtotal_excluding_tax": one.net_cents,
+        "total": total,
+        "total_excluding_tax": one.net_cents,
+        "amount_due": total,
+        "amount_paid": total if status == "paid" else 0,
+        "amount_remaining": 0 if status in ("paid", "void") else total,
+        "status_transitions": {
+            "finalized_at": seconds(finalized) if finalized else None,
+            "marked_uncollectible_at": None,
+            "paid_at": seconds(paid) if paid else None,
+            "voided_at": seconds(voided) if voided else None,
+        },
+    }
+
+
+def _as_was(one: Invoice, at: datetime) -> Json:
+    """An invoice as an event shows it."""
+    newer = ("subtotal_excluding_tax", "total_excluding_tax")
+    older = {name: value for name, value in invoice(one, at).items() if name not in newer}
+    return {**older, "tax": one.tax_cents}
+
+
+def charge(one: Invoice, paid_at: datetime) -> Json:
+    """The charge that paid an invoice."""
+    total = one.net_cents + one.tax_cents
+    method = ("card", "sepa_debit")[one.customer_id % 2]
+    return {
+        "id": f"ch_{one.id}",
+        "object": "charge",
+        "livemode": True,
+        "created": seconds(paid_at),
+        "status": "succeeded",
+        "paid": True,
+        "captured": True,
+        "amount": total,
+        "amount_captured": total,
+        "amount_refunded": 0,
+        "refunded": False,
+        "currency": one.currency.lower(),
+        "customer": _customer(one),
+        "description": "Honorarios, Marta Ruiz",
+        "receipt_email": f"marta.ruiz.{one.customer_id}@correo.example",
+        "billing_details": {"name": "Marta Ruiz", "email": None, "phone": "+34 600 123 456"},
+        "payment_method_details": {"type": method, method: {"last4": "4242"}},
+        "metadata": {},
+    }
+
+
+def invoiced(one: Invoice, deleted_at: datetime | None) -> list[Json]:
+    """Every event that an invoice and its charge ever had, or will have. deleted_at: of a draft."""
+    created = _event("invoice.created", one.created_at, _as_was(one, one.created_at))
+    if deleted_at is not None:
+        return [created, _event("invoice.deleted", deleted_at, _as_was(one, deleted_at))]
+    moments = {
+        "invoice.finalized": one.issued_at,
+        "invoice.paid": one.paid_at,
+        "invoice.voided": one.voided_at,
+    }
+    events = [_event(type_, at, _as_was(one, at)) for type_, at in moments.items() if at is not None]
+    if one.paid_at is not None:
+        events.append(_event("charge.succeeded", one.paid_at, charge(one, one.paid_at)))
+    return [created, *events]
+
+
+def subscription(one: Subscription, now: datetime) -> Json:
+    """A subscription as it is at an instant, in the version of the API that clients ask for."""
+    started = seconds(one.started_at)
+    ended = seconds(one.ended_at) if one.ended_at is not None and one.ended_at <= now else None
+    return {
+        "id": f"sub_{one.id}",
+        "object": "subscription",
+        "livemode": True,
+        "created": started,
+        "status": "active" if ended is None else "canceled",
+        "customer": _customer(one),
+        "currency": one.currency.lower(),
+        "description": "Servicio de Marta Ruiz",
+        "start_date": started,
+        "billing_cycle_anchor": started,
+        "billing_mode": {"type": "classic"},
+        "collection_method": "charge_automatically",
+        "trial_start": None,
+        "trial_end": None,
+        "cancel_at": None,
+        "cancel_at_period_end": False,
+        "canceled_at": ended,
+        "cancellation_details": {"comment": ended and "Marta Ruiz se muda", "feedback": None, "reason": None},
+        "ended_at": ended,
+        "automatic_tax": {"enabled": False, "liability": None, "disabled_reason": None},
+        "default_tax_rates": [],
+        "discounts": [],
+        "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
+        "metadata": {"product": one.product},
+        "items": {
+            "object": "list",
+            "url": f"/v1/subscription_items?subscription=sub_{one.id}",
+            "has_more": False,
+            "data": [_subscription_item(one, started)],
+        },
+    }
+
+
+def _subscription_item(one: Subscription, started: int) -> Json:
+    return {
+        "id": f"si_{one.id}",
+        "object": "subscription_item",
+        "created": started,
+        "subscription": f"sub_{one.id}",
+        "quantity": 1,
+        "discounts": [],
+        "tax_rates": [],
+        "metadata": {},
+        "price": {
+            "id": f"price_{one.product}_{one.amount_cents}",
+            "object": "price",
+            "active": True,
+            "billing_scheme": "per_unit",
+            "created": started,
+            "currency": one.currency.lower(),
+            "custom_unit_amount": None,
+            "livemode": True,
+            "lookup_key": None,
+            "metadata": {},
+            "nickname": None,
+            "product": f"prod_{one.product}",
+            "recurring": {
+                "interval": "month",
+                "interval_count": 1,
+                "meter": None,
+                "trial_period_days": None,
+                "usage_type": "licensed",
+            },
+            "tax_behavior": "exclusive",
+            "tiers_mode": None,
+            "transform_quantity": None,
+            "type": "recurring",
+            "unit_amount": one.amount_cents,
+            "unit_amount_decimal": str(one.amount_cents),
+        },
+    }
+
+
+def subscribed(one: Subscription) -> list[Json]:
+    """Every event that a subscription ever had, or will have."""
+    created = _event("customer.subscription.created", one.started_at, _subscription_as_was(one, one.started_at))
+    if one.ended_at is None:
+        return [created]
+    return [created, _event("customer.subscription.deleted", one.ended_at, _subscription_as_was(one, one.ended_at))]
+
+
+def _subscription_as_was(one: Subscription, at: datetime) -> Json:
+    """A subscription as an event shows it."""
+    newer = ("billing_mode", "discounts")
+    older = {name: value for name, value in subscription(one, at).items() if name not in newer}
+    return {**older, "discount": None, "quantity": 1}
+
+
+def _customer(one: Invoice | Subscription) -> str:
+    return f"cus_{one.customer or one.customer_id}"
+
+
+def _event(type_: str, at: datetime, changed: Json) -> Json:
+    return {
+        "id": f"evt_{changed['id']}_{type_.replace('.', '_')}",
+        "object": "event",
+        "api_version": ACCOUNTS_VERSION,
+        "created": seconds(at),
+        "livemode": True,
+        "pending_webhooks": 0,
+        "request": {"id": None, "idempotency_key": None},
+        "type": type_,
+        "data": {"object": changed},
+    }
+
+
+def seconds(at: datetime) -> int:
+    """An instant as the vendor writes it."""
+    return int(at.timestamp())
