@@ -9,11 +9,12 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from pipelines.sandbox.agency.office import MARKETS
-from pipelines.sandbox.company import Change, Changes, SheetRow
-from pipelines.sandbox.ground import DAY, HOUR, OPENING, Ground, numbered, until
+from pipelines.sandbox.company import Change, SheetRow
+from pipelines.sandbox.ground import DAY, HOUR, Ground, numbered, until
+from pipelines.sandbox.handwriting import typed_row
 
 PARTNERS = (
     "Notaría Retiro", "Reformas Duero", "Hipotecas Claras", "Mudanzas Ebro", "Estudio Ático", "Seguros Lince",
@@ -32,24 +33,6 @@ def sheet_rows(ground: Ground) -> list[SheetRow]:
     return sorted((row for row in rows if ground.has_lived(row.cells[0].at)), key=lambda row: row.id)
 
 
-def _typed_at(ground: Ground, rng: random.Random, day: date) -> datetime:
-    """The same evening, or when somebody thinks of it."""
-    if rng.random() < 0.6:
-        return ground.at(day, rng.randrange(18 * HOUR, 21 * HOUR))
-    return ground.answered_after(ground.at(day, OPENING), rng.randrange(24 * HOUR, 10 * 24 * HOUR))
-
-
-def _as_typed(rng: random.Random, day: date) -> str:
-    """A date as people write it: with or without the zeros."""
-    return f"{day.day}/{day.month}/{day.year}" if rng.random() < 0.6 else f"{day:%d/%m/%Y}"
-
-
-def _row(ground: Ground, rng: random.Random, sheet: str, day: date, number: int, cells: dict[str, str]) -> SheetRow:
-    typed: Changes[dict[str, str]] = (Change(_typed_at(ground, rng, day), {"fecha": _as_typed(rng, day), **cells}),)
-    removed_at = typed[0].at + timedelta(seconds=rng.randrange(HOUR, 20 * 24 * HOUR)) if rng.random() < 0.02 else None
-    return SheetRow(sheet, f"{sheet[0].upper()}{day:%y%m%d}-{number + 1}", typed, removed_at)
-
-
 def _collaborations(ground: Ground, month: date) -> Iterator[SheetRow]:
     plan = ground.chance("collaborations", month)
     count = plan.choices((0, 1, 2), (12, 72, 16))[0]
@@ -58,7 +41,7 @@ def _collaborations(ground: Ground, month: date) -> Iterator[SheetRow]:
     for day, number in numbered(days):
         rng = ground.chance("collaboration", day, number)
         cells = {"empresa": rng.choice(PARTNERS), "tipo": rng.choice(("derivación", "acuerdo", "campaña conjunta"))}
-        yield _row(ground, rng, "collaborations", day, number, cells)
+        yield typed_row(ground, rng, "collaborations", day, number, cells)
 
 
 def _events(ground: Ground, month: date) -> Iterator[SheetRow]:
@@ -72,7 +55,7 @@ def _events(ground: Ground, month: date) -> Iterator[SheetRow]:
         day = rng.choice(worked)
         name = rng.choice(FAIRS)
         cells = {"evento": name, "tipo": "propio" if name == "Puertas abiertas" else "feria"}
-        yield _row(ground, rng, "events", day, 0, cells)
+        yield typed_row(ground, rng, "events", day, 0, cells)
 
 
 def _rounds(ground: Ground, monday: date) -> Iterator[SheetRow]:
@@ -84,7 +67,7 @@ def _rounds(ground: Ground, monday: date) -> Iterator[SheetRow]:
         rng = ground.chance("round", day, number)
         flyers = rng.randrange(200, 420, 10) if rng.random() < 0.62 else rng.randrange(80, 200, 10)
         cells = {"zona": rng.choice(MARKETS), "folletos": str(flyers)}
-        yield _recounted(rng, _row(ground, rng, "flyers", day, number, cells), flyers)
+        yield _recounted(rng, typed_row(ground, rng, "flyers", day, number, cells), flyers)
 
 
 def _recounted(rng: random.Random, row: SheetRow, flyers: int) -> SheetRow:
