@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
-from kr_definitions.documents import Document, Path, Problem
+from kr_definitions.documents import Document, Path, Problem, short
 from kr_definitions.vocabulary import nearest
 
 M = TypeVar("M", bound=BaseModel)
@@ -100,7 +100,7 @@ def _told(value: Any, detail: ErrorDetails, model: type[BaseModel]) -> Told:
 def _unknown_key(name: str, known: Iterable[str]) -> Told:
     likely = nearest(name, known, 1)
     do = f"Did you mean '{likely[0]}'?" if likely else f"It may have: {', '.join(sorted(known))}"
-    return f"'{name}' is not known here", do
+    return f"'{short(name)}' is not known here", do
 
 
 def _no_kind(value: Any, what: str, keys: list[str]) -> Told:
@@ -115,7 +115,7 @@ def _no_kind(value: Any, what: str, keys: list[str]) -> Told:
         return f"more than one kind of {what}: {' and '.join(given)}", "Keep one of them"
     likely = [(key, near[0]) for key in value if (near := nearest(key, keys, 1))]
     if likely:
-        return f"no {what} that is known (found '{likely[0][0]}')", f"Did you mean '{likely[0][1]}'?"
+        return f"no {what} that is known (found '{short(likely[0][0])}')", f"Did you mean '{likely[0][1]}'?"
     return f"no {what} that is known{_shown(value)}", f"Give it one of these keys: {', '.join(keys)}"
 
 
@@ -182,10 +182,11 @@ def _is_model(kind: Any) -> bool:
 
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
-        return f" (found a mapping with {', '.join(list(value)[:4])})" if value else " (found an empty mapping)"
+        keys = ", ".join(short(str(key)) for key in list(value)[:4])
+        return f" (found a mapping with {keys})" if value else " (found an empty mapping)"
     if isinstance(value, list):
         return " (found a list)"
     if value is None:
         return " (found nothing)"
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return f" (found '{text}')" if len(text) <= 60 else f" (found '{text[:57]}…')"
+    return f" (found '{short(text)}')"

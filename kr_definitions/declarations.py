@@ -78,10 +78,16 @@ class AtMost(_Threshold):
     at_most: Number
 
 
+def _two(value: Any) -> Any:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError("two figures were expected | Write the lower and the higher one, as in [5, 7]")
+    return tuple(value)
+
+
 class Within(Declared):
     """Stay between two figures, both included."""
 
-    within: Annotated[tuple[Number, Number], BeforeValidator(listed)]
+    within: Annotated[tuple[Number, Number], BeforeValidator(_two)]
 
     @model_validator(mode="after")
     def _in_order(self) -> Within:

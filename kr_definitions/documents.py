@@ -164,7 +164,9 @@ def _mapping(
         key = str(key_node.value)
         if key in content:
             first = lines[(*path, key)]
-            problems.append(Problem(file, line, "", f"'{key}' twice (first in line {first})", "Keep one of them"))
+            problems.append(
+                Problem(file, line, "", f"'{short(key)}' twice (first in line {first})", "Keep one of them")
+            )
             continue
         lines[(*path, key)] = line
         content[key] = _plain(value_node, (*path, key), lines, problems, file)

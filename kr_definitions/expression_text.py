@@ -229,9 +229,14 @@ class _Gate:
 
     def _check_column(self, token: Token, name: str) -> None:
         if name not in self.columns:
-            close, listed = nearest(name, self.columns), ", ".join(sorted(self.columns)[:30]) or "none"
+            is_word = token.token_type not in (
+                TokenType.VAR,
+                TokenType.IDENTIFIER,
+            )  # of SQL, unless it is much like one
+            close = nearest(name, self.columns, alike=0.8 if is_word else 0.5)
+            listed = ", ".join(sorted(self.columns)[:30]) or "none"
             known = f"Did you mean {' or '.join(close)}?" if close else f"The columns are: {listed}"
-            is_of_sql = token.token_type not in (TokenType.VAR, TokenType.IDENTIFIER) and not close
+            is_of_sql = is_word and not close
             what = f"«{name}», which the language does not have" if is_of_sql else f"an unknown column, {name}"
             self._refuse(token.start, what, f"{ALLOWED}. {known}" if is_of_sql else known)
         if name == "*" or (name.startswith("^") and name.endswith("$")):

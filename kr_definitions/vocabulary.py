@@ -39,11 +39,12 @@ SHARED_COLUMNS: Mapping[str, pl.DataType] = {
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A declared, typed, nullable column of the log."""
+    """A declared, typed, nullable column of the log. values: the only ones that it can have; empty: any."""
 
     name: str
     dtype: pl.DataType
     says: str
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,9 @@ class Vocabulary:
         return {attribute.name: attribute.dtype for attribute in self.attributes.values()}
 
 
-def nearest(name: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """The known names that look most like `name`, best first; empty when none is like it."""
-    return difflib.get_close_matches(name, list(known), n=most, cutoff=0.5)
+def nearest(name: str, known: Iterable[str], most: int = 3, alike: float = 0.5) -> list[str]:
+    """The known names that look most like `name`, best first; empty when none is `alike` (0 to 1)."""
+    return difflib.get_close_matches(name, list(known), n=most, cutoff=alike)
 
 
 @cache
@@ -86,7 +87,8 @@ def vocabulary() -> Vocabulary:
     text = Path(__file__).with_name("vocabulary.yaml").read_text(encoding="utf-8")
     content = yaml.safe_load(text)
     attributes = {
-        name: Attribute(name, DTYPES[entry["type"]], entry["says"]) for name, entry in content["attributes"].items()
+        name: Attribute(name, DTYPES[entry["type"]], entry["says"], tuple(entry.get("values", ())))
+        for name, entry in content["attributes"].items()
     }
     types = {
         name: EventType(name, **{**entry, "carries": tuple(entry.get("carries", ()))})

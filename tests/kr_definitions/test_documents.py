@@ -78,7 +78,12 @@ def test_each_value_knows_its_line_and_what_is_not_there_that_of_what_is_around_
         ("a.yaml:1: error: the number .5. Write it in plain decimals, at most 28, or quote it", "a: .5\n"),
         ("a.yaml:1: error: the number 5.. Write it in plain decimals, at most 28, or quote it", "a: 5.\n"),
         ("a.yaml:1: error: the number 1e999. Write it in plain decimals, at most 28, or quote it", "a: 1e999\n"),
-        ("a.yaml:1: error: the number 1e30. Write it in plain decimals, at most 28, or quote it", "a: 1e30\n"),
+        ("a.yaml:1: error: the number 1e30, which has more than 28 digits. "
+         "Write a smaller or a rounder one, or quote it if it is a text", "a: 1e30\n"),
+        (f"a.yaml:1: error: the number {'7' * 57}…, which has more than 28 digits. "
+         "Write a smaller or a rounder one, or quote it if it is a text", f"a: {'7' * 500}\n"),
+        (f"a.yaml:2: error: '{'k' * 57}…' twice (first in line 1). Keep one of them",
+         f"{'k' * 100}: 1\n{'k' * 100}: 2\n"),
         ("a.yaml:2: error: the day 2026-02-29: day is out of range for month. Write an existing day as YYYY-MM-DD",
          "a: 1\nb: 2026-02-29\n"),
         ("a.yaml:2: error: not YAML: could not find expected ':'. Check the indentation and quotes", "a: 1\nb\n"),
