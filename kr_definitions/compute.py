@@ -31,7 +31,7 @@ from kr_definitions.measures.series import THE_BEGINNING
 from kr_definitions.organisation import Organisation
 from kr_definitions.units import unit
 
-_FOREIGN = {"day": pl.Date(), "foreign": pl.Int64()}
+_FOREIGN = {"day": pl.Date(), "foreign": pl.Int64(), "lasting": pl.Int64()}
 
 
 def compute(
@@ -216,12 +216,18 @@ def _logged(
 
 
 def _foreign(measure: Measured, context: Context, events: pl.LazyFrame, currency: str) -> pl.LazyFrame:
-    """By day, the events whose amount is not in the organisation's currency: amounts of two are never added."""
-    amounts = measure.money(events, context)
-    if amounts is None:
-        return pl.LazyFrame(schema=_FOREIGN)
+    """By day, the events whose amount is not in the organisation's currency: amounts of two are never added.
+
+    foreign: those that count in the windows that hold the day; lasting: those that count from the day on.
+    """
+    found = {"foreign": measure.money(events, context), "lasting": measure.lasting_money(events, context)}
     is_foreign = pl.col("amount").is_not_null() & (pl.col("currency") != currency)  # none enters the log without one
-    return amounts.filter(is_foreign).group_by("day").agg(pl.len().cast(pl.Int64).alias("foreign"))
+    by_day = [
+        amounts.filter(is_foreign).select("day", *(pl.lit(int(name == one), pl.Int64).alias(one) for one in found))
+        for name, amounts in found.items()
+        if amounts is not None
+    ]
+    return pl.concat([pl.LazyFrame(schema=_FOREIGN), *by_day]).group_by("day").agg(pl.col(*found).sum())
 
 
 # --- light ------------------------------------------------------------------------------------------------------------

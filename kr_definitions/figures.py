@@ -88,7 +88,10 @@ class Series:
             self.known.of(types, first, last, remembered)
             for last, first in asked.select("as_of", "window_start").iter_rows()
         ]
-        foreign = window_sums(logged.foreign, asked.select("as_of", "window_start"), ["foreign"]).get_column("foreign")
+        spans = asked.select("as_of", "window_start")
+        ever = spans.with_columns(pl.lit(None, dtype=pl.Date).alias("window_start"))
+        foreign = window_sums(logged.foreign, spans, ["foreign"]).get_column("foreign")
+        foreign += window_sums(logged.foreign, ever, ["lasting"]).get_column("lasting")
         found = pl.Series("_knowledge", read, dtype=pl.String)
         return pl.select(
             pl.when((foreign > 0) & (found == "known")).then(pl.lit("partly")).otherwise(found).alias("_knowledge")
@@ -116,7 +119,7 @@ class Series:
         is_level = self.kr.trailing is not None or self.kr.cumulative == "ever"
         if of_target is None and not is_level:
             return [None] * days.height
-        if self.kr.every is not None:
+        if self.kr.every is not None and of_target != "start":
             found = self._mean_of_windows(logged, self._before(of_target or "previous_period"))
         else:
             (found,) = self._at(logged, [self._counted(self._before(of_target or "start"))])
@@ -172,9 +175,8 @@ class Series:
         if self.kr.every is None:
             return None
         spans = windows(self.kr.every, span, self.organisation.calendar)
-        asked = [(one.last, one.first) for one in spans]
-        types, remembered = self.kr.main.types, self.kr.main.remembered
-        if not asked or any(self.known.of(types, first, last, remembered) != "known" for last, first in asked):
+        asked = pl.DataFrame({"as_of": [one.last for one in spans], "window_start": [one.first for one in spans]})
+        if not spans or (self._knowledge(logged, asked) != "known").any():
             return None
         values = [value for value in self._at(logged, spans) if value is not None]
         return sum(values) / len(values) if values else None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from kr_definitions.catalogue import Definition
+from kr_definitions.compute import compute
 from kr_definitions.declarations import KeyResult, Objective, ObjectiveFile
 from kr_definitions.events import facts_frame
 from kr_definitions.organisation import Organisation
@@ -101,14 +103,67 @@ def key_result(**content: Any) -> KeyResult:
     return KeyResult.model_validate(whole)
 
 
-def definition(period: Mapping[str, Any] | None = None, version: str = "v1", **content: Any) -> Definition:
-    """A resolved definition of `key_result(**content)` over a period (2026 without one)."""
-    kr = key_result(**content)
+def definition(
+    period: Mapping[str, Any] | None = None,
+    version: str = "v1",
+    of: Organisation | None = None,
+    folder: Path | None = None,
+    **content: Any,
+) -> Definition:
+    """A resolved definition of `key_result(**content)` over a period (2026 without one) of an organisation.
+
+    A period that an event names is the key result's own, and is left to be looked up.
+    """
+    calendar = (of or organisation()).calendar
+    is_named = period is not None and not {"from_event", "month_of"}.isdisjoint(period)
+    kr = key_result(**content, **({"period": dict(period)} if is_named and period else {}))
+    said = {"year": 2026} if is_named or period is None else dict(period)
     objective = Objective.model_validate(
-        {"id": "test.team", "title": {"es": "x", "en": "x"}, "owner": "team", "period": dict(period or {"year": 2026})}
+        {"id": "test.team", "title": {"es": "x", "en": "x"}, "owner": "team", "period": said}
     )
     ObjectiveFile(objective=objective, key_results=(kr,))
-    return Definition(kr, objective, objective.period.span(organisation().calendar), version, "test.yaml", 1)
+    span = None if is_named else objective.period.span(calendar)
+    return Definition(kr, objective, span, version, "test.yaml", 1, folder)
+
+
+def figures(
+    events: Iterable[Mapping[str, Any]],
+    through: str = "2026-12-31",
+    zone: str = "Europe/Madrid",
+    covered: str | None = "2027-12-31",
+    since: str | None = None,
+    of: Mapping[str, Any] | None = None,
+    **declared: Any,
+) -> pl.DataFrame:
+    """The figures of one key result over a log that has been read completely, or as `covered` and `since` say.
+
+    of: what is particular to the organisation. declared: as of `definition`.
+    """
+    whose = organisation(**{"zone": zone, **(of or {})})
+    kr = definition(of=whose, **declared)
+    read = log(events, covered=covered, since=since, types=kr.types)
+    return compute([kr], whose, read, date.fromisoformat(through))
+
+
+def value(day: str, events: Iterable[Mapping[str, Any]], column: str = "value", **declared: Any) -> Any:
+    """One figure of one day, computed on it."""
+    return on(own(figures(events, through=day, **declared)), day, column)
+
+
+def row(day: str, events: Iterable[Mapping[str, Any]], *columns: str, **declared: Any) -> tuple[Any, ...]:
+    """Some figures of one day, computed on it."""
+    found = own(figures(events, through=day, **declared))
+    return tuple(on(found, day, column) for column in columns)
+
+
+def own(frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the whole, without those of members, parts, guardrails and other windows."""
+    return frame.filter(pl.col("member").is_null())
+
+
+def of_member(frame: pl.DataFrame, member: str) -> pl.DataFrame:
+    """The rows of one member, part, guardrail or window."""
+    return frame.filter(pl.col("member") == member)
 
 
 def on(frame: pl.DataFrame, day: str, column: str = "value") -> Any:

@@ -12,7 +12,7 @@ import polars as pl
 
 from kr_definitions.expressions import Expression, predicate
 from kr_definitions.measures.base import Context, Filter, Kind, Measured, words
-from kr_definitions.measures.selection import Cohorts, Selection, cohort_filters, columns_of, selected
+from kr_definitions.measures.selection import Cohorts, Selection, cohort_filters, columns_of, ranked_money, selected
 from kr_definitions.measures.series import window_sums, with_plain_value, with_ratio
 from kr_definitions.organisation import Declared
 from kr_definitions.vocabulary import DECIMAL
@@ -136,6 +136,9 @@ class Share(Measured):
         if self.share.where is not None:
             yield ("share", "where"), self.share.where, self.share.of
         yield from cohort_filters(self.among)
+
+    def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        return ranked_money(self.among, log, context)
 
     def reached(self) -> Expression:
         """The declared predicate, checked. Raises `ExpressionError`."""

@@ -104,7 +104,11 @@ class Measured(Declared):
         raise NotImplementedError
 
     def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:  # noqa: ARG002
-        """The events whose amounts are added or compared; None where none are."""
+        """The events whose amounts are added or compared in the windows that hold their `day`; None where none are."""
+        return None
+
+    def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:  # noqa: ARG002
+        """The events whose amounts make a difference in every window from their `day` on; None where none do."""
         return None
 
     def compiled(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:

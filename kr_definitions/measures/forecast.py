@@ -60,31 +60,31 @@ class ForecastAccuracy(Measured):
 
     def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
         of = self.forecast_accuracy
-        return pl.concat(
-            [
-                filtered(context.events(log, of.forecast), of.where, of.forecast),
-                filtered(context.events(log, of.actual), of.actual_where, of.actual),
-            ]
-        )
+        forecast = self._stated(log, context).with_columns(pl.col("_month").dt.month_end().alias("day"))
+        happened = filtered(context.events(log, of.actual), of.actual_where, of.actual)
+        return pl.concat([frame.select("day", "amount", "currency") for frame in (forecast, happened)])
 
     def compiled(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
         """By month (its last day as `day`): what was forecast of it as it began, and what happened in it."""
         of = self.forecast_accuracy
-        stated = (
+        stated = self._stated(log, context)
+        happened = filtered(context.events(log, of.actual), of.actual_where, of.actual)
+        return {
+            "forecast": _by_month(stated, pl.col("_month").dt.month_end()),
+            "actual": _by_month(happened, pl.col("day").dt.month_end()),
+        }
+
+    def _stated(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        """What each subject last stated before the `_month` that it was about; a later word of no month withdraws it."""
+        of = self.forecast_accuracy
+        return (
             filtered(context.events(log, of.forecast), of.where, of.forecast)
-            .filter(pl.col("forecast_month").is_not_null())
-            .sort("occurred_at", "event_id")
             .with_columns(
                 pl.col("forecast_month").dt.month_start().alias("_month"),
                 pl.col("day").shift(-1).over("subject_id", order_by=["occurred_at", "event_id"]).alias("_next"),
             )
             .filter(pl.col("day") < pl.col("_month"), pl.col("_next").is_null() | (pl.col("_next") >= pl.col("_month")))
         )
-        happened = filtered(context.events(log, of.actual), of.actual_where, of.actual)
-        return {
-            "forecast": _by_month(stated, pl.col("_month").dt.month_end()),
-            "actual": _by_month(happened, pl.col("day").dt.month_end()),
-        }
 
     def valued(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:  # noqa: ARG002
         zero = pl.lit(0, dtype=DECIMAL)

@@ -11,7 +11,7 @@ from typing import Literal
 import polars as pl
 
 from kr_definitions.measures.base import Context, Filter, Kind, Measured, words
-from kr_definitions.measures.selection import KeyColumn, Selection, filtered
+from kr_definitions.measures.selection import KeyColumn, Selection, concatenated, filtered
 from kr_definitions.measures.series import window_sums, with_plain_value
 from kr_definitions.organisation import Declared
 from kr_definitions.vocabulary import DECIMAL
@@ -34,17 +34,22 @@ class _Observed(Selection):
     def kind(self) -> Kind:
         return "money" if self.number == "amount" else "number"
 
-    def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
-        return self.selected(log, context) if self.number == "amount" else None
+    def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        ranked = super().lasting_money(log, context)
+        return concatenated([ranked, self.selected(log, context) if self.number == "amount" else None])
 
     def _moves(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
-        """By subject and day that it was observed on: the day's last figure, and the one before it (null: none)."""
+        """By subject and day that it was observed on: its first and last figure, and the one before (null: none)."""
         return (
             self.selected(log, context)
             .filter(pl.col(self.number).is_not_null())
             .sort("occurred_at", self.number, "event_id")
             .group_by("subject_id", "day", maintain_order=True)
-            .agg(pl.col(self.number).last().alias("level"), pl.len().cast(pl.Int64).alias("observations"))
+            .agg(
+                pl.col(self.number).first().alias("first"),
+                pl.col(self.number).last().alias("level"),
+                pl.len().cast(pl.Int64).alias("observations"),
+            )
             .sort("subject_id", "day")
             .with_columns(pl.col("level").shift(1).over("subject_id", order_by="day").alias("before"))
         )
@@ -111,7 +116,7 @@ class Gain(_Observed):
             self._moves(log, context)
             .group_by("day")
             .agg(
-                (pl.col("level") - pl.col("before")).sum().alias("numerator"),
+                (pl.col("level") - pl.col("before").fill_null(pl.col("first"))).sum().alias("numerator"),
                 pl.col("observations").sum().alias("events"),
             )
         )
@@ -164,9 +169,11 @@ class Open(Measured):
         if self.open.where is not None:
             yield ("open", "where"), self.open.where, self.open.opened_by
 
-    def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
-        valuing = (*self.open.opened_by, *(self.open.valued_by or ()))
-        return context.events(log, valuing) if self.open.value == "amount" else None
+    def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        if self.open.value != "amount":
+            return None
+        opened = filtered(context.events(log, self.open.opened_by), self.open.where, self.open.opened_by)
+        return concatenated([opened, context.events(log, self.open.valued_by) if self.open.valued_by else None])
 
     def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """By how much the level moved on each day."""
@@ -196,14 +203,13 @@ def transitions(
     """
     number = pl.lit(1, dtype=DECIMAL) if between.value is None else pl.col(between.value)
     nobody, nothing = pl.lit(None, dtype=pl.String), pl.lit(None, dtype=DECIMAL)
+    opened = filtered(context.events(log, between.opened_by), between.where, between.opened_by)
     states = [
-        filtered(context.events(log, between.opened_by), between.where, between.opened_by).with_columns(
-            _is_open=pl.lit(1), _number=number, _key=pl.col(key)
-        ),
+        opened.with_columns(_is_open=pl.lit(1), _number=number, _key=pl.col(key)),
         context.events(log, between.closed_by).with_columns(_is_open=pl.lit(0), _number=nothing, _key=nobody),
     ]
     if between.valued_by:
-        told = context.events(log, between.valued_by).filter(~pl.col("event_type").is_in(between.opened_by))
+        told = context.events(log, between.valued_by).join(opened, on="event_id", how="anti")
         states.append(told.with_columns(_is_open=pl.lit(None, dtype=pl.Int32), _number=number, _key=nobody))
 
     def in_order(of: pl.Expr) -> pl.Expr:

@@ -16,6 +16,7 @@ from kr_definitions.measures.additive import Count, Figure, Sum
 from kr_definitions.measures.base import Context, Filter, Frames, Kind, Measured
 from kr_definitions.measures.distinct import Distinct
 from kr_definitions.measures.levels import Gain, Level, Open
+from kr_definitions.measures.selection import concatenated
 from kr_definitions.measures.series import with_ratio
 from kr_definitions.organisation import Declared
 from kr_definitions.words import one_of
@@ -86,9 +87,10 @@ class Ratio(Measured):
                 yield ("ratio", name, *path), text, types
 
     def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
-        found = [operand.money(log, context) for operand in self._operands.values()]
-        frames = [frame for frame in found if frame is not None]
-        return pl.concat(frames) if frames else None
+        return concatenated(operand.money(log, context) for operand in self._operands.values())
+
+    def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        return concatenated(operand.lasting_money(log, context) for operand in self._operands.values())
 
     def compiled(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
         return {

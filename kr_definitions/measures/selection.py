@@ -8,7 +8,7 @@ later never changes who was in it on a day that is past.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import polars as pl
@@ -122,13 +122,17 @@ class Top(Declared):
         if self.by.where is not None:
             yield ("by", "where"), self.by.where, self.by.of
 
+    def ranked(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        """The events that the ranking is over."""
+        span = context.span(self.over)
+        events = filtered(log.filter(pl.col("event_type").is_in(self.by.of)), self.by.where, self.by.of)
+        return events.filter(pl.col("day").is_between(span.first, span.last), pl.col(self.key).is_not_null())
+
     def keys(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """The largest N, as one column."""
-        span = context.span(self.over)
         size = pl.len().cast(DECIMAL) if self.by.sum is None else pl.col(self.by.sum).fill_null(0).sum()
         return (
-            filtered(log.filter(pl.col("event_type").is_in(self.by.of)), self.by.where, self.by.of)
-            .filter(pl.col("day").is_between(span.first, span.last), pl.col(self.key).is_not_null())
+            self.ranked(log, context)
             .group_by(self.key)
             .agg(size.alias("_size"))
             .sort(["_size", self.key], descending=[True, False])
@@ -195,6 +199,9 @@ class Selection(Measured):
             yield ("where",), self.where, self.counted
         yield from cohort_filters(self.among)
 
+    def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        return ranked_money(self.among, log, context)
+
     def selected(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """The events of a log (current events, with `day`) that the measure is over."""
         return selected(log, self.counted, self.where, self.among, context)
@@ -214,6 +221,18 @@ def selected(
     for cohort in among:
         events = cohort.among(events, log, context)
     return events
+
+
+def ranked_money(among: tuple[Cohort, ...], log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+    """The events whose amounts cohorts are ranked by."""
+    of_amounts = (cohort for cohort in among if isinstance(cohort, Top) and cohort.by.sum == "amount")
+    return concatenated([cohort.ranked(log, context) for cohort in of_amounts])
+
+
+def concatenated(frames: Iterable[pl.LazyFrame | None]) -> pl.LazyFrame | None:
+    """Those that there are, one after the other; None where there is none."""
+    found = [frame for frame in frames if frame is not None]
+    return pl.concat(found) if found else None
 
 
 def cohort_filters(among: tuple[Cohort, ...]) -> Iterator[Filter]:

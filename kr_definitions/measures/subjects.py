@@ -17,7 +17,7 @@ import polars as pl
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from kr_definitions.measures.base import Context, Filter, Kind, Measured, words
-from kr_definitions.measures.selection import Cohorts, KeyColumn, cohort_filters, filtered, selected
+from kr_definitions.measures.selection import Cohorts, KeyColumn, cohort_filters, filtered, ranked_money, selected
 from kr_definitions.measures.series import divided, with_plain_value, with_ratio, within_windows
 from kr_definitions.organisation import Declared
 from kr_definitions.periods import Calendar
@@ -125,6 +125,9 @@ class Duration(Measured):
         yield from self.duration.filters("duration")
         yield from cohort_filters(self.among)
 
+    def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        return ranked_money(self.among, log, context)
+
     def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """One row a subject: the day of its end and the microseconds that it took."""
         pairs = self.duration.pairs(log, context, self.among).filter(pl.col("ended_at").is_not_null())
@@ -231,6 +234,9 @@ class Conversion(Measured):
     def filters(self) -> Iterator[Filter]:
         yield from self.conversion.filters("conversion")
         yield from cohort_filters(self.among)
+
+    def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        return ranked_money(self.among, log, context)
 
     def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """How many there are of each: the day of the beginning, the day on which it was got there, on which decided."""

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 from builders import empty, event, facts
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from kr_definitions import catalogue
@@ -35,8 +35,8 @@ from kr_definitions.vocabulary import DECIMAL, vocabulary
 from pipelines.event_log import readings, statements
 
 WHOLE = Path(__file__).parent / "whole"
-FEW = settings(max_examples=max(2, settings.default.max_examples // 50))
-"""Each key result is computed a few times for each law."""
+FEW = settings(max_examples=max(2, settings.default.max_examples // 50), phases=[Phase.generate])
+"""Each key result is computed a few times for each law. A smaller seed is no simpler a log: none is looked for."""
 
 SEEDS = st.integers(0, 2**32)
 STARTS = datetime(2026, 11, 21, 5, tzinfo=UTC)
@@ -121,7 +121,7 @@ EVERY = pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, c
 
 
 def happened(case: Case, seed: int) -> Facts:
-    """Random facts of what matters for a key result: before, in and after its period, many of them at local midnight."""
+    """Random facts of what matters for a key result: before, in and after its period, many at local midnight."""
     random = Random(f"{case.definition.id}/{seed}")
     return [stated(case, random, n) for n in range(random.choice([6, 90, 90]))]
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import polars as pl
 import pytest
-from builders import definition, event, log, on, organisation
+from builders import definition, event, figures, log, on, organisation, value
 
 from kr_definitions.compute import compute
 
@@ -24,25 +22,6 @@ BACKLOG = {
 FLYERS = {"daily_max": "quantity", "of": "flyers.distributed"}
 PORTALS = {"distinct": "portal", "of": "listing.published"}
 INVOICED = {"sum": "amount", "of": ["invoice.issued", "invoice.voided"]}
-
-
-def figures(
-    events: Iterable[dict[str, Any]],
-    through: str = "2026-12-31",
-    zone: str = "Europe/Madrid",
-    covered: str | None = "2027-12-31",
-    since: str | None = None,
-    **declared: Any,
-) -> pl.DataFrame:
-    """The figures of one key result over a log that has been read completely, or as `covered` and `since` say."""
-    kr = definition(**declared)
-    read = log(events, covered=covered, since=since, types=kr.types)
-    return compute([kr], organisation(zone=zone), read, date.fromisoformat(through))
-
-
-def value(day: str, events: Iterable[dict[str, Any]], column: str = "value", **declared: Any) -> Any:
-    """One figure of one day."""
-    return on(figures(events, through=day, **declared), day, column)
 
 
 # --- count ------------------------------------------------------------------------------------------------------------
