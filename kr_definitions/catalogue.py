@@ -1,7 +1,7 @@
 """The declared content of one organisation: read, checked as a whole, and resolved for the compiler.
 
 Belongs here: reading an organisation's folder, and the version of a definition. Does not: YAML (`documents`), the
-models (`declarations`), what is wrong with declarations that can be read (`lint`), computing.
+models (`declarations`), what is wrong with declarations that can be read (`rules`), computing.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from kr_definitions import lint
 from kr_definitions.complaints import parse
 from kr_definitions.declarations import Happening, KeyResult, MonthOf, MonthsFrom, Objective, ObjectiveFile
 from kr_definitions.documents import DeclarationErrors, Document, Problem, read
@@ -23,6 +22,9 @@ from kr_definitions.measures import Function, Measured
 from kr_definitions.measures.selection import columns_of
 from kr_definitions.organisation import Organisation
 from kr_definitions.periods import Span
+from kr_definitions.review import Review, in_order, review
+from kr_definitions.rules import Declarations
+from kr_definitions.rules.measured import types_of
 from kr_definitions.vocabulary import nearest
 
 FOLDER = Path(__file__).parent
@@ -63,13 +65,7 @@ class Definition:
     @property
     def types(self) -> tuple[str, ...]:
         """The event types that the figures depend on."""
-        named = [name for measure in self.measures for name in (*measure.types, *measure.also_read)]
-        period, each = self.key_result.period, self.key_result.each
-        if isinstance(period, MonthsFrom | MonthOf):
-            named.append(happening(period).event)
-        if each is not None and each.seen_in is not None:
-            named.append(each.seen_in)
-        return tuple(dict.fromkeys(named))
+        return types_of(self.key_result)
 
     def __hash__(self) -> int:
         return hash((self.id, self.version))
@@ -82,7 +78,7 @@ def happening(period: MonthsFrom | MonthOf) -> Happening:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """One organisation with everything that it declares."""
+    """One organisation with everything that it declares. warnings: what its review found, errors apart."""
 
     organisation: Organisation
     objectives: tuple[Objective, ...]
@@ -96,34 +92,66 @@ def organisations(folder: Path = FOLDER) -> list[str]:
     return sorted(path.parent.name for path in folder.glob("*/organisation.yaml"))
 
 
+@dataclass(frozen=True)
+class Reading:
+    """The files of one organisation, as far as they can be read. problems: where they cannot, each of them an error."""
+
+    declarations: Declarations
+    problems: tuple[Problem, ...]
+    folder: Path
+
+    def reviewed(self, fed: frozenset[str] | None = None) -> Review:
+        """Everything that is wrong with what is declared. fed: the event types that its sources state, where known."""
+        found = review(replace(self.declarations, fed=fed))
+        return replace(found, problems=in_order([*self.problems, *found.problems]))
+
+    def catalogue(self) -> Catalogue | None:
+        """What can be resolved, whatever else is wrong; None where organisation.yaml cannot be read."""
+        declared = self.declarations
+        if declared.organisation is None:
+            return None
+        parsed = [(document, parse(document, (), ObjectiveFile, "", [])) for document in declared.files]
+        found = [(document, content) for document, content in parsed if content is not None]
+        definitions = [
+            _definition(kr, content.objective, declared.organisation, document, i, self.folder)
+            for document, content in found
+            for i, kr in enumerate(content.key_results)
+        ]
+        return Catalogue(
+            organisation=declared.organisation,
+            objectives=tuple(content.objective for _, content in found),
+            definitions=tuple(sorted(definitions, key=lambda definition: definition.id)),
+            document=declared.home,
+        )
+
+
 def load(organisation: str, folder: Path = FOLDER) -> Catalogue:
-    """What an organisation declares. Raises `DeclarationErrors` with every problem found, in all of its files."""
+    """What an organisation declares. Raises `DeclarationErrors` with every error found, in all of its files."""
+    reading = read_files(organisation, folder)
+    found = reading.reviewed()
+    catalogue = None if found.errors else reading.catalogue()
+    if catalogue is None:
+        raise DeclarationErrors(found.errors)
+    return replace(catalogue, warnings=found.problems)
+
+
+def read_files(organisation: str, folder: Path = FOLDER) -> Reading:
+    """The files of an organisation."""
     home = folder / organisation
     problems: list[Problem] = []
     documents = list(_documents(home, folder, problems))
     are_all_read = not problems
     declared = _organisation(documents, home.name, problems)
-    of_objectives = [document for document in documents if not _is_organisation(document)]
-    files = [(document, parse(document, (), ObjectiveFile, "", problems)) for document in of_objectives]
-    found = [(document, content) for document, content in files if content is not None]
-    for document in of_objectives:
-        problems += lint.missing_targets(document)
-        problems += lint.checked(document)
-    problems += lint.checked_together(of_objectives, are_all_read)
-    if declared is None or any(problem.severity == "error" for problem in problems):
-        raise DeclarationErrors(list(dict.fromkeys(problems)))
-    definitions = [
-        _definition(kr, content.objective, declared, document, i, home)
-        for document, content in found
-        for i, kr in enumerate(content.key_results)
-    ]
-    return Catalogue(
+    files = tuple(document for document in documents if not _is_organisation(document))
+    for document in files:
+        parse(document, (), ObjectiveFile, "", problems)
+    whole = Declarations(
+        home=next((document for document in documents if _is_organisation(document)), None),
         organisation=declared,
-        objectives=tuple(content.objective for _, content in found),
-        definitions=tuple(sorted(definitions, key=lambda definition: definition.id)),
-        warnings=tuple(problems),
-        document=next((document for document in documents if _is_organisation(document)), None),
+        files=files,
+        are_all_read=are_all_read,
     )
+    return Reading(whole, tuple(problems), home)
 
 
 def _documents(home: Path, folder: Path, problems: list[Problem]) -> Iterator[Document]:
@@ -133,15 +161,19 @@ def _documents(home: Path, folder: Path, problems: list[Problem]) -> Iterator[Do
         likely = nearest(home.name, organisations(folder))
         do = f"Did you mean {' or '.join(likely)}?" if likely else f"Declared are: {', '.join(organisations(folder))}"
         problems.append(Problem(f"{folder.name}/{home.name}", 1, home.name, found, do))
-    for path in sorted(home.glob("*.yml")):
-        name = f"{folder.name}/{home.name}/{path.name}"
-        problems.append(Problem(name, 1, "", "a file that nobody reads", "Name it .yaml"))
+    for path in sorted(home.rglob("*")):
+        is_declaration = path.suffix.lower() in (".yaml", ".yml") and path.is_file()
+        if is_declaration and path not in paths:
+            do = "Name it .yaml" if path.parent == home else f"Move it to {folder.name}/{home.name}"
+            problems.append(Problem(f"{folder.name}/{path.relative_to(folder)}", 1, "", "a file that nobody reads", do))
     for path in paths:
         name = f"{folder.name}/{home.name}/{path.name}"
         try:
             yield read(path.read_text(encoding="utf-8"), name)
         except UnicodeDecodeError:
             problems.append(Problem(name, 1, "", "not UTF-8 text", "Save the file as UTF-8"))
+        except OSError as error:
+            problems.append(Problem(name, 1, "", f"a file that cannot be read: {error.strerror}", "Check what it is"))
         except DeclarationErrors as errors:
             problems += errors.problems
 

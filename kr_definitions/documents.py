@@ -30,7 +30,7 @@ Severity = Literal["error", "warning", "remark"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """Something wrong in a declaration: where, what was found, what to do. rule: what found it (`rules`), if one did."""
+    """Something wrong in a declaration: where, what was found, what to do. rule: the rule that found it, if one did."""
 
     file: str
     line: int

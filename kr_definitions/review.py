@@ -1,0 +1,159 @@
+"""The review of what an organisation declares: every rule, what it finds, and the rules that are switched off.
+
+Belongs here: running the rules (`rules`), their switches, and docs/review.md (`python -m kr_definitions.review`). Does
+not: any single rule, or reading the files (`catalogue`).
+
+What is an error is refused and cannot be switched off. A warning or a remark can, in organisation.yaml, with a reason:
+
+    lint:
+      cadence.quarterly: {off: "The plan is made once a year"}
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from kr_definitions.documents import Problem, Severity, short
+from kr_definitions.rules import RULES, filters, guides, links, measured, names, targets
+from kr_definitions.rules.base import Declarations, Rule, Rules, advice, into
+from kr_definitions.vocabulary import nearest
+
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "remark")
+
+
+@dataclass(frozen=True)
+class SwitchedOff:
+    """A rule that an organisation does not follow, why, and what it would have found."""
+
+    rule: Rule
+    reason: str
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class Review:
+    """What the rules found, the worst first, then by file and line; and what is switched off."""
+
+    problems: tuple[Problem, ...]
+    switched_off: tuple[SwitchedOff, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """What is refused."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+
+def in_order(problems: list[Problem]) -> tuple[Problem, ...]:
+    """Each problem once: errors before warnings before remarks, then by file and line."""
+    return tuple(sorted(dict.fromkeys(problems), key=lambda problem: (SEVERITIES.index(problem.severity), problem)))
+
+
+def review(declarations: Declarations) -> Review:
+    """Everything that the rules find in what an organisation declares, as far as it can be read."""
+    found: list[Problem] = []
+    off: list[SwitchedOff] = []
+    switches = _switches(declarations)
+    for rule in RULES.values():
+        problems = rule.problems(declarations)
+        if rule.id in switches and rule.severity != "error":
+            off.append(SwitchedOff(rule, switches[rule.id], tuple(problems)))
+        else:
+            found += problems
+    for rule in OF_SWITCHES.values():
+        found += rule.problems(declarations)
+    return Review(in_order(found), tuple(off))
+
+
+def _switches(declarations: Declarations) -> dict[str, str]:
+    """The reasons of organisation.yaml by rule, also where the rest of that file cannot be read."""
+    declared = declarations.home.value(("lint",)) if declarations.home else None
+    content = declared if isinstance(declared, dict) else {}
+    reasons = {name: switch.get("off") for name, switch in content.items() if isinstance(switch, dict)}
+    return {name: reason for name, reason in reasons.items() if isinstance(reason, str) and reason.strip()}
+
+
+# --- rules about the switches themselves ------------------------------------------------------------------------------
+
+OF_SWITCHES: Rules = {}
+_rule = into(OF_SWITCHES)
+
+
+@_rule("lint.unknown", "error", "What is switched off is a rule, and not one whose findings are errors.")
+def _unknown(declarations: Declarations) -> Iterator[Problem]:
+    home = declarations.home
+    declared = home.value(("lint",)) if home else None
+    where = declarations.organisation.id if declarations.organisation else ""
+    if home is None or not isinstance(declared, dict):
+        return
+    for name in declared:
+        rule = RULES.get(name)
+        if rule is None:
+            do = advice(nearest(name, _switchable()), "docs/review.md lists the rules")
+            yield home.problem(("lint", name), where, f"no rule '{short(name)}'", do)
+        elif rule.severity == "error":
+            found = f"'{name}' cannot be switched off: what it finds cannot be computed as it is meant"
+            yield home.problem(("lint", name), where, found, "Remove it, and mend what it finds")
+
+
+def _switchable() -> list[str]:
+    return [rule.id for rule in RULES.values() if rule.severity != "error"]
+
+
+@_rule("lint.needless", "remark", "A rule is switched off only where it would find something.")
+def _needless(declarations: Declarations) -> Iterator[Problem]:
+    where = declarations.organisation.id if declarations.organisation else ""
+    for name in _switches(declarations):
+        rule = RULES.get(name)
+        is_asked = name != "sources.feed" or declarations.fed is not None
+        if declarations.home and is_asked and rule and rule.severity != "error" and not rule.problems(declarations):
+            yield declarations.home.problem(("lint", name), where, f"'{name}' would find nothing", "Remove it")
+
+
+# --- the reference ----------------------------------------------------------------------------------------------------
+
+_CHAPTERS: Mapping[str, tuple[str, Rules]] = {
+    "The guides' rules": ("What makes a good set of objectives and key results.", guides.RULES),
+    "Targets, units, windows and weights": ("What can be reached, and what it is counted in.", targets.RULES),
+    "Measures and sources": ("What can be measured as it is said.", measured.RULES),
+    "Filters": ("What a filter says, and whether it can hold.", filters.RULES),
+    "Names": ("What the vocabulary knows.", names.RULES),
+    "Ids and links": ("What leads where; and that nothing is left empty.", links.RULES),
+    "Switches": ("What organisation.yaml may switch off.", OF_SWITCHES),
+}
+
+
+def documentation() -> str:
+    """Every rule, in Markdown."""
+    lines = [
+        "# What `hito validate` looks at",
+        "",
+        "Each finding has a file and a line, a severity, what was found and what to do. `hito validate` ends with 1",
+        "only where there is an error.",
+        "",
+        "- **error**: it cannot be computed as it is meant, and is refused, by every command.",
+        "- **warning**: most likely a mistake.",
+        "- **remark**: worth a second look.",
+        "",
+        "Beside these rules the declarations' own words are checked as they are read: a misspelt key, a missing owner,",
+        "period, target or `why`, a figure that is none ([reference.md](reference.md)). All of it is told at once.",
+        "",
+        "An organisation that has a reason not to follow a rule says so in its `organisation.yaml`;",
+        "`hito validate -v` lists what is switched off, why, and what it would have found. Errors stay on.",
+        "",
+        "```yaml",
+        "lint:",
+        '  cadence.quarterly: {off: "The plan is made once a year"}',
+        "```",
+        "",
+    ]
+    for title, (says, rules) in _CHAPTERS.items():
+        lines += [f"## {title}", "", says, "", "| rule | severity | what holds |", "|---|---|---|"]
+        lines += [f"| `{rule.id}` | {rule.severity} | {rule.says} |" for rule in rules.values()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(documentation())

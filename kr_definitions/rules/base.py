@@ -1,0 +1,193 @@
+"""What a rule is, and what it looks at: all that an organisation declares, as far as it can be read.
+
+Belongs here: the shape of rules and of their subject. Does not: any single rule, or switching rules off (`review`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, wraps
+
+from kr_definitions.complaints import parse
+from kr_definitions.declarations import KeyResult, MonthOf, MonthsFrom, Objective, Period
+from kr_definitions.documents import Document, Path, Problem, Severity
+from kr_definitions.measures import Measured, Ratio
+from kr_definitions.organisation import Organisation
+from kr_definitions.periods import Span
+
+
+@dataclass(frozen=True)
+class StatedObjective:
+    """An objective that can be read, and its file."""
+
+    document: Document
+    content: Objective
+
+    def problem(self, path: Path, found: str, do: str) -> Problem:
+        """A problem of it, at a path below it."""
+        return _problem(self.document, ("objective", *path), self.content.id, found, do)
+
+
+@dataclass(frozen=True)
+class StatedKeyResult:
+    """A key result that can be read, where it stands, and its objective if that can be read too."""
+
+    document: Document
+    place: Path
+    content: KeyResult
+    objective: Objective | None
+
+    def problem(self, path: Path, found: str, do: str) -> Problem:
+        """A problem of it, at a path below it."""
+        return _problem(self.document, (*self.place, *path), self.content.id, found, do)
+
+    @property
+    def period(self) -> Period | None:
+        """Its own period, or the objective's."""
+        return self.content.period or (self.objective.period if self.objective else None)
+
+    def span(self, organisation: Organisation | None) -> Span | None:
+        """The days of the period; None where they are not known, or an event of the log has to say them."""
+        if organisation is None or self.period is None or isinstance(self.period, MonthsFrom | MonthOf):
+            return None
+        return self.period.span(organisation.calendar)
+
+    def measures(self) -> Iterator[tuple[Path, Measured]]:
+        """Each measure that is not made of others, with its place below the key result."""
+        for path, measure in self.content.measures():
+            if isinstance(measure, Ratio):
+                for name in ("numerator", "minus", "denominator"):
+                    operand = getattr(measure.ratio, name)
+                    if operand is not None:
+                        yield (*path, "ratio", name), operand
+            else:
+                yield path, measure
+
+    def targeted(self) -> Iterator[tuple[Path, KeyResult]]:
+        """The key result, and each of its parts and guardrails as if it were one, with its place."""
+        kr = self.content
+        if kr.measure is not None:
+            yield (), kr
+        for name, several in (("all_of", kr.all_of), ("guardrails", kr.guardrails)):
+            for i, one in enumerate(several):
+                fields = ("measure", "target", "every", "trailing", "cumulative")
+                alone = {"all_of": (), "guardrails": (), **{field: getattr(one, field) for field in fields}}
+                yield (name, i), kr.model_copy(update=alone)
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """All that an organisation declares. organisation: as far as organisation.yaml (`home`) can be read.
+
+    objectives_files: the other files. are_all_read: whether each of them is YAML. fed: the event types that the
+    organisation's sources state; None where that is not known.
+    """
+
+    home: Document | None
+    organisation: Organisation | None
+    files: tuple[Document, ...]
+    are_all_read: bool = True
+    fed: frozenset[str] | None = None
+
+    @cached_property
+    def objectives(self) -> tuple[StatedObjective, ...]:
+        """Every objective that can be read."""
+        found = ((document, parse(document, ("objective",), Objective, "", [])) for document in self.files)
+        return tuple(StatedObjective(document, content) for document, content in found if content is not None)
+
+    @cached_property
+    def key_results(self) -> tuple[StatedKeyResult, ...]:
+        """Every key result that can be read, also where another one of its file cannot."""
+        objectives = {stated.document.file: stated.content for stated in self.objectives}
+        return tuple(
+            StatedKeyResult(document, place, content, objectives.get(document.file))
+            for document in self.files
+            for place in places(document)
+            if (content := parse(document, place, KeyResult, "", [])) is not None
+        )
+
+    def of(self, objective: StatedObjective) -> list[StatedKeyResult]:
+        """The key results of an objective's file that can be read."""
+        return [stated for stated in self.key_results if stated.document is objective.document]
+
+    def is_whole(self, objective: StatedObjective) -> bool:
+        """Whether every key result of an objective's file can be read."""
+        return len(self.of(objective)) == len(places(objective.document))
+
+
+def places(document: Document) -> list[Path]:
+    """The place of every key result of a file, readable or not."""
+    listed = document.value(("key_results",))
+    return [("key_results", i) for i in range(len(listed))] if isinstance(listed, list) else []
+
+
+def _problem(document: Document, path: Path, where: str, found: str, do: str) -> Problem:
+    """A problem at a path; the number of an item is left out where the item is written alone, without a list."""
+    place: Path = ()
+    for step in path:
+        if (*place, step) in document.lines:
+            place = (*place, step)
+        elif not isinstance(step, int):
+            break
+    return document.problem(place, where, found, do)
+
+
+Check = Callable[[Declarations], Iterator[Problem]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What must hold (error), most likely has to (warning) or is worth a second look (remark), and what finds it."""
+
+    id: str
+    severity: Severity
+    says: str
+    check: Check
+
+    def problems(self, declarations: Declarations) -> list[Problem]:
+        """What does not hold."""
+        return [replace(found, severity=self.severity, rule=self.id) for found in self.check(declarations)]
+
+
+Rules = dict[str, Rule]
+
+
+def into(rules: Rules) -> Callable[[str, Severity, str], Callable[[Check], Check]]:
+    """A decorator that makes rules of checks: id, severity, and what the rule says."""
+
+    def stated(name: str, severity: Severity, says: str) -> Callable[[Check], Check]:
+        def kept(check: Check) -> Check:
+            rules[name] = Rule(name, severity, says, check)
+            return check
+
+        return kept
+
+    return stated
+
+
+def each_key_result(check: Callable[[StatedKeyResult], Iterator[Problem]]) -> Check:
+    """A check of every key result by itself."""
+
+    @wraps(check)
+    def of_all(declarations: Declarations) -> Iterator[Problem]:
+        for stated in declarations.key_results:
+            yield from check(stated)
+
+    return of_all
+
+
+def each_objective(check: Callable[[StatedObjective], Iterator[Problem]]) -> Check:
+    """A check of every objective by itself."""
+
+    @wraps(check)
+    def of_all(declarations: Declarations) -> Iterator[Problem]:
+        for stated in declarations.objectives:
+            yield from check(stated)
+
+    return of_all
+
+
+def advice(likely: list[str], otherwise: str) -> str:
+    """What to do about a name that is not known: the nearest ones, if there are any."""
+    return f"Did you mean {' or '.join(likely)}?" if likely else otherwise

@@ -1,0 +1,303 @@
+"""Rules about targets: what cannot be reached as it is said, units, windows and weights.
+
+Belongs here: figures, and what they are figures of. Does not: what is measured (`measured`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from kr_definitions.currencies import CURRENCIES
+from kr_definitions.declarations import (
+    AtLeast,
+    AtMost,
+    Delta,
+    KeyResult,
+    NotAbove,
+    NotBelow,
+    Reach,
+    Relative,
+    Target,
+    Within,
+)
+from kr_definitions.documents import Path, Problem, short
+from kr_definitions.measures import Count, Duration, Level, Measured, Open, Steps
+from kr_definitions.periods import Every, windows
+from kr_definitions.progress import accumulates, baseline_of, is_to_date
+from kr_definitions.rules.base import (
+    Declarations,
+    Rules,
+    StatedKeyResult,
+    StatedObjective,
+    each_key_result,
+    into,
+)
+from kr_definitions.units import unit_of
+
+RULES: Rules = {}
+_rule = into(RULES)
+
+
+# --- targets ----------------------------------------------------------------------------------------------------------
+
+
+@_rule("target.missing", "error", "Each key result has a target; only a KPI has none.")
+def _missing(declarations: Declarations) -> Iterator[Problem]:
+    """Told even where another mistake keeps the key result from being read."""
+    for document in declarations.files:
+        key_results = document.value(("key_results",))
+        for i, declared in enumerate(key_results if isinstance(key_results, list) else []):
+            if (
+                isinstance(declared, dict)
+                and not {"target", "all_of"} & set(declared)
+                and declared.get("type") != "kpi"
+            ):
+                name = str(declared.get("id", ""))
+                do = "Add a target, or make it a kpi if it has none"
+                yield document.problem(("key_results", i), name, "'target' is missing", do)
+
+
+@_rule("target.falling_total", "error", "A total of the period so far is not asked to fall.")
+@each_key_result
+def _falling(stated: StatedKeyResult) -> Iterator[Problem]:
+    for place, one in stated.targeted():
+        target = one.target
+        is_to_fall = (
+            (isinstance(target, Relative) and target.relative < 0)
+            or (isinstance(target, Delta) and target.delta < 0)
+            or (isinstance(target, Reach) and target.value < target.from_)
+        )
+        if accumulates(one) and is_to_fall and not is_to_date(one):
+            found = "a running total starts at nothing, so it cannot be asked to fall"
+            do = "Compare it day by day with the span before (to_date: true), or state the most as at_most"
+            yield stated.problem((*place, "target"), found, do)
+
+
+@_rule("target.baseline", "error", "The baseline of a target is a figure that there is.")
+@each_key_result
+def _baseline(stated: StatedKeyResult) -> Iterator[Problem]:
+    for place, one in stated.targeted():
+        baseline = baseline_of(one)
+        if baseline == "start" and not _is_level(one):
+            found = "a figure of the whole period has none on the eve of it to start from"
+            do = "Name previous_period or previous_year, or count over trailing days or ever"
+            yield stated.problem((*place, "target", _baseline_key(one.target)), found, do)
+        if baseline == "previous_window" and one.every is None:
+            found = "previous_window of a key result without windows"
+            do = "Name previous_period, or add every"
+            yield stated.problem((*place, "target", _baseline_key(one.target)), found, do)
+        if is_to_date(one) and (one.every is not None or _is_level(one)):
+            found = "to_date of what is not a total of the period so far"
+            yield stated.problem((*place, "target"), found, "Remove to_date")
+
+
+def _is_level(kr: KeyResult) -> bool:
+    return isinstance(kr.measure, Open | Level) or kr.trailing is not None or kr.cumulative == "ever"
+
+
+def _baseline_key(target: Target | None) -> str:
+    if isinstance(target, NotBelow | NotAbove):
+        return "not_below" if isinstance(target, NotBelow) else "not_above"
+    return "baseline"
+
+
+@_rule("target.share", "error", "A share, and its target, is between 0 and 1.")
+@each_key_result
+def _share(stated: StatedKeyResult) -> Iterator[Problem]:
+    for place, one in stated.targeted():
+        if one.measure is not None and one.measure.kind == "share":
+            for figure in _figures(one.target):
+                if not 0 <= figure <= 1:
+                    do = "A share is between 0 and 1: write 0.9 for 90 %"
+                    yield stated.problem((*place, "target"), f"a share of {figure:f} cannot be", do)
+            if isinstance(one.target, Delta) and abs(one.target.delta) >= 1:
+                do = "A share is between 0 and 1: write 0.05 for 5 points"
+                yield stated.problem((*place, "target"), f"a share cannot move by {one.target.delta:f}", do)
+
+
+def _figures(target: Target | None) -> Sequence[Decimal]:
+    """The figures that a target names as such."""
+    if isinstance(target, AtLeast | AtMost):
+        return (target.at_least if isinstance(target, AtLeast) else target.at_most,)
+    if isinstance(target, Reach):
+        return target.from_, target.value
+    return target.within if isinstance(target, Within) else ()
+
+
+@_rule("target.of", "error", "A target that is stated out of a figure is a part of it.")
+@each_key_result
+def _of(stated: StatedKeyResult) -> Iterator[Problem]:
+    for place, one in stated.targeted():
+        target = one.target
+        if isinstance(target, Reach) and target.of is not None and target.of < max(target.value, Decimal("1e-9")):
+            is_positive = target.of > 0
+            what = f"less than the target of {target.value:f}" if is_positive else "not above 0"
+            do = f"Write value: {target.of:f} and of: {target.value:f}?" if is_positive else "Give more than 0"
+            yield stated.problem((*place, "target", "of"), f"out of {target.of:f}, which is {what}", do)
+
+
+@_rule("target.distance", "warning", "A distance is travelled to a target above zero.")
+@each_key_result
+def _distance(stated: StatedKeyResult) -> Iterator[Problem]:
+    for place, one in stated.targeted():
+        target = one.target
+        is_distance = isinstance(target, AtLeast | AtMost) and target.progress == "distance"
+        if is_distance and _figures(target)[0] <= 0:
+            found = f"progress by distance to {_figures(target)[0]:f}, of which there is no part: it is met or not"
+            yield stated.problem((*place, "target"), found, "Remove progress: distance")
+
+
+@_rule("target.steps", "error", "The steps are enough to reach the target.")
+@each_key_result
+def _steps(stated: StatedKeyResult) -> Iterator[Problem]:
+    for place, total, target in _stepped(stated):
+        if target > total:
+            do = f"Write {total:f}, or add steps"
+            yield stated.problem(place, f"the steps come to {total:f}, so that {target:f} is never reached", do)
+
+
+@_rule("target.all_steps", "warning", "The target of steps is all of them.")
+@each_key_result
+def _all_steps(stated: StatedKeyResult) -> Iterator[Problem]:
+    for place, total, target in _stepped(stated):
+        if target < total:
+            found = f"the steps come to {total:f}: {target:f} is reached before the last of them"
+            yield stated.problem(place, found, f"Write {total:f}, or remove the steps that are not needed")
+
+
+def _stepped(stated: StatedKeyResult) -> Iterator[tuple[Path, Decimal, Decimal]]:
+    """Of each target of steps: its place, the sum of the weights, and the figure to reach."""
+    for place, one in stated.targeted():
+        target = one.target
+        if isinstance(one.measure, Steps) and isinstance(target, Reach | AtLeast):
+            total = sum((step.weight for step in one.measure.steps), start=Decimal(0))
+            yield (*place, "target"), total, target.value if isinstance(target, Reach) else target.at_least
+
+
+# --- units ------------------------------------------------------------------------------------------------------------
+
+
+@_rule("unit.fits", "error", "A unit is what the measure counts in.")
+def _unit_fits(declarations: Declarations) -> Iterator[Problem]:
+    organisation = declarations.organisation
+    for stated in declarations.key_results:
+        kr = stated.content
+        if kr.unit is None or not kr.unit.strip() or kr.measure is None:
+            continue
+        wrong = _wrong_unit(kr.unit, kr.measure, organisation.currency if organisation else None)
+        if wrong is not None:
+            yield stated.problem(("unit",), *wrong)
+
+
+def _wrong_unit(unit: str, measure: Measured, currency: str | None) -> tuple[str, str] | None:
+    """What is wrong with a unit, and what to do."""
+    kind = measure.kind
+    if kind == "money" and unit not in CURRENCIES:
+        return f"the unit '{short(unit)}' of an amount of money", f"Write its currency, {currency or 'as EUR'}"
+    if kind == "money" and currency is not None and unit != currency:
+        do = f"Write {currency}: amounts are in the organisation's currency"
+        return f"the unit {unit} of amounts in {currency}", do
+    if kind in ("count", "share", "ratio", "duration") and unit in CURRENCIES:
+        return f"the unit {unit}, a currency, of a {kind}", "Name what is counted, or remove the unit"
+    if isinstance(measure, Duration) and unit != measure.unit.replace("_", " "):
+        known = measure.unit.replace("_", " ")
+        return f"the unit '{short(unit)}' of a duration in {known}", "Remove it: the measure says the unit"
+    return None
+
+
+@_rule("unit.missing", "warning", "A target has a number and a unit; an amount of money has its currency.")
+def _unit_missing(declarations: Declarations) -> Iterator[Problem]:
+    for stated in declarations.key_results:
+        kr = stated.content
+        if kr.unit is not None or kr.measure is None or kr.type == "kpi":
+            continue
+        if kr.measure.kind == "money":
+            currency = declarations.organisation.currency if declarations.organisation else "the currency"
+            yield stated.problem((), "an amount without its currency", f"Add unit: {currency}")
+        elif not _names_itself(kr.measure):
+            found = f"a figure without a unit: it would be shown as '{unit_of(kr.measure, '')}'"
+            yield stated.problem((), found, "Add unit: and what is counted")
+
+
+def _names_itself(measure: Measured) -> bool:
+    """Whether what a measure counts can be told from it: events, parts, lengths of time."""
+    if measure.kind == "count":
+        return isinstance(measure, Count | Open)
+    return measure.kind in ("share", "ratio") or isinstance(measure, Duration)
+
+
+# --- windows ----------------------------------------------------------------------------------------------------------
+
+_ENOUGH_DAYS = 184
+"""So many days hold a window of each kind: a quarter has at most 92."""
+
+
+@_rule("windows.none", "error", "A period holds at least one of the windows that are to recur in it.")
+def _no_windows(declarations: Declarations) -> Iterator[Problem]:
+    for stated in declarations.key_results:
+        span, organisation = stated.span(declarations.organisation), declarations.organisation
+        if organisation is None or span is None or span.days >= _ENOUGH_DAYS:
+            continue
+        for path, every in _recurring(stated.content):
+            if not windows(every, span, organisation.calendar):
+                found = f"no {every.replace('_', ' ')} belongs to the period from {span.first} to {span.last}"
+                yield stated.problem(path, found, "Choose a shorter window, or leave it out")
+
+
+def _recurring(kr: KeyResult) -> Iterator[tuple[Path, Every]]:
+    for i, window in enumerate(kr.windows):
+        yield ("windows", i), window
+    for path, one in ((("every",), kr), *((("all_of", i, "every"), part) for i, part in enumerate(kr.all_of))):
+        if one.every is not None:
+            yield path, one.every
+    for i, guardrail in enumerate(kr.guardrails):
+        if guardrail.every is not None:
+            yield ("guardrails", i, "every"), guardrail.every
+
+
+# --- weights ----------------------------------------------------------------------------------------------------------
+
+
+@_rule(
+    "weights.sum", "error", "The weights of an objective's key results come to 1 at most, and not all of them are 0."
+)
+def _weights(declarations: Declarations) -> Iterator[Problem]:
+    for objective in declarations.objectives:
+        given, rest = _weighted(declarations, objective)
+        total = sum((weight for _, weight in given), start=Decimal(0))
+        if total > 1:
+            yield given[-1][0].problem(("weight",), f"the weights come to {total:f}", "Let them come to 1 at most")
+        elif given and not total and not rest and declarations.is_whole(objective):
+            found = "no key result of the objective has any weight, so that it has no progress"
+            yield given[0][0].problem(("weight",), found, "Give one of them a weight above 0")
+
+
+@_rule("weights.rest", "warning", "The weights leave something to the key results without one, or else come to 1.")
+def _rest(declarations: Declarations) -> Iterator[Problem]:
+    for objective in declarations.objectives:
+        given, rest = _weighted(declarations, objective)
+        total = sum((weight for _, weight in given), start=Decimal(0))
+        if not declarations.is_whole(objective):
+            continue
+        if given and not rest and 0 < total < 1:
+            yield given[-1][0].problem(("weight",), f"the weights of all come to {total:f}", "Let them come to 1")
+        for stated in rest if total == 1 else ():
+            found = "the other weights come to 1, so that nothing is left for this one"
+            yield stated.problem((), found, "Give it a weight, of 0 if it is to have none, or lower another one")
+
+
+@_rule("weights.kpi", "warning", "A KPI has no weight: it counts in no objective's progress.")
+@each_key_result
+def _weight_of_kpi(stated: StatedKeyResult) -> Iterator[Problem]:
+    if stated.content.type == "kpi" and stated.content.weight is not None:
+        yield stated.problem(("weight",), "a weight on a kpi, which counts in no progress", "Remove it")
+
+
+def _weighted(
+    declarations: Declarations, objective: StatedObjective
+) -> tuple[list[tuple[StatedKeyResult, Decimal]], list[StatedKeyResult]]:
+    """The key results of an objective (no KPIs) that have a weight, and the others."""
+    members = [stated for stated in declarations.of(objective) if stated.content.type != "kpi"]
+    given = [(stated, stated.content.weight) for stated in members if stated.content.weight is not None]
+    return given, [stated for stated in members if stated.content.weight is None]
