@@ -78,6 +78,10 @@ def _progress_rows(computed: pl.DataFrame, due: pl.DataFrame, key_results: pl.Da
     fraction = pl.col("numerator").cast(pl.Float64) / pl.col("denominator").cast(pl.Float64)
     is_share_of_nothing = (pl.col("denominator") == 0).fill_null(value=False)
     has_value = pl.col("value").is_not_null()
+    # There was nothing to measure in the open window (the median of no calls), and there was in earlier ones.
+    has_only_closed_windows = pl.col("window_progress").is_null() & (pl.col("windows_closed") > 0).fill_null(
+        value=False
+    )
     return (
         computed.join(declared, on="key_result_id", how="left", validate="m:1", maintain_order="left")
         .join(due.with_columns(is_due=True), on=["key_result_id", "as_of"], how="left", maintain_order="left")
@@ -95,7 +99,10 @@ def _progress_rows(computed: pl.DataFrame, due: pl.DataFrame, key_results: pl.Da
         )
         .with_columns(
             has_figure=has_value | pl.col("progress").is_not_null() | is_share_of_nothing,
-            value_is_explained=has_value | is_share_of_nothing | (pl.col("has_members") & pl.col("member").is_null()),
+            value_is_explained=has_value
+            | is_share_of_nothing
+            | (pl.col("has_members") & (pl.col("role") == "own"))
+            | has_only_closed_windows,
         )
     )
 

@@ -457,22 +457,17 @@ def _statuses() -> list[Rule]:
         Rule(
             "unknown_says_so",
             "ExpectColumnValuesToBeInSet",
-            {"column": "status", "value_set": list(UNKNOWN)},
-            "A row without any figure is no_data or unreliable.",
+            {"column": "status", "value_set": [*UNKNOWN, "not_started"]},
+            "A row without any figure is no_data, unreliable or not_started.",
             "A key result that nobody knows anything about must not look as if it were judged",
-            where=(
-                ("has_figure", "==", False),
-                ("is_waiting", "==", False),
-                ("status", "!=", "not_started"),
-                ("type", "!=", "kpi"),
-            ),
+            where=(("has_figure", "==", False), ("type", "!=", "kpi")),
             shows=("status",),
         ),
         Rule(
             "progress_has_a_value",
             "ExpectColumnValuesToBeInSet",
             {"column": "value_is_explained", "value_set": [True]},
-            "Progress comes from a value, a share of nothing, or members.",
+            "Progress comes from a value, a share of nothing, members, or earlier windows.",
             "Progress was kept while its value was lost: look at this key result's query",
             where=(("progress", "is not null", None),),
             shows=("progress",),
@@ -512,7 +507,7 @@ def _statuses() -> list[Rule]:
                 {"column": column},
                 f"A KPI has a value and no {column}.",
                 "A KPI has no target to be measured against: look at its declaration",
-                where=(kpi,),
+                where=(kpi, ("role", "!=", "guardrail")),
                 shows=(column,),
             )
             for column in ("progress", "score")

@@ -47,7 +47,17 @@ def spoil(file: Path, before: str, after: str) -> int:
 
 
 def test_validate_says_what_is_declared(hito):
-    assert hito("validate") == (0, "inmobiliaria: 4 objectives, 14 key results\n")
+    code, output = hito("validate")
+    assert (code, output.splitlines()) == (
+        0,
+        [
+            "inbound: 3 objectives, 3 key results",
+            "inmobiliaria: 4 objectives, 17 key results",
+            "revops: 5 objectives, 15 key results",
+            "ventas-b2b: 8 objectives, 33 key results",
+            "ventas-marketing: 4 objectives, 14 key results",
+        ],
+    )
 
 
 def test_validate_tells_every_problem_with_its_line(hito, declared):
