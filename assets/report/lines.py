@@ -110,10 +110,11 @@ def _moved(row: Row, language: Language) -> str:
 
 
 def _windows(row: Row, sheet: Sheet) -> str:
-    if not row["every"] or not row["windows_closed"]:
+    """How many closed windows met the target, where there is one; a dash where one of them is not known."""
+    if row["type"] == "kpi" or not row["every"] or not row["windows_closed"]:
         return ""
-    met, closed = row["windows_met"] or 0, row["windows_closed"]
-    return sheet.words.counted_windows(met, closed, row["every"], in_short=sheet.is_wide)
+    met = numbers.NOT_KNOWN if row["windows_met"] is None else row["windows_met"]
+    return sheet.words.counted_windows(met, row["windows_closed"], row["every"], in_short=sheet.is_wide)
 
 
 def _by_window(own: pl.DataFrame) -> list[float | None]:

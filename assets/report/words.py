@@ -45,7 +45,7 @@ class Language:
             weekday=self.weekdays[day.weekday()], day=day.day, month=self.months[day.month - 1], year=day.year
         )
 
-    def counted_windows(self, met: int, closed: int, every: str, *, in_short: bool = False) -> str:
+    def counted_windows(self, met: int | str, closed: int, every: str, *, in_short: bool = False) -> str:
         """How many windows were met: 3 de 10 meses, or in short 3/10 meses."""
         one, several = self.windows[every]
         return self.say(

@@ -196,6 +196,12 @@ def test_windows_that_were_met_are_counted() -> None:
     assert "3/10 weeks" in printed(one({**recurring, "windows_met": 3, "windows_closed": 10}, every="week"), 140)
 
 
+def test_windows_of_which_one_is_not_known_are_no_zero() -> None:
+    recurring = {"windows_met": None, "windows_closed": 10, "window_start": LAST_DAY}
+    assert "— of 10 weeks  on track" in printed(one(recurring, every="week"))
+    assert "—/10 weeks" in printed(one(recurring, every="week"), 140)
+
+
 def test_the_trend_of_what_recurs_is_one_block_a_window_and_a_gap_is_a_gap() -> None:
     days = [
         {"as_of": LAST_DAY - timedelta(days=ago), "window_start": LAST_DAY - timedelta(days=ago), "value": value}
@@ -228,13 +234,77 @@ def test_a_kpi_has_a_value_and_nothing_to_be_judged_by() -> None:
     assert "%" not in printed(tables)
 
 
+def beside(role: str, member: str, value: float | None, **says: Any) -> dict[str, Any]:
+    """A row of the newest day that is not of the whole."""
+    row = {"key_result_id": "inmobiliaria.x", "role": role, "member": member, "as_of": LAST_DAY, "value": value}
+    return {**row, "unit": "deals", "recorded_at": RAN_AT, "definition_version": "v1", **says}
+
+
 def test_members_are_listed_those_that_lag_first() -> None:
     members = [
-        {"key_result_id": "inmobiliaria.x", "member": member, "as_of": LAST_DAY, "value": value, "progress": value / 20}
-        | {"recorded_at": RAN_AT, "definition_version": "v1"}
-        for member, value in (("x", 20.0), ("facebook", 5.0))
+        beside("member", "x", 20.0, progress=1.0, target=20.0),
+        beside("member", "facebook", 5.0, progress=0.25, target=20.0),
+        beside("member", "linkedin", None, progress=None, target=20.0),
     ]
-    assert "↳ facebook 5 · x 20\n" in printed(one({}, frames={"rows": members}))
+    tables = one({"value": 1.0, "target": 3.0}, unit="networks", frames={"rows": members})
+    assert "↳ linkedin — / 20 · facebook 5 / 20 · x 20 / 20\n" in printed(tables)
+    assert "1 / 3" in second_line(tables)
+
+
+def test_parts_are_listed_each_in_its_own_unit() -> None:
+    parts = [
+        beside("part", "sales", 1_234.5, unit="EUR", progress=0.5, target=2_000.0),
+        beside("part", "satisfied", 0.9, unit="share", progress=1.0, target=0.8, every="week"),
+    ]
+    page = printed(one({"value": 1.0, "target": 2.0}, unit="parts", frames={"rows": parts}))
+    assert "↳ sales €1,234 / €2,000 · satisfied 90% / 80%\n" in page
+
+
+def test_a_guardrail_is_told_only_while_it_does_not_hold() -> None:
+    guardrails = [beside("guardrail", "complaints", 7.0, progress=0.0, target=2.0)]
+    broken = printed(one({"status": "at_risk", "breached": "complaints"}, frames={"rows": guardrails}))
+    assert "  ↳ does not hold: complaints\n  ↳ complaints 7 / 2\n" in broken
+    held = printed(one({"breached": None}, frames={"rows": guardrails}))
+    assert "complaints" not in held
+
+
+@pytest.mark.parametrize(("status", "is_told"), [("off_track", True), ("no_data", True), ("on_track", False)])
+def test_a_shortfall_of_what_it_feeds_from_shows_at_the_key_result(status: str, is_told: bool) -> None:
+    upstream = {"key_result_id": "inmobiliaria.leads", "title_en": "100 leads", "unit": "leads"}
+    declarations = [
+        {**declared(KINDS[0]), "key_result_id": "inmobiliaria.x", "title_en": "It", "feeds_from": "inmobiliaria.leads"},
+        {**declared(KINDS[0]), **upstream},
+    ]
+    row = {"as_of": LAST_DAY, "recorded_at": RAN_AT, "value": 1.0, "definition_version": "v1"}
+    rows = [
+        {**row, "key_result_id": "inmobiliaria.x", "role": "own", "status": "on_track"},
+        {**row, "key_result_id": "inmobiliaria.leads", "role": "own", "status": status},
+    ]
+    made = Results(
+        results().organisation,
+        pl.DataFrame(declarations, schema=dict(KEY_RESULTS_SCHEMA)),
+        pl.DataFrame(rows, schema=dict(HISTORY_SCHEMA)),
+    )
+    page = printed(frames(Publication(RUN, RAN_AT, [made])))
+    told = f"↳ what it feeds from falls short: 100 leads ({LANGUAGES['en'].statuses[status]})\n"
+    assert (told in page) == is_told
+    assert ("falls short" in page) == is_told
+
+
+def test_a_kpi_of_several_windows_shows_each_with_its_value() -> None:
+    unjudged = {"target": None, "progress": None, "expected": None, "status": None}
+    of_windows = {"every": "month", "windows_closed": 10, "window_start": date(2026, 11, 1), "value": 1_200.0}
+    quarter = beside("window", "quarter", 3_400.0, unit="EUR", every="quarter")
+    tables = one({**unjudged, **of_windows}, type="kpi", every=None, unit="EUR", frames={"rows": [quarter]})
+    assert second_line(tables).split()[1] == "€1,200"
+    assert "↳ quarter €3,400\n" in printed(tables)
+    assert "of 10" not in printed(tables)
+
+
+def test_a_ratio_is_a_percentage_and_moves_in_points() -> None:
+    tables = one({"value": 1.25, "target": 2.0}, {"value": 1.2}, unit="ratio")
+    assert "125% / 200%" in second_line(tables)
+    assert "+5 pt" in second_line(tables)
 
 
 @pytest.mark.parametrize(
