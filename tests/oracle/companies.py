@@ -169,6 +169,31 @@ def deal(says: Values, stages: Sequence[str | None], actors: Sequence[str | None
     return story
 
 
+def funnel(pipeline: str, stages: Sequence[str], says: Values) -> Story:
+    """A deal that goes through its pipeline's stages to its end: stops, skips some, begins again, goes them backwards.
+
+    Two stages may be entered at one instant, so these say no value.
+    """
+
+    def story(chance: Chance, n: int) -> Iterator[Fact]:
+        random, name = chance.random, f"funnel {n}"
+        at, account = chance.moment(chance.day()), chance.account()
+        said = chance.says({**says, "pipeline": (pipeline,), "amount": (None,)})
+        passed = [stage for stage in stages if random.random() < 0.8]
+        passed = random.choices((passed, passed[::-1], passed * 2), (6, 1, 2))[0][: random.randrange(len(stages) * 2)]
+        end = random.choice((["deal.won"], ["deal.won"], ["deal.lost"], ["deal.won", "deal.won"], []))
+        again = random.choice(([], [], [("deal.created", None)], [("deal.stage_entered", stages[-1])]))
+        moves = [("deal.created", None), *(("deal.stage_entered", stage) for stage in passed)]
+        for i, (event_type, stage) in enumerate((*moves, *((last, None) for last in end), *again)):
+            own = chance.says(says) if event_type == "deal.won" else {**said, "stage": stage}
+            if stage is not None and random.random() < 0.1:
+                own = {**own, "pipeline": "another"}
+            yield event(event_type, at, name, key=f"{name}/{i}", account_id=account, **own)
+            at += random.choice((timedelta(0), timedelta(hours=2), timedelta(days=4), timedelta(days=15, minutes=7)))
+
+    return story
+
+
 def subscription(chance: Chance, n: int) -> Iterator[Fact]:
     """A subscription: it goes on, ends, is replaced in the same instant, or its customer returns."""
     random = chance.random
@@ -189,8 +214,8 @@ def subscription(chance: Chance, n: int) -> Iterator[Fact]:
         yield event("subscription.started", start + (end - start) / 2, name, key=f"{name}/again", account_id=account)
 
 
-def colleague(teams: Sequence[str]) -> Story:
-    """Somebody who joins a team, stays or leaves, comes back, or goes to another one."""
+def colleague(*teams: str) -> Story:
+    """Somebody who joins a team, stays or leaves, comes back, or goes to another one in the same instant."""
 
     def story(chance: Chance, n: int) -> Iterator[Fact]:
         random, name = chance.random, f"staff {n}"
@@ -201,8 +226,9 @@ def colleague(teams: Sequence[str]) -> Story:
         stay = [("staff.joined", start, team)]
         leave = [*stay, ("staff.left", end, team)]
         ways = [stay, stay, leave, [*leave, ("staff.joined", back, team)], [*leave, ("staff.joined", end, other)]]
+        who = f"person {n % 1000}" if n % 10 else None
         for i, (event_type, at, of) in enumerate(random.choice(ways)):
-            yield event(event_type, at, name, key=f"{name}/{i}", actor=f"person {n % 1000}", team=of)
+            yield event(event_type, at, name, key=f"{name}/{i}", actor=who, team=of)
 
     return story
 
@@ -213,6 +239,10 @@ def profile(networks: Sequence[str]) -> Story:
     def story(chance: Chance, n: int) -> Iterator[Fact]:
         random, name = chance.random, f"profile {n}"
         followers, day = random.randrange(5000), chance.day(date(2025, 9, 1), date(2026, 6, 1))
+        year = chance.local(date(2026, 1, 1), time.min)
+        for at in (year - MICROSECOND, year) if day.year == 2025 else ():
+            said = {"network": networks[n % len(networks)], "quantity": str(random.randrange(5000))}
+            yield event("followers.observed", at, name, key=f"{name}/{at}", **said)
         while day <= THROUGH:
             at = chance.moment(day) + random.randrange(1, 10**6) * MICROSECOND
             said = {"network": networks[n % len(networks)], "quantity": str(followers)}
@@ -245,10 +275,12 @@ def forecast(chance: Chance, n: int) -> Iterator[Fact]:
             yield event("forecast.stated", at, f"deal {n}", key=f"forecast {n}/{i}", forecast_month=of, amount=amount)
 
 
-def launches(event_type: str, column: str, values: Sequence[str], old: Sequence[str] = ()) -> Story:
+def launches(
+    event_type: str, column: str, values: Sequence[str], old: Sequence[str] = (), meanwhile: str = ""
+) -> Story:
     """Something goes live in the year: first one that matters, said twice; one before it that had never happened.
 
-    old: what went live long before.
+    old: what went live long before. meanwhile: what is said of each in the instant of its launch, and just after it.
     """
 
     def story(chance: Chance, n: int) -> Iterator[Fact]:
@@ -256,11 +288,14 @@ def launches(event_type: str, column: str, values: Sequence[str], old: Sequence[
             yield event(
                 event_type, date_of(chance, "2024-11-30"), value, key=f"{event_type}/{value}", **{column: value}
             )
-        first, mistaken = chance.day(date(2026, 2, 1), date(2026, 6, 30)), date_of(chance, "2025-11-30")
+        first, mistaken = chance.day(date(2026, 3, 1), date(2026, 6, 30)), date_of(chance, "2025-11-30")
         yield event(event_type, mistaken, values[0], key=f"withdrawn/{event_type}", **{column: values[0]})
         for i, value in enumerate((*values, values[0])):
             at = chance.local(first + timedelta(days=25 * i), chance.random.choice((time.min, time.max)))
             yield event(event_type, at, value, key=f"{event_type}/{i}", **{column: value})
+            for after in (timedelta(0), MICROSECOND) if meanwhile else ():
+                key = f"{meanwhile} at {event_type} {i} {after}"
+                yield event(meanwhile, at + after, key, key=key, amount="777", **{column: value})
 
     return story
 
@@ -296,13 +331,44 @@ def market_months(chance: Chance, n: int) -> Iterator[Fact]:
             yield event("market.measured", ended, name, key=name, market=market, amount=chance.random.choice(LARGE))
 
 
-def at_once(chance: Chance, n: int) -> Iterator[Fact]:
-    """A sale, and a referral by the same customer in the same instant, just after it and just before it."""
-    sale = datetime(2026, 5, 5, 10, tzinfo=UTC)
-    for i, after in enumerate((timedelta(0), MICROSECOND, -MICROSECOND)):
-        of = {"account_id": f"buyer {i}"}
-        yield event("deal.won", sale, f"at once {i}", key=f"at once {i}", **of)
-        yield event("referral.received", sale + after, f"at once {i}", key=f"referral at once {i}", **of)
+def at_once(event_type: str, says: Values | None = None, sale: Values | None = None) -> Story:
+    """Sales, and what the same customer does in the same instant, just after it and just before it."""
+
+    def story(chance: Chance, n: int) -> Iterator[Fact]:
+        for i, after in enumerate((timedelta(0), MICROSECOND, -MICROSECOND)):
+            name, of = f"{event_type} at once {n}/{i}", {"account_id": f"buyer {n}/{i}"}
+            at = chance.local(chance.day(date(2026, 10, 1), date(2026, 12, 1)), time(10))
+            yield event("deal.won", at, name, key=f"sale and {name}", **of, **chance.says(sale or {}))
+            yield event(event_type, at + after, name, key=name, **of, **chance.says(says or {}))
+
+    return story
+
+
+def largest(bought: Values, then: str, says: Values, places: int) -> Story:
+    """Who bought most in the second quarter of 2026, and what they did before, then and next.
+
+    The last place is one for three of them; who bought more did so just outside the quarter, or is not known.
+    bought: what their purchases say; then, says: what each of them does.
+    """
+
+    def story(chance: Chance, n: int) -> Iterator[Fact]:
+        edges = [
+            chance.local(date(2026, month, day), clock)
+            for month, day, clock in ((3, 31, time.max), (4, 1, time.min), (6, 30, time.max), (7, 1, time.min))
+        ]
+        known = sorted({account for account in chance.company.accounts if account is not None})
+        placed = [(account, places - i - 1) for i, account in enumerate(chance.random.sample(known, places - 1))]
+        equal = [(f"equal {n} {letter}", 0) for letter in "bac"]
+        buyers = [(account, above, edges[1 + i % 2]) for i, (account, above) in enumerate(placed + equal)]
+        buyers += [(f"early {n}", 50, edges[0]), (f"late {n}", 50, edges[3]), (None, 50, edges[1])]
+        for i, (account, above, bought_at) in enumerate(buyers):
+            name, amount = f"largest {n}/{i}", str((50 + 10 * above) * 10**6)
+            purchase = {**chance.says(bought), "amount": amount}
+            yield event("deal.won", bought_at, name, key=name, account_id=account, **purchase)
+            for at in (edges[i % 4], chance.moment(date(2026, 7, 6) + timedelta(days=3 * i))):
+                yield event(then, at, name, key=f"{name} {at}", account_id=account, **chance.says(says))
+
+    return story
 
 
 # --- the companies ----------------------------------------------------------------------------------------------------
@@ -311,12 +377,13 @@ MONEY = ("1234.56", "0.1", "9999.99", "3500", "3500", None)
 LARGE = ("4000000", "8000000", "12500000.5")
 MINUTES = tuple(timedelta(minutes=m) for m in (1, 5, 5, 42, 500, 5000))
 AROUND_MINUTES = (*MINUTES, timedelta(minutes=5) + MICROSECOND, timedelta(minutes=5) - MICROSECOND)
+ANY_MINUTES = (*MINUTES, *(timedelta(minutes=m * m) for m in range(1, 60)))
 DAYS = tuple(timedelta(days=d, minutes=7 * d) for d in (1, 2, 9, 30, 61, 200))
-PEOPLE = (*(f"person {n}" for n in range(18)), None)
-LINES = ("clasico", "clasico", "linea 1", "linea 2", "linea 0", None)
+PEOPLE = (*(f"person {n}" for n in range(30)), None)
+LINES = ("clasico", "linea 0", "linea 1", "linea 1", "linea 2", "linea 3", None)
 REVOPS_DEAL: Values = {
     "amount": ("1234.56", "8000", "3500", "12000.01", None),
-    "category": ("upsell", "cross_sell", "new", "new", None),
+    "category": ("upsell", "cross_sell", "renewal", "new", None),
     "market": ("norte", "norte", "sur", "sur", "este", None),
 }
 B2B_DEAL: Values = {
@@ -336,6 +403,7 @@ B2B_STAGES = (
     "negociacion",
     "contrato",
     "presentada",
+    "preparada",
     "escrito",
     None,
 )
@@ -384,7 +452,7 @@ COMPANIES: Mapping[str, Company] = {
         stories=(
             (profile(("facebook", "linkedin", "youtube", "instagram", "x", "tiktok", "facebook", "x")), 8),
             (launches("listing.published", "portal", ("kyero", "yaencontre")), 1),
-            (at_once, 1),
+            (at_once("referral.received"), 1),
         ),
     ),
     "revops": Company(
@@ -396,7 +464,7 @@ COMPANIES: Mapping[str, Company] = {
             Often("deal.stage_entered", 0.4, {"actor": PEOPLE}),
             Often("call.made", 0.8, {"actor": PEOPLE}),
             Often("meeting.held", 0.3, {"actor": PEOPLE}),
-            Often("system.used", 4, {"system": ("panel", "panel", "crm", None), "actor": PEOPLE}),
+            Often("system.used", 6, {"system": ("panel", "panel", "crm", None), "actor": PEOPLE}),
             Often("report.produced", 1, {"is_automatic": (True, False, False, None)}),
             Often("expense.recorded", 1, {"amount": MONEY}),
             Often("survey.answered", 0.3, {"rating": ("good", "good", "good", "bad", None)}),
@@ -410,12 +478,17 @@ COMPANIES: Mapping[str, Company] = {
         stories=(
             (deal(REVOPS_DEAL, ("demo", "offer", None), PEOPLE), 350),
             (sales_in("burdeos", "lisboa", "oporto", "lyon"), 1),
-            (launches("product.launched", "product", ("linea 1", "linea 2", "linea 3"), old=("linea 0",)), 1),
-            (launches("system.launched", "system", ("crm", "panel"), old=("erp",)), 1),
+            (
+                launches(
+                    "product.launched", "product", ("linea 1", "linea 2", "linea 3"), ("linea 0",), "invoice.issued"
+                ),
+                1,
+            ),
+            (launches("system.launched", "system", ("crm", "panel"), ("erp",)), 1),
             (pair("survey.sent", "survey.answered", {}, DAYS, {}), 200),
             (pair("training.assigned", "training.completed", {}, DAYS), 150),
             (subscription, 110),
-            (colleague(("ventas", "ventas", "soporte")), 20),
+            (colleague("ventas", "soporte"), 50),
             (forecast, 420),
         ),
     ),
@@ -423,22 +496,23 @@ COMPANIES: Mapping[str, Company] = {
         BOGOTA,
         often=(
             *(often._replace(a_day=often.a_day * 2) for often in INVOICES),
-            Often("deal.won", 1, B2B_DEAL),
+            Often("deal.won", 1.5, B2B_DEAL),
             Often(
                 "deal.won",
-                0.15,
+                0.3,
                 {**B2B_DEAL, "product": ("A", "B"), "category": ("ampliacion",), "segment": ("KAM", "KAM", None)},
             ),
             Often(
                 "deal.won",
-                0.1,
+                0.3,
                 {**B2B_DEAL, "product": ("C", "D"), "category": ("concurso",), "segment": ("KAM", "KAM", None)},
             ),
             Often("deal.won", 0.2, {**B2B_DEAL, "product": ("crm",), "market": ("Andina", "Andina", "Caribe")}),
+            Often("deal.won", 0.3, {**B2B_DEAL, "category": ("recurrente",), "amount": LARGE}),
             Often("deal.stage_entered", 1, {**B2B_DEAL, "stage": B2B_STAGES}),
             Often(
                 "deal.stage_entered",
-                0.6,
+                1.5,
                 {
                     **B2B_DEAL,
                     "pipeline": ("propuestas",),
@@ -448,21 +522,51 @@ COMPANIES: Mapping[str, Company] = {
             ),
             Often(
                 "deal.stage_entered",
-                0.02,
-                {**B2B_DEAL, "pipeline": ("plan de cuenta",), "stage": ("escrito", "compartido", "acordado", None)},
+                0.06,
+                {
+                    **B2B_DEAL,
+                    "pipeline": ("plan de cuenta",),
+                    "stage": ("escrito", "compartido", "acordado", *[None] * 6),
+                },
             ),
             Often("call.made", 2, {"category": ("prospeccion", "seguimiento", None)}),
-            Often("meeting.scheduled", 0.5, {"segment": ("clave", "ABC", None)}),
-            Often("meeting.held", 0.6, {"category": ("comercial", "interna", None), "segment": ("ABC", "KAM", None)}),
+            Often("meeting.scheduled", 1, {"segment": ("clave", "ABC", None)}),
+            Often("meeting.held", 2, {"category": ("comercial", "interna", None), "segment": ("ABC", "KAM", None)}),
             Often("lifecycle.entered", 1.5, {"lifecycle": ("salesqualifiedlead", "lead", None)}),
-            Often("demo.attended", 0.5, {"attended_share": ("0.9", "0.899999", "1", "0.25", None)}),
+            Often("demo.attended", 1, {"attended_share": ("0.9", "0.899999", "1", "0.25", None)}),
         ),
         stories=(
             (deal(B2B_DEAL, B2B_STAGES), 600),
-            (pair("ticket.created", "ticket.first_replied", {}, AROUND_MINUTES), 300),
-            (launches("product.launched", "product", ("Nova", "Sol", "Luna"), old=("Estrella",)), 1),
+            (funnel("ventas", ("preventa", "propuesta", "negociacion", "contrato"), B2B_DEAL), 450),
+            (pair("ticket.created", "ticket.first_replied", {}, AROUND_MINUTES), 700),
+            (launches("product.launched", "product", ("Nova", "Sol", "Luna"), ("Estrella",)), 1),
             (market_months, 1),
             (subscription, 110),
+            (pair("subscription.started", "subscription.ended", {}, DAYS), 40),
+            (at_once("call.made", {"category": ("prospeccion",)}), 2),
+            (
+                at_once(
+                    "deal.stage_entered",
+                    {"pipeline": ("propuestas",), "stage": ("presentada",), "product": ("B", "C")},
+                    {"product": ("A",)},
+                ),
+                2,
+            ),
+            (
+                largest(
+                    {"segment": ("ABC",)},
+                    "deal.stage_entered",
+                    {"pipeline": ("propuestas", "propuestas", "ventas"), "stage": ("preparada",)},
+                    places=10,
+                ),
+                1,
+            ),
+            (
+                largest(
+                    {"pipeline": ("propuestas",)}, "deal.won", {"pipeline": ("ventas",), "amount": LARGE}, places=5
+                ),
+                1,
+            ),
         ),
         accounts=(*(f"customer {n}" for n in range(60)), *["cus_AndinaServicios"] * 6, None),
     ),
@@ -476,14 +580,14 @@ COMPANIES: Mapping[str, Company] = {
                 {
                     "amount": MONEY,
                     "campaign": ("primavera", "otono", None),
-                    "market": ("norte", "norte", "sur", "este", "oeste", "lejos", None),
+                    "market": ("norte", "norte", "sur", "este", "oeste", "isla", "costa", "lejos", None),
                 },
             ),
             Often("expense.recorded", 0.8, {"amount": MONEY, "campaign": ("primavera", "otono", None)}),
-            Often("lead.created", 0.5),
+            Often("lead.created", 0.7),
             Often("lifecycle.entered", 0.5, {"lifecycle": ("customer", "lead", None)}),
-            Often("market.analysed", 0.02, {"market": ("norte", "sur", "este", "oeste", None)}),
-            Often("call.made", 2, {"category": ("seguimiento", "prospeccion", None)}),
+            Often("market.analysed", 0.04, {"market": ("norte", "sur", "este", "oeste", "isla", "costa", None)}),
+            Often("call.made", 5, {"category": ("seguimiento", "prospeccion", None)}),
             Often("meeting.held", 0.8, {"category": ("presentacion", "comercial", None)}),
             Often("survey.sent", 1),
         ),
@@ -496,9 +600,10 @@ COMPANIES: Mapping[str, Company] = {
                     DAYS,
                     {"lifecycle": (None,)},
                 ),
-                300,
+                700,
             ),
-            (pair("ticket.created", "ticket.first_replied", {}, MINUTES), 300),
+            (pair("ticket.created", "ticket.first_replied", {}, ANY_MINUTES), 700),
+            (at_once("lead.created"), 2),
         ),
     ),
 }

@@ -28,12 +28,61 @@ FROM days
 LEFT JOIN happened ON event_type = 'lead.created' AND day BETWEEN date_trunc('month', as_of) AND as_of
 GROUP BY as_of;
 
+-- key result: inmobiliaria.marketing.seguidores
+-- Followers gained since the year began, in each network: what its profiles had when last read, less what they had when
+-- last read before the year; a profile that was not yet read then has gained since it was first read. A network none of
+-- whose profiles was ever read has no gain that anybody knows. Of the networks: how many gained the thousand.
+WITH networks AS (
+  SELECT unnest(['facebook', 'linkedin', 'youtube', 'instagram', 'x']) AS network
+),
+profiles AS (
+  SELECT
+    as_of,
+    network,
+    subject_id,
+    arg_max(quantity, occurred_at) AS followers,
+    coalesce(
+      arg_max(quantity, occurred_at) FILTER (day < DATE '2026-01-01'), arg_min(quantity, occurred_at)
+    ) AS at_the_start
+  FROM days
+  JOIN happened ON event_type = 'followers.observed' AND day <= as_of
+  GROUP BY as_of, network, subject_id
+),
+gained AS (
+  SELECT as_of, network, sum(followers - at_the_start) AS followers
+  FROM days
+  CROSS JOIN networks
+  LEFT JOIN profiles USING (as_of, network)
+  GROUP BY as_of, network
+)
+SELECT as_of, network AS member, followers AS value, followers AS numerator, NULL AS denominator, 1000 AS target
+FROM gained
+UNION ALL
+SELECT as_of, NULL, reached, reached, if(reached IS NULL, NULL, 5), 5
+FROM (
+  SELECT as_of, if(count(followers) = 5, count(*) FILTER (followers >= 1000), NULL) AS reached FROM gained GROUP BY as_of
+);
+
+-- key result: inmobiliaria.marketing.post_diario
+-- Posts of the day, on whichever network: with one of them it is a day with a post.
+SELECT as_of, count(event_id) AS value
+FROM days
+LEFT JOIN happened ON event_type = 'post.published' AND day = as_of
+GROUP BY as_of;
+
 -- key result: inmobiliaria.marketing.video_mensual
 -- Videos of the month on YouTube.
 SELECT as_of, count(event_id) AS value
 FROM days
 LEFT JOIN happened
   ON event_type = 'video.published' AND network = 'youtube' AND day BETWEEN date_trunc('month', as_of) AND as_of
+GROUP BY as_of;
+
+-- key result: inmobiliaria.marketing.articulos
+-- Blog articles of the month.
+SELECT as_of, count(event_id) AS value
+FROM days
+LEFT JOIN happened ON event_type = 'article.published' AND day BETWEEN date_trunc('month', as_of) AND as_of
 GROUP BY as_of;
 
 -- key result: inmobiliaria.marketing.colaboracion
