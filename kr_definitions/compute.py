@@ -116,15 +116,23 @@ def _named(definition: Definition) -> MonthsFrom | MonthOf:
     return period
 
 
+def _naming(definition: Definition) -> tuple[str, ...]:
+    """The event types by which the members of a dimension are found; none where they are declared."""
+    each = definition.key_result.each
+    if each is None or each.members is not None:
+        return ()
+    return (each.seen_in,) if each.seen_in is not None else definition.key_result.main.types
+
+
 def _members(definition: Definition, each: Each, events: pl.LazyFrame, through: date) -> pl.LazyFrame:
     """The members of a dimension, and since when each is one: member, since."""
     period = definition.span
     if each.members is not None:
         return pl.LazyFrame({"member": sorted(each.members)}).with_columns(since=pl.lit(period.first))
-    named = (each.seen_in,) if each.seen_in is not None else definition.key_result.main.types
     return (
         events.filter(
-            pl.col("event_type").is_in(named), pl.col("day").is_between(period.first, min(period.last, through))
+            pl.col("event_type").is_in(_naming(definition)),
+            pl.col("day").is_between(period.first, min(period.last, through)),
         )
         .filter(pl.col(each.dimension).is_not_null())
         .group_by(pl.col(each.dimension).alias("member"))
@@ -174,7 +182,8 @@ def _parts(definition: Definition, organisation: Organisation, members: Mapping[
     )
     alone = kr.model_copy(update={"all_of": (), "each": None, "guardrails": (), "windows": ()})
     if kr.each is not None:
-        found = [
+        found = [_Part("own", None, alone, context)] if kr.target is None else []
+        found += [
             _Part("member", name, alone, context.of((kr.each.dimension, name)), since)
             for name, since in members.items()
         ]
@@ -304,53 +313,63 @@ def _together(
 
     Its value is how many are met, its target and denominator how many there are.
     """
-    is_met = pl.lit(value=False)
-    for name, kr in _targets(definition).items():
-        of_part = pl.lit(value=True) if name is None else pl.col("member") == name
-        is_met = pl.when(of_part).then(formulas.is_reached(kr, pl.col("progress"))).otherwise(is_met)
+    is_met = _is_met(definition, "progress")
+    # Of members whose figure recurs, how many meet it in the window that the day lies in.
+    is_met_now = is_met if definition.key_result.every is None else _is_met(definition, "window_progress")
     weight = pl.col("member").replace_strict(weights, default=1.0, return_dtype=pl.Float64)
-    is_unknown = pl.col("status").is_in(["no_data", "unreliable"])
+    has_window = pl.col("every").is_not_null() & pl.col("window_start").is_not_null()
+    is_unmeasured = has_window & pl.col("window_progress").is_null()
+    is_unknown, is_waiting = pl.col("status").is_in(["no_data", "unreliable"]), pl.col("status") == "not_started"
     of_days = (
-        rows.with_columns(weight.alias("_weight"), is_met.fill_null(value=False).alias("_is_met"))
+        rows.with_columns(
+            pl.when(is_waiting).then(0.0).otherwise(pl.col(name)).alias(name) for name in ("progress", "expected")
+        )
+        .with_columns(
+            weight.alias("_weight"),
+            is_met.fill_null(value=False).alias("_is_met"),
+            is_met_now.fill_null(value=False).alias("_is_met_now"),
+        )
         .group_by("as_of")
         .agg(
             pl.when(pl.col("progress").is_not_null().all())
             .then((pl.col("progress").clip(upper_bound=1.0) * pl.col("_weight")).sum() / pl.col("_weight").sum())
             .alias("progress"),
             ((pl.col("expected") * pl.col("_weight")).sum() / pl.col("_weight").sum()).alias("expected"),
-            pl.col("_is_met").sum().cast(pl.Int64).alias("_met"),
+            pl.col("_is_met_now").sum().cast(pl.Int64).alias("_met"),
+            pl.col("_is_met").all().alias("_is_all_met"),
             pl.len().cast(pl.Int64).alias("_all"),
             pl.col("events").sum().alias("events"),
             is_unknown.any().alias("_is_unknown"),
+            is_unmeasured.any().alias("_is_unmeasured"),
             (pl.col("status") == "no_data").all().alias("_has_no_data"),
-            (pl.col("status") == "not_started").all().alias("_is_waiting"),
+            is_waiting.all().alias("_is_waiting"),
             (pl.col("status") == "achieved").all().alias("_is_achieved"),
         )
     )
     due = due_days(definition, organisation, through)
-    first = definition.span.first
-    read = [known.of(definition.types, first, day) == "known" for day in due.get_column("as_of")]
+    naming, first = _naming(definition), definition.span.first
+    read = [known.of(naming, first, day) == "known" for day in due.get_column("as_of")]
     days = (
         due.with_columns(pl.Series("_is_read", read, dtype=pl.Boolean))
         .join(of_days, on="as_of", how="left", maintain_order="left")
         .with_columns(
             pl.col("_met", "_all", "events").fill_null(0),
-            pl.col("_is_unknown").fill_null(~pl.col("_is_read")),
+            pl.col("_is_unknown").fill_null(value=False) | ~pl.col("_is_read"),
             pl.col("_has_no_data").fill_null(~pl.col("_is_read")),
         )
     )
     is_known = ~pl.col("_is_unknown")
+    is_counted = is_known & ~pl.col("_is_unmeasured").fill_null(value=False)
     counted = days.with_columns(
-        pl.when(is_known).then(pl.col("_met")).cast(pl.Float64).alias("value"),
-        pl.when(is_known).then(pl.col("_met")).alias("numerator"),
-        pl.when(is_known).then(pl.col("_all")).alias("denominator"),
-        pl.when(is_known).then(pl.col("events")).alias("events"),
+        pl.when(is_counted).then(pl.col("_met")).cast(pl.Float64).alias("value"),
+        pl.when(is_counted).then(pl.col("_met")).alias("numerator"),
+        pl.when(is_counted).then(pl.col("_all")).alias("denominator"),
+        pl.when(is_counted).then(pl.col("events")).alias("events"),
         pl.when(is_known).then(pl.col("progress")).alias("progress"),
         pl.lit(0.0).alias("start"),
-        pl.col("_all").cast(pl.Float64).alias("target"),
-        pl.when(is_known).then(pl.col("_met")).cast(pl.Float64).alias("forecast"),
+        pl.when("_is_read").then(pl.col("_all")).cast(pl.Float64).alias("target"),
+        pl.when(is_counted).then(pl.col("_met")).cast(pl.Float64).alias("forecast"),
     )
-    is_all = pl.col("_met") == pl.col("_all")
     status = (
         pl.when("_has_no_data")
         .then(pl.lit("no_data"))
@@ -358,10 +377,19 @@ def _together(
         .then(pl.lit("not_started"))
         .when(pl.col("_is_unknown") | pl.col("progress").is_null())
         .then(pl.lit("unreliable"))
-        .otherwise(closing(definition.span, is_all, pl.col("_is_achieved"), organisation))
+        .otherwise(closing(definition.span, pl.col("_is_all_met"), pl.col("_is_achieved"), organisation))
         .alias("status")
     )
     return _shaped(definition, counted.with_columns(status), "own", None, definition.key_result, organisation.currency)
+
+
+def _is_met(definition: Definition, column: str) -> pl.Expr:
+    """Whether a member or a part meets its target, by one of its progress columns."""
+    is_met = pl.lit(value=False)
+    for name, kr in _targets(definition).items():
+        of_part = pl.lit(value=True) if name is None else pl.col("member") == name
+        is_met = pl.when(of_part).then(formulas.is_reached(kr, pl.col(column))).otherwise(is_met)
+    return is_met
 
 
 def _targets(definition: Definition) -> dict[str | None, KeyResult]:

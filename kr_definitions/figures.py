@@ -310,6 +310,7 @@ def _recurring(kr: KeyResult, figures: pl.DataFrame) -> pl.DataFrame:
         pl.col("windows_closed").fill_null(0),
         pl.col("_progress"),
         pl.when(is_open).then(in_window).otherwise(0.0),
+        pl.lit(1.0) if formulas.is_maintained(kr) else in_window,
     )
     is_complete = pl.col("_unknown").fill_null(0) == 0
     forecast = divided(pl.col("value"), in_window) if formulas.accumulates(kr) else pl.col("value")
@@ -319,6 +320,6 @@ def _recurring(kr: KeyResult, figures: pl.DataFrame) -> pl.DataFrame:
         pl.col("_progress").alias("window_progress"),
         (pl.when(has_window).then(1.0) if formulas.is_maintained(kr) else in_window).alias("window_expected"),
         pl.when(is_complete).then(pl.col("windows_met").fill_null(0)).alias("windows_met"),
-        pl.col("windows_closed").fill_null(0),
+        pl.when(is_complete).then(pl.col("windows_closed").fill_null(0)).alias("windows_closed"),
         forecast.alias("forecast"),
     )

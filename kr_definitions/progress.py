@@ -117,12 +117,15 @@ def is_reached(kr: KeyResult, progress: pl.Expr) -> pl.Expr:
     return progress > 1 if strict_distance else progress >= 1
 
 
-def recurring_progress(met: pl.Expr, closed: pl.Expr, open_progress: pl.Expr, elapsed: pl.Expr) -> pl.Expr:
-    """Progress over windows: (Σ min(P_w, 1) over the closed ones + f · min(P_open / f, 1)) / (closed + f).
+def recurring_progress(
+    met: pl.Expr, closed: pl.Expr, open_progress: pl.Expr, elapsed: pl.Expr, expected: pl.Expr
+) -> pl.Expr:
+    """Progress over windows: (Σ min(P_w, 1) over the closed ones + f · min(P_open / E_open, 1)) / (closed + f).
 
-    met: Σ min(P_w, 1). elapsed: f, the part of the open window that is over; 0 where none is open.
+    met: Σ min(P_w, 1). elapsed: f, the part of the open window that is over; 0 where none is open. expected: what is
+    expected of the open window by now: f of what is to be reached by its end, 1 of what has to hold at all times.
     """
-    of_open = pl.when(elapsed > 0).then(elapsed * divided(open_progress, elapsed).clip(upper_bound=1.0)).otherwise(0.0)
+    of_open = pl.when(elapsed > 0).then(elapsed * divided(open_progress, expected).clip(upper_bound=1.0)).otherwise(0.0)
     whole = closed + elapsed
     return pl.when(whole > 0).then(divided(met + of_open, whole))
 

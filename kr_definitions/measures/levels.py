@@ -134,11 +134,12 @@ class Gain(_Observed):
 
 
 class Transitions(Declared):
-    """What opens a subject (where: only such), what closes it, and what says its value."""
+    """What opens a subject (where: only such), what closes it (closed_where: only such), and what says its value."""
 
     opened_by: EventTypes
     closed_by: EventTypes
     where: str | None = None
+    closed_where: str | None = None
     value: Literal["amount", "quantity"] | None = None
     valued_by: EventTypes | None = None
 
@@ -168,6 +169,8 @@ class Open(Measured):
     def filters(self) -> Iterator[Filter]:
         if self.open.where is not None:
             yield ("open", "where"), self.open.where, self.open.opened_by
+        if self.open.closed_where is not None:
+            yield ("open", "closed_where"), self.open.closed_where, self.open.closed_by
 
     def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
         if self.open.value != "amount":
@@ -206,7 +209,9 @@ def transitions(
     opened = filtered(context.events(log, between.opened_by), between.where, between.opened_by)
     states = [
         opened.with_columns(_is_open=pl.lit(1), _number=number, _key=pl.col(key)),
-        context.events(log, between.closed_by).with_columns(_is_open=pl.lit(0), _number=nothing, _key=nobody),
+        filtered(context.events(log, between.closed_by), between.closed_where, between.closed_by).with_columns(
+            _is_open=pl.lit(0), _number=nothing, _key=nobody
+        ),
     ]
     if between.valued_by:
         told = context.events(log, between.valued_by).join(opened, on="event_id", how="anti")

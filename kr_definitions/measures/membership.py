@@ -22,13 +22,21 @@ from kr_definitions.words import EventTypes
 class Roster(Declared):
     """Whose membership begins and ends: members are those with at least one subject that is open.
 
-    closed_by may be empty: then a member stays one.
+    closed_by may be left out: then a member stays one. where, closed_where: filters on the events of either.
     """
 
     opened_by: EventTypes
     closed_by: EventTypes | None = None
     where: str | None = None
+    closed_where: str | None = None
     by: KeyColumn = "account_id"
+
+    def filters(self, *place: str) -> Iterator[Filter]:
+        """The filters, with their places below the measure."""
+        if self.where is not None:
+            yield (*place, "where"), self.where, self.opened_by
+        if self.closed_where is not None and self.closed_by is not None:
+            yield (*place, "closed_where"), self.closed_where, self.closed_by
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -41,6 +49,7 @@ class Roster(Declared):
             opened_by=self.opened_by,
             closed_by=self.closed_by or (),
             where=self.where,
+            closed_where=self.closed_where,
             value=None,
             valued_by=None,
         )
@@ -113,8 +122,7 @@ class Retention(Measured):
         return "share"
 
     def filters(self) -> Iterator[Filter]:
-        if self.retention.where is not None:
-            yield ("retention", "where"), self.retention.where, self.retention.opened_by
+        yield from self.retention.filters("retention")
 
     def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         return self.retention.spells(log, context)
@@ -168,9 +176,8 @@ class Participation(Measured):
         return "share"
 
     def filters(self) -> Iterator[Filter]:
-        roster, did = self.participation.roster, self.participation.did
-        if roster.where is not None:
-            yield ("participation", "roster", "where"), roster.where, roster.opened_by
+        did = self.participation.did
+        yield from self.participation.roster.filters("participation", "roster")
         if did.where is not None:
             yield ("participation", "did", "where"), did.where, did.of
 

@@ -9,10 +9,10 @@ later never changes who was in it on a day that is past.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import polars as pl
-from pydantic import BeforeValidator, Field, Tag
+from pydantic import BeforeValidator, Field, Tag, model_validator
 
 from kr_definitions.expressions import Expression, predicate
 from kr_definitions.measures.base import Context, Filter, Measured, words
@@ -27,11 +27,21 @@ _HAD_AT = "_had_first_at"
 
 
 class _Before(Declared):
-    """An event of this type, with the same `key`, before the event itself or before the key result's period."""
+    """An event of this type, with the same `key`, before the event itself or before the key result's period.
+
+    since: period leaves out what happened before the period: lines launched in it, customers won in it.
+    """
 
     where: str | None = None
     key: KeyColumn = "account_id"
     before: Literal["event", "period"] = "event"
+    since: Literal["ever", "period"] = "ever"
+
+    @model_validator(mode="after")
+    def _leaves_time(self) -> Self:
+        if self.before == "period" and self.since == "period":
+            raise ValueError("before the period and since its beginning: nothing can be both | Keep one of them")
+        return self
 
     @property
     def _type(self) -> str:
@@ -52,6 +62,8 @@ class _Before(Declared):
         """The events that fit. One without the key fits neither way."""
         earlier = filtered(log.filter(pl.col("event_type") == self._type), self.where, self.types)
         earlier = earlier.filter(pl.col(self.key).is_not_null())
+        if self.since == "period":
+            earlier = earlier.filter(pl.col("day") >= context.period.first)
         if self.before == "period":
             keys = earlier.filter(pl.col("day") < context.period.first).select(self.key).unique()
             marked = events.join(keys.with_columns(_had=pl.lit(value=True)), on=self.key, how="left")

@@ -224,7 +224,9 @@ def test_a_strict_distance_meets_a_window_only_beyond_the_figure():
 def test_recurring_progress_is_never_more_than_1(met, closed, opened, elapsed):
     frame = pl.DataFrame({"met": [min(met, closed)], "closed": [closed], "open": [opened], "elapsed": [elapsed]})
     whole = frame.select(
-        formulas.recurring_progress(pl.col("met"), pl.col("closed"), pl.col("open"), pl.col("elapsed"))
+        formulas.recurring_progress(
+            pl.col("met"), pl.col("closed"), pl.col("open"), pl.col("elapsed"), pl.col("elapsed")
+        )
     ).item()
     assert (whole is None) if closed + elapsed == 0 else whole <= 1 + 1e-12
 
