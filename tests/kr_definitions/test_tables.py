@@ -141,13 +141,15 @@ def test_a_target_is_told_in_words(text, direction, declared):
         ("EUR", {"unit": "EUR"}),
         ("share", {"measure": SHARE}),
         ("days", {"measure": {"duration": {"from": "deal.created", "to": "deal.won"}, "unit": "days"}}),
-        ("amount", {"measure": {"sum": "amount", "of": "deal.won"}}),
+        ("COP", {"measure": {"sum": "amount", "of": "deal.won"}}),
+        ("ratio", {"measure": {"ratio": {"numerator": {"count": "deal.won"}, "denominator": {"count": "deal.lost"}}}}),
+        ("markets", {"each": {"dimension": "market"}}),
         ("tickets", {"measure": {"open": {"opened_by": "ticket.created", "closed_by": "ticket.solved"}}}),
         ("count", {"measure": {"distinct": "portal", "of": "listing.published"}}),
     ],
 )
 def test_a_unit_is_as_declared_or_as_the_measure_implies(unit, declared):
-    assert unit == tables.unit(key_result(**declared))
+    assert unit == tables.unit(key_result(**declared), "COP")
 
 
 def test_every_declared_key_result_has_a_row_with_its_place():
