@@ -83,13 +83,31 @@ def sandbox(organisations: Sequence[str], day: date | None, seed: int) -> Iterat
     """
     from pipelines.sandbox.runner import running  # noqa: PLC0415 - a run against real accounts loads no sandbox
 
-    day = day or today_in("Europe/Madrid", started_at())
+    day = day or sandbox_day(organisations, started_at())
     root = Path(os.environ.get("HITO_HOME") or PROJECT / ".hito" / "sandbox").resolve()
     with ExitStack() as stack:
         served = stack.enter_context(running(organisations, day, root, seed=seed))
         connected = {"HITO_HOME": str(root), **pseudonym_keys(organisations), **served.environment()}
         stack.enter_context(environment(connected))
         yield Home.from_environment(), served.base_url
+
+
+def simulated(declared: Sequence[str]) -> list[str]:
+    """Those of the declared organisations that the sandbox simulates. Raises `RunRefused` where it is none."""
+    from pipelines.sandbox.runner import ORGANISATIONS  # noqa: PLC0415
+
+    if found := [name for name in declared if name in ORGANISATIONS]:
+        return found
+    raise RunRefused(
+        f"none of {', '.join(declared)} is simulated: run without --sandbox, or declare {' or '.join(ORGANISATIONS)}"
+    )
+
+
+def sandbox_day(organisations: Sequence[str], now: datetime) -> date:
+    """The day that has begun in the zones of all these organisations."""
+    from pipelines.sandbox.runner import zones  # noqa: PLC0415
+
+    return min(today_in(zone, now) for zone in zones(organisations) or {"UTC"})
 
 
 def pseudonym_keys(organisations: Sequence[str]) -> dict[str, str]:

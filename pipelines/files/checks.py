@@ -28,6 +28,7 @@ def problems(stream: FileStream) -> list[Found]:
         *_in_names(stream),
         *_in_order(stream),
         *(found for index, rule in enumerate(stream.events) for found in _in_rule(stream, index, rule)),
+        *_in_codes(stream),
         *_about_people(stream),
     ]
 
@@ -123,6 +124,12 @@ def _in_columns(stream: FileStream, index: int, rule: EventRule, event_type: Eve
             needed = wanted.get(column, DTYPES["text"])
             do = f"{needed} is needed: declare the types of its columns under columns"
             yield _place(index, rule, column), f"it is {found} | {do}"
+
+
+def _in_codes(stream: FileStream) -> Iterator[Found]:
+    for name in stream.codes:
+        if name in stream.personal or name not in stream.of_actors:
+            yield ("codes",), f"{name} is personal, or says of nothing who did it | Leave it out here, or there"
 
 
 def _about_people(stream: FileStream) -> Iterator[Found]:

@@ -25,7 +25,9 @@ A stream is one kind of file:
 Whatever says something of a row (`when`, `subject`, `account`, `actor`, `amount`, `currency`, `quantity`, `url`,
 attributes, `that`) is an expression of the closed language over the file's columns, which are text unless `columns`
 says otherwise. Only columns that are named anywhere here are kept of a file; those named in `personal`, and those of
-an `actor`, are turned into pseudonyms as they are read.
+an `actor`, are turned into pseudonyms as they are read. `codes` names the columns of an actor that hold another
+system's code of somebody (their number in the CRM) and nothing else: kept as it is, it is who that system's events are
+by, and so what somebody did in both can be joined.
 
 `revision` makes the rows of one key the successive states of one thing: its events are those of its last row, and
 `each_rise_of` finds the rows at which a running count rose. Without it a key has one row.
@@ -264,6 +266,7 @@ class FileStream(Options):
     revision: Revision | None = None
     columns: dict[str, Annotated[ColumnType, BeforeValidator(_typed)]] = Field(default_factory=dict)
     personal: Names = ()
+    codes: Names = ()
     expect: tuple[Expectation, ...] = ()
     events: Annotated[tuple[EventRule, ...], Field(min_length=1)]
     covers: Covers = Covers()
@@ -308,8 +311,12 @@ class FileStream(Options):
     @cached_property
     def pseudonymised(self) -> frozenset[str]:
         """The columns whose values are turned into pseudonyms as they are read."""
-        actors = [self.value(rule.actor).columns for rule in self.events if rule.actor is not None]
-        return frozenset(self.personal).union(*actors)
+        return frozenset(self.personal).union(self.of_actors - frozenset(self.codes))
+
+    @property
+    def of_actors(self) -> frozenset[str]:
+        """The columns that say who did it."""
+        return frozenset().union(*(self.value(rule.actor).columns for rule in self.events if rule.actor is not None))
 
     @property
     def grouped_by(self) -> str | None:

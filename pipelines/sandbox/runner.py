@@ -9,7 +9,7 @@ same block with `sandbox.wait()` in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -25,12 +25,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
+from pipelines.sandbox.business import business, inbound, revops, ventas_b2b, ventas_marketing
 from pipelines.sandbox.company import Company, estate_agency
 from pipelines.sandbox.server import SandboxError, Served, served
 from pipelines.sandbox.sheets import SHEETS, write_sheets
 from pipelines.sandbox.stand_in import Desk, SharedClock
 
-__all__ = ["ORGANISATIONS", "Sandbox", "SandboxError", "running"]
+__all__ = ["ORGANISATIONS", "Sandbox", "SandboxError", "running", "zones"]
 
 OLDEST = timedelta(days=10 * 365)
 """A company older than that would take too long to tell."""
@@ -38,31 +39,41 @@ OLDEST = timedelta(days=10 * 365)
 
 @dataclass(frozen=True)
 class Organisation:
-    """A simulated organisation: how its company is told, and which vendors and sheets it uses."""
+    """A simulated organisation: how its company is told, and which vendors it uses."""
 
     tell: Callable[[int, date, date, str], Company]
     founded: date
     zone: str
     vendors: tuple[str, ...]
-    sheets: tuple[str, ...]
 
 
+_FOUNDED = date(2024, 11, 1)
 ORGANISATIONS: Mapping[str, Organisation] = {
-    "inmobiliaria": Organisation(
-        estate_agency, date(2024, 11, 1), "Europe/Madrid", ("hubspot", "zendesk", "youtube", "stripe"), tuple(SHEETS)
+    "inmobiliaria": Organisation(estate_agency, _FOUNDED, "Europe/Madrid", ("hubspot", "zendesk", "youtube", "stripe")),
+    "revops": Organisation(business(revops.PLAN), _FOUNDED, "Europe/Madrid", ("hubspot", "zendesk", "stripe")),
+    "ventas-b2b": Organisation(business(ventas_b2b.PLAN), _FOUNDED, "America/Bogota", ("hubspot", "zendesk", "stripe")),
+    "ventas-marketing": Organisation(
+        business(ventas_marketing.PLAN), _FOUNDED, "Europe/Madrid", ("hubspot", "zendesk", "stripe")
     ),
+    "inbound": Organisation(business(inbound.PLAN), _FOUNDED, "America/Bogota", ("hubspot",)),
 }
+"""By the id that an organisation is declared under."""
+
+
+def zones(organisations: Iterable[str]) -> set[str]:
+    """The zones of those of the organisations that are simulated."""
+    return {ORGANISATIONS[name].zone for name in organisations if name in ORGANISATIONS}
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A sandbox that is being served. present: the instant that each organisation's data is at."""
+    """A sandbox that is being served. present: the instant that its data is at."""
 
     home: Path
     served: Served
     clock: SharedClock
     companies: Mapping[str, Company]
-    present: Mapping[str, datetime]
+    present: datetime
 
     @property
     def base_url(self) -> str:
@@ -75,12 +86,12 @@ class Sandbox:
 
     def environment(self) -> dict[str, str]:
         """What connects a run to the sandbox, as variables: addresses, credentials, folders, the clock, the present."""
-        variables = {"HITO_CLOCK": str(self.clock.path), "HITO_NOW": max(self.present.values()).isoformat()}
+        variables = {"HITO_CLOCK": str(self.clock.path), "HITO_NOW": self.present.isoformat()}
         for name in self.companies:
             for vendor in ORGANISATIONS[name].vendors:
                 settings = {"base_url": self.url(name, vendor), **_stand_in(vendor).CREDENTIALS}
                 variables |= {_variable(name, vendor, key): value for key, value in settings.items()}
-            for sheet in ORGANISATIONS[name].sheets:
+            for sheet in SHEETS[name]:
                 variables[_variable(name, sheet, "folder")] = str(_sheets_folder(self.home, name))
         return variables
 
@@ -102,21 +113,19 @@ def running(
     """Serve the organisations as they are on the morning of `today`, while the block runs.
 
     home: the sandbox's folder; the same one with a later day is the same companies, grown older. port: 0 takes a free
-    one. at: the local time at which the vendors' data stops. Raises `SandboxError`.
+    one. at: the local time at which the vendors' data stops, once it is so late everywhere: a run reads all of them at
+    one instant. Raises `SandboxError`.
     """
     chosen = _chosen(organisations, today)
     home = _made(home).resolve()
     with _alone_in(home):
         _refuse_another_past(home, seed, today)
-        present = {
-            name: datetime.combine(today, at, ZoneInfo(one.zone)).astimezone(UTC) for name, one in chosen.items()
-        }
+        present = _present(chosen.values(), today, at)
         companies = {name: one.tell(seed, one.founded, today, one.zone) for name, one in chosen.items()}
-        clock = _wound(home / "clock.json", max(present.values()))
-        for name, one in chosen.items():
-            if one.sheets:
-                write_sheets(companies[name], present[name], _sheets_folder(home, name))
-        desks = {name: Desk(companies[name], present[name], clock) for name in chosen}
+        clock = _wound(home / "clock.json", present)
+        for name, company in companies.items():
+            write_sheets(company, SHEETS[name], present, _sheets_folder(home, name))
+        desks = {name: Desk(companies[name], present, clock) for name in chosen}
         with served(_House(desks, clock).app(), port) as serving_now:
             _remember(home, seed, today)
             yield Sandbox(home, serving_now, clock, companies, present)
@@ -157,8 +166,12 @@ def _described(here: str, name: str, desk: Desk) -> dict[str, Any]:
         "founded": desk.company.founded.isoformat(),
         "seed": desk.company.seed,
         "vendors": {vendor: f"{here}/{name}/{vendor}" for vendor in ORGANISATIONS[name].vendors},
-        "sheets": list(ORGANISATIONS[name].sheets),
+        "sheets": list(SHEETS[name]),
     }
+
+
+def _present(organisations: Iterable[Organisation], today: date, at: time) -> datetime:
+    return max(datetime.combine(today, at, ZoneInfo(one.zone)).astimezone(UTC) for one in organisations)
 
 
 def _stand_in(vendor: str) -> Any:

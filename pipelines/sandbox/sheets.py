@@ -1,10 +1,11 @@
-"""The sheets that somebody keeps by hand, as files in a folder that is shared with the office.
+"""The sheets that somebody keeps by hand, and what systems export, as files in a folder shared with the office.
 
-Belongs here: rows to files. Does not: who types what, and when (`pipelines.sandbox.agency.sheet_rows`).
+Belongs here: rows to files. Does not: who types what, and when (`agency.sheet_rows`, `business.sheet_rows`).
 
 The files are as people leave them: Spanish headers, semicolons, days before months, rows in the order in which they
 were typed in (so a late one stands below newer ones), values overwritten where they were corrected, and no trace of a
-row that was removed.
+row that was removed. Not everything is kept up: a file may have been exported some days ago and not since, or only
+once, before there was anything in it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 from pipelines.sandbox.company import Company, SheetRow, value_at
@@ -22,26 +23,59 @@ from pipelines.sandbox.company import Company, SheetRow, value_at
 
 @dataclass(frozen=True)
 class Sheet:
-    """What a file holds: rows of one kind, under these columns after `id`."""
+    """What a file holds: rows of one kind, under these columns after `id`.
+
+    days_behind: how many days ago it was last exported; None: once, on the day that the company was founded.
+    """
 
     rows: str
     columns: tuple[str, ...]
+    days_behind: int | None = 0
 
 
-SHEETS: Mapping[str, Sheet] = {
-    "colaboraciones": Sheet("collaborations", ("fecha", "empresa", "tipo")),
-    "eventos": Sheet("events", ("fecha", "evento", "tipo")),
-    "buzoneo": Sheet("flyers", ("fecha", "zona", "folletos")),
+SHEETS: Mapping[str, Mapping[str, Sheet]] = {
+    "inmobiliaria": {
+        "colaboraciones": Sheet("collaborations", ("fecha", "empresa", "tipo")),
+        "eventos": Sheet("events", ("fecha", "evento", "tipo")),
+        "buzoneo": Sheet("flyers", ("fecha", "zona", "folletos")),
+    },
+    "revops": {
+        "plantilla": Sheet("plantilla", ("fecha", "baja", "equipo", "propietario")),
+        "sistemas": Sheet("sistemas", ("fecha", "sistema")),
+        "panel": Sheet("panel", ("fecha", "sistema", "propietario")),
+        "formacion": Sheet("formacion", ("fecha", "terminada", "curso", "equipo")),
+        "informes": Sheet("informes", ("fecha", "informe", "automatico")),
+        "auditorias": Sheet("auditorias", ("fecha", "sistema", "acierto")),
+        "gastos": Sheet("gastos", ("fecha", "concepto", "importe"), days_behind=9),
+        "alianzas": Sheet("alianzas", ("fecha", "socio", "tipo")),
+        "lanzamientos": Sheet("lanzamientos", ("fecha", "producto")),
+    },
+    "ventas-b2b": {
+        "mercado": Sheet("mercado", ("fecha", "mercado", "ventas")),
+        "lanzamientos": Sheet("lanzamientos", ("fecha", "producto")),
+        "demostraciones": Sheet("demostraciones", ("fecha", "producto", "permanencia"), days_behind=None),
+    },
+    "ventas-marketing": {
+        "gastos": Sheet("gastos", ("fecha", "campana", "importe")),
+        "mercados": Sheet("mercados", ("fecha", "mercado")),
+    },
+    "inbound": {},
 }
-"""File name without `.csv`, which is also the source's name, -> what is in it."""
+"""By organisation: file name without `.csv`, which is also the source's name, -> what is in it."""
 
 
-def write_sheets(company: Company, present: datetime, folder: Path) -> list[Path]:
+def write_sheets(company: Company, sheets: Mapping[str, Sheet], present: datetime, folder: Path) -> list[Path]:
     """Write every sheet as it stands at `present`; a reader finds the old file or the new one, never half of one."""
     folder.mkdir(parents=True, exist_ok=True)
-    return [
-        _write(folder / f"{name}.csv", sheet_text(company, sheet, present), present) for name, sheet in SHEETS.items()
-    ]
+    return [_exported(company, sheet, present, folder / f"{name}.csv") for name, sheet in sheets.items()]
+
+
+def _exported(company: Company, sheet: Sheet, present: datetime, path: Path) -> Path:
+    """The file, as it was when it was last exported."""
+    at = datetime.combine(company.founded, time(), UTC)
+    if sheet.days_behind is not None:
+        at = present - timedelta(days=sheet.days_behind)
+    return _write(path, sheet_text(company, sheet, at), at)
 
 
 def sheet_text(company: Company, sheet: Sheet, present: datetime) -> str:

@@ -444,6 +444,16 @@ def test_only_columns_that_are_used_reach_a_record_and_people_only_as_pseudonyms
     assert office.facts().select("subject_id", "actor").rows() == [("p-8-a", "p-4-l")]
 
 
+def test_another_systems_code_of_somebody_stays_as_it_is(folder: Path) -> None:
+    declared = {
+        **SHEET, "key": "owner", "codes": "owner", "columns": {},
+        "events": [{"type": "staff.joined", "at": "fecha", "subject": "owner", "actor": "owner"}],
+    }  # fmt: skip
+    office = Office(folder, declared)
+    office.write("buzoneo.csv", "owner;fecha", "30182;2026-03-01")
+    assert office.facts().select("subject_id", "actor").rows() == [("30182", "30182")]
+
+
 # Configuration
 
 

@@ -101,6 +101,8 @@ def test_a_sound_declaration_has_no_problems(tmp_path: Path, stream: dict[str, A
         (rule(when="agent = 'Ana'", actor="agent"), "when:", "it looks into agent, which is personal", "IS NULL"),
         (rule(attributes={"category": "agent"}, actor="agent"), "category:", "it looks into agent", "IS NULL"),
         ({**STREAM, "personal": "n", "columns": {"n": "number"}}, "n:", "n is personal", "Leave it out"),
+        ({**STREAM, "codes": "n"}, "codes:", "n is personal, or says of nothing who did it", "Leave it out"),
+        ({**rule(actor="n"), "codes": "n", "personal": "n"}, "codes:", "n is personal", "Leave it out"),
         ({**STREAM, "key": "^.*$"}, "rows:", "is called like a pattern", "Rename it"),
     ],
 )  # fmt: skip

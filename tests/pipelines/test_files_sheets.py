@@ -17,12 +17,12 @@ from kr_definitions.events import current
 from pipelines.files import FILES, FilesOptions
 from pipelines.load import Lake, Source, bring_up_to_date, fetch
 from pipelines.sandbox.company import Change, Company, SheetRow, estate_agency
-from pipelines.sandbox.sheets import write_sheets
+from pipelines.sandbox.sheets import SHEETS, write_sheets
 from pipelines.sandbox.stand_in import SharedClock
 from pipelines.source import Account
 
 MADRID = ZoneInfo("Europe/Madrid")
-SHEETS = ("colaboraciones", "eventos", "buzoneo")
+AGENCY = SHEETS["inmobiliaria"]
 DECLARED = Path(kr_definitions.__path__[0]) / "inmobiliaria" / "organisation.yaml"
 
 
@@ -30,7 +30,7 @@ def sources(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Source]:
     """The three sheets as the agency declares them, in a folder."""
     declared = read(DECLARED.read_text(encoding="utf-8"), "organisation.yaml").content["sources"]
     found = []
-    for name in SHEETS:
+    for name in AGENCY:
         monkeypatch.setenv(f"SOURCES__INMOBILIARIA__{name.upper()}__FOLDER", str(folder))
         options = FilesOptions.model_validate(declared[name]["options"])
         found.append(Source(FILES, Account("inmobiliaria", name, "Europe/Madrid"), options))
@@ -76,7 +76,7 @@ def test_what_is_typed_corrected_and_removed_by_hand_is_in_the_log(
     )  # fmt: skip
     lake, used = Lake(tmp_path / "lake"), sources(tmp_path / "sheets", monkeypatch)
     for day in (3, 5):
-        write_sheets(agency, at(day), tmp_path / "sheets")
+        write_sheets(agency, AGENCY, at(day), tmp_path / "sheets")
         load(used, lake, at(day))
     events = current(lake.log.scan()).filter(pl.col("event_type") != "source.covered").sort("event_type", "subject_id")
     columns = ("event_type", "subject_id", "occurred_at", "name", "category", "market", "quantity")
@@ -90,7 +90,7 @@ def test_what_is_typed_corrected_and_removed_by_hand_is_in_the_log(
 
 def test_two_years_of_sheets_are_understood_to_the_last_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     present = datetime(2026, 11, 1, 6, tzinfo=MADRID).astimezone(UTC)
-    write_sheets(estate_agency(1, date(2024, 11, 1), date(2026, 11, 1)), present, tmp_path / "sheets")
+    write_sheets(estate_agency(1, date(2024, 11, 1), date(2026, 11, 1)), AGENCY, present, tmp_path / "sheets")
     lake = Lake(tmp_path / "lake")
     load(sources(tmp_path / "sheets", monkeypatch), lake, present)
     written = sum(len(path.read_text(encoding="utf-8").splitlines()) - 1 for path in (tmp_path / "sheets").iterdir())

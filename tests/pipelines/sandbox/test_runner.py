@@ -40,7 +40,7 @@ def refused(*args: object, **kwargs: object) -> str:
 
 
 def test_the_data_stops_at_six_in_the_morning_of_the_day(sandbox: Sandbox) -> None:
-    assert sandbox.present["inmobiliaria"] == datetime(2025, 1, 15, 5, 0, tzinfo=UTC)
+    assert sandbox.present == datetime(2025, 1, 15, 5, 0, tzinfo=UTC)
 
 
 def test_the_status_page_says_what_is_where(sandbox: Sandbox) -> None:
@@ -70,7 +70,7 @@ def test_the_environment_has_the_sheets_the_clock_and_the_present(sandbox: Sandb
     for sheet in ("colaboraciones", "eventos", "buzoneo"):
         folder = Path(environment[f"SOURCES__INMOBILIARIA__{sheet.upper()}__FOLDER"])
         assert (folder / f"{sheet}.csv").is_file()
-    assert SharedClock(Path(environment["HITO_CLOCK"])).now() >= sandbox.present["inmobiliaria"]
+    assert SharedClock(Path(environment["HITO_CLOCK"])).now() >= sandbox.present
     assert environment["HITO_NOW"] == "2025-01-15T05:00:00+00:00"
 
 
@@ -118,7 +118,7 @@ def test_another_seed_is_refused(tmp_path: Path) -> None:
 def test_a_sandbox_that_could_not_start_leaves_the_folder_as_young_as_it_was(tmp_path: Path) -> None:
     refused(["inmobiliaria"], date(2025, 1, 1), tmp_path, port=99_999)
     with running(["inmobiliaria"], date(2024, 11, 20), tmp_path) as sandbox:
-        assert sandbox.present["inmobiliaria"].date() == date(2024, 11, 20)
+        assert sandbox.present.date() == date(2024, 11, 20)
 
 
 def test_a_second_sandbox_in_the_same_folder_is_refused(sandbox: Sandbox) -> None:

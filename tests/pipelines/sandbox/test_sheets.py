@@ -9,6 +9,7 @@ import pytest
 from pipelines.sandbox.company import Change, Company, SheetRow, estate_agency
 from pipelines.sandbox.sheets import SHEETS, sheet_text, write_sheets
 
+AGENCY = SHEETS["inmobiliaria"]
 EVENING = datetime(2026, 3, 12, 19, 0, tzinfo=UTC)
 
 
@@ -31,7 +32,7 @@ def flyers(
 
 
 def lines(company: Company, present: datetime) -> list[str]:
-    return sheet_text(company, SHEETS["buzoneo"], present).splitlines()
+    return sheet_text(company, AGENCY["buzoneo"], present).splitlines()
 
 
 def test_a_sheet_has_spanish_headers_and_semicolons() -> None:
@@ -65,12 +66,12 @@ def test_a_removed_row_leaves_no_trace() -> None:
 
 def test_what_is_written_is_read_back(company: Company, tmp_path: Path) -> None:
     present = datetime(2026, 1, 1, 5, tzinfo=UTC)
-    paths = write_sheets(company, present, tmp_path / "sheets")
+    paths = write_sheets(company, AGENCY, present, tmp_path / "sheets")
     assert sorted(path.name for path in paths) == ["buzoneo.csv", "colaboraciones.csv", "eventos.csv"]
     for path in paths:
         with path.open(encoding="utf-8", newline="") as file:
             read = {row.pop("id"): row for row in csv.DictReader(file, delimiter=";")}
-        sheet = SHEETS[path.stem].rows
+        sheet = AGENCY[path.stem].rows
         kept = {row.id: row.cells for row in company.sheet_rows if row.sheet == sheet and row.cells[0].at <= present}
         gone = {row.id for row in company.sheet_rows if row.removed_at and row.removed_at <= present}
         assert set(read) == set(kept) - gone
@@ -78,7 +79,7 @@ def test_what_is_written_is_read_back(company: Company, tmp_path: Path) -> None:
 
 
 def test_dates_are_typed_with_and_without_zeros(company: Company) -> None:
-    text = sheet_text(company, SHEETS["buzoneo"], datetime(2026, 1, 1, tzinfo=UTC))
+    text = sheet_text(company, AGENCY["buzoneo"], datetime(2026, 1, 1, tzinfo=UTC))
     days = [line.split(";")[1].split("/")[0] for line in text.splitlines()[1:]]
     assert any(day.startswith("0") for day in days)
     assert any(len(day) == 1 for day in days)
@@ -86,7 +87,7 @@ def test_dates_are_typed_with_and_without_zeros(company: Company) -> None:
 
 def test_writing_again_gives_the_same_bytes_and_leaves_nothing_else(company: Company, tmp_path: Path) -> None:
     present = datetime(2025, 6, 1, tzinfo=UTC)
-    first = {path.name: path.read_bytes() for path in write_sheets(company, present, tmp_path)}
-    second = {path.name: path.read_bytes() for path in write_sheets(company, present, tmp_path)}
+    first = {path.name: path.read_bytes() for path in write_sheets(company, AGENCY, present, tmp_path)}
+    second = {path.name: path.read_bytes() for path in write_sheets(company, AGENCY, present, tmp_path)}
     assert first == second
     assert {path.name for path in tmp_path.iterdir()} == set(first)
