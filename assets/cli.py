@@ -135,24 +135,20 @@ def run(
 
 @app.command()
 @told
-def validate(organisation: Organisations = None) -> None:
-    """Check the declarations, and tell every problem with its file and line."""
+def validate(
+    organisation: Organisations = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also the rules that are switched off.")] = False,  # noqa: FBT002
+) -> None:
+    """Review the declarations: every error, warning and remark, with its file and line (docs/review.md)."""
     from assets.home import Home  # noqa: PLC0415
-    from kr_definitions.documents import DeclarationErrors, Problem  # noqa: PLC0415
+    from assets.validating import tell, validated  # noqa: PLC0415
 
     home = Home.from_environment()
-    problems: list[Problem] = []
-    for name in _chosen(home, organisation):
-        try:
-            catalogue = home.catalogue(name)
-            home.sources(catalogue)
-        except DeclarationErrors as errors:
-            problems += errors.problems
-        else:
-            count = len(catalogue.definitions)
-            out.print(f"{name}: {len(catalogue.objectives)} objectives, {count} key results", highlight=False)
-    if problems:
-        raise DeclarationErrors(problems)
+    found = [validated(home, name) for name in _chosen(home, organisation)]
+    for one in found:
+        tell(out, one, verbose=verbose)
+    if any(one.review.errors for one in found):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -105,34 +105,27 @@ class Reading:
         found = review(replace(self.declarations, fed=fed))
         return replace(found, problems=in_order([*self.problems, *found.problems]))
 
-    def catalogue(self) -> Catalogue | None:
-        """What can be resolved, whatever else is wrong; None where organisation.yaml cannot be read."""
-        declared = self.declarations
-        if declared.organisation is None:
-            return None
-        parsed = [(document, parse(document, (), ObjectiveFile, "", [])) for document in declared.files]
-        found = [(document, content) for document, content in parsed if content is not None]
-        definitions = [
-            _definition(kr, content.objective, declared.organisation, document, i, self.folder)
-            for document, content in found
-            for i, kr in enumerate(content.key_results)
-        ]
-        return Catalogue(
-            organisation=declared.organisation,
-            objectives=tuple(content.objective for _, content in found),
-            definitions=tuple(sorted(definitions, key=lambda definition: definition.id)),
-            document=declared.home,
-        )
-
 
 def load(organisation: str, folder: Path = FOLDER) -> Catalogue:
     """What an organisation declares. Raises `DeclarationErrors` with every error found, in all of its files."""
     reading = read_files(organisation, folder)
     found = reading.reviewed()
-    catalogue = None if found.errors else reading.catalogue()
-    if catalogue is None:
+    declared = reading.declarations
+    if declared.organisation is None or found.errors:
         raise DeclarationErrors(found.errors)
-    return replace(catalogue, warnings=found.problems)
+    contents = [(document, ObjectiveFile.model_validate(document.content)) for document in declared.files]
+    definitions = [
+        _definition(kr, content.objective, declared.organisation, document, i, reading.folder)
+        for document, content in contents
+        for i, kr in enumerate(content.key_results)
+    ]
+    return Catalogue(
+        organisation=declared.organisation,
+        objectives=tuple(content.objective for _, content in contents),
+        definitions=tuple(sorted(definitions, key=lambda definition: definition.id)),
+        warnings=found.problems,
+        document=declared.home,
+    )
 
 
 def read_files(organisation: str, folder: Path = FOLDER) -> Reading:

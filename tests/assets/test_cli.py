@@ -79,7 +79,55 @@ def test_validate_tells_every_problem_with_its_line(hito, declared):
         told = [row for row in output.splitlines() if found in row]
         assert told, f"{found!r} is not in\n{output}"
         assert told[0].split(": ")[0].endswith(f".yaml:{line}"), told
-    assert output.splitlines()[-1] == f"{len(output.splitlines()) - 1} problems"
+    assert output.splitlines()[-1] == f"inmobiliaria: 4 objectives, 17 key results; {len(lines)} errors"
+
+
+def test_validate_tells_errors_before_warnings_before_remarks_each_by_file_and_line(hito, declared):
+    folder = declared / "inmobiliaria"
+    organisation = folder / "organisation.yaml"
+    spoil(organisation, 'counts.objectives: {off: "The', 'counts.objectivs: {off: "The')
+    spoil(organisation, "  cadence.quarterly: {off:", "  # cadence.quarterly: {off:")
+    spoil(organisation, "kind: stripe", "kind: strip")
+    spoil(folder / "ventas.yaml", "{count: visit.held}", "{count: visit.hold}")
+    code, output = hito("validate", definitions=declared)
+    told = [tuple(row.split(": ")[:2]) for row in output.splitlines()[:-1]]
+    ranks = {"error": 0, "warning": 1, "remark": 2}
+    rows = [(ranks[severity], place.split(":")[0], int(place.split(":")[1])) for place, severity in told]
+    assert code == 1
+    assert rows == sorted(rows)
+    assert {0, 1, 2} == {rank for rank, _, _ in rows}
+    assert output.splitlines()[-1] == "inmobiliaria: 4 objectives, 17 key results; 3 errors, 4 warnings, 3 remarks"
+
+
+def test_validate_ends_well_where_there_are_only_warnings_and_remarks(hito, declared):
+    spoil(declared / "inmobiliaria" / "ventas.yaml", "  why: Sales closed are what is invoiced.\n", "")
+    code, output = hito("validate", definitions=declared)
+    told = "ventas.yaml:1: warning: inmobiliaria.ventas: no reason why. Add why: what reaching it is good for"
+    assert (0, True) == (code, f"{told} [objective.why]\n" in output)
+
+
+def test_validate_tells_what_is_switched_off_only_where_it_is_asked_to(hito):
+    asked, plain = hito("validate", "-v")[1], hito("validate")[1]
+    line = "ventas-marketing: counts.objectives is switched off: The guide gives each team one objective in the quarter"
+    assert (True, False) == (line in asked, "switched off" in plain)
+    assert (
+        "  kr_definitions/ventas-marketing/clientes.yaml:6: warning: ventas-marketing.clientes: equipo-clien" in asked
+    )
+
+
+def test_validate_tells_a_wrong_option_together_with_the_objectives_mistakes(hito, declared):
+    option = spoil(declared / "inmobiliaria" / "organisation.yaml", "subdomain: agencia", "subdomian: agencia")
+    target = spoil(declared / "inmobiliaria" / "ventas.yaml", "target: {value: 150}", "targt: {value: 150}")
+    output = hito("validate", definitions=declared)[1]
+    assert (True, True) == (f"organisation.yaml:{option}: error" in output, f"ventas.yaml:{target}: error" in output)
+
+
+def test_validate_tells_of_a_key_result_that_no_source_feeds(hito, declared):
+    organisation = declared / "inmobiliaria" / "organisation.yaml"
+    spoil(organisation, "  sources.feed: {off:", "  # sources.feed: {off:")
+    code, output = hito("validate", definitions=declared)
+    assert code == 0
+    assert "warning: inmobiliaria.marketing.post_diario: no source states post.published. " in output
 
 
 def test_validate_tells_a_misspelt_source_and_a_wrong_option(hito, declared):
