@@ -32,7 +32,7 @@ def event(event_type: str, at: str | datetime, subject: str = "1", **columns: An
         "fact_key": key,
         "event_type": event_type,
         "subject_id": subject,
-        "occurred_at": at,
+        "occurred_at": at.astimezone(UTC),
         **columns,
     }
 
