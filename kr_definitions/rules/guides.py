@@ -88,8 +88,7 @@ def _objectives(declarations: Declarations) -> Iterator[Problem]:
 def _key_results(declarations: Declarations) -> Iterator[Problem]:
     for stated in declarations.objectives:
         count = len([one for one in declarations.of(stated) if one.content.type != "kpi"])
-        is_asked = declarations.is_whole(stated) and not _is_of_kpis(stated, declarations)
-        if is_asked and not FEWEST <= count <= MOST:
+        if count and declarations.is_whole(stated) and not FEWEST <= count <= MOST:
             do = "say what else shows that it is reached" if count < FEWEST else "choose, or split the objective"
             found = f"an objective of {_several(count, 'key result')}"
             yield stated.problem((), found, f"{FEWEST} to {MOST} are held to be right: {do}")

@@ -114,7 +114,7 @@ def _circles(declarations: Declarations, name: str, found: str) -> Iterator[Prob
         if circle and not told.intersection(circle):
             told.update(circle)
             by_way_of = f": {' → '.join([*circle, entry.id])}" if len(circle) > 1 else ""
-            yield entry.problem(name, f"{found}{by_way_of}", f"Let it lead away: remove or change a {name}")
+            yield entry.problem(name, f"{found}{by_way_of}", f"Remove or change a {name}, so that it leads away")
 
 
 def _circle(start: str, links: Mapping[str, str | None]) -> list[str]:
@@ -135,7 +135,7 @@ def _blank(declarations: Declarations) -> Iterator[Problem]:
             is_told = text == "" and key in ("es", "en", "owner", "why", "name", "dimension", "off")  # by its model
             if not text.strip() and not is_told and "options" not in path:
                 owner = _owner(document, path)
-                yield document.problem(path, owner, f"{key}: an empty text", "Fill it in, or remove it")
+                yield document.problem(path, owner, f"{key}: an empty text", "Fill it in")
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str, str]]:

@@ -217,7 +217,7 @@ def _unit_missing(declarations: Declarations) -> Iterator[Problem]:
             yield stated.problem((), "an amount without its currency", f"Add unit: {currency}")
         elif not _names_itself(kr.measure):
             found = f"a figure without a unit: it would be shown as '{unit_of(kr.measure, '')}'"
-            yield stated.problem((), found, "Add unit: and what is counted")
+            yield stated.problem((), found, "Add unit: what it is counted in")
 
 
 def _names_itself(measure: Measured) -> bool:

@@ -1,0 +1,200 @@
+"""The guides' rules, the switches, and the page that lists every rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from reviewed import KEY_RESULT, files, findings, of_spoilt, stated
+
+from kr_definitions.catalogue import load, organisations, read_files
+from kr_definitions.review import OF_SWITCHES, documentation
+from kr_definitions.rules import RULES
+
+KPI = KEY_RESULT.format(name="norte", kind="kpi").replace("    target: {value: 5}\n", "")
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "review.md"
+
+
+def test_a_good_set_has_no_findings(tmp_path):
+    assert [] == findings(tmp_path, files())
+
+
+def test_the_shipped_organisations_have_none_that_is_not_switched_off():
+    assert [()] * len(organisations()) == [load(name).warnings for name in organisations()]
+
+
+# --- the guides' rules ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "file", "before", "after"),
+    [
+        ("norte.yaml:3: warning: agencia.norte: more than one sentence. Say it in one sentence; the rest belongs in "
+         "why, or in another objective [objective.sentence]",
+         "norte", "en: Gain ground", 'en: "Gain ground. Keep it"'),
+        ("norte.yaml:3: warning: agencia.norte: more than one sentence. Say it in one sentence; the rest belongs in "
+         "why, or in another objective [objective.sentence]",
+         "norte", "es: Ganar terreno", 'es: "Ganar terreno; crecer"'),
+        ("norte.yaml:3: warning: agencia.norte: a figure, '15 %', in an objective. Say what will be different; make "
+         "the figure the target of a key result [objective.qualitative]",
+         "norte", "en: Gain ground", "en: Gain 15 % of the ground"),
+        ("norte.yaml:1: warning: agencia.norte: no reason why. Add why: what reaching it is good for [objective.why]",
+         "norte", "  why: It pays.\n", ""),
+        ("norte.yaml:1: warning: agencia.norte: an objective of a team that supports nothing. "
+         "Add supports: what it moves; or level: company, if nothing is above it [alignment.top]",
+         "norte", "  supports: agencia.empresa\n", ""),
+        ("empresa.yaml:6: warning: agencia.empresa: of level company, it supports agencia.norte.activity of level "
+         "team. Let the lower level support the higher one, or correct the level [alignment.level]",
+         "empresa", "  level: company\n", "  supports: agencia.norte.activity\n  level: company\n"),
+        ("norte.yaml:14: warning: agencia.norte.outcome: of level company, it supports agencia.norte of level team. "
+         "Let the lower level support the higher one, or correct the level [alignment.level]",
+         "norte", "level: team", "level: company"),
+        ("norte.yaml:1: warning: agencia.norte: no approved_by. "
+         "Record who has agreed to it, and on which day [approval.recorded]",
+         "norte", "  approved_by: [direccion]\n", ""),
+        ("norte.yaml:1: warning: agencia.norte: no approved_on. "
+         "Record who has agreed to it, and on which day [approval.recorded]",
+         "norte", "  approved_on: 2026-06-20\n", ""),
+        ("norte.yaml:16: remark: agencia.norte.outcome: a period of more than 12 months. "
+         "Choose a year at most, better a quarter [cadence.quarterly]",
+         "norte", "    measure:", "    period: {from: 2026-01-01, until: 2027-01-01}\n    measure:"),
+        ("norte.yaml:16: remark: agencia.norte.outcome: a whole year without windows. "
+         "Choose a quarter, or say what recurs in the year (every: month) [cadence.quarterly]",
+         "norte", "    measure:", "    period: {year: 2026}\n    measure:"),
+        ("norte.yaml:16: remark: agencia.norte.outcome: a period of more than 12 months. "
+         "Choose a year at most, better a quarter [cadence.quarterly]",
+         "norte", "    measure:", "    period: {from_event: {event: product.launched}, months: 18}\n    measure:"),
+        ("norte.yaml:1: remark: agencia.norte: an objective without work to do. "
+         "Add a key result of type activity or milestone: what will be done for it [balance.types]",
+         "norte", stated("norte"), stated("norte").replace("type: activity", "type: outcome")
+         .replace("type: milestone", "type: outcome")),
+        ("norte.yaml:1: remark: agencia.norte: an objective without a result to achieve. "
+         "Add a key result of type outcome [balance.types]",
+         "norte", "type: outcome", "type: activity"),
+        ("norte.yaml:1: warning: agencia.norte: an objective of 2 key results. "
+         "3 to 5 are held to be right: say what else shows that it is reached [counts.key_results]",
+         "norte", KEY_RESULT.format(name="norte", kind="milestone"), KPI),
+    ],
+)  # fmt: skip
+def test_what_a_reviewer_would_question_is_found_with_its_rule(tmp_path, said, file, before, after):
+    assert [said] == of_spoilt(tmp_path, (file, before, after))
+
+
+@pytest.mark.parametrize("after", ["every: month", "trailing: 90 days"])
+def test_a_year_that_is_cut_is_not_questioned(tmp_path, after):
+    assert [] == of_spoilt(
+        tmp_path, ("norte", "    measure:", f"    period: {{year: 2026}}\n    {after}\n    measure:")
+    )
+
+
+def test_an_abbreviation_is_no_second_sentence(tmp_path):
+    assert [] == of_spoilt(tmp_path, ("norte", "en: Gain ground", 'en: "Gain ground (shops, etc. in the north)"'))
+
+
+def test_six_key_results_are_too_many(tmp_path):
+    more = "".join(KEY_RESULT.format(name="sur", kind="outcome").replace("sur.outcome", f"sur.n{n}") for n in range(3))
+    assert [
+        "sur.yaml:1: warning: agencia.sur: an objective of 6 key results. 3 to 5 are held to be right: choose, or "
+        "split the objective [counts.key_results]"
+    ] == findings(tmp_path, {**files(), "sur": stated("sur") + more})
+
+
+def test_too_few_objectives_are_told_once_an_owner(tmp_path):
+    declared = files()
+    del declared["sur"]
+    assert [
+        "norte.yaml:4: warning: agencia.norte: equipo has 2 objectives on 2026-07-01. 3 to 5 are held to be right: add "
+        "to them [counts.objectives]"
+    ] == findings(tmp_path, declared)
+
+
+def test_only_the_objectives_of_one_time_count_together(tmp_path):
+    later = {f"o{n}": stated(f"o{n}").replace("2026-Q3", "2026-Q4") for n in range(3)}
+    assert [] == findings(tmp_path, files() | later)
+    at_once = {f"o{n}": stated(f"o{n}") for n in range(3)}
+    assert ["equipo has 6 objectives on 2026-07-01"] == [
+        line.split(": ")[3].partition(". ")[0] for line in findings(tmp_path, files() | at_once)
+    ]
+
+
+def test_a_place_for_kpis_is_neither_counted_nor_balanced(tmp_path):
+    kpis = stated("kpi").replace("    target: {value: 5}\n", "")
+    for kind in ("outcome", "activity", "milestone"):
+        kpis = kpis.replace(f"type: {kind}", "type: kpi")
+    assert [] == findings(tmp_path, files() | {f"o{n}": stated(f"o{n}") for n in range(2)} | {"kpi": kpis})
+
+
+def test_an_objective_that_cannot_be_read_whole_is_not_counted(tmp_path):
+    found = of_spoilt(tmp_path, ("norte", "type: milestone", "type: milestoned"))
+    assert ["error"] == [line.split(": ")[1] for line in found]
+
+
+# --- switches ---------------------------------------------------------------------------------------------------------
+
+
+def switched(home: Path, lint: str, *changes: tuple[str, str, str]) -> list[str]:
+    """What is said with these lines below `lint:`."""
+    return of_spoilt(home, ("organisation", "currency: EUR\n", f"currency: EUR\nlint:\n{lint}"), *changes)
+
+
+NO_REASON = ("norte", "  why: It pays.\n", "")
+
+
+def test_a_rule_is_switched_off_with_a_reason(tmp_path):
+    assert [] == switched(tmp_path, "  objective.why: {off: They know}\n", NO_REASON)
+    (found,) = read_files("agencia", tmp_path / "kr_definitions").reviewed().switched_off
+    assert ("objective.why", "They know", 1) == (found.rule.id, found.reason, len(found.problems))
+
+
+@pytest.mark.parametrize(
+    ("said", "lint"),
+    [
+        ("organisation.yaml:7: error: agencia: no rule 'objective.wy'. Did you mean objective.why",
+         "objective.wy: {off: a}"),
+        ("organisation.yaml:7: error: agencia: 'target.share' cannot be switched off: what it finds cannot be computed "
+         "as it is meant. Remove it, and mend what it finds", "target.share: {off: a}"),
+        ("organisation.yaml:7: remark: agencia: 'filter.always' would find nothing. Remove it [lint.needless]",
+         "filter.always: {off: a}"),
+        ("organisation.yaml:7: error: agencia: off: an empty text. Fill it in", "objective.why: {off: ''}"),
+        ("organisation.yaml:7: error: agencia: off: an empty text. Fill it in", "objective.why: {off: ' '}"),
+        ("organisation.yaml:7: error: agencia: 'off' is missing. Add it", "objective.why: {}"),
+    ],
+)  # fmt: skip
+def test_a_switch_that_is_wrong_is_told(tmp_path, said, lint):
+    (found,) = switched(tmp_path, f"  {lint}\n")
+    assert found.startswith(said)
+
+
+def test_a_switch_holds_where_the_rest_of_its_file_cannot_be_read(tmp_path):
+    found = switched(tmp_path, "  objective.why: {off: They know}\n", NO_REASON, ("organisation", "EUR", "euro"))
+    assert ["error"] == [line.split(": ")[1] for line in found]
+
+
+# --- sources ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_no_source_states_is_told_where_the_sources_are_known(tmp_path):
+    call = ("norte", "{count: deal.won}", "{count: [call.made, deal.won], among: {had: lead.created}}")
+    assert [
+        "norte.yaml:16: warning: agencia.norte.outcome: no source states call.made or lead.created. "
+        "Let a source of organisation.yaml state it, or measure what one states [sources.feed]"
+    ] == of_spoilt(tmp_path, call, fed=frozenset({"deal.won"}))
+    assert [] == of_spoilt(tmp_path, call)
+
+
+def test_an_organisation_without_sources_is_told_once(tmp_path):
+    assert [
+        "organisation.yaml:1: warning: agencia: no source states any event, so that nothing can be measured. "
+        "Name the accounts to read from [sources.feed]"
+    ] == findings(tmp_path, files(), frozenset())
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_lists_every_rule_as_it_is():
+    assert DOCS.read_text("utf-8") == documentation(), "run: python -m kr_definitions.review > docs/review.md"
+
+
+def test_every_rule_is_on_the_page():
+    assert [] == [name for name in RULES | OF_SWITCHES if documentation().count(f"| `{name}` |") != 1]
