@@ -110,9 +110,9 @@ def run(
     running.quiet()
     with ExitStack() as stack:
         home = Home.from_environment()
-        chosen = _chosen(home, organisation)
+        chosen = _chosen(home, organisation, sandbox=sandbox)
         if sandbox:
-            _refuse_the_future(today)
+            _refuse_the_future(today, chosen)
             home, base_url = stack.enter_context(running.sandbox(chosen, _day(today), seed))
             err.print(f"sandbox at {base_url}", style="dim", highlight=False)
         elif today is not None:
@@ -165,7 +165,7 @@ def report(
     if sandbox and not os.environ.get("HITO_HOME"):
         os.environ["HITO_HOME"] = str(PROJECT / ".hito" / "sandbox")
     home = Home.from_environment()
-    report_on(out, home, _chosen(home, organisation), language)
+    report_on(out, home, _chosen(home, organisation, sandbox=sandbox), language)
 
 
 @app.command()
@@ -177,13 +177,12 @@ def sandbox(
     port: Annotated[int, typer.Option(help="Port on this machine; 0 takes a free one.", min=0, max=65535)] = 8700,
 ) -> None:
     """Serve simulated companies' vendors on this machine until interrupted."""
-    from assets.clock import today as today_in  # noqa: PLC0415
     from assets.home import PROJECT, Home, started_at  # noqa: PLC0415
-    from assets.run import pseudonym_keys  # noqa: PLC0415
+    from assets.run import pseudonym_keys, sandbox_day  # noqa: PLC0415
     from pipelines.sandbox.runner import running  # noqa: PLC0415
 
-    chosen = _chosen(Home.from_environment(), organisation)
-    day = _day(today) or today_in("Europe/Madrid", started_at())
+    chosen = _chosen(Home.from_environment(), organisation, sandbox=True)
+    day = _day(today) or sandbox_day(chosen, started_at())
     root = Path(os.environ.get("HITO_HOME") or PROJECT / ".hito" / "sandbox")
     with running(chosen, day, root, seed=seed, port=port) as served:
         err.print(f"# {', '.join(chosen)} on {day} at {served.base_url}; Ctrl-C ends it", highlight=False)
@@ -230,11 +229,11 @@ def dev(
     os.execv(Path(sys.executable).with_name("dagster"), ["dagster", "dev", *arguments])  # noqa: S606
 
 
-def _refuse_the_future(today: datetime | None) -> None:
+def _refuse_the_future(today: datetime | None, organisations: list[str]) -> None:
     from assets.clock import SystemClock  # noqa: PLC0415
-    from assets.clock import today as today_in  # noqa: PLC0415
+    from assets.run import sandbox_day  # noqa: PLC0415
 
-    real = today_in("Europe/Madrid", SystemClock().now())
+    real = sandbox_day(organisations, SystemClock().now())
     if today is not None and today.date() > real:
         err.print(f"--today {today.date()} has not come yet: choose {real} or an earlier day", style="red")
         raise typer.Exit(2)
@@ -244,9 +243,12 @@ def _day(given: datetime | None) -> date | None:
     return None if given is None else given.date()
 
 
-def _chosen(home, organisations: list[str] | None) -> list[str]:  # type: ignore[no-untyped-def]
-    """The organisations that were named, or all of them; an unknown one is told when it is loaded."""
-    from assets.run import RunRefused  # noqa: PLC0415
+def _chosen(home, organisations: list[str] | None, *, sandbox: bool = False) -> list[str]:  # type: ignore[no-untyped-def]
+    """The organisations that were named, or all of them (in the sandbox, all that it simulates).
+
+    An unknown one is told when it is loaded.
+    """
+    from assets.run import RunRefused, simulated  # noqa: PLC0415
 
     declared = home.organisations()
     if not declared:
@@ -254,7 +256,7 @@ def _chosen(home, organisations: list[str] | None) -> list[str]:  # type: ignore
     strays = sorted({path.parent.name for path in home.definitions.glob("*/*.yaml")} - set(declared))
     if strays:
         raise RunRefused(f"{home.definitions / strays[0]} has declarations but no organisation.yaml: add or remove it")
-    return organisations or declared
+    return organisations or (simulated(declared) if sandbox else declared)
 
 
 def main() -> None:

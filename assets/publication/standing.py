@@ -266,6 +266,9 @@ def _unknown(
             return Problem("not_loaded", reading["failure"] or f"{source}.{stream}")
         if _begins_too_late(reading, row["window_start"], results.organisation.zone):
             return Problem("not_loaded", f"{source}.{stream}: {reading['read_from']:%Y-%m-%d}")
+        last_day = reading["covered_to"].astimezone(ZoneInfo(results.organisation.zone)).date() - _DAY
+        if row["as_of"] is not None and last_day < row["as_of"]:
+            return Problem("behind", f"{source}.{stream}: {last_day}")
     if row["value"] is not None and row["target"] is None:
         return Problem("no_baseline", row["target_text"])
     return Problem("nothing_yet", None)

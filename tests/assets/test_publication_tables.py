@@ -197,6 +197,7 @@ def test_a_key_result_without_any_row_has_no_data_once_its_period_has_begun() ->
         (loads(load(covered_to=None, failure="crm: 503. Try later")), "not_loaded", "crm: 503. Try later"),
         (loads(load(covered_from=datetime(2026, 5, 5, tzinfo=UTC))), "not_loaded", "crm.calls: 2026-05-05"),
         (loads(load(covered_from=datetime(2026, 4, 30, 22, tzinfo=UTC))), "nothing_yet", None),
+        (loads(load(covered_to=datetime(2026, 5, 9, 4, tzinfo=UTC))), "behind", "crm.calls: 2026-05-08"),
         (loads(load()), "nothing_yet", None),
         (loads(load(covered_to=None, recorded_at=RAN - timedelta(days=1)), load()), "nothing_yet", None),
     ],

@@ -34,7 +34,7 @@ _SALES = ("preventa", 6.0), ("propuesta", 10.0), ("negociacion", 9.0), ("contrat
 _ORDER = ("propuesta", 6.0), ("negociacion", 6.0), ("contrato", 4.0)
 _PROPOSAL = ("preparada", 7.0), ("presentada", 16.0)
 _SECTORS = {"comercio": 4, "salud": 3, "industria": 3, "tecnologia": 1}
-_QUICKER = Phase(date(2026, 7, 1), pace=0.82)
+_QUICKER = Phase(date(2026, 7, 1), volume=1.25, pace=0.82)
 
 PLAN = Business(
     name="ventas-b2b",

@@ -25,7 +25,7 @@ from pipelines.sandbox.business.plan import (
 from pipelines.sandbox.tickets import Care, Wave
 
 _BEGAN = date(2024, 9, 2)
-_SALE = ("contacto", 5.0), ("presupuesto", 8.0), ("negociacion", 5.0)
+_SALE = ("contacto", 3.0), ("presupuesto", 5.0), ("negociacion", 3.0)
 _AGAIN = ("contacto", 3.0), ("presupuesto", 5.0)
 _AUTUMN = date(2026, 10, 1)
 _NEW_TOWN = {"tipo_de_negocio": {"nuevo": 1}}
@@ -54,7 +54,7 @@ PLAN = Business(
     pipelines={"ventas": ("contacto", "presupuesto", "negociacion")},
     flows=(
         Flow(
-            "nuevo", "ventas", 22, _SALE, 0.42, 1650, Leads(45), says={"tipo_de_negocio": {"nuevo": 1}},
+            "nuevo", "ventas", 22, _SALE, 0.42, 1650, Leads(14), says={"tipo_de_negocio": {"nuevo": 1}},
             lost_after=(3, 3, 1), phases=(Phase(_AUTUMN, volume=1.06, amount=1.06, win=0.45),),
         ),
         Flow(
