@@ -93,7 +93,7 @@ def remember_progress(
     remembered = lake.scan(home.history(organisation.id), dict(HISTORY_SCHEMA))
     last = remembered.select(pl.col("recorded_at").max()).collect().item()
     logged = log.select(pl.col("recorded_at").max()).collect().item()
-    recorded_at = max(started_at, *(at + timedelta(microseconds=1) for at in (last, logged) if at is not None))
+    recorded_at = max([started_at, *(at + timedelta(microseconds=1) for at in (last, logged) if at is not None)])
     qualities = {d.id: audit.quality(d.id) for d in definitions}
     moved = movements(
         remembered,

@@ -95,6 +95,17 @@ def test_a_run_repeated_appends_nothing(agency):
     assert run(agency, FIRST, "again").appended.height == 0
 
 
+def test_a_home_in_which_nothing_was_ever_read_publishes_that_nothing_is_known(tmp_path):
+    home = Home(tmp_path)
+    catalogue = home.catalogue("inmobiliaria")
+    steps.remember_progress(home, catalogue, FIRST, morning_after(FIRST), "first")
+    publish_all(home, [catalogue], morning_after(FIRST), "first")
+    rows = read(home.published)["current_progress"]
+    assert rows.height == len(catalogue.definitions)
+    assert set(rows["status"]) == {"no_data"}
+    assert rows.select("value", "progress", "score").null_count().row(0) == (rows.height,) * 3
+
+
 def test_a_load_that_breaks_a_rule_of_events_is_refused_whole(tmp_path, monkeypatch):
     """The backstop behind plausibility: were it to let a fact of the future through, the log would not."""
     home = Home(tmp_path)
