@@ -1,0 +1,369 @@
+"""What is wrong with declarations although each can be read: found in a set in which nothing else is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from reviewed import ORGANISATION, files, findings, of_spoilt, stated
+
+MEASURED = "    measure: {count: deal.won}\n    target: {value: 5}\n"
+
+
+def of_measured(home: Path, after: str) -> list[str]:
+    """What is said of the key result agencia.norte.outcome with this measure and target (from line 16 on)."""
+    return of_spoilt(home, ("norte", MEASURED, after))
+
+
+def found(home: Path, after: str) -> tuple[str, str, str]:
+    """Of the only finding: line, severity, what was found."""
+    (line,) = of_measured(home, after)
+    place, severity, owner, rest = line.split(": ", 3)
+    assert owner == "agencia.norte.outcome"
+    return place.partition(":")[2], severity, rest.partition(". ")[0]
+
+
+# --- filters ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "where"),
+    [
+        ("no network 'facebok', so that it matches nothing", "network = 'facebok'"),
+        ("no network 'Facebook', so that it matches nothing", "network in ('facebook', 'Facebook')"),
+        ("«network = 'x' and network = 'facebook'» never holds", "network = 'x' and network = 'facebook'"),
+        ("«1 = 2» never holds", "1 = 2"),
+        ("post.published hold no amount, so that currency is always empty", "currency = 'EUR'"),
+        ("post.published hold no quantity, so that quantity is always empty", "quantity > 5"),
+        ("IN without a list", "network in ()"),
+        ("«select», which the language does not have", "network in (select 1)"),
+        ("a number (5) beside a text (\"network\")", "network = 5"),
+        ("an unknown column, ntwork", "ntwork = 'x'"),
+    ],
+)  # fmt: skip
+def test_a_filter_that_matches_nothing_is_refused(tmp_path, said, where):
+    text = f'    measure: {{count: post.published, where: "{where}"}}\n    target: {{value: 5}}\n'
+    assert ("16", "error", said) == found(tmp_path, text)
+
+
+def test_a_filter_that_leaves_nothing_out_is_questioned(tmp_path):
+    assert ("16", "warning", "«1 = 1 or network = 'x'» always holds") == found(
+        tmp_path, "    measure: {count: post.published, where: \"1 = 1 or network = 'x'\"}\n    target: {value: 5}\n"
+    )
+
+
+def test_what_is_always_reached_is_questioned(tmp_path):
+    share = "{share: {of: survey.answered, reached: \"rating = 'good' or rating <> 'good'\"}}"
+    assert ("16", "warning", "«rating = 'good' or rating <> 'good'» always holds") == found(
+        tmp_path, f"    measure: {share}\n    target: {{at_least: 0.9}}\n"
+    )
+
+
+def test_a_member_that_its_dimension_cannot_have_is_refused(tmp_path):
+    each = "    each: {dimension: network, members: [facebok, x]}\n"
+    assert ["norte.yaml:18: error: agencia.norte.outcome: no network 'facebok'. Did you mean facebook?"] == of_measured(
+        tmp_path, f"{MEASURED}{each}".replace("deal.won", "post.published")
+    )
+
+
+# --- measures ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "measure"),
+    [
+        ("'deal.won' is listed twice", "{count: [deal.won, deal.lost, deal.won]}"),
+        ("deal.created both begins and ends it, so that it is there at once",
+         "{duration: {from: deal.created, to: deal.created}}"),
+        ("deal.created both begins and ends it, so that it is there at once",
+         "{conversion: {from: deal.created, from_where: \"product='a'\", to: deal.created, "
+         "where: \"(product = 'a')\"}}"),
+        ("ticket.solved both opens and closes it, so that it is never open",
+         "{open: {opened_by: [ticket.created, ticket.solved], closed_by: ticket.solved}}"),
+        ("staff.joined both opens and closes it, so that it is never open",
+         "{retention: {opened_by: staff.joined, closed_by: staff.joined, by: actor}}"),
+        ("staff.joined both opens and closes it, so that it is never open",
+         "{participation: {roster: {opened_by: staff.joined, closed_by: staff.joined}, did: {of: call.made}}}"),
+        ("visit.held holds no amount",
+         "{count: deal.won, among: {top: 3, by: {of: visit.held, sum: amount}, over: previous_year}}"),
+        ("none of ticket.created holds amount",
+         "{open: {opened_by: ticket.created, closed_by: ticket.solved, value: amount}}\n    unit: EUR"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_measured_as_it_is_said_is_refused(tmp_path, said, measure):
+    target = "{value: 0.5}" if "conversion" in measure or "participation" in measure else "{value: 5}"
+    target = "{at_least: 0.5}" if "retention" in measure else target
+    assert ("16", "error", said) == found(tmp_path, f"    measure: {measure}\n    target: {target}\n")
+
+
+def test_one_type_with_two_filters_begins_and_ends_something(tmp_path):
+    of = "{from: deal.stage_entered, from_where: \"stage = 'a'\", to: deal.stage_entered, where: \"stage = 'b'\"}"
+    assert [] == of_measured(tmp_path, f"    measure: {{conversion: {of}}}\n    target: {{at_least: 0.5}}\n")
+
+
+NEW = "nobody was new before the period in the span that it is compared with: the baseline is nothing"
+
+
+@pytest.mark.parametrize(
+    ("is_refused", "measure"),
+    [
+        (True, "{sum: amount, of: deal.won, among: {had_not: deal.won, before: period}}"),
+        (True, "{sum: amount, of: deal.won, where: \"product = 'a'\", among: {had_not: deal.won, before: period}}"),
+        (True, "{sum: amount, of: deal.won, where: \"product = 'a'\", "
+               "among: {had_not: deal.won, where: \"product='a'\", before: period}}"),
+        (False, "{sum: amount, of: deal.won, among: {had_not: deal.won}}"),
+        (False, "{sum: amount, of: deal.won, among: {had: deal.won, before: period}}"),
+        (False, "{sum: amount, of: deal.won, among: {had_not: demo.attended, before: period}}"),
+        (False, "{sum: amount, of: deal.won, among: {had_not: deal.won, where: \"product = 'a'\", before: period}}"),
+    ],
+)  # fmt: skip
+def test_the_new_are_not_compared_with_a_time_before_them(tmp_path, is_refused, measure):
+    text = f"    measure: {measure}\n    unit: EUR\n    target: {{relative: 0.1}}\n"
+    assert ([("16", "error", NEW)] if is_refused else []) == (
+        [found(tmp_path, text)] if of_measured(tmp_path, text) else []
+    )
+
+
+# --- targets ----------------------------------------------------------------------------------------------------------
+
+TWO_STEPS = "{steps: [{name: a, of: deal.won}, {name: b, of: deal.lost, weight: 2}]}\n    unit: steps"
+
+
+@pytest.mark.parametrize(
+    ("severity", "said", "measure", "target"),
+    [
+        ("error", "out of 4, which is less than the target of 5", "{count: deal.won}", "{value: 5, of: 4}"),
+        ("error", "out of 0, which is not above 0", "{count: deal.won}", "{value: 5, of: 0}"),
+        ("error", "a share of 90 cannot be", "{share: {of: survey.answered, reached: \"rating = 'good'\"}}",
+         "{at_least: 90}"),
+        ("error", "a share cannot move by 5", "{share: {of: survey.answered, reached: \"rating = 'good'\"}}",
+         "{delta: 5}"),
+        ("error", "two figures were expected", "{count: deal.won}", "{within: [1, 2, 3]}"),
+        ("error", "two figures were expected", "{count: deal.won}", "{within: []}"),
+        ("error", "two figures were expected (found '12')", "{count: deal.won}", "{within: '12'}"),
+        ("error", "two figures were expected (found '12')", "{count: deal.won}", "{within: 12}"),
+        ("warning", "progress by distance to 0, of which there is no part: it is met or not", "{count: deal.won}",
+         "{at_most: 0, progress: distance}"),
+        ("warning", "progress by distance to -1, of which there is no part: it is met or not", "{count: deal.won}",
+         "{at_least: -1, progress: distance}"),
+    ],
+)  # fmt: skip
+def test_a_target_that_cannot_be_meant_is_told(tmp_path, severity, said, measure, target):
+    line, grade, text = found(tmp_path, f"    measure: {measure}\n    target: {target}\n")
+    assert ("17", severity, said) == (line, grade, text.removeprefix("within: "))
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("{value: 3}", []),
+        ("{value: 4}", [("18", "error", "the steps come to 3, so that 4 is never reached")]),
+        ("{value: 2}", [("18", "warning", "the steps come to 3: 2 is reached before the last of them")]),
+    ],
+)
+def test_the_target_of_steps_is_all_of_them(tmp_path, target, told):
+    text = f"    measure: {TWO_STEPS}\n    target: {target}\n"
+    assert told == ([found(tmp_path, text)] if told or of_measured(tmp_path, text) else [])
+
+
+@pytest.mark.parametrize(
+    ("told", "measure", "unit"),
+    [
+        ("the unit EUR, a currency, of a count", "{count: deal.won}", "EUR"),
+        ("the unit COP, a currency, of a share", "{conversion: {from: deal.created, to: deal.won}}", "COP"),
+        ("the unit 'sales' of an amount of money", "{sum: amount, of: deal.won}", "sales"),
+        ("the unit USD of amounts in EUR", "{sum: amount, of: deal.won}", "USD"),
+        ("the unit 'days' of a duration in hours", "{duration: {from: deal.created, to: deal.won}}", "days"),
+        (None, "{duration: {from: deal.created, to: deal.won}, unit: working_hours}", "working hours"),
+        (None, "{count: deal.won}", "sales"),
+        (None, "{mean: score, of: audit.completed}", "share"),
+        (None, "{ratio: {numerator: {sum: amount, of: deal.won}, denominator: {count: call.made}}}", "EUR"),
+    ],
+)  # fmt: skip
+def test_a_unit_is_what_the_measure_counts_in(tmp_path, told, measure, unit):
+    text = f"    measure: {measure}\n    unit: {unit}\n    target: {{at_least: 0.5}}\n"
+    assert ([("17", "error", told)] if told else []) == ([found(tmp_path, text)] if of_measured(tmp_path, text) else [])
+
+
+@pytest.mark.parametrize(
+    ("told", "measure"),
+    [
+        ("an amount without its currency", "{sum: amount, of: deal.won}"),
+        ("a figure without a unit: it would be shown as 'count'", "{distinct: account_id, of: deal.won}"),
+        ("a figure without a unit: it would be shown as 'quantity'", "{gain: quantity, of: followers.observed}"),
+        ("a figure without a unit: it would be shown as 'number'", "{mean: score, of: audit.completed}"),
+        (None, "{duration: {from: deal.created, to: deal.won}}"),
+        (None, "{open: {opened_by: ticket.created, closed_by: ticket.solved}}"),
+    ],
+)  # fmt: skip
+def test_a_figure_that_does_not_name_itself_has_a_unit(tmp_path, told, measure):
+    text = f"    measure: {measure}\n    target: {{at_least: 5}}\n"
+    assert ([("11", "warning", told)] if told else []) == (
+        [found(tmp_path, text)] if of_measured(tmp_path, text) else []
+    )
+
+
+def test_a_period_without_a_window_is_refused(tmp_path):
+    text = f"    period: {{from: 2026-05-20, until: 2026-06-10}}\n    every: month\n{MEASURED}"
+    assert [
+        "norte.yaml:17: error: agencia.norte.outcome: no month belongs to the period from 2026-05-20 to 2026-06-10. "
+        "Choose a shorter window, or leave it out"
+    ] == of_measured(tmp_path, text)
+    assert [] == of_measured(tmp_path, text.replace("month", "week"))
+
+
+def test_a_part_and_a_guardrail_are_looked_at_as_a_key_result_is(tmp_path):
+    text = """\
+    period: {from: 2026-05-20, until: 2026-06-10}
+    all_of:
+      - {name: a, every: quarter, measure: {count: deal.won}, target: {value: 5, of: 3}}
+    guardrails:
+      - {name: b, every: month, measure: {count: deal.lost}, target: {at_most: 0, progress: distance}}
+"""
+    told = [line.split(": ", 3)[3].partition(". ")[0] for line in of_measured(tmp_path, text)]
+    assert [
+        "no quarter belongs to the period from 2026-05-20 to 2026-06-10",
+        "out of 3, which is less than the target of 5",
+        "no month belongs to the period from 2026-05-20 to 2026-06-10",
+        "progress by distance to 0, of which there is no part: it is met or not",
+    ] == told
+
+
+# --- weights ----------------------------------------------------------------------------------------------------------
+
+
+def weighed(home: Path, *weights: str) -> list[str]:
+    """What is said of three key results with these weights (empty: none), without their files."""
+    text = stated("norte")
+    for kind, weight in zip(("outcome", "activity", "milestone"), weights, strict=True):
+        text = text.replace(f"type: {kind}\n", f"type: {kind}\n    weight: {weight}\n" if weight else f"type: {kind}\n")
+    return [line.partition(": ")[2].partition(". ")[0] for line in findings(home, {**files(), "norte": text})]
+
+
+@pytest.mark.parametrize(
+    ("told", "weights"),
+    [
+        ([], ("0.5", "", "")),
+        ([], ("0.5", "0.3", "0.2")),
+        ([], ("1", "0", "0")),
+        (["error: agencia.norte.milestone: the weights come to 1.2"], ("0.4", "0.4", "0.4")),
+        (["error: agencia.norte.activity: the weights come to 1.1"], ("0.7", "0.4", "")),
+        (["error: agencia.norte.outcome: no key result of the objective has any weight, so that it has no progress"],
+         ("0", "0", "0")),
+        (["warning: agencia.norte.milestone: the weights of all come to 0.9"], ("0.3", "0.3", "0.3")),
+        (["warning: agencia.norte.milestone: the other weights come to 1, so that nothing is left for this one"],
+         ("0.5", "0.5", "")),
+    ],
+)  # fmt: skip
+def test_the_weights_of_an_objective_share_one(tmp_path, told, weights):
+    assert told == weighed(tmp_path, *weights)
+
+
+def test_a_kpi_has_no_weight(tmp_path):
+    kpi = "    weight: 0.5\n    measure: {count: deal.won}\n"
+    (told,) = (line for line in of_spoilt(tmp_path, ("norte", "outcome\n    level", "kpi\n    level"),
+               ("norte", MEASURED, kpi)) if "weights.kpi" in line)  # fmt: skip
+    assert told.startswith(
+        "norte.yaml:16: warning: agencia.norte.outcome: a weight on a kpi, which counts in no progress"
+    )
+
+
+# --- ids, links, texts ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "changes"),
+    [
+        (["norte.yaml:2: error: agencya.norte: an id that does not begin with the organisation's, agencia. "
+          "Write agencia.norte"],
+         [("norte", "id: agencia.norte\n", "id: agencya.norte\n")]),
+        (["norte.yaml:6: error: agencia.norte: supports itself. Remove or change a supports, so that it leads away"],
+         [("norte", "supports: agencia.empresa", "supports: agencia.norte")]),
+        (["empresa.yaml:7: error: agencia.empresa: supports itself: agencia.empresa → agencia.norte → agencia.empresa. "
+          "Remove or change a supports, so that it leads away",
+          "empresa.yaml:7: warning: agencia.empresa: of level company, it supports agencia.norte of level team. "
+          "Let the lower level support the higher one, or correct the level [alignment.level]"],
+         [("empresa", "level: company", "level: company\n  supports: agencia.norte")]),
+        (["norte.yaml:16: error: agencia.norte.outcome: feeds from itself: agencia.norte.outcome → "
+          "agencia.sur.outcome → agencia.norte.outcome. Remove or change a feeds_from, so that it leads away"],
+         [("norte", MEASURED, f"    feeds_from: agencia.sur.outcome\n{MEASURED}"),
+          ("sur", MEASURED, f"    feeds_from: agencia.norte.outcome\n{MEASURED}")]),
+        (["norte.yaml:16: error: agencia.norte.outcome: feeds from 'agencia.sur.outcom', which is not declared. "
+          "Did you mean agencia.sur.outcome or agencia.norte.outcome or agencia.empresa.outcome?"],
+         [("norte", MEASURED, f"    feeds_from: agencia.sur.outcom\n{MEASURED}")]),
+        (["norte.yaml:16: error: agencia.norte.outcome: feeds from 'agencia.sur', which is an objective. "
+          "Did you mean agencia.sur.outcome or agencia.sur.activity or agencia.sur.milestone?"],
+         [("norte", MEASURED, f"    feeds_from: agencia.sur\n{MEASURED}")]),
+        (["norte.yaml:3: error: agencia.norte: en: an empty text. Fill it in"],
+         [("norte", "en: Gain ground", "en: '  '")]),
+        (["norte.yaml:16: error: agencia.norte.outcome: unit: an empty text. Fill it in"],
+         [("norte", MEASURED, f"    unit: ''\n{MEASURED}")]),
+        (["norte.yaml:8: error: agencia.norte: approved_by: an empty text. Fill it in"],
+         [("norte", "[direccion]", "['']")]),
+    ],
+)  # fmt: skip
+def test_what_leads_nowhere_or_says_nothing_is_refused(tmp_path, said, changes):
+    assert said == of_spoilt(tmp_path, *changes)
+
+
+def test_a_circle_is_told_once_and_not_those_who_lead_into_it(tmp_path):
+    changes = [("sur", "supports: agencia.empresa", "supports: agencia.norte")]
+    changes += [("norte", "supports: agencia.empresa", "supports: agencia.norte.outcome")]
+    changes += [("norte", MEASURED, f"    supports: agencia.norte\n{MEASURED}")]
+    assert [
+        "norte.yaml:6: error: agencia.norte: supports itself: agencia.norte → agencia.norte.outcome → agencia.norte. "
+        "Remove or change a supports, so that it leads away"
+    ] == of_spoilt(tmp_path, *changes)
+
+
+def test_an_objective_without_key_results_is_refused(tmp_path):
+    text = stated("norte", kinds="").replace("key_results:\n", "key_results: []\n")
+    assert [
+        "norte.yaml:10: error: agencia.norte: an objective without key results. Add what shows that it is reached"
+    ] == findings(tmp_path, {**files(), "norte": text})
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("otra.YAML:1: error: a file that nobody reads. Name it .yaml", "otra.YAML"),
+        ("otra.Yml:1: error: a file that nobody reads. Name it .yaml", "otra.Yml"),
+        ("q3/otra.yaml:1: error: a file that nobody reads. Move it to kr_definitions/agencia", "q3/otra.yaml"),
+    ],
+)
+def test_a_declaration_that_would_be_passed_over_is_told(tmp_path, said, name):
+    stray = tmp_path / "kr_definitions" / "agencia" / name
+    stray.parent.mkdir(parents=True)
+    stray.write_text("")
+    assert [said] == findings(tmp_path, files())
+
+
+def test_a_folder_that_is_called_as_a_file_is_told(tmp_path):
+    (tmp_path / "kr_definitions" / "agencia" / "otra.yaml").mkdir(parents=True)
+    assert ["otra.yaml:1: error: a file that cannot be read: Is a directory. Check what it is"] == findings(
+        tmp_path, files()
+    )
+
+
+def test_all_is_told_at_once_whatever_cannot_be_read(tmp_path):
+    changes = [
+        ("organisation", "EUR", "euro"),
+        ("norte", MEASURED, MEASURED.replace("deal.won", "deal.wn")),
+        ("sur", "type: outcome", "type: result"),
+        ("sur", "  why: It pays.\n", ""),
+        ("empresa", "value: 5", "value: 5, of: 4"),
+    ]
+    assert ["empresa.yaml:17", "norte.yaml:16", "organisation.yaml:5", "sur.yaml:12", "sur.yaml:1"] == [
+        line.partition(": ")[0] for line in of_spoilt(tmp_path, *changes)
+    ]
+
+
+@pytest.mark.parametrize("file", ["norte", "organisation"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "a", "objective: [1]\nkey_results: {a: 1}\n", "lint: [a]\n", "id: 5\nlint: {a: 1}\n"]
+)
+def test_a_file_of_another_shape_is_told_and_nothing_breaks(tmp_path, file, text):
+    assert findings(tmp_path, {**files(), "organisation": ORGANISATION, file: text}, frozenset())
