@@ -52,7 +52,7 @@ def compute(
     needed = sorted({name for definition in definitions for name in definition.types})
     events = _with_day(current(log), organisation.zone).filter(pl.col("event_type").is_in([*needed, COVERED]))
     known = coverage(events, organisation.zone, feeds)
-    ordered = sorted(_resolved(definitions, events, through), key=lambda definition: definition.id)
+    ordered = sorted(_resolved(definitions, events, known, through), key=lambda definition: definition.id)
     parts = _parts_of(ordered, organisation, events, through)
     logged = _logged([part for of_definition in parts for part in of_definition], events, organisation)
     rows = [
@@ -63,12 +63,20 @@ def compute(
 
 
 def resolved(
-    definitions: Sequence[Definition], organisation: Organisation, log: pl.LazyFrame, through: date
+    definitions: Sequence[Definition],
+    organisation: Organisation,
+    log: pl.LazyFrame,
+    through: date,
+    feeds: Feeds | None = None,
 ) -> list[Definition]:
-    """The definitions with their periods; without those whose period is named by an event that is still to happen."""
+    """The definitions with their periods; without those whose period is named by an event that is still to happen.
+
+    Nor those of which an earlier such event may have happened that was not read.
+    """
     if all(definition.period is not None for definition in definitions):
         return list(definitions)
-    return _resolved(definitions, _with_day(current(log), organisation.zone), through)
+    events = _with_day(current(log), organisation.zone)
+    return _resolved(definitions, events, coverage(events, organisation.zone, feeds), through)
 
 
 def due_days(definition: Definition, organisation: Organisation, through: date) -> pl.DataFrame:
@@ -88,7 +96,9 @@ def _with_day(log: pl.LazyFrame, zone: str) -> pl.LazyFrame:
 # --- what the log is asked first --------------------------------------------------------------------------------------
 
 
-def _resolved(definitions: Sequence[Definition], events: pl.LazyFrame, through: date) -> list[Definition]:
+def _resolved(
+    definitions: Sequence[Definition], events: pl.LazyFrame, known: Coverage, through: date
+) -> list[Definition]:
     waiting = [definition for definition in definitions if definition.period is None]
     firsts = pl.collect_all(
         [
@@ -102,6 +112,7 @@ def _resolved(definitions: Sequence[Definition], events: pl.LazyFrame, through: 
         definition.id: _named(definition).span_of(first.item())
         for definition, first in zip(waiting, firsts, strict=True)
         if first.item() is not None
+        and known.of((happening(_named(definition)).event,), THE_BEGINNING, first.item()) == "known"
     }
     return [
         definition if definition.period is not None else replace(definition, period=found[definition.id])
@@ -411,7 +422,7 @@ def _guarded(definition: Definition, own: pl.DataFrame, guards: pl.DataFrame) ->
         .group_by("as_of")
         .agg(
             pl.col("member").filter(~pl.col("_holds")).sort().str.join(", ").alias("breached"),
-            pl.col("_holds").is_null().any().alias("_is_unknown"),
+            (pl.col("_holds").is_null() & (pl.col("status") != "not_started")).any().alias("_is_unknown"),
         )
         .with_columns(pl.when(pl.col("breached") != "").then(pl.col("breached")).alias("breached"))
     )

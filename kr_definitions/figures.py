@@ -31,6 +31,8 @@ from kr_definitions.periods import (
 )
 
 _DAY = timedelta(days=1)
+_HAS_NO_WAY = (pl.col("start") == pl.col("target")).fill_null(value=False)
+"""Where what the target is relative to was nothing: there is no way to go."""
 _NO_FLOAT, _NO_INT = pl.lit(None, dtype=pl.Float64), pl.lit(None, dtype=pl.Int64)
 
 
@@ -189,6 +191,7 @@ class Series:
             return pl.lit(None, dtype=pl.String).alias("status")
         is_met = formulas.is_reached(kr, pl.col("progress"))
         is_done_early = is_met if formulas.only_grows(kr) else pl.lit(value=False)
+        is_waiting = pl.col("progress").is_null() & _HAS_NO_WAY
         is_unknown, is_last = pl.col("_knowledge") == "unknown", pl.col("as_of") == self.period.last
         without_value = pl.when(pl.col("value").is_null()).then(pl.lit("no_data")).otherwise(pl.lit("unreliable"))
         return (
@@ -198,12 +201,8 @@ class Series:
             .then(pl.lit("no_data"))
             .when(pl.col("_knowledge") == "partly")
             .then(pl.lit("unreliable"))
-            .when(
-                pl.lit(formulas.is_to_date(kr))
-                & (pl.col("start") == pl.col("target")).fill_null(value=False)
-                & ~is_last
-            )
-            .then(pl.lit("not_started"))  # the same part of the span before was nothing yet: there is no way to go
+            .when(pl.lit(formulas.is_to_date(kr) or kr.every is not None) & is_waiting & ~is_last)
+            .then(pl.lit("not_started"))
             .when(pl.col("progress").is_null())
             .then(without_value)
             .otherwise(closing(self.period, is_met, is_done_early, self.organisation))
@@ -283,8 +282,9 @@ def _once(kr: KeyResult, figures: pl.DataFrame) -> pl.DataFrame:
 
 def _recurring(kr: KeyResult, figures: pl.DataFrame) -> pl.DataFrame:
     """Progress of a key result whose figure has to be met anew in each window."""
-    # A window that was read and in which there was nothing to measure (a share of no answers) counts in nothing.
-    is_empty = (pl.col("_knowledge") == "known") & pl.col("value").is_null()
+    # A window that was read and in which there was nothing to measure (a share of no answers) or nothing to reach (half
+    # as much again as nothing) counts in nothing.
+    is_empty = (pl.col("_knowledge") == "known") & (pl.col("value").is_null() | _HAS_NO_WAY)
     closing = (
         figures.filter(pl.col("until") == pl.col("window_end"), ~is_empty)
         .unique("window_start", keep="first")

@@ -203,8 +203,10 @@ def test_what_happens_after_a_day_never_moves_the_figures_of_that_day(case, seed
     through = day + timedelta(days=20)
     then, now = (told(read(case), said, 1) for said in (until_then, everything))
     past = pl.col("as_of") <= day
-    known = case.figures(now, through).filter(past)
-    assert case.figures(then, through).filter(past).equals(known)
+    known, before = (case.figures(log, through).filter(past) for log in (now, then))
+    if isinstance(case.definition.key_result.period, MonthOf) and before.is_empty():
+        return  # the month of an event has its first days only once the event has happened
+    assert before.equals(known)
     # Computed on the day itself, from what had been read by then: the same but for what is still provisional.
     on_the_day = told(read(case, [(date(1800, 1, 1), day)]), until_then, 1)
     assert case.figures(on_the_day, day).select(FIGURES).equals(known.select(FIGURES))
