@@ -20,8 +20,8 @@ LEFT JOIN closed ON day BETWEEN DATE '2026-01-01' AND as_of
 GROUP BY as_of;
 
 -- key result: inbound.marketing.mql
--- Contacts that marketing qualified in the quarter so far.
-SELECT as_of, count(event_id) AS value
+-- Contacts that marketing qualified in the quarter so far, each once.
+SELECT as_of, count(DISTINCT subject_id) AS value
 FROM days
 LEFT JOIN happened
   ON event_type = 'lifecycle.entered'

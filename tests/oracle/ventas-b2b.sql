@@ -490,8 +490,8 @@ FROM kept AS this
 JOIN kept AS before ON before.as_of = DATE '2026-09-30' AND this.as_of > before.as_of;
 
 -- key result: ventas-b2b.lider.leads
--- Leads that were qualified in the quarter.
-SELECT as_of, count(event_id) AS value
+-- Leads that were qualified in the quarter, each once.
+SELECT as_of, count(DISTINCT subject_id) AS value
 FROM days
 LEFT JOIN happened
   ON event_type = 'lifecycle.entered'
