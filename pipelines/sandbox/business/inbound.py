@@ -38,16 +38,16 @@ PLAN = Business(
             step=10_000, lost_after=(3, 4, 1),
             phases=(
                 Phase(date(2025, 1, 1), volume=0.75),
-                Phase(date(2026, 1, 1), volume=0.9, win=0.28),
-                Phase(date(2026, 4, 1), volume=1.1, win=0.29),
-                Phase(date(2026, 7, 1), volume=1.2, win=0.3),
-                Phase(date(2026, 10, 1), volume=1.35, win=0.31),
+                Phase(date(2026, 1, 1), volume=0.9, win=0.30),
+                Phase(date(2026, 4, 1), volume=1.1, win=0.31),
+                Phase(date(2026, 7, 1), volume=1.2, win=0.33),
+                Phase(date(2026, 10, 1), volume=1.35, win=0.34),
             ),
         ),
     ),
     routines=(
-        Routine("call", "seguimiento", 22, Leads(30)),
-        Routine("meeting", "diagnostico", 8, Leads(30)),
+        Routine("call", "seguimiento", 9, Leads(30)),
+        Routine("meeting", "diagnostico", 4, Leads(30)),
         Routine("meeting", "revision", 2, Buyers()),
     ),
 )  # fmt: skip
