@@ -10,7 +10,7 @@ its own, so a scheduler that was down for a week has nothing to make up but its 
 Loading the definitions reads declarations and nothing else: no secret, no network, no clock.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -163,7 +163,8 @@ def _spec(definition: Definition, keys: dict[str, dg.AssetKey]) -> dg.AssetSpec:
 
 
 def _materialised(key: dg.AssetKey, name: str, through: date, computed: steps.Computed) -> dg.MaterializeResult[None]:
-    newest = computed.figures.filter((pl.col("key_result_id") == name) & (pl.col("as_of") <= through)).tail(1)
+    own = (pl.col("key_result_id") == name) & pl.col("member").is_null()
+    newest = computed.figures.filter(own & (pl.col("as_of") <= through)).tail(1)
     appended = computed.appended.filter(pl.col("key_result_id") == name)
     figures: dict[str, Any] = newest.row(0, named=True) if newest.height else {}
     shown = {
@@ -201,7 +202,9 @@ def _published_asset(home: Home, catalogues: list[Catalogue]) -> dg.AssetsDefini
     @dg.asset(key=PUBLISHED, deps=deps, kinds={"duckdb"}, description="The tables that BI tools read, in one file.")
     def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         listener().advance("publication", 0)
-        rows = publish_all(home, catalogues, started_at(), context.run.run_id)
+        # The job of one organisation publishes that one; what a person materialises by hand, everything.
+        of_job = [one for one in catalogues if job_name(one.organisation.id) == context.run.job_name]
+        rows = publish_all(home, of_job or catalogues, started_at(), context.run.run_id)
         listener().advance("publication", sum(rows.values()))
         listener().done("publication")
         return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(str(home.published)), **rows})
@@ -220,9 +223,13 @@ def job_name(organisation: str) -> str:
     return f"{_name(organisation)}_daily"
 
 
-def definitions(home: Home) -> dg.Definitions:
-    """Everything that Dagster is told, for a home. Raises `DeclarationErrors`."""
-    catalogues = [home.catalogue(organisation) for organisation in home.organisations()]
+def definitions(home: Home, organisations: Sequence[str] | None = None) -> dg.Definitions:
+    """Everything that Dagster is told, for a home. organisations: only these; every declared one without it.
+
+    Raises `DeclarationErrors`.
+    """
+    chosen = home.organisations() if organisations is None else organisations
+    catalogues = [home.catalogue(organisation) for organisation in chosen]
     assets: list[dg.AssetsDefinition] = []
     jobs, schedules = [], []
     for catalogue in catalogues:

@@ -1,4 +1,4 @@
-"""What a run publishes: the lake and the declarations of every organisation, gathered for the one file.
+"""What a run publishes: the lake and the declarations of its organisations, gathered for the one file.
 
 Belongs here: gathering. Does not: the tables (`publication`), the steps before it (`steps`).
 """
@@ -17,12 +17,13 @@ from kr_definitions.history import COMPUTED_SCHEMA, newest
 
 
 def publish_all(home: Home, catalogues: Sequence[Catalogue], at: datetime, run_id: str) -> dict[str, int]:
-    """Publish every organisation; returns how many rows each table has.
+    """Publish these organisations; the other declared ones stay in the file as they are. Returns each table's rows.
 
     Raises `PublicationError` or `TablesError`; then what was published before stays.
     """
     results = [_results(home, catalogue) for catalogue in catalogues]
-    return publish(home.published, Publication(run_id, at, results))
+    others = set(home.organisations()) - {catalogue.organisation.id for catalogue in catalogues}
+    return publish(home.published, Publication(run_id, at, results), others)
 
 
 def _results(home: Home, catalogue: Catalogue) -> Results:

@@ -126,7 +126,7 @@ def run(home: Home, organisations: Sequence[str]) -> Outcome:
         instance = _instance(home)
         from assets.orchestration import definitions, job_name  # noqa: PLC0415 - Dagster takes seconds to import
 
-        everything = definitions(home)
+        everything = definitions(home, organisations)
         for organisation in organisations:
             zone = home.catalogue(organisation).organisation.zone
             result = everything.resolve_job_def(job_name(organisation)).execute_in_process(

@@ -10,7 +10,7 @@ that the next publication removes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,9 +28,10 @@ class PublicationError(Exception):
     """The file could not be made: names it, says what was found and what to do. The one before stays as it was."""
 
 
-def write(target: Path, frames: Mapping[str, pl.DataFrame]) -> dict[str, int]:
+def write(target: Path, frames: Mapping[str, pl.DataFrame], kept: Collection[str] = ()) -> dict[str, int]:
     """Write every table and put the file in its place; returns how many rows each table has.
 
+    kept: organisations of which `frames` has no rows; theirs are taken over from the file before, as they are.
     Raises `PublicationError`; then the file that was there is untouched.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -38,8 +39,9 @@ def write(target: Path, frames: Mapping[str, pl.DataFrame]) -> dict[str, int]:
     with FileLock(target.with_name(f".{target.name}.lock")):
         _remove(aside)
         try:
-            _fill(aside, frames)
-            rows = _counted(aside, frames)
+            whole = _with_kept(frames, target, kept)
+            _fill(aside, whole)
+            rows = _counted(aside, whole)
             _flush(aside)
             _log_of(target).unlink(missing_ok=True)  # of somebody who opened the file for writing; not the new one's
             os.replace(aside, target)
@@ -53,6 +55,39 @@ def write(target: Path, frames: Mapping[str, pl.DataFrame]) -> dict[str, int]:
         finally:
             _remove(aside)
     return rows
+
+
+def _with_kept(frames: Mapping[str, pl.DataFrame], target: Path, kept: Collection[str]) -> Mapping[str, pl.DataFrame]:
+    """The tables with the rows that other organisations have in the file before; a column that it lacks is null.
+
+    A file that cannot be read is replaced all the same: each organisation comes back with its own run.
+    """
+    if not kept or not target.exists():
+        return frames
+    try:
+        with _connected(target) as connection:
+            names = connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'published'")
+            before = {
+                name: connection.sql(f'SELECT * FROM published."{name}"').pl()  # noqa: S608 - names that it has itself
+                for (name,) in names.fetchall()
+            }
+    except duckdb.Error:
+        return frames
+    return {
+        name: _joined(rows, _in_utc(before[name]), kept)
+        if name in before and "organisation" in before[name].columns
+        else rows
+        for name, rows in frames.items()
+    }
+
+
+def _joined(rows: pl.DataFrame, before: pl.DataFrame, kept: Collection[str]) -> pl.DataFrame:
+    """Rows of both, by organisation, in the columns and types of the first."""
+    taken = before.filter(pl.col("organisation").is_in(list(kept))).select(
+        pl.col(name).cast(dtype) if name in before.columns else pl.lit(None, dtype=dtype).alias(name)
+        for name, dtype in rows.schema.items()
+    )
+    return pl.concat([rows, taken]).sort("organisation", maintain_order=True)
 
 
 def read(target: Path) -> dict[str, pl.DataFrame]:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,59 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     for number in range(3):
         publish(folder / f"{number}.duckdb", numbered(number))
     return [folder / f"{number}.duckdb" for number in range(3)]
+
+
+# --- one organisation at a time ---------------------------------------------------------------------------------------
+
+
+def of(organisation: str, number: int) -> Publication:
+    """A numbered publication of another organisation."""
+    results = numbered(number).results[0]
+    named = results.organisation.model_copy(update={"id": organisation})
+    return Publication(f"run-{number}", RAN, [replace(results, organisation=named)])
+
+
+def runs_of(target: Path) -> dict[str, set[str]]:
+    rows = read(target)["progress_history"]
+    return {name: set(group["run_id"]) for (name,), group in rows.group_by(["organisation"], maintain_order=True)}
+
+
+def test_what_one_organisation_publishes_leaves_the_others_as_they_were(tmp_path: Path) -> None:
+    target = tmp_path / "hito.duckdb"
+    publish(target, of("uno", 1))
+    publish(target, of("dos", 2), kept={"uno"})
+    before = {name: rows.filter(organisation="uno") for name, rows in read(target).items() if name != "meta"}
+    counted = publish(target, of("dos", 3), kept={"uno"})
+    assert runs_of(target) == {"dos": {"run-3"}, "uno": {"run-1"}}
+    assert counted["progress_history"] == 400
+    after = read(target)
+    for name, rows in before.items():
+        assert after[name].filter(organisation="uno").equals(rows), name
+    assert after["meta"]["run_id"].to_list() == ["run-3"]
+
+
+def test_an_organisation_that_is_not_declared_any_more_leaves_the_file(tmp_path: Path) -> None:
+    target = tmp_path / "hito.duckdb"
+    publish(target, of("gone", 1))
+    publish(target, of("uno", 2), kept={"dos"})
+    assert runs_of(target) == {"uno": {"run-2"}}
+
+
+def test_rows_of_an_earlier_shape_are_kept_with_what_they_have(tmp_path: Path) -> None:
+    target = tmp_path / "hito.duckdb"
+    publish(target, of("uno", 1))
+    with duckdb.connect(str(target)) as connection:
+        connection.execute("ALTER TABLE progress_history DROP COLUMN breached")
+        connection.execute("DROP TABLE restatements")
+    publish(target, of("dos", 2), kept={"uno"})
+    assert runs_of(target) == {"dos": {"run-2"}, "uno": {"run-1"}}
+
+
+def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "hito.duckdb"
+    target.write_bytes(b"no database")
+    publish(target, of("dos", 2), kept={"uno"})
+    assert runs_of(target) == {"dos": {"run-2"}}
 
 
 # --- what is in it ----------------------------------------------------------------------------------------------------
