@@ -246,17 +246,21 @@ def _day(given: datetime | None) -> date | None:
 def _chosen(home, organisations: list[str] | None, *, sandbox: bool = False) -> list[str]:  # type: ignore[no-untyped-def]
     """The organisations that were named, or all of them (in the sandbox, all that it simulates).
 
-    An unknown one is told when it is loaded.
+    Raises `DeclarationErrors` for a named one that is not declared; what else is declared does not matter to it.
     """
     from assets.run import RunRefused, simulated  # noqa: PLC0415
 
     declared = home.organisations()
     if not declared:
         raise RunRefused(f"{home.definitions} declares no organisation: it has no folder with an organisation.yaml")
+    if organisations:
+        for unknown in set(organisations) - set(declared):
+            home.catalogue(unknown)
+        return list(dict.fromkeys(organisations))
     strays = sorted({path.parent.name for path in home.definitions.glob("*/*.yaml")} - set(declared))
     if strays:
         raise RunRefused(f"{home.definitions / strays[0]} has declarations but no organisation.yaml: add or remove it")
-    return organisations or (simulated(declared) if sandbox else declared)
+    return simulated(declared) if sandbox else declared
 
 
 def main() -> None:

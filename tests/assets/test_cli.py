@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from assets.cli import app
+from assets.publication import read
 from kr_definitions.catalogue import FOLDER
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -140,10 +141,27 @@ def test_validate_tells_a_misspelt_source_and_a_wrong_option(hito, declared):
     )
 
 
-def test_an_unknown_organisation_is_told_with_the_nearest_name(hito):
-    code, output = hito("validate", "-o", "inmobilaria")
+@pytest.mark.parametrize("command", [("validate",), ("run",), ("report",), ("report", "--sandbox"), ("sandbox",)])
+def test_an_unknown_organisation_is_told_with_the_nearest_name(hito, command):
+    code, output = hito(*command, "-o", "inmobilaria")
     assert code == 1
-    assert "Did you mean inmobiliaria?" in output
+    assert "no such organisation. Did you mean inmobiliaria?" in output
+    assert "Nothing has been published yet" not in output
+
+
+def test_the_declarations_of_another_organisation_do_not_matter_to_the_one_that_is_run(hito, declared, tmp_path):
+    (declared / "agencia").mkdir()
+    (declared / "agencia" / "organisation.yaml").write_text("not: an organisation\n")
+    (declared / "otra").mkdir()
+    (declared / "otra" / "ventas.yaml").write_text("objective: {}\n")
+    code, output = hito("run", "-o", "inmobiliaria", definitions=declared)
+    assert code == 1
+    assert "agencia" not in output
+    assert "SOURCES__INMOBILIARIA__STRIPE__API_KEY" in output
+    rows = read(tmp_path / "home" / "hito.duckdb")["current_progress"]
+    assert (set(rows["organisation"]), set(rows["status"])) == ({"inmobiliaria"}, {"no_data"})
+    code, output = hito("run", definitions=declared)
+    assert (code, "otra has declarations but no organisation.yaml" in output) == (1, True)
 
 
 def test_a_run_without_credentials_names_the_keys_that_are_missing(hito):
