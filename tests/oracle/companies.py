@@ -288,7 +288,7 @@ def launches(
             yield event(
                 event_type, date_of(chance, "2024-11-30"), value, key=f"{event_type}/{value}", **{column: value}
             )
-        first, mistaken = chance.day(date(2026, 3, 1), date(2026, 6, 30)), date_of(chance, "2025-11-30")
+        first, mistaken = date(2026, 3, 1) + timedelta(chance.random.randrange(120)), date_of(chance, "2025-11-30")
         yield event(event_type, mistaken, values[0], key=f"withdrawn/{event_type}", **{column: values[0]})
         for i, value in enumerate((*values, values[0])):
             at = chance.local(first + timedelta(days=25 * i), chance.random.choice((time.min, time.max)))
@@ -305,7 +305,8 @@ def sales_in(*markets: str) -> Story:
 
     def story(chance: Chance, n: int) -> Iterator[Fact]:
         year = chance.local(date(2026, 1, 1), time.min)
-        at = [year - MICROSECOND, year, *[chance.moment(chance.day(date(2026, 1, 2))) for _ in range(30)]]
+        days = [date(2026, 1, 2) + timedelta(chance.random.randrange(363)) for _ in range(30)]
+        at = [year - MICROSECOND, year, *map(chance.moment, days)]
         for i, moment in enumerate(at):
             says = chance.says({"market": markets, "amount": ("2500", "12000.01", "3500", None)})
             market = {"market": markets[i]} if i < 2 else {}

@@ -3,12 +3,17 @@
 
 -- views
 -- Stays in the sales team: from the moment at which somebody joined it until that person next left it or joined it anew.
--- A joining that does not say who joined is nobody's.
+-- Where a joining does not say who joined, it is who joined before under the same number.
 CREATE VIEW stays AS
-SELECT actor, event_type = 'staff.joined' AS is_in, day AS first,
+SELECT
+  last_value(if(event_type = 'staff.joined', actor, NULL) IGNORE NULLS) OVER (
+    PARTITION BY subject_id ORDER BY occurred_at ROWS UNBOUNDED PRECEDING
+  ) AS actor,
+  event_type = 'staff.joined' AS is_in,
+  day AS first,
   coalesce(lead(day) OVER (PARTITION BY subject_id ORDER BY occurred_at), DATE '9999-12-31') AS until
 FROM happened
-WHERE team = 'ventas' AND (event_type = 'staff.left' OR event_type = 'staff.joined' AND actor IS NOT NULL);
+WHERE event_type IN ('staff.joined', 'staff.left') AND team = 'ventas';
 
 -- Who is in the sales team at the end of a day.
 CREATE VIEW sales_people AS
@@ -62,13 +67,18 @@ LEFT JOIN last_said USING (month)
 WHERE about = month
 GROUP BY month;
 
--- Subscriptions of a customer: open from when they start until they next end. One that nobody is said to have started is
--- nobody's.
+-- Subscriptions of a customer: open from when they start until they next end. Where a start does not say whose it is, it is
+-- whose it was when it started before.
 CREATE VIEW subscriptions AS
-SELECT account_id, event_type = 'subscription.started' AS is_open, day AS first,
+SELECT
+  last_value(if(event_type = 'subscription.started', account_id, NULL) IGNORE NULLS) OVER (
+    PARTITION BY subject_id ORDER BY occurred_at ROWS UNBOUNDED PRECEDING
+  ) AS account_id,
+  event_type = 'subscription.started' AS is_open,
+  day AS first,
   coalesce(lead(day) OVER (PARTITION BY subject_id ORDER BY occurred_at), DATE '9999-12-31') AS until
 FROM happened
-WHERE event_type = 'subscription.ended' OR event_type = 'subscription.started' AND account_id IS NOT NULL;
+WHERE event_type IN ('subscription.started', 'subscription.ended');
 
 -- key result: revops.eficiencia.tasa_cierre
 -- Closing rate of the half-year so far, won over closed; 15 % above that of the half-year before.
@@ -133,6 +143,7 @@ WITH customers AS (
   SELECT DISTINCT as_of, account_id
   FROM (FROM days UNION ALL SELECT DATE '2025-12-31')
   JOIN subscriptions ON is_open AND first <= as_of AND as_of < until
+  WHERE account_id IS NOT NULL
 ),
 at_the_start AS (SELECT account_id FROM customers WHERE as_of = DATE '2025-12-31')
 SELECT
