@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, wraps
 
+from pydantic import TypeAdapter, ValidationError
+
 from kr_definitions.complaints import parse
 from kr_definitions.declarations import KeyResult, MonthOf, MonthsFrom, Objective, Period
 from kr_definitions.documents import Document, Path, Problem, Severity
-from kr_definitions.measures import Measured, Ratio
+from kr_definitions.measures import Measure, Measured, Ratio
 from kr_definitions.organisation import Organisation
 from kr_definitions.periods import Span
 
@@ -27,6 +29,24 @@ class StatedObjective:
     def problem(self, path: Path, found: str, do: str) -> Problem:
         """A problem of it, at a path below it."""
         return _problem(self.document, ("objective", *path), self.content.id, found, do)
+
+
+@dataclass(frozen=True)
+class StatedMeasure:
+    """A measure that can be read, where it stands, and the id of its key result, which need not be readable."""
+
+    document: Document
+    place: Path
+    owner: str
+    content: Measured
+
+    def problem(self, path: Path, found: str, do: str) -> Problem:
+        """A problem of it, at a path below it."""
+        return _problem(self.document, (*self.place, *path), self.owner, found, do)
+
+    def single(self) -> Iterator[tuple[Path, Measured]]:
+        """Itself; or, where it is made of others, each of them with its place below it."""
+        return _single(self.content)
 
 
 @dataclass(frozen=True)
@@ -56,13 +76,7 @@ class StatedKeyResult:
     def measures(self) -> Iterator[tuple[Path, Measured]]:
         """Each measure that is not made of others, with its place below the key result."""
         for path, measure in self.content.measures():
-            if isinstance(measure, Ratio):
-                for name in ("numerator", "minus", "denominator"):
-                    operand = getattr(measure.ratio, name)
-                    if operand is not None:
-                        yield (*path, "ratio", name), operand
-            else:
-                yield path, measure
+            yield from (((*path, *below), one) for below, one in _single(measure))
 
     def targeted(self) -> Iterator[tuple[Path, KeyResult]]:
         """The key result, and each of its parts and guardrails as if it were one, with its place."""
@@ -80,7 +94,7 @@ class StatedKeyResult:
 class Declarations:
     """All that an organisation declares. organisation: as far as organisation.yaml (`home`) can be read.
 
-    objectives_files: the other files. are_all_read: whether each of them is YAML. fed: the event types that the
+    files: the other ones. are_all_read: whether each of them is YAML. fed: the event types that the
     organisation's sources state; None where that is not known.
     """
 
@@ -107,6 +121,17 @@ class Declarations:
             if (content := parse(document, place, KeyResult, "", [])) is not None
         )
 
+    @cached_property
+    def measures(self) -> tuple[StatedMeasure, ...]:
+        """Every measure that can be read, also where its key result cannot."""
+        return tuple(
+            StatedMeasure(document, place, str(document.value((*owner, "id")) or ""), content)
+            for document in self.files
+            for owner in places(document)
+            for place in _places_of_measures(document, owner)
+            if (content := _measure(document.value(place))) is not None
+        )
+
     def of(self, objective: StatedObjective) -> list[StatedKeyResult]:
         """The key results of an objective's file that can be read."""
         return [stated for stated in self.key_results if stated.document is objective.document]
@@ -120,6 +145,35 @@ def places(document: Document) -> list[Path]:
     """The place of every key result of a file, readable or not."""
     listed = document.value(("key_results",))
     return [("key_results", i) for i in range(len(listed))] if isinstance(listed, list) else []
+
+
+def _places_of_measures(document: Document, owner: Path) -> list[Path]:
+    """Where the measures of a key result are, of its parts and of its guardrails."""
+    found: list[Path] = [(*owner, "measure")]
+    for name in ("all_of", "guardrails"):
+        listed = document.value((*owner, name))
+        found += [(*owner, name, i, "measure") for i in range(len(listed) if isinstance(listed, list) else 0)]
+    return found
+
+
+_ANY: TypeAdapter[Measured] = TypeAdapter(Measure)
+
+
+def _measure(value: object) -> Measured | None:
+    try:
+        return _ANY.validate_python(value)
+    except ValidationError:  # told where the file is read
+        return None
+
+
+def _single(measure: Measured) -> Iterator[tuple[Path, Measured]]:
+    if not isinstance(measure, Ratio):
+        yield (), measure
+        return
+    for name in ("numerator", "minus", "denominator"):
+        operand = getattr(measure.ratio, name)
+        if operand is not None:
+            yield ("ratio", name), operand
 
 
 def _problem(document: Document, path: Path, where: str, found: str, do: str) -> Problem:
@@ -172,6 +226,17 @@ def each_key_result(check: Callable[[StatedKeyResult], Iterator[Problem]]) -> Ch
     @wraps(check)
     def of_all(declarations: Declarations) -> Iterator[Problem]:
         for stated in declarations.key_results:
+            yield from check(stated)
+
+    return of_all
+
+
+def each_measure(check: Callable[[StatedMeasure], Iterator[Problem]]) -> Check:
+    """A check of every measure by itself."""
+
+    @wraps(check)
+    def of_all(declarations: Declarations) -> Iterator[Problem]:
+        for stated in declarations.measures:
             yield from check(stated)
 
     return of_all

@@ -15,7 +15,16 @@ from kr_definitions.expressions import ExpressionError, predicate
 from kr_definitions.measures import Conversion, Duration, Measured, Open, Participation, Retention, Share
 from kr_definitions.measures.selection import HadNot, Selection, columns_of
 from kr_definitions.progress import baseline_of
-from kr_definitions.rules.base import Declarations, Rules, StatedKeyResult, each_key_result, into, places
+from kr_definitions.rules.base import (
+    Declarations,
+    Rules,
+    StatedKeyResult,
+    StatedMeasure,
+    each_key_result,
+    each_measure,
+    into,
+    places,
+)
 from kr_definitions.vocabulary import vocabulary
 
 RULES: Rules = {}
@@ -23,10 +32,10 @@ _rule = into(RULES)
 
 
 @_rule("measure.subject", "error", "Events that are to be of one subject are about the same kind of thing.")
-@each_key_result
-def _subjects(stated: StatedKeyResult) -> Iterator[Problem]:
+@each_measure
+def _subjects(stated: StatedMeasure) -> Iterator[Problem]:
     known = vocabulary().types
-    for path, measure in stated.measures():
+    for path, measure in stated.single():
         of = _from_to(measure)
         is_by_subject = isinstance(measure, Open) or (of is not None and of.by == "subject_id")
         about = {name: known[name].subject for name in measure.types if name in known}
@@ -43,9 +52,9 @@ def _from_to(measure: Measured) -> Any:
 
 
 @_rule("measure.same_event", "error", "What begins something is not what ends it.")
-@each_key_result
-def _same_event(stated: StatedKeyResult) -> Iterator[Problem]:
-    for path, measure in stated.measures():
+@each_measure
+def _same_event(stated: StatedMeasure) -> Iterator[Problem]:
+    for path, measure in stated.single():
         of = _from_to(measure)
         both = "" if of is None else _both(of.from_, of.to)
         if both and _normal(of.from_where, of.from_) == _normal(of.where, of.to):

@@ -18,8 +18,10 @@ from kr_definitions.rules.base import (
     Declarations,
     Rules,
     StatedKeyResult,
+    StatedMeasure,
     advice,
     each_key_result,
+    each_measure,
     into,
     places,
 )
@@ -88,15 +90,24 @@ def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
 @_rule(
     "names.column", "error", "What is told apart (`distinct`) or gone through (`each`) is carried by every event type."
 )
-@each_key_result
-def _columns(stated: StatedKeyResult) -> Iterator[Problem]:
-    for path, measure in stated.measures():
+def _columns(declarations: Declarations) -> Iterator[Problem]:
+    for measure in declarations.measures:
+        yield from _told_apart(measure)
+    for stated in declarations.key_results:
+        yield from _gone_through(stated)
+
+
+def _told_apart(stated: StatedMeasure) -> Iterator[Problem]:
+    for path, measure in stated.single():
         if isinstance(measure, Distinct):
             known = columns_of(measure.of)
             if known and measure.distinct not in known:
                 do = advice(nearest(measure.distinct, known), f"They carry: {', '.join(sorted(known))}")
                 found = f"{' and '.join(measure.of)} carry no '{short(measure.distinct)}'"
                 yield stated.problem((*path, "distinct"), found, do)
+
+
+def _gone_through(stated: StatedKeyResult) -> Iterator[Problem]:
     kr = stated.content
     if kr.each is not None and kr.measure is not None:
         types = (kr.each.seen_in,) if kr.each.seen_in else ()
@@ -131,9 +142,9 @@ _NUMBERS = ("sum", "daily_max", "mean", "median", "quantile", "min", "max", "lev
 
 
 @_rule("names.number", "error", "The events hold the number that a measure is of.")
-@each_key_result
-def _numbers(stated: StatedKeyResult) -> Iterator[Problem]:
-    for path, measure in stated.measures():
+@each_measure
+def _numbers(stated: StatedMeasure) -> Iterator[Problem]:
+    for path, measure in stated.single():
         key = next((key for key in _NUMBERS if key in type(measure).model_fields), None)
         for name in measure.types if key else ():
             column = getattr(measure, str(key))
@@ -143,7 +154,7 @@ def _numbers(stated: StatedKeyResult) -> Iterator[Problem]:
         yield from _ranked(stated, path, measure)
 
 
-def _ranked(stated: StatedKeyResult, path: Path, measure: Measured) -> Iterator[Problem]:
+def _ranked(stated: StatedMeasure, path: Path, measure: Measured) -> Iterator[Problem]:
     """What makes the largest of a cohort the largest, and what is summed of what is open."""
     for i, cohort in enumerate(getattr(measure, "among", ())):
         ranked = cohort.by if isinstance(cohort, Top) else None

@@ -59,6 +59,17 @@ def test_what_is_always_reached_is_questioned(tmp_path):
     )
 
 
+def test_a_filter_is_looked_at_also_where_its_key_result_cannot_be_read(tmp_path):
+    text = "    measure: {count: post.published, where: \"network = 'facebok'\"}\n    targt: {value: 5}\n"
+    assert [
+        "norte.yaml:11: error: agencia.norte.outcome: 'target' is missing. "
+        "Add a target, or make it a kpi if it has none",
+        "norte.yaml:16: error: agencia.norte.outcome: no network 'facebok', so that it matches nothing. "
+        "Did you mean facebook?",
+        "norte.yaml:17: error: agencia.norte.outcome: 'targt' is not known here. Did you mean 'target'?",
+    ] == of_measured(tmp_path, text)
+
+
 def test_a_member_that_its_dimension_cannot_have_is_refused(tmp_path):
     each = "    each: {dimension: network, members: [facebok, x]}\n"
     assert ["norte.yaml:18: error: agencia.norte.outcome: no network 'facebok'. Did you mean facebook?"] == of_measured(
