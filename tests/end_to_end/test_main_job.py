@@ -50,7 +50,7 @@ class Runs:
         self.outputs: list[str] = []
         self.published: list[dict[str, list[dict[str, object]]]] = []
         for today in (FIRST, FIRST, NEXT):
-            done = hito(home, "run", "--sandbox", "--today", today.isoformat())
+            done = hito(home, "run", "--sandbox", "-o", "inmobiliaria", "--today", today.isoformat())
             assert done.returncode == 0, done.stdout + done.stderr
             self.outputs.append(done.stdout)
             self.published.append(tables(home))
@@ -217,7 +217,7 @@ def test_every_declared_key_result_is_published_for_every_day(runs):
     rows = runs.published[2]["progress_daily"]
     days = Counter(row["key_result_id"] for row in rows if row["member"] is None)
     assert set(days.values()) == {(NEXT - date(2026, 1, 1)).days}
-    assert len(days) == 14
+    assert len(days) == 17
 
 
 def test_the_report_names_every_key_result(runs):
@@ -233,7 +233,7 @@ def test_a_source_that_cannot_be_reached_is_told_and_its_key_results_are_not_gre
             connected = sandbox.environment()
             if today == NEXT:
                 connected["SOURCES__INMOBILIARIA__ZENDESK__BASE_URL"] = "http://127.0.0.1:9"  # where nobody listens
-            done = hito(tmp_path, "run", **connected)
+            done = hito(tmp_path, "run", "-o", "inmobiliaria", **connected)
         rows = {row["key_result_id"]: row for row in tables(tmp_path)["current_progress"]}
         satisfaction, visits = rows["inmobiliaria.clientes.satisfaccion"], rows["inmobiliaria.ventas.visitas"]
         if today == FIRST:
