@@ -3,7 +3,8 @@
 Belongs here: commands, their options, exit codes, and turning what went wrong into lines a person can act on. Does not:
 what a command does. Heavy libraries are imported by the command that needs them: `hito --help` answers at once.
 
-Exit codes: 0 all is well; 1 something failed and the terminal says what; 2 the command line itself is wrong.
+Exit codes: 0 all is well; 1 something failed and the terminal says what; 2 the command line itself is wrong;
+130 and 143 it was interrupted, by Ctrl-C or SIGTERM.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Callable
 from datetime import date, datetime
 from enum import StrEnum
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, ParamSpec, TypeVar
 
@@ -60,6 +61,7 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        from assets.interruption import SAID, Interrupted  # noqa: PLC0415
         from assets.publication import PublicationError  # noqa: PLC0415
         from assets.run import RunRefused  # noqa: PLC0415
         from kr_definitions.documents import DeclarationErrors  # noqa: PLC0415
@@ -79,8 +81,9 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
         except OSError as error:
             found = f"{error.filename or ''}: {error.strerror or error}"
             err.print(f"{found}. Choose a folder that can be written to (HITO_HOME)", style="red", markup=False)
-        except KeyboardInterrupt:
-            err.print("interrupted: the next run goes on from here")
+        except KeyboardInterrupt as interrupted:
+            err.print(SAID)
+            raise typer.Exit(interrupted.code if isinstance(interrupted, Interrupted) else 130) from None
         raise typer.Exit(1)
 
     return wrapped
@@ -104,11 +107,13 @@ def run(
 
     from assets import run as running  # noqa: PLC0415
     from assets.home import Home  # noqa: PLC0415
+    from assets.interruption import at_once, beside, heeded  # noqa: PLC0415
     from assets.reporting import report as report_on  # noqa: PLC0415
     from assets.telling import bars  # noqa: PLC0415
 
     running.quiet()
     with ExitStack() as stack:
+        stack.enter_context(heeded())
         home = Home.from_environment()
         chosen = _chosen(home, organisation, sandbox=sandbox)
         if sandbox:
@@ -118,8 +123,8 @@ def run(
         elif today is not None:
             err.print("--today moves a sandbox; real accounts are always read today", style="red")
             raise typer.Exit(2)
-        with bars(err):
-            outcome = running.run(home, chosen)
+        with at_once(err), bars(err):
+            outcome = beside(partial(running.run, home, chosen))
         for line in outcome.set_aside:
             err.print(f"set aside: {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)
         for name, failures in outcome.failed.items():

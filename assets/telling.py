@@ -68,11 +68,20 @@ class Bars:
 
 
 @contextmanager
-def bars(console: Console) -> Iterator[None]:
-    """Show progress bars on a console while the block runs; nothing where it is not a terminal.
+def apart(console: Console) -> Iterator[Console]:
+    """The console by a way of its own: Dagster keeps what its steps write to the terminal for its log."""
+    try:
+        descriptor = os.dup(console.file.fileno())
+    except OSError:  # it has none: it is no terminal or file
+        yield console
+        return
+    with os.fdopen(descriptor, "w", encoding="utf-8") as terminal:
+        yield Console(file=terminal, width=console.width)
 
-    Dagster keeps what steps write to the terminal for its log, so the bars have a way of their own to it.
-    """
+
+@contextmanager
+def bars(console: Console) -> Iterator[None]:
+    """Show progress bars on a console while the block runs; nothing where it is not a terminal."""
     if not console.is_terminal:
         yield
         return
@@ -80,11 +89,12 @@ def bars(console: Console) -> Iterator[None]:
         SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), BarColumn(bar_width=24),
         MofNCompleteColumn(), TimeElapsedColumn(),
     )  # fmt: skip
-    with os.fdopen(os.dup(console.file.fileno()), "w", encoding="utf-8") as terminal:
-        own = Console(file=terminal, width=console.width)
-        with Progress(*columns, console=own, transient=True, redirect_stdout=False, redirect_stderr=False) as progress:
-            _listening.append(Bars(progress))
-            try:
-                yield
-            finally:
-                _listening.pop()
+    with (
+        apart(console) as own,
+        Progress(*columns, console=own, transient=True, redirect_stdout=False, redirect_stderr=False) as progress,
+    ):
+        _listening.append(Bars(progress))
+        try:
+            yield
+        finally:
+            _listening.pop()
