@@ -6,13 +6,17 @@ Belongs here: gathering. Does not: the tables (`publication`), the steps before 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
+
+import polars as pl
 
 from assets import steps
 from assets.home import Home
 from assets.publication import Publication, Results, publish
 from kr_definitions import tables
 from kr_definitions.catalogue import Catalogue
+from kr_definitions.compute import resolved
 from kr_definitions.history import COMPUTED_SCHEMA, newest
 
 
@@ -29,6 +33,7 @@ def publish_all(home: Home, catalogues: Sequence[Catalogue], at: datetime, run_i
 def _results(home: Home, catalogue: Catalogue) -> Results:
     organisation = catalogue.organisation.id
     lake_of_org = home.lake(organisation)
+    catalogue = _with_periods(catalogue, lake_of_org.log.scan())
     history = steps.history(home, organisation)
     current = newest(history).select(COMPUTED_SCHEMA.keys()).collect()
     return Results(
@@ -41,6 +46,12 @@ def _results(home: Home, catalogue: Catalogue) -> Results:
         quarantine=lake_of_org.quarantine().collect(),
         feeds=_feeds(home, catalogue),
     )
+
+
+def _with_periods(catalogue: Catalogue, log: pl.LazyFrame) -> Catalogue:
+    """The catalogue with the periods that events name; those of events still to happen are left open."""
+    found = {d.id: d for d in resolved(catalogue.definitions, catalogue.organisation, log, date.max)}
+    return replace(catalogue, definitions=tuple(found.get(d.id, d) for d in catalogue.definitions))
 
 
 def _feeds(home: Home, catalogue: Catalogue) -> dict[str, list[tuple[str, str]]]:
