@@ -637,8 +637,9 @@ def corrected(chance: Chance, found: Sequence[Fact], *, is_moved: bool) -> Fact:
     fact, other = chance.random.sample(found, 2) if len(found) > 1 else (found[0], found[0])
     if is_moved:
         return {**fact, "occurred_at": chance.moment(chance.day()) + chance.random.randrange(1, 1000) * MICROSECOND}
-    kept = {name: fact[name] for name in ("record_key", "fact_key", "subject_id", "occurred_at")}
-    return {**other, **kept}
+    # The team too: to leave one and to join it in one instant has no order that a wording says.
+    names = ("record_key", "fact_key", "subject_id", "occurred_at", "team")
+    return {**other, **{name: fact[name] for name in names if name in fact}}
 
 
 def log(organisation: str, seed: int) -> pl.DataFrame:
