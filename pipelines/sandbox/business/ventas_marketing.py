@@ -70,7 +70,7 @@ PLAN = Business(
         ),
     ),
     routines=(
-        Routine("call", "seguimiento", 10, Leads(90), 0.15, (Phase(date(2026, 9, 28), volume=1.42),)),
+        Routine("call", "seguimiento", 10, Leads(90), 0.15, (Phase(date(2026, 9, 28), volume=1.5),)),
         Routine("call", "cliente", 4, Buyers()),
         Routine("meeting", "presentacion", 3.9, Leads(90), 0.3),
         Routine("meeting", "revision", 1.5, Buyers()),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from pipelines.sandbox.runner import ORGANISATIONS, Sandbox, SandboxError, running
+from pipelines.sandbox.runner import ORGANISATIONS, Sandbox, SandboxError, running, zones
 from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import SharedClock
 
@@ -191,3 +191,17 @@ def test_what_was_served_is_gone_after_the_block(sandbox: Sandbox) -> None:
         socket.create_connection(address, timeout=5).close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address, timeout=5)
+
+
+def test_organisations_of_several_zones_are_read_at_one_instant_at_which_it_is_morning_for_all(tmp_path: Path) -> None:
+    with running(["revops", "inbound"], date(2024, 12, 1), tmp_path) as sandbox:
+        assert sandbox.present == datetime(2024, 12, 1, 11, tzinfo=UTC)
+        status = requests.get(sandbox.base_url, timeout=5).json()["organisations"]
+        assert {one["present"] for one in status.values()} == {sandbox.present.isoformat()}
+        assert status["revops"]["sheets"][0] == "plantilla"
+        folder = Path(sandbox.environment()["SOURCES__REVOPS__PLANTILLA__FOLDER"])
+        assert (folder / "plantilla.csv").is_file()
+
+
+def test_the_zones_of_organisations_are_those_that_are_simulated() -> None:
+    assert zones(["inbound", "revops", "nobody"]) == {"America/Bogota", "Europe/Madrid"}
