@@ -266,7 +266,7 @@ def _once(kr: KeyResult, figures: pl.DataFrame) -> pl.DataFrame:
     """Progress of a key result with one figure for the whole period."""
     expected = pl.lit(1.0) if formulas.is_maintained(kr) else pl.col("_elapsed")
     is_ever = kr.cumulative == "ever" and not formulas.is_maintained(kr)
-    begun = pl.col("baseline") if is_ever else pl.col("start").fill_null(0.0)
+    begun = pl.col("baseline") if is_ever else pl.lit(0.0)
     goes_on = is_ever or formulas.accumulates(kr)
     forecast = begun + divided(pl.col("value") - begun, pl.col("_elapsed")) if goes_on else pl.col("value")
     return figures.with_columns(

@@ -267,8 +267,9 @@ def test_an_empty_log_measures_and_pretends_nothing(case):
 def test_a_partly_loaded_log_says_what_is_true_or_nothing(case, seed, spans, is_whole):
     """Each figure is null or what it is once everything has been read.
 
-    Left out: the status, which says that something is missing, and `windows_met`, of which the least is known. A gain
-    is of what has been observed: it begins with the first observation that was read, whatever there was before.
+    Left out: the status, which says that something is missing, and `windows_met` and `breached`, of which the least is
+    known. A gain is of what has been observed: it begins with the first observation that was read, whatever there was
+    before.
     """
     first, through = case.period.first, case.period.last
     days = [(first + timedelta(start), first + timedelta(start + length)) for start, length in spans]
@@ -282,10 +283,17 @@ def test_a_partly_loaded_log_says_what_is_true_or_nothing(case, seed, spans, is_
     wholly = case.figures(told(read(case), loaded if is_gain else everything, 1), through)
     partly = case.figures(told(read(case, days), loaded, 1), through)
     both = partly.join(wholly, on=keys, how="left", nulls_equal=True, suffix="_wholly")
-    for name in set(COMPUTED_SCHEMA) - {*keys, "status", "windows_met"}:
+    for name in set(COMPUTED_SCHEMA) - {*keys, "status", "windows_met", "breached"}:
         pretended = both.filter(pl.col(name).is_not_null() & pl.col(name).ne_missing(pl.col(f"{name}_wholly")))
         assert pretended.is_empty(), pretended.select(*keys, name, f"{name}_wholly")
     assert (both.get_column("windows_met") <= both.get_column("windows_met_wholly")).all()
+    named = [pl.col(name).fill_null("").str.split(", ") for name in ("breached", "breached_wholly")]
+    assert (
+        both.filter(pl.col("breached").is_not_null())
+        .select(named[0].list.set_difference(named[1]).list.len() == 0)
+        .to_series()
+        .all()
+    )
     lacks = both.filter(
         pl.col("value").is_null() & pl.col("value_wholly").is_not_null(), pl.col("status").is_not_null()
     )

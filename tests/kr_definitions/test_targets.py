@@ -207,6 +207,11 @@ def test_to_date_before_anything_was_spent_the_year_before_there_is_no_way_to_go
     assert (0, 0, 0, 5, None, 1, "not_started") == row("2026-01-09", events, *TO_DATE, **FALL)
 
 
+def test_to_date_a_total_is_forecast_to_go_on_as_it_went_since_nothing():
+    events = [spent("2025-01-10", "400"), spent("2026-01-05", "360")]
+    assert (400, 1800) == row("2026-03-14", events, "baseline", "forecast", **FALL)  # day 73 of 365
+
+
 def test_to_date_the_last_day_decides():
     events = [spent("2025-12-31 23:59", "100"), spent("2026-12-31 23:59", "90")]
     assert "achieved" == value("2026-12-31", events, "status", **FALL)
