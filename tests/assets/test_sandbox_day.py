@@ -12,7 +12,7 @@ def test_a_sandbox_run_is_of_the_declared_organisations_that_are_simulated() -> 
 
 
 def test_where_none_is_simulated_the_known_ones_are_named() -> None:
-    with pytest.raises(RunRefused, match="none of agencia is simulated.*inmobiliaria or revops"):
+    with pytest.raises(RunRefused, match=r"none of agencia is simulated.*inmobiliaria or revops"):
         simulated(["agencia"])
 
 
