@@ -67,7 +67,7 @@ def _raw_asset(home: Home, catalogue: Catalogue, source: Source) -> dg.AssetsDef
         def told(stream: str, records: int) -> None:
             listener().advance(f"{source.name}.{stream}", records)
 
-        loads = fetch(source, home.lake(organisation), clock(), started_at(), told)
+        loads = fetch(source, home.lake(organisation), clock(), started_at(), told, context.run.run_id)
         for load in loads:
             listener().done(f"{source.name}.{load.stream}")
             if load.failure:

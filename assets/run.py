@@ -121,7 +121,7 @@ def run(home: Home, organisations: Sequence[str]) -> Outcome:
     Raises `RunRefused` when another run is at work, `DeclarationErrors` for wrong declarations. A source or a check
     that fails is in the outcome.
     """
-    outcome, begun = Outcome(), started_at()
+    outcome = Outcome()
     with only_run(home):
         instance = _instance(home)
         from assets.orchestration import definitions, job_name  # noqa: PLC0415 - Dagster takes seconds to import
@@ -137,23 +137,34 @@ def run(home: Home, organisations: Sequence[str]) -> Outcome:
             )
             outcome.run_ids[organisation] = result.run_id
             failures = [_why(event) for event in result.all_events if event.is_step_failure]
-            failures += _unread(home, organisation, begun)
-            outcome.set_aside += _set_aside(home, organisation, begun)
+            failures += _unread(home, organisation, result.run_id)
+            failures += _held_back(home, organisation, result.run_id)
+            outcome.set_aside += _set_aside(home, organisation, result.run_id)
             if failures:
                 outcome.failed[organisation] = failures
         instance.dispose()
     return outcome
 
 
-def _unread(home: Home, organisation: str, begun: datetime) -> list[str]:
-    """What could not be read since an instant, one line a failure: a vendor that fails stops nobody else."""
-    loads = home.lake(organisation).loads().filter(pl.col("failure").is_not_null(), pl.col("recorded_at") >= begun)
+def _unread(home: Home, organisation: str, run_id: str) -> list[str]:
+    """What a run could not read, one line a failure: a vendor that fails stops nobody else."""
+    loads = home.lake(organisation).loads().filter(pl.col("failure").is_not_null(), pl.col("run_id") == run_id)
     return loads.select("failure").unique(maintain_order=True).collect().get_column("failure").to_list()
 
 
-def _set_aside(home: Home, organisation: str, begun: datetime, most: int = 10) -> list[str]:
-    """The records that were set aside since an instant, as lines: the first ones, and how many more there are."""
-    rows = home.lake(organisation).quarantine().filter(pl.col("recorded_at") >= begun)
+def _held_back(home: Home, organisation: str, run_id: str) -> list[str]:
+    """The key results whose new figures failed a critical check in a run, with what was found, one line a check."""
+    from assets.steps import findings  # noqa: PLC0415 - it takes what a run takes
+
+    is_of_run = (pl.col("run_id") == run_id) & (pl.col("severity") == "critical")
+    rows = findings(home, organisation).filter(is_of_run, pl.col("key_results") != "")
+    told = pl.format("held back: {}: {}: {} Found: {}. {}.", "key_results", "check", "says", "found", "do")
+    return rows.select(told).collect().to_series().to_list()
+
+
+def _set_aside(home: Home, organisation: str, run_id: str, most: int = 10) -> list[str]:
+    """The records that a run set aside, as lines: the first ones, and how many more there are."""
+    rows = home.lake(organisation).quarantine().filter(pl.col("run_id") == run_id)
     told = rows.select(pl.format("{}.{} {}: {}", "source", "stream", "record_key", "problem")).collect().to_series()
     more = [f"and {len(told) - most} more (the lake's quarantine table has them all)"] if len(told) > most else []
     return [*told.head(most).to_list(), *more]

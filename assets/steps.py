@@ -63,7 +63,7 @@ def state_events(
         if not audit.passed:
             raise AuditFailed(audit)
 
-    changes = bring_up_to_date(home.sources(catalogue), home.lake(organisation), started_at, check)
+    changes = bring_up_to_date(home.sources(catalogue), home.lake(organisation), started_at, check, run_id)
     return changes, found[0]
 
 

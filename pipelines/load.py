@@ -38,6 +38,7 @@ LOADS_SCHEMA: dict[str, pl.DataType] = {
     "cursor": pl.String(),
     "failure": pl.String(),
     "recorded_at": UTC_MICROSECONDS,
+    "run_id": pl.String(),
 }
 
 QUARANTINE_SCHEMA: dict[str, pl.DataType] = {
@@ -47,6 +48,7 @@ QUARANTINE_SCHEMA: dict[str, pl.DataType] = {
     "record_key": pl.String(),
     "problem": pl.String(),
     "recorded_at": UTC_MICROSECONDS,
+    "run_id": pl.String(),  # the run that set it aside
 }
 
 
@@ -116,10 +118,11 @@ def fetch(
     clock: Clock,
     started_at: datetime,
     on_page: OnPage = lambda stream, records: None,
+    run_id: str | None = None,
 ) -> list[StreamLoad]:
     """Fetch a source's streams into the raw zone and note what was read completely.
 
-    started_at: the run's instant. A vendor's failure is in the stream's load, not raised.
+    started_at: the run's instant. run_id: which run reads. A vendor's failure is in the stream's load, not raised.
     """
     streams = source.streams()
     earlier = lake_of_org.loads().filter(pl.col("source") == source.name).collect()
@@ -137,7 +140,7 @@ def fetch(
     loads = lake_of_org.raw.load(source.name, streams, read_of, recorded_at, on_page)
     before = lake.version(lake_of_org.root / "loads")
     noted = lake_of_org.loads().filter(pl.col("source") == source.name).collect()
-    rows = _loads_frame(source.name, loads, _next_instant(recorded_at, noted))
+    rows = _loads_frame(source.name, loads, _next_instant(recorded_at, noted), run_id)
     lake.append_after(before, lake_of_org.root / "loads", rows, writer="loads")
     return loads
 
@@ -147,11 +150,12 @@ def bring_up_to_date(
     lake_of_org: Lake,
     started_at: datetime,
     audit: Callable[[pl.DataFrame, int], None] = lambda statements, stated: None,
+    run_id: str | None = None,
 ) -> list[StreamChange]:
     """Bring the event log up to the raw zone: map what is new, state it, and state what has been read; one commit.
 
     audit: is shown the statements (`EVENT_SCHEMA`) before they are appended, and how many the streams account for; what
-    it raises leaves the log as it was.
+    it raises leaves the log as it was. run_id: which run this is.
     Raises `ContradictoryFacts` for a mapping that contradicts itself, `LakeError` for a damaged table, `Overtaken`
     where another process stated something meanwhile.
     """
@@ -193,7 +197,7 @@ def bring_up_to_date(
             accounted_for += changes[-1].events_stated + changes[-1].events_retracted + read.height * len(stream.feeds)
     statements = pl.concat(rows)
     audit(statements, accounted_for)
-    _set_aside(lake_of_org.root / "quarantine", pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *problems]))
+    _set_aside(lake_of_org.root / "quarantine", problems, run_id)
     log.append(statements, before)
     return changes
 
@@ -248,11 +252,13 @@ def _is_still_so(last: dict[str, Any] | None, mapping: str, stored: pl.Series) -
     return last is not None and last["mapping"] == mapping and last["quantity"] == (stored <= last["read_at"]).sum()
 
 
-def _set_aside(quarantine: Path, problems: pl.DataFrame) -> None:
+def _set_aside(quarantine: Path, problems: Sequence[pl.DataFrame], run_id: str | None) -> None:
     """Append the problems that are not in the quarantine yet, in one commit."""
     before = lake.version(quarantine)
     held = lake.scan(quarantine, QUARANTINE_SCHEMA).select("record_id", "problem")
-    new = problems.lazy().join(held, on=["record_id", "problem"], how="anti").collect()
+    found = pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA).drop("run_id"), *problems])
+    new = found.lazy().join(held, on=["record_id", "problem"], how="anti").collect()
+    new = new.with_columns(pl.lit(run_id, pl.String).alias("run_id"))
     if new.height:
         lake.append_after(before, quarantine, new, writer="quarantine")
 
@@ -305,7 +311,7 @@ def _next_instant(now: datetime, loads: pl.DataFrame) -> datetime:
     return max(now, last.astimezone(UTC) + timedelta(microseconds=1)) if isinstance(last, datetime) else now
 
 
-def _loads_frame(source: str, loads: list[StreamLoad], recorded_at: datetime) -> pl.DataFrame:
+def _loads_frame(source: str, loads: list[StreamLoad], recorded_at: datetime, run_id: str | None) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {
@@ -319,6 +325,7 @@ def _loads_frame(source: str, loads: list[StreamLoad], recorded_at: datetime) ->
                 "cursor": load.covered and load.covered.cursor,
                 "failure": load.failure and str(load.failure),
                 "recorded_at": recorded_at,
+                "run_id": run_id,
             }
             for load in loads
         ],

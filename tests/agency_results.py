@@ -465,10 +465,12 @@ def _loads() -> list[dict[str, Any]]:
             "cursor": "opaque",
             "failure": failure,
             "recorded_at": RAN_AT,
+            "run_id": RUN,
         }
 
+    before = {"recorded_at": RAN_AT - _DAY, "covered_to": RAN_AT - _DAY, "run_id": RUN_BEFORE}
     earlier = [
-        {**load(source, stream, delivered, inserted), "recorded_at": RAN_AT - _DAY, "covered_to": RAN_AT - _DAY}
+        {**load(source, stream, delivered, inserted), **before}
         for source, stream, delivered, inserted in (("crm", "deals", 40, 31), ("zendesk", "surveys", 12, 12))
     ]
     return [
@@ -496,6 +498,7 @@ def _quarantine() -> list[dict[str, Any]]:
             "record_key": f"call/{number}",
             "problem": "duration: found 'abc', which is not a number",
             "recorded_at": RAN_AT,
+            "run_id": RUN,
         }
         for number in (8811, 8812)
     ]

@@ -19,7 +19,6 @@ from kr_definitions.history import newest
 
 TREND_DAYS = 30
 _DAY = timedelta(days=1)
-_A_MOMENT = timedelta(seconds=1)  # runs are told apart by their instants, which differ by microseconds within a run
 _KEY = ["key_result_id", "member", "as_of"]
 _DECLARED = ["objective_id", "title_es", "title_en", "type", "level", "owner"]
 
@@ -48,11 +47,18 @@ def progress_daily(results: Results) -> pl.DataFrame:
     )
 
 
-def current_progress(results: Results, daily: pl.DataFrame, published_at: datetime) -> pl.DataFrame:
+def last_run(results: Results, publishing: str) -> str | None:
+    """The run that last read and computed; publishing: the one that publishes, which may only publish."""
+    read_by = results.loads.sort("recorded_at").get_column("run_id")
+    is_it = read_by.is_empty() or publishing in {*read_by, *results.findings.get_column("run_id")}
+    return publishing if is_it else read_by[-1]
+
+
+def current_progress(results: Results, daily: pl.DataFrame, published_at: datetime, last: str | None) -> pl.DataFrame:
     """One row a declared key result: its newest day, what moved since the day before, and what is wrong with its data.
 
-    daily: `progress_daily`. The status is `unreliable` where newer rows were held back by a check or are missing: the
-    last good figures are shown, but never as if they were today's.
+    daily: `progress_daily`. last: `last_run`. The status is `unreliable` where newer rows were held back by a check or
+    are missing: the last good figures are shown, but never as if they were today's.
     """
     own = daily.filter(pl.col("member").is_null())
     of_row = own.drop([*_DECLARED, "objective_title_es", "objective_title_en", "is_retired"])
@@ -73,7 +79,7 @@ def current_progress(results: Results, daily: pl.DataFrame, published_at: dateti
         .drop("_every")
         .with_columns(_movements())
     )
-    return _with_upstream(_judged(standing, results, published_at))
+    return _with_upstream(_judged(standing, results, published_at, last))
 
 
 def _with_upstream(standing: pl.DataFrame) -> pl.DataFrame:
@@ -101,20 +107,21 @@ def objectives(results: Results) -> pl.DataFrame:
 
 
 def loads(results: Results) -> pl.DataFrame:
-    """Readings of the sources, each with how many of its records could not be understood."""
-    quarantined = _quarantined_by_load(results)
+    """Readings of the sources, each with how many records its run set aside, as not to be understood."""
+    counted = results.quarantine.group_by("source", "stream", "run_id").agg(
+        pl.len().cast(pl.Int64).alias("quarantined")
+    )
     is_latest = pl.col("recorded_at") == pl.col("recorded_at").max().over("source", "stream")
     return (
-        results.loads.join(quarantined, on=["source", "stream", "recorded_at"], how="left", validate="1:1")
+        results.loads.join(counted, on=["source", "stream", "run_id"], how="left", validate="m:1")
         .with_columns(pl.col("quarantined").fill_null(0), is_latest.alias("is_latest"))
         .sort("recorded_at", "source", "stream")
     )
 
 
-def data_quality(results: Results) -> pl.DataFrame:
-    """The findings of the checks; `is_current` are those since a source was last read, that is of the last run."""
-    last = results.loads.get_column("recorded_at").max()
-    is_current = pl.lit(value=True) if last is None else pl.col("recorded_at") >= pl.lit(last) - _A_MOMENT
+def data_quality(results: Results, last: str | None) -> pl.DataFrame:
+    """The findings of the checks; `is_current` are those of the last run (`last_run`)."""
+    is_current = pl.col("run_id").eq_missing(pl.lit(last, pl.String))
     return results.findings.rename({"key_results": "concerned"}).with_columns(is_current.alias("is_current"))
 
 
@@ -187,7 +194,7 @@ class Problem(NamedTuple):
     detail: str | None
 
 
-def _judged(standing: pl.DataFrame, results: Results, published_at: datetime) -> pl.DataFrame:
+def _judged(standing: pl.DataFrame, results: Results, published_at: datetime, last: str | None) -> pl.DataFrame:
     """The status in view of what is known about the data, and the problem that explains it."""
     today = published_at.astimezone(ZoneInfo(results.organisation.zone)).date()
     newest_day = _newest_day(results.history) or today - _DAY
@@ -198,7 +205,7 @@ def _judged(standing: pl.DataFrame, results: Results, published_at: datetime) ->
         pl.col("status").alias("status_reported"),
         pl.when(is_missing).then(has_begun).otherwise(pl.col("as_of") < through).alias("is_stale"),
     )
-    problems = list(_problems(standing, results))
+    problems = list(_problems(standing, results, last))
     is_held_back = pl.col("problem") == "held_back"
     return standing.with_columns(
         pl.Series("problem", [problem and problem.kind for problem in problems], dtype=pl.String),
@@ -215,12 +222,11 @@ def _judged(standing: pl.DataFrame, results: Results, published_at: datetime) ->
     )
 
 
-def _problems(standing: pl.DataFrame, results: Results) -> Iterator[Problem | None]:
-    held_back = _held_back(results)
+def _problems(standing: pl.DataFrame, results: Results, last: str | None) -> Iterator[Problem | None]:
+    held_back = _held_back(results, last)
     readings = _readings(results)
     for row in standing.iter_rows(named=True):
-        finding = held_back.get(row["key_result_id"])
-        if finding and (row["recorded_at"] is None or finding["recorded_at"] > row["recorded_at"]):
+        if finding := held_back.get(row["key_result_id"]):
             yield Problem("held_back", f"{finding['check']}: {finding['found']}")
         elif row["status_reported"] in ("no_data", "unreliable") or (row["is_stale"] and row["as_of"] is None):
             yield _unknown(row, results, readings)
@@ -230,9 +236,10 @@ def _problems(standing: pl.DataFrame, results: Results) -> Iterator[Problem | No
             yield None
 
 
-def _held_back(results: Results) -> dict[str, dict[str, Any]]:
-    """The newest critical finding about each key result."""
-    found = results.findings.filter(pl.col("severity") == "critical", pl.col("key_results") != "").sort("recorded_at")
+def _held_back(results: Results, last: str | None) -> dict[str, dict[str, Any]]:
+    """The key results of which the last run appended nothing, with the critical finding that held them back."""
+    is_of_run = pl.col("run_id").eq_missing(pl.lit(last, pl.String))
+    found = results.findings.filter(is_of_run, pl.col("severity") == "critical", pl.col("key_results") != "")
     return {name: row for row in found.iter_rows(named=True) for name in row["key_results"].split(", ")}
 
 
@@ -279,17 +286,3 @@ def _begins_too_late(reading: Mapping[str, Any], window_start: date | None, zone
         return False
     first_day: date = reading["read_from"].astimezone(ZoneInfo(zone)).date()
     return first_day > window_start
-
-
-def _quarantined_by_load(results: Results) -> pl.DataFrame:
-    """How many records each reading brought that could not be understood: those set aside until the next reading."""
-    counted = results.quarantine.select("source", "stream", pl.col("recorded_at") + _A_MOMENT).sort("recorded_at")
-    attempts = results.loads.select("source", "stream", "recorded_at", load=pl.col("recorded_at")).sort("recorded_at")
-    return (
-        counted.join_asof(
-            attempts, on="recorded_at", by=["source", "stream"], strategy="backward", check_sortedness=False
-        )
-        .filter(pl.col("load").is_not_null())
-        .group_by("source", "stream", pl.col("load").alias("recorded_at"))
-        .agg(pl.len().cast(pl.Int64).alias("quarantined"))
-    )

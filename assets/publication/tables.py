@@ -110,15 +110,16 @@ def frames(publication: Publication) -> dict[str, pl.DataFrame]:
 
 def _of_organisation(results: Results, publication: Publication) -> dict[str, pl.DataFrame]:
     daily = standing.progress_daily(results)
+    last = standing.last_run(results, publication.run_id)
     make: Mapping[str, Callable[[], pl.DataFrame]] = {
-        "current_progress": lambda: standing.current_progress(results, daily, publication.published_at),
+        "current_progress": lambda: standing.current_progress(results, daily, publication.published_at, last),
         "progress_daily": lambda: daily,
         "progress_history": lambda: results.history.sort("key_result_id", "member", "as_of", "recorded_at"),
         "restatements": lambda: standing.restatements(results, daily),
         "key_results": lambda: results.key_results,
         "objectives": lambda: standing.objectives(results),
         "organisations": lambda: standing.organisation(results),
-        "data_quality": lambda: standing.data_quality(results),
+        "data_quality": lambda: standing.data_quality(results, last),
         "loads": lambda: standing.loads(results),
     }
     return {name: rows() for name, rows in make.items()}

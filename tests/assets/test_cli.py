@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from assets import steps
 from assets.cli import app
 from assets.publication import read
 from kr_definitions.catalogue import FOLDER
+from kr_definitions.compute import compute
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -169,6 +172,26 @@ def test_a_run_without_credentials_names_the_keys_that_are_missing(hito):
     assert code == 1
     assert "SOURCES__INMOBILIARIA__HUBSPOT__" in output
     assert ".dlt/secrets.toml" in output
+
+
+def test_a_run_in_which_a_check_holds_figures_back_fails_and_says_whose(hito, tmp_path, monkeypatch):
+    shutil.copytree(FOLDER / "inbound", tmp_path / "kr_definitions" / "inbound")
+    organisation = tmp_path / "kr_definitions" / "inbound" / "organisation.yaml"
+    organisation.write_text(organisation.read_text().partition("\nsources:")[0])  # nothing that could not be read
+    good, output = hito("run", definitions=tmp_path / "kr_definitions")
+    assert good == 0, output
+
+    def spoilt(*asked):
+        is_hit = pl.col("key_result_id") == "inbound.ventas.cierres"
+        return compute(*asked).with_columns(pl.when(is_hit).then(float("inf")).alias("forecast"))
+
+    monkeypatch.setattr(steps, "compute", spoilt)
+    code, output = hito("run", definitions=tmp_path / "kr_definitions")
+    (told,) = [line for line in output.splitlines() if line.startswith("inbound: held back: ")]
+    assert code == 1
+    assert told.startswith(
+        "inbound: held back: inbound.ventas.cierres: computed_progress.figures_are_finite: No figure"
+    )
 
 
 def test_today_is_for_sandboxes_only(hito):

@@ -19,7 +19,7 @@ from assets.publication.results import FINDINGS_SCHEMA
 from assets.publication.tables import tables
 from kr_definitions.history import HISTORY_SCHEMA, KEY_RESULTS_SCHEMA
 from kr_definitions.organisation import Organisation, Title
-from pipelines.load import LOADS_SCHEMA
+from pipelines.load import LOADS_SCHEMA, QUARANTINE_SCHEMA
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "tables.md"
 TODAY, YESTERDAY = date(2026, 5, 14), date(2026, 5, 13)
@@ -72,9 +72,10 @@ def declared(**says: Any) -> pl.DataFrame:
     return pl.DataFrame([told], schema=dict(KEY_RESULTS_SCHEMA))
 
 
-def finding(at: datetime, **says: Any) -> pl.DataFrame:
+def finding(run_id: str, **says: Any) -> pl.DataFrame:
     told = {
-        "recorded_at": at,
+        "run_id": run_id,
+        "recorded_at": RAN,
         "check": "computed_progress.score_is_in_range",
         "severity": "critical",
         "found": "score 2",
@@ -85,7 +86,7 @@ def finding(at: datetime, **says: Any) -> pl.DataFrame:
 
 
 def load(**says: Any) -> dict[str, Any]:
-    return {"source": "crm", "stream": "calls", "covered_to": RAN, "recorded_at": RAN, **says}
+    return {"source": "crm", "stream": "calls", "covered_to": RAN, "recorded_at": RAN, "run_id": "run", **says}
 
 
 def loads(*rows: dict[str, Any]) -> pl.DataFrame:
@@ -152,23 +153,27 @@ def test_the_trend_is_of_thirty_days_with_gaps_for_what_is_not_known() -> None:
 
 
 def test_a_key_result_that_a_check_holds_back_shows_its_last_good_row_and_is_never_green() -> None:
-    found = standing(row(YESTERDAY, 7.0), findings=finding(RAN))
+    found = standing(row(YESTERDAY, 7.0), findings=finding("run"))
     assert (found["value"], found["status_reported"], found["status"]) == (7.0, "on_track", "unreliable")
     assert (found["problem"], found["problem_detail"]) == ("held_back", "computed_progress.score_is_in_range: score 2")
 
 
-def test_once_it_passes_again_nothing_is_wrong_any_more() -> None:
-    found = standing(row(YESTERDAY, 7.0), row(TODAY, 8.0), findings=finding(RAN - timedelta(hours=24)))
+@pytest.mark.parametrize("readings", [loads(load()), loads()])
+def test_once_it_passes_again_nothing_is_wrong_any_more(readings: pl.DataFrame) -> None:
+    """Whatever the clock says, and though a figure that is the same again appended no row."""
+    found = standing(row(TODAY, 8.0, run_id="the one before"), findings=finding("before"), loads=readings)
     assert (found["status"], found["problem"]) == ("on_track", None)
 
 
-def test_a_good_row_of_the_same_instant_outweighs_the_finding_before_it() -> None:
-    assert standing(row(TODAY, 8.0), findings=finding(RAN))["problem"] is None
+def test_what_only_publishes_says_what_the_last_run_found() -> None:
+    before = load(run_id="before"), load(run_id="long before", recorded_at=RAN - timedelta(seconds=1))
+    assert standing(row(TODAY, 8.0), findings=finding("before"), loads=loads(*before))["problem"] == "held_back"
+    assert standing(row(TODAY, 8.0), findings=finding("long before"), loads=loads(*before))["problem"] is None
 
 
 @pytest.mark.parametrize("says", [{"severity": "warning"}, {"key_results": "org.callsback, org.other"}])
 def test_a_warning_or_somebody_elses_finding_holds_nothing_back(says: dict[str, str]) -> None:
-    assert standing(row(TODAY, 7.0), findings=finding(RAN + timedelta(hours=1), **says))["problem"] is None
+    assert standing(row(TODAY, 7.0), findings=finding("run", **says))["problem"] is None
 
 
 def test_a_key_result_that_lags_behind_the_others_is_stale_and_never_green() -> None:
@@ -270,10 +275,20 @@ def test_a_load_says_how_many_of_its_records_could_not_be_understood() -> None:
     ]
 
 
-def test_only_the_findings_since_the_last_reading_are_current() -> None:
-    found = pl.concat([finding(RAN - timedelta(days=1)), finding(RAN)])
-    made = Results(ORGANISATION, declared(), findings=found, loads=loads(load()))
-    assert frames(Publication("run", RAN, [made]))["data_quality"]["is_current"].to_list() == [False, True]
+def test_only_the_findings_of_the_last_run_are_current_though_a_clock_stands_still() -> None:
+    found = pl.concat([finding("before"), finding("run"), finding("before")])
+    earlier = load(run_id="before", recorded_at=RAN - timedelta(microseconds=1))
+    made = Results(ORGANISATION, declared(), findings=found, loads=loads(earlier, load()))
+    assert frames(Publication("run", RAN, [made]))["data_quality"]["is_current"].to_list() == [False, True, False]
+
+
+def test_what_a_run_set_aside_is_counted_at_its_own_reading_though_a_clock_stands_still() -> None:
+    aside = {"source": "crm", "stream": "calls", "recorded_at": RAN}
+    quarantine = pl.DataFrame([{**aside, "run_id": run} for run in ("a", "a", "b")], schema=QUARANTINE_SCHEMA)
+    readings = loads(*(load(run_id=run, recorded_at=RAN + timedelta(microseconds=n)) for n, run in enumerate("abc")))
+    made = Results(ORGANISATION, declared(), loads=readings, quarantine=quarantine)
+    counted = frames(Publication("c", RAN, [made]))["loads"].select("run_id", "quarantined")
+    assert counted.rows() == [("a", 2), ("b", 1), ("c", 0)]
 
 
 def test_every_objective_has_one_newest_day() -> None:
@@ -299,7 +314,7 @@ def test_text_that_a_spreadsheet_takes_for_a_formula_is_disarmed_wherever_vendor
         ORGANISATION,
         declared(title_es=text, owner=text, why=text),
         history(row(TODAY, 1.0), row(TODAY, 1.0, member=text)),
-        findings=finding(RAN, found=text),
+        findings=finding("run", found=text),
         loads=loads(load(covered_to=None, failure=text)),
     )
     found = frames(Publication("run", RAN, [made]))

@@ -387,6 +387,7 @@ def test_findings_are_told_the_critical_ones_first() -> None:
     rows = [
         {
             "recorded_at": RAN_AT,
+            "run_id": RUN,
             "check": f"suite.{name}",
             "severity": name,
             "says": "It holds.",

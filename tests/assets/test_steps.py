@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
 from builders import event, log
 
+from assets import run as running
 from assets import steps
 from assets.home import Home
 from assets.publication import read
 from assets.publishing import publish_all
 from kr_definitions.compute import compute
 from pipelines import lake, plausibility
+from pipelines.load import fetch
 
 FIRST, SECOND = date(2026, 3, 10), date(2026, 3, 11)
 VISITS, SALES = "inmobiliaria.ventas.visitas", "inmobiliaria.ventas.operaciones"
@@ -106,30 +109,72 @@ def test_a_home_in_which_nothing_was_ever_read_publishes_that_nothing_is_known(t
     assert rows.select("value", "progress", "score").null_count().row(0) == (rows.height,) * 3
 
 
-def test_a_load_that_breaks_a_rule_of_events_is_refused_whole(tmp_path, monkeypatch):
-    """The backstop behind plausibility: were it to let a fact of the future through, the log would not."""
-    home = Home(tmp_path)
+@pytest.fixture
+def sheets(tmp_path, monkeypatch):
+    """A home whose agency keeps its three sheets in a folder; a function that writes the flyers' rows."""
     folder = tmp_path / "sheets"
     folder.mkdir()
-    (folder / "buzoneo.csv").write_text("id;fecha;zona;folletos\n1;05/03/2026;Getafe;200\n2;05/03/2062;Getafe;10\n")
-    for name in ("colaboraciones", "eventos"):
-        column = {"colaboraciones": "empresa", "eventos": "evento"}[name]
-        (folder / f"{name}.csv").write_text(f"id;fecha;{column};tipo\n")
-    for name in ("buzoneo", "colaboraciones", "eventos"):
+    for name, column in (("buzoneo", "zona;folletos"), ("colaboraciones", "empresa;tipo"), ("eventos", "evento;tipo")):
+        (folder / f"{name}.csv").write_text(f"id;fecha;{column}\n")
         monkeypatch.setenv(f"SOURCES__INMOBILIARIA__{name.upper()}__FOLDER", str(folder))
-    catalogue = home.catalogue("inmobiliaria")
-    from pipelines.load import fetch  # noqa: PLC0415
 
+    def write(*rows: str) -> None:
+        (folder / "buzoneo.csv").write_text("\n".join(["id;fecha;zona;folletos", *rows, ""]))
+
+    return Home(tmp_path), write
+
+
+def loaded(home: Home, name: str) -> None:
+    """One run's load of the sheets, at an instant that is always the same."""
+    catalogue = home.catalogue("inmobiliaria")
     for source in home.sources(catalogue):
         if source.connector.kind == "files":
-            fetch(source, home.lake("inmobiliaria"), None, morning_after(FIRST))
-    monkeypatch.setattr(plausibility, "problem", lambda feeds, now: pl.lit(None, dtype=pl.String))
-    with pytest.raises(steps.AuditFailed, match="in_the_future"):
-        steps.state_events(home, catalogue, morning_after(FIRST), "refused")
+            fetch(source, home.lake("inmobiliaria"), None, morning_after(FIRST), run_id=name)
+    steps.state_events(home, catalogue, morning_after(FIRST), name)
+
+
+def told(home: Home, name: str) -> tuple[int, int]:
+    """How many failures and how many records that were set aside a run tells of."""
+    return len(running._unread(home, "inmobiliaria", name)), len(running._set_aside(home, "inmobiliaria", name))
+
+
+def test_a_run_tells_what_failed_in_it_and_not_again_what_failed_before_though_its_clock_stands_still(
+    sheets, monkeypatch
+):
+    home, write = sheets
+    write("1;05/03/2026;Getafe;200", "2;05/03/2026;Getafe;many")
+    with monkeypatch.context() as without:
+        without.delenv("SOURCES__INMOBILIARIA__EVENTOS__FOLDER")
+        loaded(home, "first")
+    loaded(home, "second")
+    assert (told(home, "first"), told(home, "second")) == ((1, 1), (0, 0))
+    write("1;05/03/2026;Getafe;200", "2;05/03/2026;Getafe;too many")
+    loaded(home, "third")
+    assert told(home, "third") == (0, 1)
+
+
+def test_a_lake_of_before_runs_were_noted_is_read_on(sheets):
+    home, write = sheets
+    write("1;05/03/2026;Getafe;200", "2;05/03/2026;Getafe;many")
+    loaded(home, "first")
+    loads = home.lake("inmobiliaria").root / "loads"
+    earlier = home.lake("inmobiliaria").loads().drop("run_id").collect()
+    shutil.rmtree(loads)
+    lake.append(loads, earlier, writer="test")
+    loaded(home, "second")
+    noted = home.lake("inmobiliaria").loads().sort("recorded_at").collect().get_column("run_id").to_list()
+    assert noted == [None] * 3 + ["second"] * 3
+
+
+def test_a_load_that_breaks_a_rule_of_events_is_refused_whole(sheets, monkeypatch):
+    """The backstop behind plausibility: were it to let a fact of the future through, the log would not."""
+    home, write = sheets
+    write("1;05/03/2026;Getafe;200", "2;05/03/2062;Getafe;10")
+    with monkeypatch.context() as without:
+        without.setattr(plausibility, "problem", lambda feeds, now: pl.lit(None, dtype=pl.String))
+        with pytest.raises(steps.AuditFailed, match="in_the_future"):
+            loaded(home, "refused")
     assert home.lake("inmobiliaria").log.scan().collect().height == 0
-    monkeypatch.undo()
-    for name in ("buzoneo", "colaboraciones", "eventos"):
-        monkeypatch.setenv(f"SOURCES__INMOBILIARIA__{name.upper()}__FOLDER", str(folder))
-    steps.state_events(home, catalogue, morning_after(FIRST), "accepted")
+    loaded(home, "accepted")
     stated = home.lake("inmobiliaria").log.scan().filter(pl.col("event_type") == "flyers.distributed").collect()
     assert stated.get_column("subject_id").to_list() == ["1"]
