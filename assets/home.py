@@ -3,7 +3,8 @@
 Belongs here: paths and the settings that a run starts from. Does not: what is in any of them.
 
 `HITO_HOME` says where (by default `.hito/live` below the project; a sandbox has `.hito/sandbox`, so that what is made
-up and what is real never share a table). `HITO_CLOCK` names a shared clock's file, where waits are counted instead of
+up and what is real never share a table). `DLT_PROJECT_DIR` says below which folder dlt finds `.dlt/secrets.toml` (by
+default the project). `HITO_CLOCK` names a shared clock's file, where waits are counted instead of
 slept; without it time is real.
 """
 
@@ -36,7 +37,9 @@ class Home:
 
     @classmethod
     def from_environment(cls) -> Home:
-        """The home that the environment names, or the default one."""
+        """The home that the environment names, or the default one; its secrets are the project's."""
+        # dlt looks for .dlt/secrets.toml where the process was started, which may be anywhere.
+        os.environ.setdefault("DLT_PROJECT_DIR", str(PROJECT))
         return cls(
             Path(os.environ.get("HITO_HOME") or PROJECT / ".hito" / "live").resolve(),
             Path(os.environ.get("HITO_DEFINITIONS") or FOLDER).resolve(),
