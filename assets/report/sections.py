@@ -23,8 +23,11 @@ _MOST_DAYS_SHOWN = 2
 
 def movements(sheet: Sheet, rows: Sequence[Row]) -> Iterator[RenderableType]:
     """Statuses that changed since the day before, and days that were corrected. rows: of `current_progress`."""
+    newest = sheet.organisation["newest_day"]
     for row in rows:
         before, after = row["status_before"], row["status"]
+        if row["period_end"] is not None and newest is not None and row["period_end"] < newest:
+            continue  # its period was over before yesterday
         if before is not None and after is not None and before != after:
             told = sheet.say("status_moved", before=sheet.status(before), after=sheet.status(after))
             yield _about(sheet, sheet.marks.statuses[after], STYLES[after], row, told)
@@ -93,7 +96,13 @@ def _load(sheet: Sheet, source: str, streams: pl.DataFrame) -> list[Text]:
 
 def _instant(sheet: Sheet, instant: datetime) -> str:
     local = instant.astimezone(ZoneInfo(sheet.organisation["zone"]))
-    return f"{sheet.words.day(local.date())} {local:%H:%M}"
+    newest = sheet.organisation["newest_day"]
+    is_of_long_ago = newest is not None and local.year < newest.year
+    return (
+        f"{sheet.words.day(local.date())} {local:%Y}"
+        if is_of_long_ago
+        else f"{sheet.words.day(local.date())} {local:%H:%M}"
+    )
 
 
 def findings(sheet: Sheet) -> Iterator[RenderableType]:

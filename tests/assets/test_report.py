@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from string import Formatter
@@ -318,6 +318,23 @@ def test_why_it_is_not_known_stands_below_it(row: dict[str, Any], says: dict[str
     assert f"↳ {told}" in printed(one(row, **says))
 
 
+def test_other_currencies_stand_beside_the_organisations_own() -> None:
+    tables = one({"status": "unreliable", "value": None}, frames={"foreign": {"inmobiliaria.x": {"USD": 3}}})
+    assert "↳ holds USD (3) beside EUR; amounts of two currencies are not added\n" in printed(tables)
+
+
+def test_the_day_up_to_which_a_stream_was_read_is_told() -> None:
+    read = {
+        "source": "crm",
+        "stream": "deals",
+        "recorded_at": RAN_AT,
+        "covered_to": datetime(2026, 3, 2, 9, tzinfo=UTC),
+    }
+    readings = {"loads": pl.DataFrame([read], schema=LOADS_SCHEMA), "feeds": {"inmobiliaria.x": [("crm", "deals")]}}
+    page = printed(one({"status": "unreliable", "value": None}, frames=readings))
+    assert "↳ read only until 2026-03-01 (crm.deals)\n" in page
+
+
 def test_a_stream_that_was_not_read_is_named_where_it_is_missed() -> None:
     failed = {"source": "crm", "stream": "deals", "recorded_at": RAN_AT, "failure": "crm: 503 Service Unavailable"}
     loads = pl.DataFrame([failed], schema=LOADS_SCHEMA)
@@ -337,6 +354,14 @@ def test_a_value_that_is_not_known_is_a_dash_and_no_zero() -> None:
 def test_a_changed_status_is_told() -> None:
     page = printed(one({"status": "at_risk"}, {"status": "on_track"}))
     assert "Changes since yesterday\n  ▲ It: on track → at risk\n" in page
+
+
+def test_a_period_that_was_over_before_yesterday_is_no_change_since() -> None:
+    other = {"key_result_id": "other", "as_of": LAST_DAY + timedelta(days=2), "recorded_at": RAN_AT}
+    page = printed(
+        one({"status": "missed"}, {"status": "off_track"}, period_end=LAST_DAY, frames={"rows": [other]})
+    )
+    assert "Changes since yesterday\n  no change of status, no correction\n" in page
 
 
 def test_no_change_is_told_too() -> None:
