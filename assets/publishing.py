@@ -17,6 +17,7 @@ from assets.publication import Publication, Results, publish
 from kr_definitions import tables
 from kr_definitions.catalogue import Catalogue
 from kr_definitions.compute import resolved
+from kr_definitions.foreign import foreign_events
 from kr_definitions.history import COMPUTED_SCHEMA, newest
 
 
@@ -45,7 +46,21 @@ def _results(home: Home, catalogue: Catalogue) -> Results:
         loads=lake_of_org.loads().collect(),
         quarantine=lake_of_org.quarantine().collect(),
         feeds=_feeds(home, catalogue),
+        foreign=_foreign(home, catalogue, current),
     )
+
+
+def _foreign(home: Home, catalogue: Catalogue, current: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """Of each key result that is unreliable now, the events in other currencies in the window of its value."""
+    own = current.filter(pl.col("member").is_null()).sort("as_of").unique("key_result_id", keep="last")
+    rows = own.filter(pl.col("status") == "unreliable").select("key_result_id", "window_start", "as_of")
+    windows: dict[str, tuple[date | None, date]] = {name: (first, last) for name, first, last in rows.iter_rows()}
+    log = home.lake(catalogue.organisation.id).log.scan()
+    return {
+        definition.id: foreign_events(definition, catalogue.organisation, log, *windows[definition.id])
+        for definition in catalogue.definitions
+        if definition.id in windows and definition.period is not None
+    }
 
 
 def _with_periods(catalogue: Catalogue, log: pl.LazyFrame) -> Catalogue:

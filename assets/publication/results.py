@@ -61,7 +61,8 @@ class Results:
 
     history: all that was ever recorded (`HISTORY_SCHEMA`). key_results, objectives: as declared and rolled up.
     findings: of all runs. loads, quarantine: as the lake keeps them. feeds: the streams that each key result depends
-    on, where they are known; an empty list says that no source states its events.
+    on, where they are known; an empty list says that no source states its events. foreign: by key result, how many of
+    its events are in which other currency than the organisation's, where that is why it is unreliable.
     """
 
     organisation: Organisation
@@ -72,6 +73,7 @@ class Results:
     loads: pl.DataFrame = field(default_factory=partial(_empty, "loads"))
     quarantine: pl.DataFrame = field(default_factory=partial(_empty, "quarantine"))
     feeds: Mapping[str, Sequence[Stream]] = field(default_factory=dict)
+    foreign: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, schema in schemas().items():

@@ -75,6 +75,7 @@ def current_progress(results: Results, daily: pl.DataFrame, published_at: dateti
         .join(figures.filter("is_latest"), on="key_result_id", how="left", validate="1:1")
         .join(before, on=["key_result_id", "as_of"], how="left", validate="1:1")
         .join(_trends(own), on="key_result_id", how="left", validate="1:1")
+        .join(_unknown_beside(daily), on="key_result_id", how="left", validate="1:1")
         .with_columns(pl.coalesce("_every", "every").alias("every"))
         .drop("_every")
         .with_columns(_movements())
@@ -149,6 +150,13 @@ def _objective_titles(results: Results) -> pl.DataFrame:
 def _newest_day(history: pl.DataFrame) -> date | None:
     found = history.filter(pl.col("member").is_null()).get_column("as_of").max()
     return found if isinstance(found, date) else None
+
+
+def _unknown_beside(daily: pl.DataFrame) -> pl.DataFrame:
+    """The members, parts and guardrails of which nothing is known on the newest day."""
+    is_unknown = pl.col("status").is_in(["no_data", "unreliable"]) & pl.col("is_latest")
+    unknown = daily.filter(pl.col("member").is_not_null() & is_unknown)
+    return unknown.group_by("key_result_id").agg(pl.col("member").sort().alias("unknown_beside"))
 
 
 def _movements() -> list[pl.Expr]:
@@ -272,12 +280,16 @@ def _unknown(
         if reading["covered_to"] is None:
             return Problem("not_loaded", reading["failure"] or f"{source}.{stream}")
         if _begins_too_late(reading, row["window_start"], results.organisation.zone):
-            return Problem("not_loaded", f"{source}.{stream}: {reading['read_from']:%Y-%m-%d}")
+            return Problem("begins_later", f"{source}.{stream}: {reading['read_from']:%Y-%m-%d}")
         last_day = reading["covered_to"].astimezone(ZoneInfo(results.organisation.zone)).date() - _DAY
         if row["as_of"] is not None and last_day < row["as_of"]:
             return Problem("behind", f"{source}.{stream}: {last_day}")
+    if foreign := results.foreign.get(row["key_result_id"]):
+        return Problem("other_currency", ", ".join(f"{currency} ({events})" for currency, events in foreign.items()))
     if row["value"] is not None and row["target"] is None:
         return Problem("no_baseline", row["target_text"])
+    if row["unknown_beside"]:
+        return Problem("unknown_beside", ", ".join(row["unknown_beside"]))
     return Problem("nothing_yet", None)
 
 

@@ -78,7 +78,7 @@ def line_of(row: Row, daily: pl.DataFrame, sheet: Sheet) -> Line:
 
 def _notes(row: Row, daily: pl.DataFrame, sheet: Sheet) -> Iterator[str | None]:
     language = sheet.words
-    yield _problem(row, language)
+    yield _problem(row, sheet)
     yield _members(daily, ("member", "part", "window"), language)
     if row["breached"]:
         yield language.say("breached", names=row["breached"])
@@ -123,11 +123,15 @@ def _by_window(own: pl.DataFrame) -> list[float | None]:
     return closing.unique("window_start", keep="last", maintain_order=True).get_column("value").to_list()
 
 
-def _problem(row: Row, language: Language) -> str | None:
+def _problem(row: Row, sheet: Sheet) -> str | None:
     if row["problem"] is None:
         return None
-    day = language.day(row["as_of"]) if row["as_of"] else numbers.NOT_KNOWN
-    return language.problems[row["problem"]].format(detail=row["problem_detail"] or "", day=day)
+    day = sheet.words.day(row["as_of"]) if row["as_of"] else numbers.NOT_KNOWN
+    detail = row["problem_detail"] or ""
+    source, _, until = detail.rpartition(": ")  # of a stream that was read in part
+    return sheet.words.problems[row["problem"]].format(
+        detail=detail, day=day, source=source, until=until, currency=sheet.organisation["currency"]
+    )
 
 
 def _members(daily: pl.DataFrame, roles: tuple[str, ...], language: Language) -> str | None:

@@ -200,7 +200,7 @@ def test_a_key_result_without_any_row_has_no_data_once_its_period_has_begun() ->
     [
         (loads(), "not_loaded", "crm.calls"),
         (loads(load(covered_to=None, failure="crm: 503. Try later")), "not_loaded", "crm: 503. Try later"),
-        (loads(load(covered_from=datetime(2026, 5, 5, tzinfo=UTC))), "not_loaded", "crm.calls: 2026-05-05"),
+        (loads(load(covered_from=datetime(2026, 5, 5, tzinfo=UTC))), "begins_later", "crm.calls: 2026-05-05"),
         (loads(load(covered_from=datetime(2026, 4, 30, 22, tzinfo=UTC))), "nothing_yet", None),
         (loads(load(covered_to=datetime(2026, 5, 9, 4, tzinfo=UTC))), "behind", "crm.calls: 2026-05-08"),
         (loads(load()), "nothing_yet", None),
@@ -210,6 +210,21 @@ def test_a_key_result_without_any_row_has_no_data_once_its_period_has_begun() ->
 def test_no_data_says_which_stream_was_not_read_and_why(readings: pl.DataFrame, kind: str, detail: str | None) -> None:
     found = standing(row(TODAY, None), loads=readings, feeds={CALLS: [("crm", "calls")]})
     assert (found["status"], found["problem"], found["problem_detail"]) == ("no_data", kind, detail)
+
+
+def test_other_currencies_are_told_with_how_many_events_they_have() -> None:
+    found = standing(row(TODAY, None, status="unreliable"), foreign={CALLS: {"GBP": 1, "USD": 3}})
+    assert (found["problem"], found["problem_detail"]) == ("other_currency", "GBP (1), USD (3)")
+
+
+def test_the_members_and_guardrails_that_are_not_known_are_told() -> None:
+    rows = row(TODAY, None, status="unreliable"), row(TODAY, 1.0, member="x", role="member")
+    unknown = (
+        row(TODAY, None, member="facebook", role="member"),
+        row(TODAY, None, member="complaints", role="guardrail"),
+    )
+    found = standing(*rows, *unknown, row(YESTERDAY, None, member="x", role="member"))
+    assert (found["problem"], found["problem_detail"]) == ("unknown_beside", "complaints, facebook")
 
 
 def test_events_that_no_source_states_are_told() -> None:

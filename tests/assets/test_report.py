@@ -358,9 +358,7 @@ def test_a_changed_status_is_told() -> None:
 
 def test_a_period_that_was_over_before_yesterday_is_no_change_since() -> None:
     other = {"key_result_id": "other", "as_of": LAST_DAY + timedelta(days=2), "recorded_at": RAN_AT}
-    page = printed(
-        one({"status": "missed"}, {"status": "off_track"}, period_end=LAST_DAY, frames={"rows": [other]})
-    )
+    page = printed(one({"status": "missed"}, {"status": "off_track"}, period_end=LAST_DAY, frames={"rows": [other]}))
     assert "Changes since yesterday\n  no change of status, no correction\n" in page
 
 

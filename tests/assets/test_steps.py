@@ -16,10 +16,12 @@ from assets.publication import read
 from assets.publishing import publish_all
 from kr_definitions.compute import compute
 from pipelines import lake, plausibility
-from pipelines.load import fetch
+from pipelines.load import LOADS_SCHEMA, fetch
 
 FIRST, SECOND = date(2026, 3, 10), date(2026, 3, 11)
 VISITS, SALES = "inmobiliaria.ventas.visitas", "inmobiliaria.ventas.operaciones"
+BILLED = "inmobiliaria.facturacion"
+RAN = datetime(2026, 3, 11, 5, tzinfo=UTC)
 
 
 def morning_after(day: date) -> datetime:
@@ -91,6 +93,27 @@ def test_the_rows_come_back_once_the_fault_is_mended(agency, spoilt, monkeypatch
     monkeypatch.undo()
     run(agency, SECOND, "mended")
     assert (published(agency, VISITS)["as_of"], published(agency, VISITS)["value"]) == (SECOND, 11.0)
+
+
+def test_a_figure_of_money_that_holds_another_currency_says_which_and_how_often(agency):
+    home, catalogue = agency
+    billed = [
+        event("invoice.issued", f"2026-03-0{n}", str(n), amount="100", currency=currency)
+        for n, currency in ((1, "EUR"), (2, "USD"), (3, "USD"), (4, "GBP"))
+    ]
+    later = event("invoice.issued", "2026-03-20", "5", amount="100", currency="CHF")
+    of_stripe = log([*billed, later], "2026-03-31", types=["invoice.voided"]).collect()
+    kept = home.lake("inmobiliaria")
+    lake.append(
+        kept.log.path, of_stripe.with_columns(source=pl.lit("stripe"), stream=pl.lit("invoices")), writer="test"
+    )
+    read = {"source": "stripe", "stream": "invoices", "covered_to": morning_after(FIRST), "recorded_at": RAN}
+    lake.append(kept.root / "loads", pl.DataFrame([read], schema=LOADS_SCHEMA), writer="test")
+    steps.remember_progress(home, catalogue, FIRST, morning_after(FIRST), "first", [BILLED])
+    publish_all(home, [catalogue], morning_after(FIRST), "first")
+    found = published(agency, BILLED)
+    assert (found["status"], found["value"]) == ("unreliable", None)
+    assert (found["problem"], found["problem_detail"]) == ("other_currency", "GBP (1), USD (2)")
 
 
 def test_a_run_repeated_appends_nothing(agency):
