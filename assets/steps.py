@@ -85,8 +85,9 @@ def remember_progress(
     definitions = [d for d in catalogue.definitions if only is None or d.id in only]
     before = lake.version(home.history(organisation.id))
     log = lake_of_org.log.scan()
-    definitions = resolved(definitions, organisation, log, through)
-    figures = compute(definitions, organisation, log, through, feeds(home.sources(catalogue)))
+    in_use = feeds(home.sources(catalogue))
+    definitions = resolved(definitions, organisation, log, through, in_use)
+    figures = compute(definitions, organisation, log, through, in_use)
     declared = tables.key_results(catalogue).filter(pl.col("key_result_id").is_in([d.id for d in definitions]))
     audit = audit_progress(figures, tables.due(definitions, catalogue, through), declared)
     _keep_findings(home, organisation.id, audit, started_at, run_id)

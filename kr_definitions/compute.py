@@ -416,7 +416,8 @@ def _guarded(definition: Definition, own: pl.DataFrame, guards: pl.DataFrame) ->
     targets = {one.name: _as(definition.key_result, one) for one in definition.key_result.guardrails}
     holds = pl.lit(value=False)
     for name, kr in targets.items():
-        holds = pl.when(pl.col("member") == name).then(formulas.is_reached(kr, pl.col("progress"))).otherwise(holds)
+        now = pl.col("window_progress" if kr.every else "progress")
+        holds = pl.when(pl.col("member") == name).then(formulas.is_reached(kr, now)).otherwise(holds)
     of_days = (
         guards.with_columns(holds.alias("_holds"))
         .group_by("as_of")

@@ -300,7 +300,7 @@ Level = Literal["company", "team", "individual", "initiative", "objective"]
 class Each(Declared):
     """The figure must hold for every member of a dimension: `each: {dimension: market, members: [norte, sur]}`.
 
-    members: their names; or, with `seen_in`, those that events of that type name from the eve of the period on; without
+    members: their names; or, with `seen_in`, those that events of that type name in the period; without
     either, those that the measure's own events of the period name. A member counts from the day on which it is named.
     """
 

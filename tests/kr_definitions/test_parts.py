@@ -281,6 +281,14 @@ def test_a_guardrail_that_holds_again_is_forgiven():
     ]
 
 
+def test_a_recurring_guardrail_is_forgiven_with_its_next_window():
+    weekly = {**LOST, "every": "week"}
+    found = own(figures([*won("2026-01-02", n=4), *lost("2026-01-07", 3)], "2026-01-12", **guarded(weekly)))
+    assert [("at_risk", "losses"), ("achieved", None)] == [
+        (on(found, day, "status"), on(found, day, "breached")) for day in ("2026-01-11", "2026-01-12")
+    ]
+
+
 def test_a_guardrail_that_nobody_read_keeps_the_status_from_being_green_and_not_from_being_worse():
     kr = definition(**guarded(LOST))
     found = [
