@@ -17,6 +17,7 @@ from assets.publication import Publication, Results, publish
 from kr_definitions import tables
 from kr_definitions.catalogue import Catalogue
 from kr_definitions.compute import resolved
+from kr_definitions.coverage import Feeds
 from kr_definitions.foreign import foreign_events
 from kr_definitions.history import COMPUTED_SCHEMA, newest
 
@@ -34,7 +35,7 @@ def publish_all(home: Home, catalogues: Sequence[Catalogue], at: datetime, run_i
 def _results(home: Home, catalogue: Catalogue) -> Results:
     organisation = catalogue.organisation.id
     lake_of_org = home.lake(organisation)
-    catalogue = _with_periods(catalogue, lake_of_org.log.scan())
+    catalogue = _with_periods(catalogue, lake_of_org.log.scan(), steps.feeds(home.sources(catalogue)))
     history = steps.history(home, organisation)
     current = newest(history).select(COMPUTED_SCHEMA.keys()).collect()
     return Results(
@@ -63,9 +64,9 @@ def _foreign(home: Home, catalogue: Catalogue, current: pl.DataFrame) -> dict[st
     }
 
 
-def _with_periods(catalogue: Catalogue, log: pl.LazyFrame) -> Catalogue:
+def _with_periods(catalogue: Catalogue, log: pl.LazyFrame, feeds: Feeds) -> Catalogue:
     """The catalogue with the periods that events name; those of events still to happen are left open."""
-    found = {d.id: d for d in resolved(catalogue.definitions, catalogue.organisation, log, date.max)}
+    found = {d.id: d for d in resolved(catalogue.definitions, catalogue.organisation, log, date.max, feeds)}
     return replace(catalogue, definitions=tuple(found.get(d.id, d) for d in catalogue.definitions))
 
 
