@@ -25,7 +25,7 @@ from assets.report.marks import QUIET, STYLES, WORST_FIRST, marks_for
 from assets.report.sheet import INDENT, Row, Sheet, Tables
 from assets.report.words import LANGUAGES
 
-_WIDEST = 160
+_NARROWEST, _WIDEST = 40, 160
 
 
 def render(console: Console, tables: Tables, language: str = "es", organisations: Sequence[str] | None = None) -> None:
@@ -38,7 +38,7 @@ def render(console: Console, tables: Tables, language: str = "es", organisations
     shown = [row for row in known if organisations is None or row["organisation"] in organisations]
     if not shown:
         console.print(Text(marks.plain(words.say("nothing"))))
-    width = min(console.width, _WIDEST)
+    width = max(_NARROWEST, min(console.width, _WIDEST))
     for number, row in enumerate(shown):
         if number:
             console.print()
@@ -65,7 +65,7 @@ def _print(console: Console, part: RenderableType, width: int) -> None:
         if segments:
             last = segments.pop()
             segments.append(Segment(last.text.rstrip(), last.style))
-        console.print(Segments([*segments, Segment.line()]), end="")
+        console.print(Segments([*segments, Segment.line()]), end="", crop=False)
 
 
 def _page(sheet: Sheet) -> Iterator[RenderableType]:

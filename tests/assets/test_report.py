@@ -110,6 +110,11 @@ def test_no_line_is_wider_than_the_page_or_ends_in_blanks(
         assert line == line.rstrip()
 
 
+@pytest.mark.parametrize("width", [1, 20, 39])
+def test_a_very_narrow_terminal_gets_the_page_of_forty_characters(agency: dict[str, pl.DataFrame], width: int) -> None:
+    assert printed(agency, width, "en") == printed(agency, 40, "en")
+
+
 @pytest.mark.parametrize("width", [60, 80, 100, 132, 160])
 def test_every_title_value_and_status_is_there_at_every_width(agency: dict[str, pl.DataFrame], width: int) -> None:
     page = " ".join(printed(agency, width, "es").split())
