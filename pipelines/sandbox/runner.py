@@ -226,14 +226,23 @@ def _alone_in(home: Path) -> Iterator[None]:
 
 def _refuse_another_past(home: Path, seed: int, today: date) -> None:
     """The companies that live in a folder stay who they are, and grow no younger."""
-    if not (home / "sandbox.json").exists():
+    noted = home / "sandbox.json"
+    if not noted.exists():
         return
-    was = orjson.loads((home / "sandbox.json").read_bytes())
-    if was["seed"] != seed:
-        raise SandboxError(f"{home} holds the companies of seed {was['seed']}, not {seed}: choose another folder")
-    if today < date.fromisoformat(was["today"]):
+    try:
+        content = orjson.loads(noted.read_bytes())
+        was_seed, was_at = int(content["seed"]), date.fromisoformat(content["today"])
+    except (ValueError, TypeError, KeyError):
         raise SandboxError(
-            f"{home} has been at {was['today']} already: choose that day, a later one, or another folder"
+            f"{noted} does not say any more whose companies are in its folder, and at which day: "
+            f"choose another folder (HITO_HOME), or remove {home} to begin it anew"
+        ) from None
+    if was_seed != seed:
+        raise SandboxError(f"{home} holds the companies of seed {was_seed}, not {seed}: choose another folder")
+    if today < was_at:
+        raise SandboxError(
+            f"{home} has been at {was_at} already, and its companies grow no younger: "
+            f"choose a folder for the days before it (HITO_HOME=.hito/then), or {was_at} here"
         )
 
 
