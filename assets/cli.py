@@ -13,6 +13,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime
 from enum import StrEnum
 from functools import partial, wraps
@@ -70,7 +71,10 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
         from pipelines.source import SourceError  # noqa: PLC0415
 
         try:
-            return command(*args, **kwargs)
+            try:
+                return command(*args, **kwargs)
+            finally:
+                sys.stdout.flush()
         except DeclarationErrors as errors:
             for problem in errors.problems:
                 err.print(str(problem), style="red", highlight=False, markup=False, soft_wrap=True)
@@ -79,14 +83,26 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
         except (RunRefused, PublicationError, LakeError, SandboxError, SourceError) as error:
             err.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         except OSError as error:
-            found = f"{error.filename or ''}: {error.strerror or error}"
-            err.print(f"{found}. Choose a folder that can be written to (HITO_HOME)", style="red", markup=False)
+            err.print(_unwritten(error), style="red", highlight=False, markup=False, soft_wrap=True)
         except KeyboardInterrupt as interrupted:
             err.print(SAID)
             raise typer.Exit(interrupted.code if isinstance(interrupted, Interrupted) else 130) from None
         raise typer.Exit(1)
 
     return wrapped
+
+
+def _unwritten(error: OSError) -> str:
+    """What could not be written, and what to do; what is still to be said on a full disk is let go."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    found = error.strerror or error
+    if error.filename:
+        return f"{error.filename}: {found}. Choose a folder that can be written to (HITO_HOME)"
+    return f"{found}. Make room where this output goes and where the home is (HITO_HOME), or choose other places"
 
 
 @app.command()
@@ -187,6 +203,7 @@ def sandbox(
     from pipelines.sandbox.runner import running  # noqa: PLC0415
 
     chosen = _chosen(Home.from_environment(), organisation, sandbox=True)
+    _refuse_the_future(today, chosen)
     day = _day(today) or sandbox_day(chosen, started_at())
     root = Path(os.environ.get("HITO_HOME") or PROJECT / ".hito" / "sandbox")
     with running(chosen, day, root, seed=seed, port=port) as served:
@@ -240,7 +257,10 @@ def _refuse_the_future(today: datetime | None, organisations: list[str]) -> None
 
     real = sandbox_day(organisations, SystemClock().now())
     if today is not None and today.date() > real:
-        err.print(f"--today {today.date()} has not come yet: choose {real} or an earlier day", style="red")
+        told = (
+            f"--today {today.date()} has not come yet: choose {real}, or an earlier day in a folder that has seen none"
+        )
+        err.print(f"{told} later than that (HITO_HOME=.hito/then)", style="red", highlight=False, soft_wrap=True)
         raise typer.Exit(2)
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
+from agency_results import publication
 from typer.testing import CliRunner
 
 from assets import steps
 from assets.cli import app
-from assets.publication import read
+from assets.publication import publish, read
 from kr_definitions.catalogue import FOLDER
 from kr_definitions.compute import compute
 
@@ -205,9 +209,38 @@ def test_the_schema_beside_the_docs_is_the_one_that_the_models_give(hito, kind):
     assert hito("schema", kind) == (0, (PROJECT / "docs" / "schema" / f"{kind}.schema.json").read_text("utf-8"))
 
 
-def test_a_sandbox_cannot_be_in_the_future(hito):
-    code, output = hito("run", "--sandbox", "--today", "2199-01-01")
-    assert (code, "has not come yet" in output) == (2, True)
+@pytest.mark.parametrize("command", [("run", "--sandbox"), ("sandbox",)])
+def test_a_sandbox_cannot_be_in_the_future(hito, command):
+    code, output = hito(*command, "--today", "2199-01-01")
+    assert (code, "2199-01-01 has not come yet" in output, "HITO_HOME=.hito/then" in output) == (2, True, True)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"seed": 1}', '{"seed": 1, "today": "soon"}'])
+def test_a_damaged_note_of_a_sandbox_is_told(hito, tmp_path, content):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "sandbox.json").write_text(content)
+    code, output = hito("run", "--sandbox", "-o", "inbound", "--today", "2026-03-30")
+    assert code == 1
+    assert output.startswith(f"{tmp_path / 'home' / 'sandbox.json'} does not say any more whose companies")
+
+
+@pytest.mark.parametrize("command", [("report", "-o", "inmobiliaria"), ("validate", "-o", "inbound")])
+def test_a_full_disk_is_told_without_naming_a_folder_that_has_room(tmp_path, command):
+    publish(tmp_path / "hito.duckdb", publication())
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [Path(sys.executable).with_name("hito"), *command],
+            env={**os.environ, "HITO_HOME": str(tmp_path)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "No space left on device. Make room where this output goes and where the home is (HITO_HOME), "
+        "or choose other places\n"
+    )
 
 
 def test_a_folder_without_organisations_is_not_all_well(hito, tmp_path):
