@@ -75,7 +75,7 @@ class ForecastAccuracy(Measured):
         }
 
     def _stated(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
-        """What each subject last stated before the `_month` that it was about; a later word of no month takes it back."""
+        """What each subject last stated before the `_month` it was about; a later word of no month withdraws it."""
         of = self.forecast_accuracy
         return (
             filtered(context.events(log, of.forecast), of.where, of.forecast)
