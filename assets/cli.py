@@ -135,7 +135,7 @@ def run(
         if sandbox:
             _refuse_the_future(today, chosen)
             home, base_url = stack.enter_context(running.sandbox(chosen, _day(today), seed))
-            err.print(f"sandbox at {base_url}", style="dim", highlight=False)
+            err.print(f"sandbox at {base_url}", style="dim", highlight=False, soft_wrap=True)
         elif today is not None:
             err.print("--today moves a sandbox; real accounts are always read today", style="red")
             raise typer.Exit(2)

@@ -48,6 +48,7 @@ def _results(home: Home, catalogue: Catalogue) -> Results:
         quarantine=lake_of_org.quarantine().collect(),
         feeds=_feeds(home, catalogue),
         foreign=_foreign(home, catalogue, current),
+        titles={objective.id: objective.title for objective in catalogue.objectives},
     )
 
 

@@ -13,7 +13,7 @@ from functools import cache, partial
 import polars as pl
 
 from kr_definitions.history import HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
-from kr_definitions.organisation import Organisation
+from kr_definitions.organisation import Organisation, Title
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 
 # What the checks of the runs found; `key_results` lists ids, separated by ", ".
@@ -62,7 +62,8 @@ class Results:
     history: all that was ever recorded (`HISTORY_SCHEMA`). key_results, objectives: as declared and rolled up.
     findings: of all runs. loads, quarantine: as the lake keeps them. feeds: the streams that each key result depends
     on, where they are known; an empty list says that no source states its events. foreign: by key result, how many of
-    its events are in which other currency than the organisation's, where that is why it is unreliable.
+    its events are in which other currency than the organisation's, where that is why it is unreliable. titles: of the
+    objectives, those too that nothing was rolled up to.
     """
 
     organisation: Organisation
@@ -74,6 +75,7 @@ class Results:
     quarantine: pl.DataFrame = field(default_factory=partial(_empty, "quarantine"))
     feeds: Mapping[str, Sequence[Stream]] = field(default_factory=dict)
     foreign: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    titles: Mapping[str, Title] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, schema in schemas().items():

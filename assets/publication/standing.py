@@ -142,9 +142,11 @@ def organisation(results: Results) -> pl.DataFrame:
 
 
 def _objective_titles(results: Results) -> pl.DataFrame:
-    return results.objectives.select(
-        "objective_id", pl.col("title_es").alias("objective_title_es"), pl.col("title_en").alias("objective_title_en")
-    ).unique("objective_id", keep="last", maintain_order=True)
+    columns = ("objective_id", "objective_title_es", "objective_title_en")
+    declared = [(name, title.es, title.en) for name, title in results.titles.items()]
+    rolled_up = results.objectives.select("objective_id", "title_es", "title_en").rows()
+    titles = pl.DataFrame([*rolled_up, *declared], schema=dict.fromkeys(columns, pl.String), orient="row")
+    return titles.unique("objective_id", keep="last", maintain_order=True)
 
 
 def _newest_day(history: pl.DataFrame) -> date | None:

@@ -135,4 +135,6 @@ class Columns:
         return Text.assemble((line.value.rjust(self.value), "bold"), target)
 
     def _bar(self, line: Line) -> Text:
+        if line.status == "kpi":
+            return Text()  # it has nothing to be near to
         return self.sheet.marks.bar(line.bar, line.bar_expected, self.bar, line.style)

@@ -66,7 +66,7 @@ def line_of(row: Row, daily: pl.DataFrame, sheet: Sheet) -> Line:
         target="" if is_kpi else marks.text(_target(row, language)),
         moved=marks.text(_moved(row, language)),
         progress=marks.text("" if is_kpi else numbers.percent(row["progress"], language)),
-        expected=marks.text("" if row["expected"] is None else numbers.percent(row["expected"], language)),
+        expected=marks.text("" if is_kpi or row["expected"] is None else numbers.percent(row["expected"], language)),
         windows=marks.text(_windows(row, sheet)),
         series=_by_window(own) if every else (days(own) if own.height else []),
         floor=0.0 if every else None,

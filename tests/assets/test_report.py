@@ -30,6 +30,7 @@ from assets.report import render
 from assets.report.marks import PLAIN, RICH
 from assets.report.words import LANGUAGES
 from kr_definitions.history import HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, STATUSES
+from kr_definitions.organisation import Title
 from pipelines.load import LOADS_SCHEMA
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -298,12 +299,29 @@ def test_a_shortfall_of_what_it_feeds_from_shows_at_the_key_result(status: str, 
 
 def test_a_kpi_of_several_windows_shows_each_with_its_value() -> None:
     unjudged = {"target": None, "progress": None, "expected": None, "status": None}
-    of_windows = {"every": "month", "windows_closed": 10, "window_start": date(2026, 11, 1), "value": 1_200.0}
+    of_windows = {
+        "every": "month",
+        "windows_closed": 10,
+        "expected": 1.0,
+        "window_start": date(2026, 11, 1),
+        "value": 1_200.0,
+    }
     quarter = beside("window", "quarter", 3_400.0, unit="EUR", every="quarter")
     tables = one({**unjudged, **of_windows}, type="kpi", every=None, unit="EUR", frames={"rows": [quarter]})
-    assert second_line(tables).split()[1] == "€1,200"
+    assert second_line(tables) == "█ €1,200"
     assert "↳ quarter €3,400\n" in printed(tables)
     assert "of 10" not in printed(tables)
+
+
+def test_an_objective_of_indicators_alone_has_its_title() -> None:
+    declaration = {**declared(KINDS[0]), "type": "kpi", "objective_id": "inmobiliaria.kpi"}
+    made = replace(
+        results(),
+        key_results=pl.DataFrame([declaration], schema=dict(KEY_RESULTS_SCHEMA)),
+        titles={"inmobiliaria.kpi": Title(es="Cifras", en="Figures to watch")},
+    )
+    page = printed(frames(Publication(RUN, RAN_AT, [made])))
+    assert "\nFigures to watch\n" in page
 
 
 def test_a_ratio_is_a_percentage_and_moves_in_points() -> None:
