@@ -86,7 +86,7 @@ def test_some_are_achieved_some_missed_and_some_in_doubt(home: Home) -> None:
 def test_costs_that_were_exported_long_ago_are_not_green_and_the_report_says_why(home: Home) -> None:
     row = standing(home, "revops")["revops.procesos.costes"]
     assert (row["status"], row["problem_detail"]) == ("unreliable", "gastos.gastos: 2026-11-10")
-    assert "read only until: gastos.gastos: 2026-11-10" in (home.root / "report.txt").read_text(encoding="utf-8")
+    assert "read only until 2026-11-10 (gastos.gastos)" in (home.root / "report.txt").read_text(encoding="utf-8")
 
 
 def test_an_export_that_never_came_is_no_data_and_stops_nobody(home: Home) -> None:
