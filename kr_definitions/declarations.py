@@ -394,8 +394,11 @@ class KeyResult(_Counted):
             raise ValueError("all_of beside each, every, trailing or cumulative | Give them to the parts")
         if len({part.name for part in self.all_of}) < len(self.all_of):
             raise ValueError("two parts of one name | Give each part a name of its own")
-        if len({one.name for one in self.guardrails}) < len(self.guardrails):
-            raise ValueError("two guardrails of one name | Give each a name of its own")
+        members = () if self.each is None else self.each.members or ()
+        others = {*(part.name for part in self.all_of), *members, *self.windows}
+        names = [one.name for one in self.guardrails]
+        if len(set(names)) < len(names) or others & set(names):
+            raise ValueError("a guardrail has another's name | Give each guardrail, part and member a name of its own")
         return self
 
     @model_validator(mode="after")

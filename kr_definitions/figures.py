@@ -316,10 +316,17 @@ def _recurring(kr: KeyResult, figures: pl.DataFrame) -> pl.DataFrame:
     forecast = divided(pl.col("value"), in_window) if formulas.accumulates(kr) else pl.col("value")
     return joined.with_columns(
         pl.when(is_complete).then(whole).alias("progress"),
-        pl.when(has_window).then(1.0).alias("expected"),
+        (pl.when(has_window).then(1.0) if kr.target is not None else _NO_FLOAT).alias("expected"),
         pl.col("_progress").alias("window_progress"),
-        (pl.when(has_window).then(1.0) if formulas.is_maintained(kr) else in_window).alias("window_expected"),
+        _window_expected(kr, has_window, in_window).alias("window_expected"),
         pl.when(is_complete).then(pl.col("windows_met").fill_null(0)).alias("windows_met"),
         pl.when(is_complete).then(pl.col("windows_closed").fill_null(0)).alias("windows_closed"),
         forecast.alias("forecast"),
     )
+
+
+def _window_expected(kr: KeyResult, has_window: pl.Expr, in_window: pl.Expr) -> pl.Expr:
+    """What is expected of the open window by now; nothing of a KPI."""
+    if kr.target is None:
+        return _NO_FLOAT
+    return pl.when(has_window).then(1.0) if formulas.is_maintained(kr) else in_window

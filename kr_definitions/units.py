@@ -12,9 +12,9 @@ from kr_definitions.measures import Count, Duration, Measured, Open
 def unit(kr: KeyResult, currency: str) -> str:
     """As declared, or as the measure implies: share, ratio, a currency, a length of time, or a noun.
 
-    The whole of members counts them (`networks`), the whole of parts counts parts.
+    The whole of members counts those that are met (`networks`), the whole of parts counts parts.
     """
-    if kr.each is not None:
+    if kr.each is not None and kr.type != "kpi":
         return f"{kr.each.dimension}s"
     if kr.all_of:
         return "parts"

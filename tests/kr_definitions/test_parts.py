@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from builders import definition, event, figures, log, of_member, on, organisation, own, row
+from builders import definition, event, figures, key_result, log, of_member, on, organisation, own, row
 
 from kr_definitions.compute import compute
 from kr_definitions.coverage import Feeds
@@ -361,3 +361,13 @@ def test_quarters_are_those_of_the_fiscal_year(starts, first, last):
     assert (date.fromisoformat(first), date.fromisoformat(last), 3) == tuple(
         on(found, last, name) for name in ("window_start", "window_end", "value")
     )
+
+
+def test_a_kpi_is_expected_nothing_in_any_of_its_windows():
+    found = figures(won("2026-01-02"), "2026-01-02", type="kpi", windows=["month", "quarter"], target=None)
+    assert {None} == {*found.get_column("expected"), *found.get_column("window_expected")}
+
+
+def test_a_guardrail_has_a_name_of_its_own():
+    with pytest.raises(ValueError, match="a guardrail has another's name"):
+        key_result(**guarded({**LOST, "name": "norte"}, each={"dimension": "market", "members": ["norte"]}))
