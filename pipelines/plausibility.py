@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from kr_definitions.events import FACT_SCHEMA
+from kr_definitions.vocabulary import vocabulary
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
@@ -29,7 +30,7 @@ def problem(feeds: Sequence[str], now: datetime) -> pl.Expr:
     at = pl.col("occurred_at")
     day = at.dt.strftime("%Y-%m-%d %H:%M UTC")
     has_number = pl.col("amount").is_not_null()
-    return (
+    found = (
         pl.when(at.is_null())
         .then(pl.format("{}: no time is given", "event_type"))
         .when(at > now + CLOCKS_DIFFER_BY)
@@ -50,5 +51,12 @@ def problem(feeds: Sequence[str], now: datetime) -> pl.Expr:
         .then(pl.format("{}: a text holds a mail address, which is never stored", "event_type"))
         .when(~pl.col("event_type").is_in(list(feeds)))
         .then(pl.format("{}: the stream does not declare that it feeds it", "event_type"))
-        .otherwise(pl.lit(None, dtype=pl.String))
     )
+    for attribute in vocabulary().attributes.values():
+        if attribute.values:
+            said, known = pl.col(attribute.name), ", ".join(attribute.values)
+            unknown = pl.format(
+                "{}: {} is no {} that is known ({})", "event_type", said, pl.lit(attribute.name), pl.lit(known)
+            )
+            found = found.when(~said.is_in(attribute.values)).then(unknown)
+    return found.otherwise(pl.lit(None, dtype=pl.String))

@@ -11,28 +11,15 @@ from typing import Literal
 import polars as pl
 
 from kr_definitions.measures.base import Context, Filter, Kind, Measured, words
-from kr_definitions.measures.selection import KeyColumn, Selection, concatenated, filtered
+from kr_definitions.measures.selection import KeyColumn, OfNumber, concatenated, filtered
 from kr_definitions.measures.series import window_sums, with_plain_value
 from kr_definitions.organisation import Declared
 from kr_definitions.vocabulary import DECIMAL
 from kr_definitions.words import EventTypes, NumberColumn
 
 
-class _Observed(Selection):
-    of: EventTypes
-
-    @property
-    def types(self) -> tuple[str, ...]:
-        return self.of
-
-    @property
-    def number(self) -> str:
-        """The column."""
-        raise NotImplementedError
-
-    @property
-    def kind(self) -> Kind:
-        return "money" if self.number == "amount" else "number"
+class _Observed(OfNumber):
+    """What the subjects show, each when it is observed."""
 
     def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
         ranked = super().lasting_money(log, context)
@@ -41,8 +28,7 @@ class _Observed(Selection):
     def _moves(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """By subject and day that it was observed on: its first and last figure, and the one before (null: none)."""
         return (
-            self.selected(log, context)
-            .filter(pl.col(self.number).is_not_null())
+            self.numbers(log, context)
             .sort("occurred_at", self.number, "event_id")
             .group_by("subject_id", "day", maintain_order=True)
             .agg(

@@ -10,39 +10,21 @@ from typing import Annotated
 import polars as pl
 from pydantic import Field
 
-from kr_definitions.measures.base import Context, Kind, words
-from kr_definitions.measures.selection import Selection
+from kr_definitions.measures.base import Context, words
+from kr_definitions.measures.selection import OfNumber
 from kr_definitions.measures.series import window_sums, with_ratio, within_windows
 from kr_definitions.vocabulary import DECIMAL
-from kr_definitions.words import EventTypes, Number, NumberColumn
+from kr_definitions.words import Number, NumberColumn
 
 
-class _OfNumber(Selection):
+class _Statistic(OfNumber):
     """A statistic over the events of the window that carry the number; without any there is no value."""
-
-    of: EventTypes
-
-    @property
-    def types(self) -> tuple[str, ...]:
-        return self.of
-
-    @property
-    def number(self) -> str:
-        """The column."""
-        raise NotImplementedError
-
-    @property
-    def kind(self) -> Kind:
-        return "money" if self.number == "amount" else "number"
 
     def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
         return self.selected(log, context) if self.number == "amount" else None
 
-    def _numbers(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
-        return self.selected(log, context).filter(pl.col(self.number).is_not_null())
 
-
-class Mean(_OfNumber):
+class Mean(_Statistic):
     """The mean of a number: its exact sum over how many events carry it, both kept."""
 
     mean: NumberColumn
@@ -53,7 +35,7 @@ class Mean(_OfNumber):
 
     def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         return (
-            self._numbers(log, context)
+            self.numbers(log, context)
             .group_by("day")
             .agg(
                 pl.col(self.mean).sum().alias("numerator"),
@@ -69,7 +51,7 @@ class Mean(_OfNumber):
         return f"mean {self.mean} of {words(self.of)}{self.narrowed}"
 
 
-class _Ordered(_OfNumber):
+class _Ordered(_Statistic):
     """A statistic that needs the numbers themselves; how many they are is kept as denominator."""
 
     @property
@@ -79,7 +61,7 @@ class _Ordered(_OfNumber):
     def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """One row a day and number: mergeable, because equal numbers are counted."""
         return (
-            self._numbers(log, context)
+            self.numbers(log, context)
             .group_by("day", pl.col(self.number).alias("number"))
             .agg(pl.len().cast(pl.Int64).alias("events"))
         )

@@ -15,7 +15,7 @@ import polars as pl
 from pydantic import BeforeValidator, Field, Tag, model_validator
 
 from kr_definitions.expressions import Expression, predicate
-from kr_definitions.measures.base import Context, Filter, Measured, words
+from kr_definitions.measures.base import Context, Filter, Kind, Measured, words
 from kr_definitions.organisation import Declared
 from kr_definitions.vocabulary import DECIMAL, vocabulary
 from kr_definitions.words import EventType, EventTypes, one_of
@@ -223,6 +223,29 @@ class Selection(Measured):
         """The filter and the cohorts, in words."""
         texts = [f" where {self.where}"] if self.where else []
         return "".join([*texts, *(f", {cohort.text()}" for cohort in self.among)])
+
+
+class OfNumber(Selection):
+    """Events of some types, for a number that they carry."""
+
+    of: EventTypes
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return self.of
+
+    @property
+    def number(self) -> str:
+        """The column."""
+        raise NotImplementedError
+
+    @property
+    def kind(self) -> Kind:
+        return "money" if self.number == "amount" else "number"
+
+    def numbers(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        """The events that carry the number."""
+        return self.selected(log, context).filter(pl.col(self.number).is_not_null())
 
 
 def selected(

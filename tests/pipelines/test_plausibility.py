@@ -25,7 +25,9 @@ class Stated:
         self.records = records
 
     def streams(self, account: Account, options: Options) -> list[Stream]:
-        payload = pl.Struct(dict.fromkeys(("type", "at", "subject", "amount", "currency", "quantity"), pl.String))
+        payload = pl.Struct(
+            dict.fromkeys(("type", "at", "subject", "amount", "currency", "quantity", "network"), pl.String)
+        )
         return [Stream("deals", ("deal.won",), self.fetch, payload, self.facts)]
 
     def fetch(self, read: Read) -> Iterator[list[Record]]:
@@ -42,6 +44,7 @@ class Stated:
             pl.col("at").str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_zone="UTC", strict=False).alias("occurred_at"),
             pl.col("amount", "quantity").cast(pl.Decimal(38, 6)),
             "currency",
+            "network",
         )
 
 
@@ -72,6 +75,10 @@ def loaded(tmp_path) -> Callable[..., tuple[set[str], dict[str, str]]]:
         ({"currency": None}, "deal.won: an amount without a currency"),
         ({"quantity": "-50"}, "deal.won: a negative quantity (-50.000000)"),
         ({"subject": "ana@correo.example"}, "deal.won: a text holds a mail address, which is never stored"),
+        (
+            {"network": "youtoube"},
+            "deal.won: youtoube is no network that is known (facebook, instagram, linkedin, x, youtube)",
+        ),
         ({"type": "deal.lost"}, "deal.lost: the stream does not declare that it feeds it"),
     ],
 )
