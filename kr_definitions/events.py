@@ -19,6 +19,10 @@ from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS, vocabulary
 
 RETRACTED = "fact.retracted"
 COVERED = "source.covered"
+ERASED = "record.erased"
+
+RESERVED = (RETRACTED, COVERED, ERASED)
+"""What the log says of itself: no source states it, and no key result counts it."""
 
 # What a source's mapping must say of each fact; every other fact column may be left out and is then null.
 REQUIRED_FACT_COLUMNS = ("record_key", "fact_key", "event_type", "subject_id", "occurred_at")
@@ -47,6 +51,7 @@ EVENT_SCHEMA: Mapping[str, pl.DataType] = {
     "source": pl.String(),
     "stream": pl.String(),
     "content_hash": pl.String(),  # of everything that the mapping said
+    "reason": pl.String(),  # `mapping`: what its record says is read in another way now; the record is as it was
     "recorded_at": UTC_MICROSECONDS,
     **FACT_SCHEMA,
 }
@@ -125,9 +130,9 @@ def empty_log() -> pl.LazyFrame:
 
 
 def current(log: pl.LazyFrame) -> pl.LazyFrame:
-    """The events that now hold: the log without retractions and without what they withdrew."""
+    """The events that now hold: the log without retractions, what they withdrew, and tombstones of what was erased."""
     withdrawn = log.filter(pl.col("event_type") == RETRACTED).select(pl.col("retracts").alias("event_id"))
-    return log.filter(pl.col("event_type") != RETRACTED).join(withdrawn, on="event_id", how="anti")
+    return log.filter(~pl.col("event_type").is_in([RETRACTED, ERASED])).join(withdrawn, on="event_id", how="anti")
 
 
 def as_known_at(log: pl.LazyFrame, instant: datetime) -> pl.LazyFrame:

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from kr_definitions.documents import Document, Path, Problem, short
-from kr_definitions.events import COVERED, RETRACTED
+from kr_definitions.events import RESERVED
 from kr_definitions.measures import Distinct, Measured, Open
 from kr_definitions.measures.selection import Top, columns_of
 from kr_definitions.rules.base import (
@@ -48,7 +48,7 @@ def _event_types(declarations: Declarations) -> Iterator[Problem]:
         for place in places(document):
             where = str(document.value((*place, "id")) or "")
             for path, name in _named(document, place):
-                if name in (COVERED, RETRACTED):
+                if name in RESERVED:
                     found, do = (
                         f"'{name}' is the log's own and counts nothing",
                         "Name something that happens in the world",

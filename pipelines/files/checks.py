@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from kr_definitions.events import COVERED, RETRACTED
+from kr_definitions.events import RESERVED
 from kr_definitions.expressions import Expression, ExpressionError
 from kr_definitions.vocabulary import DTYPES, EventType, nearest, vocabulary
 
@@ -73,7 +73,7 @@ def _in_order(stream: FileStream) -> Iterator[Found]:
 
 
 def _in_rule(stream: FileStream, index: int, rule: EventRule) -> Iterator[Found]:
-    types = {name: kind for name, kind in vocabulary().types.items() if name not in (RETRACTED, COVERED)}
+    types = {name: kind for name, kind in vocabulary().types.items() if name not in RESERVED}
     if rule.type not in types:
         close = nearest(rule.type, types) or sorted(types)
         yield ("events", index, "type"), f"there is no event {rule.type} | Choose {' or '.join(close)}"
