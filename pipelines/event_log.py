@@ -94,7 +94,7 @@ class EventLog:
 def statements(
     log: pl.LazyFrame, facts: pl.LazyFrame, touched: pl.LazyFrame, source: str, stream: str, recorded_at: datetime
 ) -> pl.DataFrame:
-    """What has to be appended so that the log states, for the touched records, exactly these facts.
+    """What has to be appended so that the log states, for the touched records, exactly these facts; without reasons.
 
     facts: `FACT_SCHEMA` columns. touched: `record_key` of every record of the stream that was read anew; one that
     states no fact any more has its events retracted. A fact that moves from one record to another is stated anew, so
@@ -120,7 +120,7 @@ def statements(
     )
     to_retract = held.join(same, on="fact_id", how="anti")
     retractions = to_retract.with_columns(
-        pl.lit(RETRACTED).alias("event_type"), pl.col("event_id").alias("retracts")
+        pl.lit(RETRACTED).alias("event_type"), pl.col("event_id").alias("retracts"), reason=pl.lit(None, pl.String)
     ).with_columns(retraction_id().alias("event_id"), pl.lit(recorded_at, UTC_MICROSECONDS).alias("recorded_at"))
     earlier = of_stream.filter(pl.col("event_type") == RETRACTED).select("fact_id", "event_id", "recorded_at").collect()
     follows = (

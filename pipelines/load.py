@@ -181,6 +181,9 @@ def bring_up_to_date(
             stated = event_log.statements(
                 log.scan(), understood.facts, understood.touched, source.name, stream.name, recorded_at
             )
+            if last is not None and last["mapping"] != mapping:
+                arrived = _arrived(lake_of_org.raw, source.name, stream, last["read_at"])
+                stated = _by_mapping(stated, stream, arrived)
             new_loads = loads.filter((pl.col("source") == source.name) & (pl.col("stream") == stream.name))
             if last is not None:
                 # The last reading is stated again where what it says has changed, so that the log knows of the change.
@@ -274,11 +277,31 @@ def _to_map(
     newest = raw.newest(source, stream.name)
     if mapped_until is None:
         return newest.collect()
+    arrived = pl.concat([_arrived(raw, source, stream, mapped_until), aside.select(_group(stream))]).unique()
+    return newest.with_columns(_group(stream)).join(arrived, on="group", how="semi").drop("group").collect()
+
+
+def _arrived(raw: RawZone, source: str, stream: Stream, since: datetime) -> pl.LazyFrame:
+    """The groups of records of which something arrived after an instant; one column, `group`."""
+    return raw.scan(source, stream.name).filter(pl.col("recorded_at") > since).select(_group(stream))
+
+
+def _group(stream: Stream) -> pl.Expr:
+    """What the records of a stream are understood together by; without that, each by itself."""
     key = pl.col("record_key")
-    group = (key if stream.group is None else stream.group(key)).alias("group")
-    arrived = raw.scan(source, stream.name).filter(pl.col("recorded_at") > mapped_until).select(group)
-    arrived = pl.concat([arrived, aside.select(group)]).unique()
-    return newest.with_columns(group).join(arrived, on="group", how="semi").drop("group").collect()
+    return (key if stream.group is None else stream.group(key)).alias("group")
+
+
+def _by_mapping(stated: pl.DataFrame, stream: Stream, arrived: pl.LazyFrame) -> pl.DataFrame:
+    """Statements after a mapping changed, with that as the reason of those that no record brought about.
+
+    arrived: the groups of the records that were read anew; what is said otherwise of their facts is said by them.
+    """
+    new = arrived.select("group", is_new=pl.lit(value=True)).unique()
+    is_by_record = pl.col("is_new").fill_null(value=False).any().over("fact_id")
+    named = stated.lazy().with_columns(_group(stream)).join(new, on="group", how="left", maintain_order="left")
+    by_mapping = named.with_columns(reason=pl.when(~is_by_record).then(pl.lit("mapping")))
+    return by_mapping.select(stated.columns).collect()
 
 
 def _decode(records: pl.DataFrame, payload: pl.Struct) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -26,6 +28,8 @@ from kr_definitions.events import (
 )
 from pipelines.event_log import ContradictoryFacts, EventLog, readings, statements
 from pipelines.lake import Overtaken
+from pipelines.load import Lake, Source, _by_mapping, bring_up_to_date, fetch
+from pipelines.source import Account, Covered, Options, Read, Record, Stream
 
 Said = Mapping[str, str]
 """What one record says: fact key -> amount."""
@@ -147,6 +151,11 @@ def test_names_that_run_together_are_not_the_same_fact():
         stated(empty().collect(), {"r": {"a": "1"}}, 0, source=s, stream=t) for s, t in [("ab", "c"), ("a", "bc")]
     )
     assert one.item(0, "fact_id") != other.item(0, "fact_id")
+
+
+def test_a_retraction_has_not_the_reason_of_what_it_withdraws():
+    log = told({"r": {"a": "7"}}).with_columns(reason=pl.lit("mapping"))
+    assert [None, None] == stated(log, {"r": {"a": "8"}}, 1).get_column("reason").to_list()
 
 
 def test_a_readings_statement_is_not_withdrawn_by_a_record():
@@ -350,3 +359,104 @@ def test_the_last_reading_of_each_stream_is_told(tmp_path):
     assert [("crm", "calls", at(1), "2:x"), ("crm", "deals", at(3), "1:x")] == [
         (source, stream, read_at.astimezone(UTC), mapping) for source, stream, read_at, mapping in found
     ]
+
+
+# --- why something is stated ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Till:
+    """A vendor of deals, in groups (`a/1` is of group a), and a mapping that multiplies their amounts."""
+
+    folder: Path
+    amounts: dict[str, str]
+    times: int = 1
+    version: str = "1"
+    kind: str = "till"
+    options: type[Options] = Options
+    now: int = field(default=0)
+
+    def streams(self, account: Account, options: Options) -> list[Stream]:
+        return [
+            Stream(
+                "deals", ("deal.won",), self._fetch, pl.Struct({"amount": pl.String}), self._facts,
+                mapping_version=self.version, group=lambda key: key.str.split("/").list.first(),
+            )
+        ]  # fmt: skip
+
+    def _fetch(self, read: Read) -> Generator[list[Record], None, Covered]:
+        yield [Record(key, None, {"amount": amount}) for key, amount in self.amounts.items()]
+        return Covered(read.since, read.until)
+
+    def _facts(self, records: pl.LazyFrame) -> pl.LazyFrame:
+        said = (
+            facts([deal("x", "x", currency="EUR")])
+            .drop("record_key", "fact_key", "amount")
+            .collect()
+            .row(0, named=True)
+        )
+        amount = pl.col("amount").cast(pl.Int64) * self.times
+        return records.select(
+            "record_key",
+            fact_key="record_key",
+            amount=amount.cast(FACT_SCHEMA["amount"]),
+            **{name: pl.lit(value, FACT_SCHEMA[name]) for name, value in said.items()},
+        )
+
+    def load(self) -> dict[tuple[str, str], str | None]:
+        """Loads all; event type and fact of what was stated, with the reason."""
+        self.now += 1
+        source = Source(self, Account("test", "till", "UTC"), Options())
+        lake = Lake(self.folder)
+        before = lake.log.scan().collect().get_column("event_id").to_list()
+        fetch(source, lake, self, at(self.now))  # type: ignore[arg-type]  # nobody waits here
+        bring_up_to_date([source], lake, at(self.now))
+        new = lake.log.scan().filter(~pl.col("event_id").is_in(before), pl.col("event_type") != COVERED).collect()
+        return {(kind, key): reason for kind, key, reason in new.select("event_type", "fact_key", "reason").rows()}
+
+
+def test_what_a_record_says_anew_has_no_reason(tmp_path):
+    till = Till(tmp_path, {"a/1": "1"})
+    assert {("deal.won", "a/1"): None} == till.load()
+    till.amounts = {"a/1": "2"}
+    assert {(RETRACTED, "a/1"): None, ("deal.won", "a/1"): None} == till.load()
+
+
+def test_what_a_changed_mapping_says_otherwise_says_so(tmp_path):
+    till = Till(tmp_path, {"a/1": "1", "b/1": "2"})
+    till.load()
+    till.times, till.version = 10, "2"
+    assert {
+        (RETRACTED, "a/1"): "mapping",
+        ("deal.won", "a/1"): "mapping",
+        (RETRACTED, "b/1"): "mapping",
+        ("deal.won", "b/1"): "mapping",
+    } == till.load()
+    till.amounts = {"a/1": "3", "b/1": "2"}
+    assert {(RETRACTED, "a/1"): None, ("deal.won", "a/1"): None} == till.load()
+
+
+def test_what_a_new_record_says_by_a_changed_mapping_is_its_own_saying_and_so_is_what_its_group_says(tmp_path):
+    till = Till(tmp_path, {"a/1": "1", "a/2": "2", "b/1": "3"})
+    till.load()
+    till.times, till.version, till.amounts = 10, "2", {"a/1": "5", "a/2": "2", "b/1": "3", "c/1": "4"}
+    assert {
+        (RETRACTED, "a/1"): None,
+        ("deal.won", "a/1"): None,
+        (RETRACTED, "a/2"): None,
+        ("deal.won", "a/2"): None,
+        (RETRACTED, "b/1"): "mapping",
+        ("deal.won", "b/1"): "mapping",
+        ("deal.won", "c/1"): None,
+    } == till.load()
+
+
+def test_a_fact_that_a_record_read_anew_takes_from_another_one_has_no_reason(tmp_path):
+    """The one that it is taken from was not read anew, but nor did the mapping take it."""
+    log = told({"r": {"a": "7"}})
+    moved = stated(log, {"r": {}, "s": {"a": "7"}}, 1)
+    stream = Till(tmp_path, {}).streams(Account("test", "till", "UTC"), Options())[0]
+    arrived = pl.LazyFrame({"group": ["s"]})
+    assert [None, None] == _by_mapping(moved, stream, arrived).get_column("reason").to_list()
+    arrived = pl.LazyFrame({"group": []}, {"group": pl.String})
+    assert ["mapping", "mapping"] == _by_mapping(moved, stream, arrived).get_column("reason").to_list()
