@@ -101,7 +101,8 @@ OBJECTIVES_SCHEMA: Mapping[str, pl.DataType] = {
     "progress": pl.Float64(),
     "expected": pl.Float64(),
     "status": pl.String(),
-    "key_results": pl.Int64(),
+    "key_results": pl.Int64(),  # how many it is made of
+    "in_force": pl.Int64(),  # how many of them are not over yet
 }
 
 _KEY = ["key_result_id", "member", "as_of"]

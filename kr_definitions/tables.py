@@ -27,6 +27,7 @@ from kr_definitions.declarations import (
     Within,
 )
 from kr_definitions.history import KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
+from kr_definitions.periods import Span
 from kr_definitions.units import unit
 
 
@@ -53,7 +54,8 @@ def objectives(catalogue: Catalogue, figures: pl.DataFrame) -> pl.DataFrame:
 
     figures: `COMPUTED_SCHEMA`, the newest of each key result and day. Progress is the weighted mean of the key results
     (those that declare no weight share what the others leave), null while one of them is not known; the status is the
-    worst one among those that carry weight. KPIs count in neither.
+    worst one among those that carry weight. KPIs count in neither. One whose own period is over goes on counting, with
+    its last row: what was missed in June stays missed in the year. One whose period has not begun does not count yet.
     """
     frames = [_objective(objective, catalogue, figures) for objective in catalogue.objectives]
     return pl.concat([pl.DataFrame(schema=dict(OBJECTIVES_SCHEMA)), *frames])
@@ -61,19 +63,15 @@ def objectives(catalogue: Catalogue, figures: pl.DataFrame) -> pl.DataFrame:
 
 def _objective(objective: Objective, catalogue: Catalogue, figures: pl.DataFrame) -> pl.DataFrame:
     definitions = [d for d in catalogue.definitions if d.objective.id == objective.id and d.key_result.type != "kpi"]
-    weights = _weights([definition.key_result for definition in definitions])
-    weighted = pl.DataFrame(
-        {"key_result_id": [d.id for d in definitions], "_weight": weights},
-        schema={"key_result_id": pl.String, "_weight": pl.Float64},
-    )
     period = objective.period.span(catalogue.organisation.calendar)
-    last = figures.get_column("as_of").max()
-    expected = due(definitions, catalogue, last) if isinstance(last, date) else due([], catalogue, period.first)
-    # A row that is due and missing (its key result was held back) is unknown: the others do not take its weight.
     carried = (
-        expected.join(figures.select("as_of").unique(), on="as_of", how="semi")
-        .join(weighted.filter(pl.col("_weight") > 0), on="key_result_id")
-        .join(figures.filter(pl.col("member").is_null()), on=["key_result_id", "as_of"], how="left")
+        _counted(definitions, period, figures.get_column("as_of").unique())
+        .join(
+            figures.filter(pl.col("member").is_null()),
+            left_on=["key_result_id", "_row_of"],
+            right_on=["key_result_id", "as_of"],
+            how="left",
+        )
         .with_columns(pl.col("status").fill_null("unreliable"))
     )
 
@@ -88,6 +86,7 @@ def _objective(objective: Objective, catalogue: Catalogue, figures: pl.DataFrame
             mean("expected"),
             formulas.worst(pl.col("status")).alias("status"),
             pl.len().cast(pl.Int64).alias("key_results"),
+            (pl.col("as_of") == pl.col("_row_of")).sum().cast(pl.Int64).alias("in_force"),
         )
         .sort("as_of")
         .with_columns(
@@ -101,6 +100,24 @@ def _objective(objective: Objective, catalogue: Catalogue, figures: pl.DataFrame
             period_end=pl.lit(period.last),
         )
         .select(pl.col(name).cast(dtype) for name, dtype in OBJECTIVES_SCHEMA.items())
+    )
+
+
+def _counted(definitions: Sequence[Definition], period: Span, days: pl.Series) -> pl.DataFrame:
+    """Which key results count in an objective on which of the days, and with the row of which day (`_row_of`).
+
+    A row that is missing (its key result was held back) is unknown: the others do not take its weight.
+    """
+    weighted = zip(definitions, _weights([definition.key_result for definition in definitions]), strict=True)
+    counting = [(d.id, weight, d.period.first, d.period.last) for d, weight in weighted if d.period and weight > 0]
+    columns = {"key_result_id": pl.String, "_weight": pl.Float64, "_first": pl.Date, "_last": pl.Date}
+    until = max([period.last, *(last for _, _, _, last in counting)])
+    return (
+        days.to_frame("as_of")
+        .filter(pl.col("as_of") <= until)
+        .join(pl.DataFrame(counting, schema=columns, orient="row"), how="cross")
+        .filter(pl.col("as_of") >= pl.col("_first"))
+        .with_columns(_row_of=pl.min_horizontal("as_of", "_last"))
     )
 
 

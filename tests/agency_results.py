@@ -430,6 +430,7 @@ def _objectives(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                     "expected": sum(row["expected"] for row in of_day) / len(of_day),
                     "status": min((row["status"] for row in of_day), key=order.index),
                     "key_results": len(of_day),
+                    "in_force": len(of_day),
                 }
             )
     return made

@@ -59,12 +59,13 @@ def line_of(row: Row, daily: pl.DataFrame, sheet: Sheet) -> Line:
     every, unit = row["every"], row["unit"]
     is_kpi = row["type"] == "kpi"
     own = daily.filter(pl.col("member").is_null())
+    more = numbers.more_decimals(row["value"], row["target"], unit)
     return Line(
         status="kpi" if is_kpi and row["status"] is None else row["status"],
         title=marks.text(row[f"title_{language.code}"]),
-        value=marks.text(numbers.figure(row["value"], unit, language, with_unit=is_kpi)),
-        target="" if is_kpi else marks.text(_target(row, language)),
-        moved=marks.text(_moved(row, language)),
+        value=marks.text(numbers.figure(row["value"], unit, language, with_unit=is_kpi, more_decimals=more)),
+        target="" if is_kpi else marks.text(_target(row, language, more)),
+        moved=marks.text(_moved(row, sheet)),
         progress=marks.text("" if is_kpi else numbers.percent(row["progress"], language)),
         expected=marks.text("" if is_kpi or row["expected"] is None else numbers.percent(row["expected"], language)),
         windows=marks.text(_windows(row, sheet)),
@@ -89,10 +90,10 @@ def _notes(row: Row, daily: pl.DataFrame, sheet: Sheet) -> Iterator[str | None]:
         )
 
 
-def _target(row: Row, language: Language) -> str:
+def _target(row: Row, language: Language, more_decimals: int) -> str:
     if row["direction"] == "within":
         return row["target_text"] or numbers.NOT_KNOWN
-    return numbers.target(row["target"], row["unit"], row["direction"], language)
+    return numbers.target(row["target"], row["unit"], row["direction"], language, more_decimals)
 
 
 def _distance(row: Row) -> float | None:
@@ -103,10 +104,13 @@ def _distance(row: Row) -> float | None:
     return distance
 
 
-def _moved(row: Row, language: Language) -> str:
+def _moved(row: Row, sheet: Sheet) -> str:
+    """What changed since yesterday: nothing of a figure that is of an earlier day."""
+    if row["as_of"] != sheet.organisation["newest_day"]:
+        return ""
     if row["is_new_window"]:
-        return language.say("new_window", window=language.windows[row["every"]][0])
-    return numbers.moved(row["value_moved"], row["unit"], language)
+        return sheet.words.say("new_window", window=sheet.words.windows[row["every"]][0])
+    return numbers.moved(row["value_moved"], row["unit"], sheet.words)
 
 
 def _windows(row: Row, sheet: Sheet) -> str:
@@ -142,6 +146,10 @@ def _members(daily: pl.DataFrame, roles: tuple[str, ...], language: Language) ->
     shown = []
     for row in members.iter_rows(named=True):
         name = language.windows[row["member"]][0] if row["role"] == "window" else row["member"]
-        target = "" if row["target"] is None else f" / {numbers.figure(row['target'], row['unit'], language)}"
-        shown.append(f"{name} {numbers.figure(row['value'], row['unit'], language)}{target}")
+        more = numbers.more_decimals(row["value"], row["target"], row["unit"])
+        figures = [
+            numbers.figure(figure, row["unit"], language, more_decimals=more)
+            for figure in (row["value"], row["target"])
+        ]
+        shown.append(f"{name} {figures[0] if row['target'] is None else ' / '.join(figures)}")
     return " · ".join(shown)

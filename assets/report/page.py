@@ -22,7 +22,7 @@ from assets.report import numbers, sections
 from assets.report.columns import Columns
 from assets.report.lines import Line, line_of
 from assets.report.marks import QUIET, STYLES, WORST_FIRST, marks_for
-from assets.report.sheet import INDENT, Row, Sheet, Tables
+from assets.report.sheet import INDENT, Row, Sheet, Tables, packed
 from assets.report.words import LANGUAGES
 
 _NARROWEST, _WIDEST = 40, 160
@@ -116,11 +116,11 @@ def _counted(sheet: Sheet, lines: Sequence[Line]) -> Text:
     """How many key results there are of each status, the best first."""
     counts = [(status, sum(line.status == status for line in lines)) for status in reversed(WORST_FIRST)]
     told = [
-        Text(f"{sheet.marks.statuses[status]} {count} {sheet.status(status)}", style=STYLES[status])
+        Text(f"{sheet.marks.statuses[status]} {sheet.marks.plain(sheet.words.counted(status, count))}", STYLES[status])
         for status, count in counts
         if count
     ]
-    return Text("   ").join(told)
+    return packed(told, 3, sheet.width)
 
 
 def _by_objective(sheet: Sheet, rows: Sequence[Row]) -> list[tuple[Row, list[Row]]]:
@@ -146,7 +146,10 @@ def _objective(sheet: Sheet, objective: Row, member: Row) -> Iterator[Renderable
         parts.append((sheet.say("progress", progress=progress, expected=expected), ""))
     start, end = objective["period_start"], objective["period_end"]
     parts.append((sheet.marks.plain(f"{sheet.words.day(start)} – {sheet.words.day(end)} {end.year}"), QUIET))
-    yield Text("  ").join(Text(text, style=style) for text, style in parts)
+    if objective["in_force"] < objective["key_results"]:
+        counted = {name: objective[name] for name in ("in_force", "key_results")}
+        parts.append((sheet.say("in_force", **counted), QUIET))
+    yield packed([Text(text, style=style) for text, style in parts], 2, sheet.width)
 
 
 def _section(sheet: Sheet, name: str, parts: Iterable[RenderableType], otherwise: str) -> Iterator[RenderableType]:

@@ -57,7 +57,9 @@ def _restatements(sheet: Sheet) -> Iterator[tuple[Row, str]]:
 
 
 def _restated(sheet: Sheet, row: Row, phrase: str, **places: object) -> str:
-    before, after = (numbers.figure(row[name], row["unit"], sheet.words) for name in ("previous_value", "value"))
+    told, unit = (row["previous_value"], row["value"]), row["unit"]
+    more = numbers.more_decimals(*told, unit)
+    before, after = (numbers.figure(figure, unit, sheet.words, more_decimals=more) for figure in told)
     return sheet.say(phrase, before=before, after=after, cause=sheet.words.causes[row["cause"]], **places)
 
 

@@ -5,7 +5,7 @@ Belongs here: what parts share, and cells without lines. Does not: any part itse
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -61,6 +61,17 @@ class Sheet:
     def quiet(self, phrase: str) -> Text:
         """A phrase that is beside the point."""
         return Text(self.say(phrase), style=QUIET)
+
+
+def packed(parts: Sequence[Text], gap: int, width: int) -> Text:
+    """Texts one after the other, with a gap; a line ends between two of them where it can."""
+    lines: list[Text] = []
+    for part in parts:
+        if lines and lines[-1].cell_len + gap + part.cell_len <= width:
+            lines[-1] = Text(" " * gap).join([lines[-1], part])
+        else:
+            lines.append(part)
+    return Text("\n").join(lines)
 
 
 def grid(width: int | None = None) -> Table:

@@ -25,6 +25,7 @@ class Language:
     long_date: str
     short_date: str
     statuses: Mapping[str, str]
+    statuses_of_several: Mapping[str, str]  # those that are another word then
     units: Mapping[str, str]
     windows: Mapping[str, tuple[str, str]]  # of each `every`: one, and several
     causes: Mapping[str, str]
@@ -34,6 +35,11 @@ class Language:
     def say(self, phrase: str, **places: object) -> str:
         """A phrase with its places filled in."""
         return self.phrases[phrase].format(**places)
+
+    def counted(self, status: str, count: int) -> str:
+        """How many are of a status: 1 indicador, 5 indicadores."""
+        word = self.statuses[status]
+        return f"{count} {word if count == 1 else self.statuses_of_several.get(status, word)}"
 
     def day(self, day: date) -> str:
         """A day without its year."""
@@ -71,6 +77,10 @@ _SPANISH = Language(
         "missed": "no conseguido", "no_data": "sin datos", "unreliable": "no fiable", "not_started": "sin empezar",
         "kpi": "indicador",
     },
+    statuses_of_several={
+        "achieved": "conseguidos", "on_track": "van bien", "off_track": "van mal", "missed": "no conseguidos",
+        "unreliable": "no fiables", "kpi": "indicadores",
+    },
     units={"days": "días", "hours": "horas", "working hours": "h laborables", "minutes": "min"},
     windows={
         "day": ("día", "días"), "working_day": ("día", "días"), "week": ("semana", "semanas"),
@@ -94,6 +104,7 @@ _SPANISH = Language(
     },
     phrases={
         "of": "{met} de {closed} {window}", "of_short": "{met}/{closed} {window}",
+        "in_force": "{in_force} de {key_results} en vigor",
         "data_until": "datos hasta el {day}",
         "no_days": "todavía sin datos",
         "progress": "{progress} · se espera {expected}",
@@ -137,6 +148,7 @@ _ENGLISH = Language(
         "missed": "missed", "no_data": "no data", "unreliable": "unreliable", "not_started": "not started",
         "kpi": "indicator",
     },
+    statuses_of_several={"kpi": "indicators"},
     units={"days": "days", "hours": "hours", "working hours": "working h", "minutes": "min"},
     windows={
         "day": ("day", "days"), "working_day": ("day", "days"), "week": ("week", "weeks"),
@@ -160,6 +172,7 @@ _ENGLISH = Language(
     },
     phrases={
         "of": "{met} of {closed} {window}", "of_short": "{met}/{closed} {window}",
+        "in_force": "{in_force} of {key_results} in force",
         "data_until": "data until {day}",
         "no_days": "no data yet",
         "progress": "{progress} · {expected} expected",

@@ -131,6 +131,49 @@ def test_fourteen_key_results_fit_two_screens(agency: dict[str, pl.DataFrame]) -
     assert len(printed(agency, 140, "es").splitlines()) <= 2 * 30
 
 
+@pytest.mark.parametrize("width", [40, 50, 60, 72, 80])
+def test_how_many_there_are_of_each_status_ends_lines_between_them(width: int) -> None:
+    of_each = dict.fromkeys(STATUSES, 3)
+    rows = [
+        {"key_result_id": f"x.{status}.{n}", "as_of": LAST_DAY, "recorded_at": RAN_AT, "status": status}
+        for status, count in of_each.items()
+        for n in range(count)
+    ]
+    base = declared(KINDS[0])
+    declarations = [{**base, "key_result_id": row["key_result_id"]} for row in rows]
+    made = Results(
+        results().organisation,
+        pl.DataFrame(declarations, schema=dict(KEY_RESULTS_SCHEMA)),
+        pl.DataFrame(rows, schema=dict(HISTORY_SCHEMA)),
+    )
+    lines = printed(frames(Publication(RUN, RAN_AT, [made])), width, "es").splitlines()
+    for status, mark in RICH.statuses.items():
+        if status != "kpi":
+            assert any(f"{mark} {LANGUAGES['es'].counted(status, 3)}" in line for line in lines), status
+
+
+def test_several_are_told_in_the_plural() -> None:
+    assert ("1 indicator", "5 indicators") == tuple(LANGUAGES["en"].counted("kpi", n) for n in (1, 5))
+    assert ("1 no conseguido", "6 no conseguidos") == tuple(LANGUAGES["es"].counted("missed", n) for n in (1, 6))
+    assert ("1 va bien", "2 van bien") == tuple(LANGUAGES["es"].counted("on_track", n) for n in (1, 2))
+    assert ("1 sin datos", "2 sin datos") == tuple(LANGUAGES["es"].counted("no_data", n) for n in (1, 2))
+
+
+def of_objective(width: int = 100, **says: Any) -> str:
+    """The page of the agency whose empresa objective has other figures."""
+    made = results()
+    row = {**made.objectives.filter(objective_id="inmobiliaria.empresa").sort("as_of").row(-1, named=True), **says}
+    rolled_up = pl.DataFrame([row], schema=made.objectives.schema)
+    return printed(frames(Publication(RUN, RAN_AT, [replace(made, objectives=rolled_up)])), width)
+
+
+def test_an_objective_says_how_many_of_its_key_results_are_in_force_where_some_are_over() -> None:
+    over = of_objective(status="missed", key_results=3, in_force=1)
+    assert re.search(r"✗ missed  98% · 89% expected  1 Jan – 31 Dec 2026  1 of 3 in force\n", over)
+    assert "\n  1 of 3" not in of_objective(width=60, status="missed", key_results=3, in_force=1)
+    assert "in force" not in of_objective(key_results=3, in_force=3)
+
+
 def test_a_pipe_gets_no_colours_and_a_terminal_does(agency: dict[str, pl.DataFrame]) -> None:
     assert "\x1b" not in printed(agency)
     coloured = printed(agency, force_terminal=True, color_system="256")
@@ -191,6 +234,13 @@ def test_a_new_window_is_said_instead_of_a_fall() -> None:
     line = second_line(one({"window_start": date(2026, 11, 1)}, april, every="month"))
     assert "new month" in line
     assert "-18" not in line
+
+
+def test_a_figure_of_an_earlier_day_has_not_moved_since_yesterday() -> None:
+    newer = {"key_result_id": "other", "as_of": LAST_DAY + timedelta(days=1), "recorded_at": RAN_AT}
+    tables = one({}, {"value": 5.0}, period_end=LAST_DAY, frames={"rows": [newer]})
+    assert second_line(tables).startswith("▁█ 7 / 20 ━")
+    assert "+2" not in second_line(tables)
 
 
 def test_windows_that_were_met_are_counted() -> None:
@@ -322,6 +372,18 @@ def test_an_objective_of_indicators_alone_has_its_title() -> None:
     )
     page = printed(frames(Publication(RUN, RAN_AT, [made])))
     assert "\nFigures to watch\n" in page
+
+
+def test_a_value_that_is_not_its_target_does_not_look_like_it() -> None:
+    part = beside("part", "margin", 0.0206, unit="share", progress=0.7, target=0.0214)
+    page = printed(one({"value": 9.96, "target": 10.0}, unit="points", frames={"rows": [part]}))
+    assert " 9.96 / 10 " in page
+    assert "↳ margin 2.06% / 2.14%\n" in page
+
+
+def test_a_correction_that_is_small_is_not_from_a_figure_to_itself() -> None:
+    page = printed(restated([2], value=1999.6, previous_value=1999.8))
+    assert "from 1,999.8 to 1,999.6 (corrected at its source)" in page
 
 
 def test_a_ratio_is_a_percentage_and_moves_in_points() -> None:

@@ -28,7 +28,19 @@ ES, EN = LANGUAGES["es"], LANGUAGES["en"]
         (575_300_000.0, "COP", "575,3 M COP", "COP 575.3M"),
         (12_345_678.0, "EUR", "12,3 M€", "€12.3M"),
         (9_999_999.0, "EUR", "9.999.999 €", "€9,999,999"),
+        (1_234_567_890.0, "COP", "1234,6 M COP", "COP 1,234.6M"),
+        (0.004, "EUR", "0,004 €", "€0.004"),
         (23.44, "days", "23,4 días", "23.4 days"),
+        (0.04, "score", "0,04", "0.04"),
+        (0.0416, "score", "0,042", "0.042"),
+        (0.96, "hours", "0,96 horas", "0.96 hours"),
+        (0.0004, "share", "0,04 %", "0.04%"),
+        (0.9999, "share", "99,99 %", "99.99%"),
+        (0.9996, "share", "99,96 %", "99.96%"),
+        (0.999999999, "share", "99,999999 %", "99.999999%"),
+        (0.30000000000000004, "share", "30 %", "30%"),
+        (7.0, "NPS", "7", "7"),
+        (1e27, "deals", "1.000.000.000.000.000.000.000.000.000", "1,000,000,000,000,000,000,000,000,000"),
         (4.0, "minutes", "4 min", "4 min"),
         (None, "deals", "—", "—"),
         (float("nan"), "deals", "—", "—"),
@@ -70,13 +82,36 @@ def test_a_target_says_which_way_is_better(target: float | None, unit: str, dire
 
 
 @pytest.mark.parametrize(
+    ("value", "target", "unit", "told"),
+    [
+        (0.0206, 0.0214, "share", ("2,06 %", "2,14 %")),
+        (9.96, 10.0, "days", ("9,96 días", "10 días")),
+        (1999.6, 2000.0, "deals", ("1999,6", "2000")),
+        (1000.4, 1000.2, "EUR", ("1000,40 €", "1000,20 €")),
+        (5.004, 5.0, "EUR", ("5,004 €", "5,00 €")),
+        (12_340_000.0, 12_310_000.0, "EUR", ("12,34 M€", "12,31 M€")),
+        (7.0, 20.0, "deals", ("7", "20")),
+        (0.1 + 0.2, 0.3, "share", ("30 %", "30 %")),
+        (None, 20.0, "deals", ("—", "20")),
+    ],
+)
+def test_a_value_and_a_target_that_differ_do_not_look_the_same(
+    value: float | None, target: float, unit: str, told: tuple[str, str]
+) -> None:
+    more = numbers.more_decimals(value, target, unit)
+    assert told == tuple(numbers.figure(one, unit, ES, more_decimals=more) for one in (value, target))
+
+
+@pytest.mark.parametrize(
     ("by", "unit", "told"),
     [
         (4.0, "deals", "+4"),
         (-4.0, "deals", "-4"),
         (1375.5, "EUR", "+1376 €"),
         (-0.02, "share", "-2 pt"),
-        (0.0004, "share", ""),
+        (0.0004, "share", "+0,04 pt"),
+        (-0.3, "deals", "-0,3"),
+        (1e-9, "deals", ""),
         (0.0, "deals", ""),
         (None, "deals", ""),
         (-1.5, "days", "-1,5"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -87,6 +88,47 @@ def test_the_others_do_not_take_the_weight_of_a_key_result_whose_row_is_missing(
 
 def test_overshoot_counts_in_an_objective():
     assert 1.0 == pytest.approx(rolled_up([({}, 1.5, "achieved"), ({}, 0.5, "on_track")])["progress"], rel=1e-12)
+
+
+def of_june_and_the_year(june: str | None, day: date) -> dict[str, Any]:
+    """An objective on a day: one key result is of June and ended so (None: no row), one of the year."""
+    of_june, of_year = definition(id="test.team.june", period={"month": "2026-06"}), definition(id="test.team.year")
+    rows = [{"key_result_id": of_year.id, "as_of": day, "progress": 0.8, "expected": 0.7, "status": "on_track"}]
+    if june is not None:
+        last = {"as_of": date(2026, 6, 30), "progress": 0.4, "expected": 1.0, "status": june}
+        earlier = {"as_of": date(2026, 6, 29), "progress": 0.1, "expected": 0.9, "status": "off_track"}
+        rows += [{"key_result_id": of_june.id, **row} for row in (last, earlier)]
+    found = tables.objectives(catalogue_of(of_june, of_year), pl.DataFrame(rows, schema=dict(COMPUTED_SCHEMA)))
+    return found.row(by_predicate=pl.col("as_of") == day, named=True)
+
+
+def test_what_was_missed_in_june_stays_missed_in_the_year():
+    row = of_june_and_the_year("missed", date(2026, 9, 1))
+    assert (0.6, 0.85) == pytest.approx((row["progress"], row["expected"]), rel=1e-12)
+    assert ("missed", 2, 1) == (row["status"], row["key_results"], row["in_force"])
+
+
+def test_what_was_achieved_in_june_stays_achieved_and_the_rest_decides():
+    assert "on_track" == of_june_and_the_year("achieved", date(2026, 9, 1))["status"]
+
+
+def test_a_last_row_that_is_missing_is_not_known():
+    row = of_june_and_the_year(None, date(2026, 9, 1))
+    assert (None, "unreliable", 2, 1) == tuple(row[name] for name in ("progress", "status", "key_results", "in_force"))
+
+
+def test_a_key_result_whose_period_has_not_begun_does_not_count_yet():
+    row = of_june_and_the_year("missed", date(2026, 5, 31))
+    assert (0.8, "on_track", 1, 1) == tuple(row[name] for name in ("progress", "status", "key_results", "in_force"))
+
+
+def test_an_objective_whose_key_results_are_all_over_goes_on_until_its_own_period_ends():
+    of_june = replace(definition(period={"month": "2026-06"}), objective=definition().objective)
+    last = {"key_result_id": of_june.id, "as_of": date(2026, 6, 30), "progress": 1.0, "status": "achieved"}
+    later = [{"key_result_id": "test.other", "as_of": day} for day in (date(2026, 12, 31), date(2027, 1, 1))]
+    found = tables.objectives(catalogue_of(of_june), pl.DataFrame([last, *later], schema=dict(COMPUTED_SCHEMA)))
+    expected = [(date(2026, 6, 30), "achieved", 1), (date(2026, 12, 31), "achieved", 0)]
+    assert expected == found.select("as_of", "status", "in_force").rows()
 
 
 def test_an_objective_says_whose_it_is_and_for_how_long():
