@@ -63,6 +63,14 @@ class Home:
         """The progress history of an organisation."""
         return self.root / "lake" / organisation / "progress_history"
 
+    def editions(self, organisation: str) -> Path:
+        """What its key results have meant, one meaning after the other."""
+        return self.root / "lake" / organisation / "editions"
+
+    def computations(self, organisation: str) -> Path:
+        """What its runs computed, and what they knew."""
+        return self.root / "lake" / organisation / "computations"
+
     def findings(self, organisation: str) -> Path:
         """What the checks of its runs found."""
         return self.root / "lake" / organisation / "findings"

@@ -155,7 +155,7 @@ def _spec(definition: Definition, keys: dict[str, dg.AssetKey]) -> dg.AssetSpec:
         deps=[events_key(organisation)],
         group_name=_name(organisation),
         kinds={"polars"},
-        code_version=definition.version,
+        code_version=definition.meaning.content_hash,
         description=f"{kr.title.en}: {measure_text(kr)}. {kr.why}",
         metadata={"declared in": f"{definition.file}:{definition.line}", "owner": kr.owner},
         tags={"type": kr.type, "level": kr.level},

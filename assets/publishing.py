@@ -19,7 +19,7 @@ from kr_definitions.catalogue import Catalogue
 from kr_definitions.compute import resolved
 from kr_definitions.coverage import Feeds
 from kr_definitions.foreign import foreign_events
-from kr_definitions.history import COMPUTED_SCHEMA, newest
+from kr_definitions.history import COMPUTED_SCHEMA, current
 
 
 def publish_all(home: Home, catalogues: Sequence[Catalogue], at: datetime, run_id: str) -> dict[str, int]:
@@ -36,18 +36,19 @@ def _results(home: Home, catalogue: Catalogue) -> Results:
     organisation = catalogue.organisation.id
     lake_of_org = home.lake(organisation)
     catalogue = _with_periods(catalogue, lake_of_org.log.scan(), steps.feeds(home.sources(catalogue)))
-    history = steps.history(home, organisation)
-    current = newest(history).select(COMPUTED_SCHEMA.keys()).collect()
+    memory = steps.memory(home, organisation).complete()
+    now = current(memory.history, memory.editions).select(COMPUTED_SCHEMA.keys()).collect()
     return Results(
         organisation=catalogue.organisation,
         key_results=tables.key_results(catalogue),
-        history=history.collect(),
-        objectives=tables.objectives(catalogue, current),
+        history=memory.history.collect(),
+        editions=memory.editions,
+        objectives=tables.objectives(catalogue, now),
         findings=steps.findings(home, organisation).collect(),
         loads=lake_of_org.loads().collect(),
         quarantine=lake_of_org.quarantine().collect(),
         feeds=_feeds(home, catalogue),
-        foreign=_foreign(home, catalogue, current),
+        foreign=_foreign(home, catalogue, now),
         titles={objective.id: objective.title for objective in catalogue.objectives},
     )
 

@@ -11,22 +11,25 @@ a key result whose rows fail keeps its last good rows while the others move on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 
-from assets.checks import Audit, audit_events, audit_progress
+from assets.checks import Audit, Finding, audit_events, audit_progress
 from assets.home import Home
 from assets.publication.results import FINDINGS_SCHEMA
 from kr_definitions import tables
-from kr_definitions.catalogue import Catalogue
-from kr_definitions.compute import compute, resolved
+from kr_definitions.catalogue import Catalogue, Definition
 from kr_definitions.coverage import Feeds
-from kr_definitions.history import HISTORY_SCHEMA, arrivals_since, movements
-from kr_definitions.vocabulary import UTC_MICROSECONDS
+from kr_definitions.editions import EDITIONS_SCHEMA, Refused
+from kr_definitions.history import COMPUTATIONS_SCHEMA, HISTORY_SCHEMA
+from kr_definitions.remembering import Checked, Memory, Run, remember
 from pipelines import lake
 from pipelines.load import Source, StreamChange, bring_up_to_date
+
+_TICK = timedelta(microseconds=1)
 
 
 class AuditFailed(Exception):
@@ -81,35 +84,89 @@ def remember_progress(
     check are not appended: its last good ones stay.
     """
     organisation = catalogue.organisation
-    lake_of_org = home.lake(organisation.id)
-    definitions = [d for d in catalogue.definitions if only is None or d.id in only]
-    before = lake.version(home.history(organisation.id))
-    log = lake_of_org.log.scan()
+    log = home.lake(organisation.id).log.scan()
     in_use = feeds(home.sources(catalogue))
-    definitions = resolved(definitions, organisation, log, through, in_use)
-    figures = compute(definitions, organisation, log, through, in_use)
-    declared = tables.key_results(catalogue).filter(pl.col("key_result_id").is_in([d.id for d in definitions]))
-    audit = audit_progress(figures, tables.due(definitions, catalogue, through), declared)
-    _keep_findings(home, organisation.id, audit, started_at, run_id)
-    remembered = lake.scan(home.history(organisation.id), dict(HISTORY_SCHEMA))
-    last = remembered.select(pl.col("recorded_at").max()).collect().item()
-    logged = log.select(pl.col("recorded_at").max()).collect().item()
-    recorded_at = max([started_at, *(at + timedelta(microseconds=1) for at in (last, logged) if at is not None)])
-    qualities = {d.id: audit.quality(d.id) for d in definitions}
-    moved = movements(
-        remembered,
-        audit.publishable(figures),
-        arrivals_since(log, last, organisation.zone),
-        {d.id: d.types for d in definitions},
+    versions = {path: lake.version(path) for path in _written(home, organisation.id)}
+    remembered = memory(home, organisation.id)
+    last = max(_newest(rows) for rows in (remembered.history, remembered.computations.lazy(), log))
+    recorded_at = max(started_at, last + _TICK)
+    audits: list[Audit] = []
+
+    def check(figures: pl.DataFrame, definitions: Sequence[Definition]) -> Checked:
+        ids = [definition.id for definition in definitions]
+        declared = tables.key_results(replace(catalogue, definitions=tuple(definitions)))
+        audit = audit_progress(figures, tables.due(definitions, catalogue, through), declared)
+        audits.append(audit)
+        _keep_findings(home, organisation.id, audit, started_at, run_id)
+        return Checked(audit.publishable(figures), audit.held_back, {name: audit.quality(name) for name in ids})
+
+    run = Run(run_id, recorded_at, through, organisation, in_use)
+    gained = remember(run, remembered, catalogue.definitions, log, check, only)
+    for path, rows in zip(_written(home, organisation.id), gained.in_order(), strict=True):
+        if rows.height:
+            lake.append_after(versions[path], path, rows, writer=path.name)
+    remarks = (*(_of_retired_id(one) for one in gained.refused), *_unexplained(gained.history))
+    if remarks:
+        _keep_findings(home, organisation.id, replace(audits[0], findings=remarks), started_at, run_id)
+    audit = replace(audits[0], findings=(*audits[0].findings, *remarks))
+    return Computed(audit, gained.history, gained.figures)
+
+
+def _newest(rows: pl.LazyFrame) -> datetime:
+    """When the newest of some rows was recorded; long ago, where there are none."""
+    found = rows.select(pl.col("recorded_at").max()).collect().item()
+    return found if isinstance(found, datetime) else datetime.min.replace(tzinfo=UTC)
+
+
+def _of_retired_id(refused: Refused) -> Finding:
+    definition = refused.definition
+    return Finding(
+        check="editions.ids_are_used_once",
+        severity="critical",
+        says="The id of a retired key result is not used again.",
+        found=f"{definition.file}:{definition.line} declares {definition.id}, "
+        f"which was retired on {refused.retired_at:%Y-%m-%d} with another meaning",
+        do="Give it an id of its own, or the meaning that it had",
+        key_results=(definition.id,),
+        failed=1,
+        checked=1,
     )
-    appended = moved.with_columns(
-        pl.lit(recorded_at, UTC_MICROSECONDS).alias("recorded_at"),
-        pl.lit(run_id).alias("run_id"),
-        pl.col("key_result_id").replace_strict(qualities, return_dtype=pl.String).alias("quality"),
-    ).select(HISTORY_SCHEMA.keys())
-    if appended.height:
-        lake.append_after(before, home.history(organisation.id), appended, writer="progress-history")
-    return Computed(audit, appended, figures)
+
+
+def _unexplained(gained: pl.DataFrame) -> list[Finding]:
+    """What moved although neither the log nor a definition did: another version of Hito computes it otherwise."""
+    rows = gained.filter(pl.col("cause") == "unexplained")
+    if not rows.height:
+        return []
+    first = rows.row(0, named=True)
+    names = tuple(rows.get_column("key_result_id").unique().sort().to_list())
+    return [
+        Finding(
+            check="history.every_movement_has_a_cause",
+            severity="warning",
+            says="A reported day moves by an event, a reading or a definition.",
+            found=f"{first['key_result_id']} {first['as_of']} moved from {first['previous_value']} to {first['value']} "
+            f"by none of them, and {rows.height - 1:,} more days",
+            do="If Hito was updated, its notes say what it computes otherwise; else tell its maintainers",
+            key_results=names,
+            failed=rows.height,
+            checked=gained.height,
+        )
+    ]
+
+
+def _written(home: Home, organisation: str) -> list[Path]:
+    """The tables that a run adds to, in the order in which it does: what a kill leaves undone is found by the next."""
+    return [home.history(organisation), home.editions(organisation), home.computations(organisation)]
+
+
+def memory(home: Home, organisation: str) -> Memory:
+    """Everything that is remembered of an organisation's key results."""
+    return Memory(
+        history(home, organisation),
+        lake.scan(home.editions(organisation), dict(EDITIONS_SCHEMA)).collect(),
+        lake.scan(home.computations(organisation), dict(COMPUTATIONS_SCHEMA)).collect(),
+    )
 
 
 def feeds(sources: Sequence[Source]) -> Feeds:

@@ -1,25 +1,20 @@
 """The declared content of one organisation: read, checked as a whole, and resolved for the compiler.
 
-Belongs here: reading an organisation's folder, and the version of a definition. Does not: YAML (`documents`), the
+Belongs here: reading an organisation's folder, and recalling what a definition meant. Does not: YAML (`documents`), the
 models (`declarations`), what is wrong with declarations that can be read (`rules`), computing.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from kr_definitions.complaints import parse
 from kr_definitions.declarations import Happening, KeyResult, MonthOf, MonthsFrom, Objective, ObjectiveFile
 from kr_definitions.documents import DeclarationErrors, Document, Problem, read
-from kr_definitions.expressions import predicate
-from kr_definitions.measures import Function, Measured
-from kr_definitions.measures.selection import columns_of
+from kr_definitions.meaning import Meaning, meaning
+from kr_definitions.measures import Measured
 from kr_definitions.organisation import Organisation
 from kr_definitions.periods import Span
 from kr_definitions.review import Review, in_order, review
@@ -41,7 +36,7 @@ class Definition:
     key_result: KeyResult
     objective: Objective
     period: Span | None
-    version: str
+    meaning: Meaning
     file: str
     line: int
     folder: Path | None = None
@@ -68,7 +63,7 @@ class Definition:
         return types_of(self.key_result)
 
     def __hash__(self) -> int:
-        return hash((self.id, self.version))
+        return hash((self.id, self.meaning.content_hash))
 
 
 def happening(period: MonthsFrom | MonthOf) -> Happening:
@@ -195,48 +190,29 @@ def _definition(
         key_result=kr,
         objective=objective,
         period=period,
-        version=_version(kr, period, organisation, folder),
+        meaning=meaning(kr, objective, period, organisation, folder),
         file=document.file,
         line=document.line(("key_results", i)),
         folder=folder,
     )
 
 
-def _version(kr: KeyResult, period: Span | None, organisation: Organisation, folder: Path) -> str:
-    """Content hash of what a definition means: wording, owner and titles do not change it, what moves a figure does."""
-    fields = {"measure", "target", "all_of", "each", "guardrails", "every", "trailing", "cumulative", "windows"}
-    meaning = kr.model_dump(mode="python", by_alias=True, exclude_none=True, include=fields)
-    for place, measure in kr.measures():
-        for path, text, types in measure.filters():
-            inner: Any = meaning
-            for step in (*place, *path[:-1]):
-                inner = inner[step]
-            inner[path[-1]] = predicate(text, columns_of(types)).normal_form
-    days = (kr.period and kr.period.model_dump(by_alias=True)) if period is None else [period.first, period.last]
-    needs_calendar = "working" in str([kr.every, kr.windows, *(getattr(m, "unit", "") for _, m in kr.measures())])
-    whole = {
-        **meaning,
-        "period": days,
-        "fiscal_year_starts": organisation.fiscal_year_starts,
-        "zone": organisation.zone,
-        "country": organisation.country if needs_calendar else None,
-        "working_hours": str(organisation.working_hours) if needs_calendar else None,
-        "thresholds": organisation.thresholds,
-        "currency": organisation.currency,
-        "functions": [_source(measure, folder) for _, measure in kr.measures() if isinstance(measure, Function)],
-    }
-    content = json.dumps(whole, sort_keys=True, default=_plain)
-    return hashlib.sha256(content.encode()).hexdigest()[:12]
+def recalled(declared: str, file: str, folder: Path | None = None) -> tuple[Definition, Organisation]:
+    """The definition, and its organisation, of a meaning that was kept as text (`Meaning.declared`).
 
-
-def _plain(value: object) -> str:
-    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)  # 0.90 is 0.9
-
-
-def _source(measure: Function, folder: Path) -> str:
-    """The text of the file that a function is in: what it computes is part of what the definition means."""
-    path = folder / f"{measure.function.partition(':')[0]}.py"
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    file: what to call it. Raises `DeclarationErrors` where this version of Hito no longer understands it.
+    """
+    document = read(declared, file)
+    problems: list[Problem] = []
+    kr = parse(document, ("key_result",), KeyResult, "", problems)
+    objective = parse(document, ("objective",), Objective, "", problems)
+    organisation = parse(document, ("organisation",), Organisation, "", problems)
+    if kr is None or objective is None or organisation is None or problems:
+        raise DeclarationErrors(problems)
+    days = document.value(("period",))
+    period = None if days is None else Span(days["from"], days["until"])
+    means = meaning(kr, objective, period, organisation, folder)
+    return Definition(kr, objective, period, means, file, 1, folder), organisation
 
 
 __all__ = ["FOLDER", "Catalogue", "Definition", "load", "organisations"]

@@ -1,20 +1,21 @@
-"""The progress history: its columns, and which rows a run has to append to it.
+"""The progress history: its columns, its views, and which rows it lacks of what was computed.
 
-Belongs here: the shape of what is remembered about a key result, and the comparison of what was computed with what is
-remembered. Does not: where it is kept (`assets.storage`), or how a value is computed (`series`, `progress`).
+Belongs here: the shape of what is remembered about a key result, and the ways of reading it. Does not: what a run has
+to remember as a whole (`remembering`), why a day moved (`causes`), where it is kept (`assets.steps`).
 
 The history gains rows and never changes one. Its key is (key_result_id, member, as_of, recorded_at): for one day there
-is a row for each time that the day's figures moved, so what was reported can always be read back.
+is a row for each time that the day's figures moved, so what was reported can always be read back. Each edition of a
+definition (`editions`) has rows of its own for all of its days.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from kr_definitions.events import COVERED, RETRACTED
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 
 EXACT = pl.Decimal(38, 6)
@@ -47,18 +48,37 @@ COMPUTED_SCHEMA: Mapping[str, pl.DataType] = {
     "score": pl.Float64(),  # progress clamped to 0..1; null while we do not know
     "forecast": pl.Float64(),  # of the value at the end of the window, if it goes on as it went
     "is_provisional": pl.Boolean(),  # when recorded, facts of this day could still arrive (sources say how late)
-    "definition_version": pl.String(),
+    "definition_hash": pl.String(),
 }
 
 # A row of the history: what was computed, when it was recorded, and what it replaces.
 HISTORY_SCHEMA: Mapping[str, pl.DataType] = {
     **COMPUTED_SCHEMA,
+    "edition": pl.Int64(),
+    "definition_version": pl.String(),  # major.minor
     "recorded_at": UTC_MICROSECONDS,
     "run_id": pl.String(),
     "quality": pl.String(),  # result of the checks that the row passed before it became visible
+    "is_withdrawn": pl.Boolean(),  # the day, or the member, is one that the key result no longer has
     "previous_value": pl.Float64(),  # on a restatement: the value that was reported for this day before
     "is_restatement": pl.Boolean(),
-    "cause": pl.String(),  # on a restatement: definition, or late_event, correction, deletion, coverage
+    "cause": pl.String(),  # on a restatement: one of CAUSES
+}
+
+CAUSES = (
+    "definition", "target", "erasure", "correction", "deletion", "mapping", "identity", "rate", "late_event",
+    "coverage", "unexplained",
+)  # fmt: skip
+"""What moves a day that had been reported, the most telling first. unexplained: nothing that is known of did."""
+
+# One row a run that computed: what it knew, and of what. It is what a replay goes by.
+COMPUTATIONS_SCHEMA: Mapping[str, pl.DataType] = {
+    "run_id": pl.String(),
+    "recorded_at": UTC_MICROSECONDS,
+    "known_until": UTC_MICROSECONDS,  # the newest statement of the log that it was made from; null: there was none
+    "through": pl.Date(),  # the last day that it computed
+    "key_results": pl.List(pl.String()),  # those that were computed and not held back
+    "feeds": pl.String(),  # the streams in use, as JSON
 }
 
 STATUSES = ("no_data", "unreliable", "not_started", "on_track", "at_risk", "off_track", "achieved", "missed")
@@ -83,7 +103,7 @@ KEY_RESULTS_SCHEMA: Mapping[str, pl.DataType] = {
     "feeds_from": pl.String(),  # id of the key result whose outcome it works with
     "why": pl.String(),  # how it is meant to move what it supports
     "measure_text": pl.String(),  # what is counted, in one line
-    "definition_version": pl.String(),
+    "definition_hash": pl.String(),
     "definition_file": pl.String(),  # path below the project and line: file.yaml:12
 }
 
@@ -105,111 +125,99 @@ OBJECTIVES_SCHEMA: Mapping[str, pl.DataType] = {
     "in_force": pl.Int64(),  # how many of them are not over yet
 }
 
-_KEY = ["key_result_id", "member", "as_of"]
+KEY = ["key_result_id", "member", "as_of"]
+"""What a figure is of: of each there is a row for each time that it moved."""
+
 # A day that becomes final has not moved: `is_provisional` says what held when the row was recorded.
-_MOVES = [name for name in COMPUTED_SCHEMA if name not in {*_KEY, "is_provisional", "role", "unit", "every"}]
+_KNOWN = ("value", "numerator", "events", "baseline", "target", "progress", "windows_met", "windows_closed")
+_MOVES = [name for name in COMPUTED_SCHEMA if name not in {*KEY, "is_provisional", "role", "unit", "every"}]
 
 
 def newest(history: pl.LazyFrame) -> pl.LazyFrame:
-    """The last row recorded for each key result, member and day: what is now known."""
-    return history.sort("recorded_at").unique(_KEY, keep="last", maintain_order=True)
+    """The last row recorded for each key result, member, day and edition."""
+    return history.sort("edition", "recorded_at").unique([*KEY, "edition"], keep="last", maintain_order=True)
 
 
-def as_reported_at(history: pl.LazyFrame, instant: datetime) -> pl.LazyFrame:
-    """What the history said at an instant (aware), for every day."""
-    return newest(history.filter(pl.col("recorded_at") <= instant))
+def current(history: pl.LazyFrame, editions: pl.DataFrame) -> pl.LazyFrame:
+    """What is now known: the newest row of each figure in the edition that is in force, without withdrawn ones.
 
-
-def movements(
-    remembered: pl.LazyFrame, computed: pl.DataFrame, arrivals: pl.DataFrame, types_of: Mapping[str, tuple[str, ...]]
-) -> pl.DataFrame:
-    """The rows that a run has to append: days that are new, and days whose figures moved, with what moved them.
-
-    remembered: the history so far. computed: `COMPUTED_SCHEMA`. arrivals: what reached the log since the history was
-    last written (`arrivals_since`). types_of: the event types that each key result depends on. Returns
-    `COMPUTED_SCHEMA` with `previous_value`, `is_restatement` and `cause`; a day whose figures did not move has no row.
+    editions: `EDITIONS_SCHEMA`, complete (`editions.completed`).
     """
-    before = newest(remembered).select(*_KEY, *[pl.col(name).alias(f"_{name}") for name in _MOVES]).collect()
-    beside = computed.join(before, on=_KEY, how="left", nulls_equal=True, validate="1:1", maintain_order="left")
-    is_new = pl.col("_definition_version").is_null()
+    return newest(_in_force(history, editions)).filter(~pl.col("is_withdrawn"))
+
+
+def as_known_at(history: pl.LazyFrame, editions: pl.DataFrame, instant: datetime) -> pl.LazyFrame:
+    """What was known at an instant (aware), for every day: what `current` said then."""
+    then = pl.col("recorded_at") <= instant
+    return current(history.filter(then), editions.filter(then))
+
+
+def as_reported(history: pl.LazyFrame, editions: pl.DataFrame, day: date, zone: str) -> pl.LazyFrame:
+    """What readers had been told by the end of a business day, of the days up to it."""
+    midnight = datetime.combine(day + timedelta(days=1), time.min, ZoneInfo(zone))
+    until = midnight.astimezone(UTC) - timedelta(microseconds=1)
+    return as_known_at(history, editions, until).filter(pl.col("as_of") <= day)
+
+
+def _in_force(history: pl.LazyFrame, editions: pl.DataFrame) -> pl.LazyFrame:
+    last = editions.lazy().group_by("key_result_id").agg(pl.col("edition").max())
+    return history.join(last, on=["key_result_id", "edition"], how="semi")
+
+
+def movements(remembered: pl.LazyFrame, computed: pl.DataFrame) -> pl.DataFrame:
+    """The computed rows that a history lacks: days that are new, and days whose figures moved.
+
+    remembered: the history of the editions that were computed. computed: `COMPUTED_SCHEMA` with `edition` and
+    `definition_version`. Returns these columns with `is_withdrawn`, `previous_value`, `is_restatement` and, for what
+    finds the cause, `_was_read` and `_is_read` (the day's events had been read) and `_is_by_reading` (something was not
+    known and is, or the other way round); a day whose figures did not move has no row.
+    """
+    columns = [*COMPUTED_SCHEMA, "edition", "definition_version"]
+    before = newest(remembered).select(
+        *KEY,
+        "edition",
+        pl.col("is_withdrawn").alias("_was_withdrawn"),
+        *[pl.col(name).alias(f"_{name}") for name in _MOVES],
+    )
+    beside = computed.join(
+        before.collect(), on=[*KEY, "edition"], how="left", nulls_equal=True, validate="1:1", maintain_order="left"
+    )
+    is_new = pl.col("_was_withdrawn").is_null()
     has_moved = pl.any_horizontal(*[pl.col(name).ne_missing(pl.col(f"_{name}")) for name in _MOVES])
-    moved = beside.filter(is_new | has_moved).with_columns(
-        pl.when(~is_new).then(pl.col("_value")).alias("previous_value"), (~is_new).alias("is_restatement")
+    knowledge = pl.any_horizontal(*[pl.col(name).is_null() != pl.col(f"_{name}").is_null() for name in _KNOWN])
+    was_or_is_unknown = pl.any_horizontal(pl.col("status", "_status").is_in(["no_data", "unreliable"]))
+    return beside.filter(is_new | has_moved | pl.col("_was_withdrawn")).select(
+        *columns,
+        pl.lit(value=False).alias("is_withdrawn"),
+        pl.when(~is_new).then(pl.col("_value")).alias("previous_value"),
+        (~is_new).alias("is_restatement"),
+        pl.col("_events").is_not_null().alias("_was_read"),
+        pl.col("events").is_not_null().alias("_is_read"),
+        (knowledge | was_or_is_unknown).alias("_is_by_reading"),
     )
-    causes = _causes(moved.filter("is_restatement"), arrivals, types_of)
-    return moved.join(causes, on=_KEY, how="left", nulls_equal=True, maintain_order="left").select(
-        *COMPUTED_SCHEMA, "previous_value", "is_restatement", "cause"
-    )
 
 
-def arrivals_since(log: pl.LazyFrame, instant: datetime | None, zone: str) -> pl.DataFrame:
-    """What the log gained after an instant, by event type and the day that it happened on, with what it was.
+def withdrawn(remembered: pl.LazyFrame, computed: pl.DataFrame, through: date) -> pl.DataFrame:
+    """Rows by which days up to `through`, or members, that were not computed any more are withdrawn.
 
-    Columns: event_type, day, cause: `late_event` (a new fact), `correction` (a fact said otherwise than before),
-    `deletion` (a fact withdrawn and not stated again). None as instant: nothing, as there is nothing to restate.
+    remembered: the history of the editions that were computed. Returns the same columns as `movements`.
     """
-    schema = {"event_type": pl.String, "day": pl.Date, "cause": pl.String}
-    if instant is None:
-        return pl.DataFrame(schema=schema)
-    recent = log.filter(pl.col("recorded_at") > instant)
-    withdrawn = recent.filter(pl.col("event_type") == RETRACTED).select("fact_id", pl.col("retracts").alias("event_id"))
-    stated = recent.filter(~pl.col("event_type").is_in([RETRACTED, COVERED])).join(withdrawn, on="event_id", how="anti")
-    of_withdrawn = (
-        log.join(withdrawn, on="event_id", how="semi")
-        .select("fact_id", "event_type", "occurred_at")
-        .join(stated.select("fact_id", restated=pl.lit(value=True)).unique(), on="fact_id", how="left")
-        .with_columns(
-            pl.when(pl.col("restated").is_null())
-            .then(pl.lit("deletion"))
-            .otherwise(pl.lit("correction"))
-            .alias("cause")
-        )
-    )
-    of_stated = stated.join(
-        withdrawn.select("fact_id", withdrawn=pl.lit(value=True)).unique(), on="fact_id", how="left"
-    )
-    of_stated = of_stated.with_columns(
-        pl.when(pl.col("withdrawn").is_null()).then(pl.lit("late_event")).otherwise(pl.lit("correction")).alias("cause")
-    )
-    columns = ["event_type", "occurred_at", "cause"]
-    return (
-        pl.concat([of_withdrawn.select(columns), of_stated.select(columns)])
-        .select("event_type", pl.col("occurred_at").dt.convert_time_zone(zone).dt.date().alias("day"), "cause")
-        .unique()
-        .sort("event_type", "day", "cause")
+    said = {*KEY, "edition", "definition_version", "definition_hash", "role", "unit", "every", "is_provisional"}
+    gone = (
+        newest(remembered)
+        .filter(~pl.col("is_withdrawn"), pl.col("as_of") <= through)
+        .join(computed.lazy().select(*KEY, "edition"), on=[*KEY, "edition"], how="anti", nulls_equal=True)
         .collect()
     )
-
-
-def _causes(moved: pl.DataFrame, arrivals: pl.DataFrame, types_of: Mapping[str, tuple[str, ...]]) -> pl.DataFrame:
-    """What moved each restated row, the most telling cause first (definition … coverage).
-
-    An arrival explains a day on or after its own, and not one that had not been read at all; a row that no arrival
-    explains moved because more was read.
-    """
-    was_unread = pl.col("_events").is_null() & pl.col("events").is_not_null()
-    depends = pl.DataFrame(
-        [(key, name) for key, names in types_of.items() for name in names],
-        schema={"key_result_id": pl.String, "event_type": pl.String},
-        orient="row",
-    ).unique()
-    rank = pl.Enum(["definition", "correction", "deletion", "late_event", "coverage"])
-    by_arrival = (
-        depends.join(arrivals, on="event_type")
-        .group_by("key_result_id", "cause")
-        .agg(pl.col("day").min())
-        .join(moved.filter(~was_unread).select(_KEY), on="key_result_id")
-        .filter(pl.col("day") <= pl.col("as_of"))
-        .select(*_KEY, "cause")
-    )
-    by_definition = moved.filter(pl.col("definition_version") != pl.col("_definition_version")).select(
-        *_KEY, pl.lit("definition").alias("cause")
-    )
-    otherwise = moved.select(*_KEY, pl.lit("coverage").alias("cause"))
-    return (
-        pl.concat([by_definition, by_arrival, otherwise])
-        .with_columns(pl.col("cause").cast(rank))
-        .sort("cause")
-        .unique(_KEY, keep="first", maintain_order=True)
-        .with_columns(pl.col("cause").cast(pl.String))
+    return gone.select(
+        *(
+            pl.col(name) if name in said else pl.lit(None, dtype=dtype).alias(name)
+            for name, dtype in {**COMPUTED_SCHEMA, "edition": pl.Int64(), "definition_version": pl.String()}.items()
+        ),
+        pl.lit(value=True).alias("is_withdrawn"),
+        pl.col("value").alias("previous_value"),
+        pl.lit(value=True).alias("is_restatement"),
+        pl.col("events").is_not_null().alias("_was_read"),
+        pl.lit(value=True).alias("_is_read"),
+        pl.lit(value=False).alias("_is_by_reading"),
     )

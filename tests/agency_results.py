@@ -291,7 +291,7 @@ def declared(kind: Kind) -> dict[str, Any]:
         "supports": "inmobiliaria.facturacion",
         "why": "Más actividad, más ventas.",
         "measure_text": "number of deal.won",
-        "definition_version": "1.0-5f2c",
+        "definition_hash": "5f2c",
         "definition_file": f"kr_definitions/inmobiliaria/{kind.objective.split('.')[1]}.yaml:12",
     }
 
@@ -344,7 +344,9 @@ def _row(kind: Kind, day: date, window: Span, met: list[float]) -> dict[str, Any
         "score": None if progress is None else min(max(progress, 0.0), 1.0),
         "forecast": None if value is None or kind.unit == "share" else value / in_window,
         "is_provisional": day > LAST_DAY - 3 * _DAY,
-        "definition_version": "1.0-5f2c",
+        "edition": 1,
+        "definition_version": "1.0",
+        "is_withdrawn": False,
         "recorded_at": _morning_after(day),
         "run_id": RUN if day == LAST_DAY else RUN_BEFORE if day == LAST_DAY - _DAY else f"run-{day:%j}",
         "quality": "passed",

@@ -14,6 +14,7 @@ from kr_definitions.catalogue import Definition
 from kr_definitions.compute import compute
 from kr_definitions.declarations import KeyResult, Objective, ObjectiveFile
 from kr_definitions.events import facts_frame
+from kr_definitions.meaning import meaning
 from kr_definitions.organisation import Organisation
 from pipelines.event_log import readings, statements
 
@@ -105,7 +106,6 @@ def key_result(**content: Any) -> KeyResult:
 
 def definition(
     period: Mapping[str, Any] | None = None,
-    version: str = "v1",
     of: Organisation | None = None,
     folder: Path | None = None,
     **content: Any,
@@ -114,7 +114,7 @@ def definition(
 
     A period that an event names is the key result's own, and is left to be looked up.
     """
-    calendar = (of or organisation()).calendar
+    whose = of or organisation()
     is_named = period is not None and not {"from_event", "month_of"}.isdisjoint(period)
     kr = key_result(**content, **({"period": dict(period)} if is_named and period else {}))
     said = {"year": 2026} if is_named or period is None else dict(period)
@@ -122,8 +122,8 @@ def definition(
         {"id": "test.team", "title": {"es": "x", "en": "x"}, "owner": "team", "period": said}
     )
     ObjectiveFile(objective=objective, key_results=(kr,))
-    span = None if is_named else objective.period.span(calendar)
-    return Definition(kr, objective, span, version, "test.yaml", 1, folder)
+    span = None if is_named else objective.period.span(whose.calendar)
+    return Definition(kr, objective, span, meaning(kr, objective, span, whose, folder), "test.yaml", 1, folder)
 
 
 def figures(

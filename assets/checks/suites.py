@@ -344,7 +344,7 @@ def _identity_of_rows(declared: list[str]) -> list[Rule]:
                 "key_result_id",
                 "as_of",
                 "is_provisional",
-                "definition_version",
+                "definition_hash",
             )
         ),
         Rule(

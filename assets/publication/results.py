@@ -12,6 +12,7 @@ from functools import cache, partial
 
 import polars as pl
 
+from kr_definitions.editions import EDITIONS_SCHEMA, completed
 from kr_definitions.history import HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
 from kr_definitions.organisation import Organisation, Title
 from kr_definitions.vocabulary import UTC_MICROSECONDS
@@ -44,6 +45,7 @@ def schemas() -> Mapping[str, Mapping[str, pl.DataType]]:
     return {
         "key_results": KEY_RESULTS_SCHEMA,
         "history": HISTORY_SCHEMA,
+        "editions": EDITIONS_SCHEMA,
         "objectives": OBJECTIVES_SCHEMA,
         "findings": FINDINGS_SCHEMA,
         "loads": LOADS_SCHEMA,
@@ -59,7 +61,8 @@ def _empty(name: str) -> pl.DataFrame:
 class Results:
     """Everything that readers are shown of one organisation. Frames that are left out are empty.
 
-    history: all that was ever recorded (`HISTORY_SCHEMA`). key_results, objectives: as declared and rolled up.
+    history: all that was ever recorded (`HISTORY_SCHEMA`). editions: what key results have meant (`EDITIONS_SCHEMA`); of
+    those that it lacks, what the history says. key_results, objectives: as declared and rolled up.
     findings: of all runs. loads, quarantine: as the lake keeps them. feeds: the streams that each key result depends
     on, where they are known; an empty list says that no source states its events. foreign: by key result, how many of
     its events are in which other currency than the organisation's, where that is why it is unreliable. titles: of the
@@ -69,6 +72,7 @@ class Results:
     organisation: Organisation
     key_results: pl.DataFrame
     history: pl.DataFrame = field(default_factory=partial(_empty, "history"))
+    editions: pl.DataFrame = field(default_factory=partial(_empty, "editions"))
     objectives: pl.DataFrame = field(default_factory=partial(_empty, "objectives"))
     findings: pl.DataFrame = field(default_factory=partial(_empty, "findings"))
     loads: pl.DataFrame = field(default_factory=partial(_empty, "loads"))
@@ -81,6 +85,7 @@ class Results:
         for name, schema in schemas().items():
             if missing := set(schema) - set(getattr(self, name).columns):
                 raise ValueError(f"{self.organisation.id}: {name} lacks {', '.join(sorted(missing))}")
+        object.__setattr__(self, "editions", completed(self.editions, self.history.lazy()))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import polars as pl
 
 from assets.publication.results import Results
 from assets.publication.trend import sparkline
-from kr_definitions.history import newest
+from kr_definitions.history import current
 
 TREND_DAYS = 30
 _DAY = timedelta(days=1)
@@ -26,13 +26,13 @@ _DECLARED = ["objective_id", "title_es", "title_en", "type", "level", "owner"]
 def progress_daily(results: Results) -> pl.DataFrame:
     """The newest row of each key result, member and day, with titles; key results that are no longer declared too."""
     times = results.history.group_by(_KEY).agg(pl.len().cast(pl.Int64).alias("times_recorded"))
-    # Rows of an earlier definition may lie outside the period that is declared now: they are history, not the present.
+    # Of a definition that changed and was not computed since, rows may lie outside the period that is declared now.
     periods = results.key_results.select("key_result_id", _first="period_start", _last="period_end")
     in_period = pl.col("as_of").is_between(pl.col("_first"), pl.col("_last")).fill_null(value=True)
     last = pl.col("as_of").filter(in_period).max().over("key_result_id", "member")
     is_latest = ((pl.col("as_of") == last) & in_period).fill_null(value=False)
     return (
-        newest(results.history.lazy())
+        current(results.history.lazy(), results.editions)
         .collect()
         .join(times, on=_KEY, nulls_equal=True, validate="1:1")
         .join(results.key_results.select("key_result_id", *_DECLARED), on="key_result_id", how="left", validate="m:1")
@@ -70,7 +70,7 @@ def current_progress(results: Results, daily: pl.DataFrame, published_at: dateti
         pl.col("definition_version").alias("definition_before"),
     )
     standing = (
-        results.key_results.drop("definition_version")
+        results.key_results.drop("definition_hash")
         .join(_objective_titles(results), on="objective_id", how="left", validate="m:1")
         .join(figures.filter("is_latest"), on="key_result_id", how="left", validate="1:1")
         .join(before, on=["key_result_id", "as_of"], how="left", validate="1:1")
@@ -92,13 +92,24 @@ def _with_upstream(standing: pl.DataFrame) -> pl.DataFrame:
 def restatements(results: Results, daily: pl.DataFrame) -> pl.DataFrame:
     """The rows of the history that moved a day which had been reported."""
     titles = daily.select("key_result_id", "title_es", "title_en").unique("key_result_id")
-    is_same_measure = pl.col("cause") != "definition"
+    is_by_definition = pl.col("cause").is_in(["definition", "target"])
+    moved = pl.col("value") - pl.col("previous_value")
     return (
         results.history.filter("is_restatement")
         .join(titles, on="key_result_id", how="left", validate="m:1")
-        .with_columns(pl.when(is_same_measure).then(pl.col("value") - pl.col("previous_value")).alias("value_moved"))
+        .with_columns(
+            pl.when(~is_by_definition).then(moved).alias("moved_by_data"),
+            pl.when(is_by_definition).then(moved).alias("moved_by_definition"),
+        )
         .sort("recorded_at", *_KEY)
     )
+
+
+def editions(results: Results) -> pl.DataFrame:
+    """What each key result has meant, and since when; the one that is in force marked."""
+    is_in_force = pl.col("edition") == pl.col("edition").max().over("key_result_id")
+    is_last = pl.col("recorded_at") == pl.col("recorded_at").max().over("key_result_id")
+    return results.editions.with_columns((is_in_force & is_last).alias("is_in_force"))
 
 
 def objectives(results: Results) -> pl.DataFrame:

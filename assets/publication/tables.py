@@ -115,6 +115,7 @@ def _of_organisation(results: Results, publication: Publication) -> dict[str, pl
         "current_progress": lambda: standing.current_progress(results, daily, publication.published_at, last),
         "progress_daily": lambda: daily,
         "progress_history": lambda: results.history.sort("key_result_id", "member", "as_of", "recorded_at"),
+        "editions": lambda: standing.editions(results),
         "restatements": lambda: standing.restatements(results, daily),
         "key_results": lambda: results.key_results,
         "objectives": lambda: standing.objectives(results),

@@ -92,7 +92,7 @@ def row(key_result_id: str | None, day: date | None, **says: Any) -> dict[str, A
         "status": "at_risk",
         "score": 0.35,
         "is_provisional": False,
-        "definition_version": "v1",
+        "definition_hash": "v1",
         **says,
     }
 
@@ -354,7 +354,7 @@ NOTHING_KNOWN = {"value": None, "numerator": None, "progress": None, "score": No
 BROKEN_PROGRESS: dict[str, tuple[str, dict[str, Any]]] = {
     "window_start_is_set": (CALLS, {"window_start": None}),
     "window_end_is_set": (SHARE, {"window_end": None}),
-    "definition_version_is_set": (SHARE, {"definition_version": None}),
+    "definition_hash_is_set": (SHARE, {"definition_hash": None}),
     "is_provisional_is_set": (CALLS, {"is_provisional": None}),
     "figures_are_finite": (CALLS, {"window_progress": float("inf")}),
     "score_is_in_range": (CALLS, {"score": 1.01}),

@@ -39,7 +39,9 @@ def numbered(number: int) -> Publication:
             "value": float(number),
             "recorded_at": RAN,
             "run_id": f"run-{number}",
-            "definition_version": "v1",
+            "edition": 1,
+            "is_withdrawn": False,
+            "definition_version": "1.0",
             "is_restatement": False,
         }
         for day in range(200)
@@ -71,7 +73,7 @@ def look(path: str) -> str:
         }
     finally:
         connection.close()
-    assert found == {"tables": 10, "rows": 200, "days": 200, "title": run}, (run, found)
+    assert found == {"tables": len(tables()), "rows": 200, "days": 200, "title": run}, (run, found)
     return str(run)
 
 
@@ -83,6 +85,7 @@ from pathlib import Path
 from typing import Any
 import duckdb
 from assets.publication.file import PublicationError, read, write
+from assets.publication.tables import tables
 {inspect.getsource(look)}
 print("begun", flush=True)
 """
@@ -234,8 +237,8 @@ def test_a_reader_sees_one_whole_publication_while_others_are_made(tmp_path: Pat
     for number in range(1, 16):
         publish(target, numbered(number))
     assert reader.poll() is None, reader.communicate()[1]
-    reader.terminate()
-    seen = [int(line[4:]) for line in reader.communicate()[0].split()]
+    reader.kill()
+    seen = [int(line[4:]) for line in reader.communicate(timeout=60)[0].split()]
     assert seen == sorted(seen)
     assert len(set(seen)) > 2
     assert look(str(target)) == "run-15"

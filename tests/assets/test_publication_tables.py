@@ -41,7 +41,9 @@ def row(day: date, value: float | None, **says: Any) -> dict[str, Any]:
         "target": 20.0,
         "progress": None if value is None else value / 20,
         "status": "no_data" if value is None else "on_track",
-        "definition_version": "v1",
+        "edition": 1,
+        "is_withdrawn": False,
+        "definition_version": "1.0",
         "recorded_at": RAN - (TODAY - day),
         "run_id": "run",
         "is_restatement": False,
@@ -128,8 +130,8 @@ def test_a_trailing_window_moves_every_day_and_its_value_with_it() -> None:
 
 
 def test_a_movement_between_two_definitions_is_no_movement() -> None:
-    found = standing(row(YESTERDAY, 7.0), row(TODAY, 90.0, definition_version="v2"))
-    assert (found["value_moved"], found["progress_moved"], found["value_before"]) == (None, None, 7.0)
+    found = standing(row(YESTERDAY, 7.0), row(TODAY, 90.0, edition=2, definition_version="2.0"))
+    assert (found["value_moved"], found["progress_moved"], found["value_before"]) == (None, None, None)
 
 
 def test_what_is_not_known_has_not_moved() -> None:
@@ -256,14 +258,20 @@ def test_a_restated_day_is_shown_as_it_is_now_and_remembered_as_it_was() -> None
     assert daily == [(YESTERDAY, 9.0, 2, False), (TODAY, 10.0, 1, True)]
     assert found["progress_history"]["value"].to_list() == [7.0, 9.0, 10.0]
     (told,) = found["restatements"].to_dicts()
-    assert (told["previous_value"], told["value"], told["value_moved"], told["cause"]) == (7.0, 9.0, 2.0, "late_event")
+    assert (told["previous_value"], told["value"], told["moved_by_data"], told["cause"]) == (
+        7.0,
+        9.0,
+        2.0,
+        "late_event",
+    )
     assert (told["title_en"], told["as_of"]) == ("Calls", YESTERDAY)
 
 
 def test_a_restatement_by_another_definition_is_no_movement_of_the_business() -> None:
     restated = row(TODAY, 9.0, recorded_at=RAN, is_restatement=True, previous_value=7.0, cause="definition")
     made = Results(ORGANISATION, declared(), history(row(TODAY, 7.0, recorded_at=RAN - timedelta(hours=1)), restated))
-    assert frames(Publication("run", RAN, [made]))["restatements"]["value_moved"].to_list() == [None]
+    (told,) = frames(Publication("run", RAN, [made]))["restatements"].to_dicts()
+    assert (told["moved_by_data"], told["moved_by_definition"]) == (None, 2.0)
 
 
 def test_members_have_days_of_their_own_and_no_place_among_the_current() -> None:

@@ -67,7 +67,9 @@ def one(row: dict[str, Any], before: dict[str, Any] | None = None, **says: Any) 
         "progress": 0.35,
         "expected": 0.4,
         "status": "on_track",
-        "definition_version": "v1",
+        "edition": 1,
+        "is_withdrawn": False,
+        "definition_version": "1.0",
         "is_restatement": False,
     }
     rows = [{**base, "as_of": LAST_DAY, "recorded_at": RAN_AT, **row}]
@@ -264,7 +266,15 @@ def test_the_trend_of_what_recurs_is_one_block_a_window_and_a_gap_is_a_gap() -> 
         for ago, value in ((4, 20.0), (3, None), (2, 10.0), (1, 0.0))
     ]
     rows = [
-        {"key_result_id": "inmobiliaria.x", "recorded_at": RAN_AT, "definition_version": "v1", **day} for day in days
+        {
+            "key_result_id": "inmobiliaria.x",
+            "recorded_at": RAN_AT,
+            "edition": 1,
+            "is_withdrawn": False,
+            "definition_version": "1.0",
+            **day,
+        }
+        for day in days
     ]
     tables = one({"window_start": LAST_DAY, "value": 20.0}, every="day", frames={"rows": rows})
     assert second_line(tables).split()[0] == "█·▅▁█"
@@ -293,7 +303,15 @@ def test_a_kpi_has_a_value_and_nothing_to_be_judged_by() -> None:
 def beside(role: str, member: str, value: float | None, **says: Any) -> dict[str, Any]:
     """A row of the newest day that is not of the whole."""
     row = {"key_result_id": "inmobiliaria.x", "role": role, "member": member, "as_of": LAST_DAY, "value": value}
-    return {**row, "unit": "deals", "recorded_at": RAN_AT, "definition_version": "v1", **says}
+    return {
+        **row,
+        "unit": "deals",
+        "recorded_at": RAN_AT,
+        "edition": 1,
+        "is_withdrawn": False,
+        "definition_version": "1.0",
+        **says,
+    }
 
 
 def test_members_are_listed_those_that_lag_first() -> None:
@@ -331,7 +349,14 @@ def test_a_shortfall_of_what_it_feeds_from_shows_at_the_key_result(status: str, 
         {**declared(KINDS[0]), "key_result_id": "inmobiliaria.x", "title_en": "It", "feeds_from": "inmobiliaria.leads"},
         {**declared(KINDS[0]), **upstream},
     ]
-    row = {"as_of": LAST_DAY, "recorded_at": RAN_AT, "value": 1.0, "definition_version": "v1"}
+    row = {
+        "as_of": LAST_DAY,
+        "recorded_at": RAN_AT,
+        "value": 1.0,
+        "edition": 1,
+        "is_withdrawn": False,
+        "definition_version": "1.0",
+    }
     rows = [
         {**row, "key_result_id": "inmobiliaria.x", "role": "own", "status": "on_track"},
         {**row, "key_result_id": "inmobiliaria.leads", "role": "own", "status": status},
@@ -443,6 +468,7 @@ def test_a_changed_status_is_told() -> None:
 
 def test_a_period_that_was_over_before_yesterday_is_no_change_since() -> None:
     other = {"key_result_id": "other", "as_of": LAST_DAY + timedelta(days=2), "recorded_at": RAN_AT}
+    other |= {"edition": 1, "is_withdrawn": False}
     page = printed(one({"status": "missed"}, {"status": "off_track"}, period_end=LAST_DAY, frames={"rows": [other]}))
     assert "Changes since yesterday\n  no change of status, no correction\n" in page
 
@@ -452,7 +478,14 @@ def test_no_change_is_told_too() -> None:
 
 
 def restated(days: Iterable[int], **says: Any) -> dict[str, pl.DataFrame]:
-    base = {"key_result_id": "inmobiliaria.x", "value": 7.0, "previous_value": 8.0, "definition_version": "v1"}
+    base = {
+        "key_result_id": "inmobiliaria.x",
+        "value": 7.0,
+        "previous_value": 8.0,
+        "edition": 1,
+        "is_withdrawn": False,
+        "definition_version": "1.0",
+    }
     rows = [
         {**base, "as_of": LAST_DAY - timedelta(days=ago), "recorded_at": RAN_AT, "is_restatement": True}
         | {"cause": "correction", **says}

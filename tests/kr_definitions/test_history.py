@@ -15,7 +15,10 @@ from builders import definition, empty, event, facts, on, organisation
 from kr_definitions.catalogue import Definition
 from kr_definitions.compute import compute
 from kr_definitions.coverage import Feeds
-from kr_definitions.history import HISTORY_SCHEMA, arrivals_since, as_reported_at, movements, newest
+from kr_definitions.causes import arrivals_since
+from kr_definitions.editions import EDITIONS_SCHEMA
+from kr_definitions.history import COMPUTATIONS_SCHEMA, HISTORY_SCHEMA, as_known_at, as_reported, current
+from kr_definitions.remembering import Memory, Run, remember
 from pipelines.event_log import readings, statements
 
 MADRID = "Europe/Madrid"
@@ -33,6 +36,8 @@ class Story:
     definitions: Sequence[Definition] = (WINS,)
     log: pl.DataFrame = field(default_factory=lambda: empty().collect())
     history: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict(HISTORY_SCHEMA)))
+    editions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict(EDITIONS_SCHEMA)))
+    computations: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict(COMPUTATIONS_SCHEMA)))
     feeds: Feeds | None = None
 
     def told(self, at: datetime, *events: dict[str, Any], without: Iterable[str] = ()) -> Story:
@@ -56,16 +61,20 @@ class Story:
     def run(self, at: datetime, through: str = "2026-03-03", definitions: Sequence[Definition] = ()) -> pl.DataFrame:
         """What the history gains from a run."""
         self.definitions = definitions or self.definitions
-        last = self.history.get_column("recorded_at").max()
-        found = movements(
-            self.history.lazy(),
-            compute(self.definitions, organisation(), self.log.lazy(), date.fromisoformat(through), self.feeds),
-            arrivals_since(self.log.lazy(), last, MADRID),
-            {d.id: d.types for d in self.definitions},
-        ).with_columns(recorded_at=pl.lit(at, pl.Datetime("us", "UTC")), run_id=pl.lit("run"), quality=pl.lit("passed"))
-        gained = found.select(HISTORY_SCHEMA.keys())
-        self.history = pl.concat([self.history, gained])
-        return gained
+        told = Run("run", at, date.fromisoformat(through), organisation(), self.feeds)
+        gained = remember(told, self.memory, self.definitions, self.log.lazy())
+        self.history = pl.concat([self.history, gained.history])
+        self.editions = pl.concat([self.editions, gained.editions])
+        self.computations = pl.concat([self.computations, gained.computations])
+        return gained.history
+
+    @property
+    def memory(self) -> Memory:
+        return Memory(self.history.lazy(), self.editions, self.computations)
+
+    def now(self) -> pl.DataFrame:
+        """What is now known."""
+        return current(self.history.lazy(), self.editions).sort("key_result_id", "as_of").collect()
 
 
 def won(day: str, key: str = "a", **columns: Any) -> dict[str, Any]:
@@ -182,19 +191,6 @@ def test_a_day_that_turns_out_not_to_have_been_read_becomes_unknown_again():
     assert [(1, None, 1, "coverage"), (2, None, 1, "coverage"), (3, None, 1, "coverage")] == said(story.run(SECOND))
 
 
-def test_a_changed_definition_restates_every_day_and_says_so():
-    doubled = definition(**MARCH, target={"value": 20}, version="v2")
-    gained = after_a_run(won("2026-03-02")).run(SECOND, definitions=[doubled])
-    assert [(1, 0, 0, "definition"), (2, 1, 1, "definition"), (3, 1, 1, "definition")] == said(gained)
-    assert {"v2"} == set(gained.get_column("definition_version"))
-
-
-def test_a_changed_definition_comes_before_a_late_fact():
-    story = after_a_run(won("2026-03-01")).told(SECOND, won("2026-03-02", "late"))
-    gained = story.run(SECOND, definitions=[definition(**MARCH, version="v2")])
-    assert [(1, 1, 1, "definition"), (2, 2, 1, "definition"), (3, 2, 1, "definition")] == said(gained)
-
-
 def test_a_late_fact_of_last_year_moves_the_target_of_every_day():
     target = {"relative": Decimal("0.5"), "baseline": "previous_year"}
     story = after_a_run(won("2025-03-09"), definitions=[definition(**MARCH, target=target)])
@@ -233,6 +229,161 @@ def test_each_key_result_moves_by_itself():
     assert ["test.team.calls"] == gained.get_column("key_result_id").to_list()
 
 
+# --- editions ---------------------------------------------------------------------------------------------------------
+
+DOUBLED = definition(**MARCH, target={"value": 20})
+AMOUNT = definition(**MARCH, measure={"sum": "quantity", "of": "deal.won"})
+
+
+def editions(story: Story) -> list[tuple[int, str, str, bool | None]]:
+    return story.editions.select("edition", "definition_version", "change", "is_split").rows()
+
+
+def test_a_changed_target_opens_an_edition_with_all_its_days():
+    story = after_a_run(won("2026-03-02"))
+    gained = story.run(SECOND, definitions=[DOUBLED])
+    assert [(1, 0, 0, "target"), (2, 1, 1, "target"), (3, 1, 1, "target")] == said(gained)
+    assert {(2, "1.1", DOUBLED.meaning.content_hash)} == set(
+        gained.select("edition", "definition_version", "definition_hash").rows()
+    )
+    assert [(1, "1.0", "added", None), (2, "1.1", "target", True)] == editions(story)
+
+
+def test_a_changed_measure_counts_the_first_number_up():
+    story = after_a_run(won("2026-03-02", quantity="5"))
+    assert [(1, 0, 0, "definition"), (2, 5, 1, "definition"), (3, 5, 1, "definition")] == said(
+        story.run(SECOND, definitions=[AMOUNT])
+    )
+    assert [(1, "1.0", "added", None), (2, "2.0", "measure", True)] == editions(story)
+
+
+def test_what_the_data_did_is_told_apart_from_what_the_definition_did():
+    story = after_a_run(won("2026-03-01", quantity="5"))
+    story.told(SECOND, won("2026-03-02", "late", quantity="7"))
+    gained = story.run(SECOND, definitions=[AMOUNT])
+    by_data, by_definition = gained.filter(pl.col("edition") == 1), gained.filter(pl.col("edition") == 2)
+    assert [(2, 2, 1, "late_event"), (3, 2, 1, "late_event")] == said(by_data)
+    assert [(1, 5, 1, "definition"), (2, 12, 2, "definition"), (3, 12, 2, "definition")] == said(by_definition)
+    assert by_data.get_column("recorded_at").max() < by_definition.get_column("recorded_at").min()
+
+
+def test_an_edition_that_has_ended_stays_as_it_was():
+    story = after_a_run(won("2026-03-01"))
+    story.run(SECOND, definitions=[DOUBLED])
+    ended = story.history.filter(pl.col("edition") == 1)
+    story.told(THIRD, won("2026-03-02", "late")).run(THIRD)
+    assert ended.equals(story.history.filter(pl.col("edition") == 1))
+
+
+def test_a_definition_that_goes_back_is_an_edition_more():
+    story = after_a_run(won("2026-03-01"))
+    story.run(SECOND, definitions=[DOUBLED])
+    story.run(THIRD, definitions=[WINS])
+    assert [(1, "1.0", "added", None), (2, "1.1", "target", True), (3, "1.2", "target", True)] == editions(story)
+
+
+def test_wording_opens_no_edition():
+    story = after_a_run(won("2026-03-01"))
+    reworded = definition(**MARCH, title={"es": "Ventas", "en": "Sales"}, owner="others", why="for another reason")
+    assert 0 == story.run(SECOND, definitions=[reworded]).height
+    assert [(1, "1.0", "added", None)] == editions(story)
+
+
+def test_a_period_that_shrinks_has_no_days_beyond_it_now():
+    story = after_a_run(won("2026-03-01"))
+    until = definition({"from": date(2026, 3, 1), "until": date(2026, 3, 2)})
+    story.run(SECOND, definitions=[until])
+    assert [1, 2] == story.now().get_column("as_of").dt.day().to_list()
+
+
+def test_an_edition_that_cannot_be_computed_any_more_is_not_split():
+    story = after_a_run(won("2026-03-01", quantity="5"))
+    story.editions = story.editions.with_columns(declared=pl.lit("key_result: {of: another time}"))
+    story.told(SECOND, won("2026-03-02", "late", quantity="7"))
+    gained = story.run(SECOND, definitions=[AMOUNT])
+    assert [(1, 5, 1, "definition"), (2, 12, 1, "definition"), (3, 12, 1, "definition")] == said(gained)
+    assert (2, "2.0", "measure", False) == editions(story)[-1]
+
+
+def test_a_run_that_was_killed_before_it_told_of_its_edition_is_taken_up():
+    story = after_a_run(won("2026-03-01"))
+    before = story.editions
+    story.run(SECOND, definitions=[DOUBLED])
+    story.editions = before
+    assert 0 == story.run(THIRD, definitions=[DOUBLED]).height
+    story.run(THIRD + timedelta(days=1), definitions=[WINS])
+    assert [3] == story.now().get_column("edition").unique().to_list()
+
+
+def test_a_key_result_that_is_no_longer_declared_is_retired_and_keeps_its_history():
+    calls = definition(**MARCH, id="test.team.calls", measure={"count": "call.made"})
+    story = Story([WINS, calls]).read(FIRST, "2026-03-03", "deal.won", "call.made")
+    story.run(FIRST)
+    rows = story.history.height
+    story.run(SECOND, definitions=[WINS])
+    assert ("test.team.calls", "retired") in story.editions.select("key_result_id", "change").rows()
+    assert rows == story.history.height == story.now().height
+    story.run(THIRD, definitions=[WINS, calls])
+    assert "reinstated" == story.editions.row(-1, named=True)["change"]
+
+
+def test_a_retired_id_does_not_come_back_with_another_meaning():
+    calls = {"id": "test.team.calls", "measure": {"count": "call.made"}}
+    story = Story([WINS, definition(**MARCH, **calls)]).read(FIRST, "2026-03-03", "deal.won", "call.made")
+    story.run(FIRST)
+    story.run(SECOND, definitions=[WINS])
+    other = definition(**MARCH, **calls, target={"value": 3})
+    run = Run("run", THIRD, date(2026, 3, 3), organisation())
+    gained = remember(run, story.memory, [WINS, other], story.log.lazy())
+    assert [("test.team.calls", SECOND)] == [(one.definition.id, one.retired_at) for one in gained.refused]
+    assert 0 == gained.history.height
+
+
+# --- days and members that are no longer there ------------------------------------------------------------------------
+
+
+def test_a_member_that_nothing_names_any_more_is_withdrawn():
+    by_market = definition(**MARCH, each={"dimension": "market"})
+    story = after_a_run(
+        won("2026-03-01", market="norte"), won("2026-03-01", "b", market="sur"), definitions=[by_market]
+    )
+    assert {None, "norte", "sur"} == set(story.now().get_column("member"))
+    gained = story.told(SECOND, won("2026-03-01", "b", market="norte")).run(SECOND)
+    gone = gained.filter("is_withdrawn")
+    assert [("sur", None, 1, "correction")] * 3 == gone.select("member", "value", "previous_value", "cause").rows()
+    assert {None, "norte"} == set(story.now().get_column("member"))
+    story.told(THIRD, won("2026-03-02", "b", market="sur")).run(THIRD)
+    assert {None, "norte", "sur"} == set(story.now().get_column("member"))
+
+
+def launched(day: str, key: str = "launch") -> dict[str, Any]:
+    return event("product.launched", day, key=key)
+
+
+def test_a_period_whose_event_is_withdrawn_has_no_days_now():
+    period = {"from_event": {"event": "product.launched"}, "months": 1}
+    story = Story([definition(period)]).told(FIRST, launched("2026-03-02")).read(FIRST, "2026-03-03")
+    story.read(FIRST, "2026-03-03", "product.launched").run(FIRST)
+    assert [2, 3] == story.now().get_column("as_of").dt.day().to_list()
+    gained = story.told(SECOND, without=["launch"]).run(SECOND)
+    assert [True, True] == gained.get_column("is_withdrawn").to_list()
+    assert {"deletion"} == set(gained.get_column("cause"))
+    assert 0 == story.now().height
+
+
+def test_a_period_whose_event_moves_has_the_days_that_it_has_now():
+    period = {"from_event": {"event": "product.launched"}, "months": 1}
+    story = Story([definition(period)]).told(FIRST, launched("2026-03-01")).read(FIRST, "2026-03-04")
+    story.read(FIRST, "2026-03-04", "product.launched").run(FIRST, "2026-03-04")
+    story.told(SECOND, launched("2026-03-03")).run(SECOND, "2026-03-04")
+    assert [3, 4] == story.now().get_column("as_of").dt.day().to_list()
+
+
+def test_a_run_for_an_earlier_day_withdraws_nothing():
+    story = after_a_run(won("2026-03-01"))
+    assert 0 == story.run(SECOND, "2026-03-02").height
+
+
 # --- reading back -----------------------------------------------------------------------------------------------------
 
 
@@ -243,22 +394,39 @@ def restated() -> Story:
     return story
 
 
+def known(story: Story, instant: datetime) -> pl.DataFrame:
+    return as_known_at(story.history.lazy(), story.editions, instant).collect()
+
+
 @pytest.mark.parametrize(
     ("expected", "instant"), [(1, FIRST), (1, SECOND - timedelta(microseconds=1)), (2, SECOND), (1, THIRD)]
 )
 def test_what_was_reported_at_an_instant_can_be_read_back(expected, instant):
-    assert expected == on(as_reported_at(restated().history.lazy(), instant).collect(), "2026-03-02")
+    assert expected == on(known(restated(), instant), "2026-03-02")
 
 
 def test_before_the_first_run_nothing_had_been_reported():
-    assert 0 == as_reported_at(restated().history.lazy(), FIRST - timedelta(microseconds=1)).collect().height
+    assert 0 == known(restated(), FIRST - timedelta(microseconds=1)).height
+
+
+def test_what_was_reported_on_a_day_is_of_the_days_up_to_it_and_of_the_editions_of_then():
+    story = after_a_run(won("2026-03-01"))  # on 4 March, at six in Madrid
+    story.told(SECOND, won("2026-03-02", "late")).run(SECOND, "2026-03-04", [DOUBLED])
+
+    def reported(day: int) -> list[tuple[int, float, float]]:
+        found = as_reported(story.history.lazy(), story.editions, date(2026, 3, day), MADRID)
+        return [(at.day, value, target) for at, value, target in found.select("as_of", "value", "target").collect().rows()]
+
+    assert [] == reported(3)
+    assert [(1, 1, 10), (2, 1, 10), (3, 1, 10)] == sorted(reported(4))
+    assert [(1, 1, 20), (2, 2, 20), (3, 2, 20)] == sorted(reported(5))[:3]
 
 
 def test_the_newest_rows_are_what_a_computation_finds_now():
     story = restated()
     columns = ["key_result_id", "as_of", "value", "numerator", "progress", "status"]
     computed = compute([WINS], organisation(), story.log.lazy(), date(2026, 3, 3))
-    assert computed.select(columns).equals(newest(story.history.lazy()).sort("as_of").select(columns).collect())
+    assert computed.select(columns).equals(story.now().select(columns))
 
 
 def test_a_history_only_gains_rows():
@@ -272,7 +440,8 @@ def test_a_history_only_gains_rows():
 
 
 def arrivals(story: Story, since: datetime | None) -> list[tuple[str, str, str]]:
-    return [(name, str(day), cause) for name, day, cause in arrivals_since(story.log.lazy(), since, MADRID).rows()]
+    found = arrivals_since(story.log.lazy(), since, MADRID).filter(pl.col("change") != "read")
+    return sorted((name, str(day), cause) for name, day, cause in found.select("event_type", "day", "cause").rows())
 
 
 def test_arrivals_are_told_by_type_day_and_cause():

@@ -168,7 +168,13 @@ def test_a_sandbox_in_the_foreground_serves_until_it_is_interrupted(tmp_path: Pa
         "except KeyboardInterrupt:\n"
         "    print('stopped')\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        # What a shell starts in the background ignores Ctrl-C, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - it has no threads yet
+    )
     assert process.stdout is not None
     base_url = process.stdout.readline().strip()
     assert requests.get(base_url, timeout=5).status_code == 200

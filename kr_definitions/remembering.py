@@ -1,0 +1,303 @@
+"""What a run has to remember: the rows that the history gains, the editions that begin, and what it all was made from.
+
+Belongs here: one run's additions to everything that is remembered, as a pure function. Does not: storage and checks
+(`assets.steps`), which rows moved (`history`), why (`causes`), what an edition is (`editions`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import partial
+
+import polars as pl
+
+from kr_definitions.catalogue import Definition, recalled
+from kr_definitions.causes import arrivals_since, causes
+from kr_definitions.compute import compute, resolved
+from kr_definitions.coverage import Feeds
+from kr_definitions.documents import DeclarationErrors
+from kr_definitions.editions import CAUSE_OF, EDITIONS_SCHEMA, Edition, Refused, completed, following, retired
+from kr_definitions.history import (
+    COMPUTATIONS_SCHEMA,
+    HISTORY_SCHEMA,
+    KEY,
+    movements,
+    newest,
+    withdrawn,
+)
+from kr_definitions.organisation import Organisation
+
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is remembered: `HISTORY_SCHEMA`, `EDITIONS_SCHEMA` and `COMPUTATIONS_SCHEMA`."""
+
+    history: pl.LazyFrame = field(default_factory=lambda: pl.LazyFrame(schema=dict(HISTORY_SCHEMA)))
+    editions: pl.DataFrame = field(default_factory=partial(pl.DataFrame, schema=dict(EDITIONS_SCHEMA)))
+    computations: pl.DataFrame = field(default_factory=partial(pl.DataFrame, schema=dict(COMPUTATIONS_SCHEMA)))
+
+    def complete(self) -> Memory:
+        """The same, with the editions that a run which was killed had begun."""
+        return Memory(self.history, completed(self.editions, self.history), self.computations)
+
+    def last_computed(self) -> dict[str, datetime]:
+        """Of each key result, the newest statement of the log that its rows were last computed from.
+
+        Of one that only a run computed that was killed before it said so: when its last row was recorded, less a tick.
+        """
+        rows = self.history.group_by("key_result_id").agg(pl.col("recorded_at").max()).collect()
+        found = {name: at - _TICK for name, at in rows.iter_rows()}
+        for at, known_until, names in (
+            self.computations.sort("recorded_at").select("recorded_at", "known_until", "key_results").iter_rows()
+        ):
+            for name in names:
+                if name not in found or found[name] <= at:
+                    found[name] = known_until or at
+        return found
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that computes. recorded_at: later than everything that was recorded. through: the last day to compute."""
+
+    run_id: str
+    recorded_at: datetime
+    through: date
+    organisation: Organisation
+    feeds: Feeds | None = None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the checks left of computed figures. quality: by key result, in one word."""
+
+    figures: pl.DataFrame
+    held_back: Collection[str] = ()
+    quality: Mapping[str, str] = field(default_factory=dict)
+
+
+Check = Callable[[pl.DataFrame, Sequence[Definition]], Checked]
+"""(computed figures, the definitions that gave them) -> what may be remembered of them."""
+
+
+@dataclass(frozen=True)
+class Gained:
+    """What a run adds, to be written `in_order`: what a kill leaves undone is found by the next run.
+
+    figures: all that the definitions in force gave. refused: those that could not be computed.
+    """
+
+    history: pl.DataFrame
+    editions: pl.DataFrame
+    computations: pl.DataFrame
+    figures: pl.DataFrame
+    refused: tuple[Refused, ...] = ()
+
+    def in_order(self) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        """The rows of the history, the editions and the computations."""
+        return self.history, self.editions, self.computations
+
+
+def everything(figures: pl.DataFrame, definitions: Sequence[Definition]) -> Checked:  # noqa: ARG001 - a `Check`
+    """A check that lets everything pass."""
+    return Checked(figures)
+
+
+def remember(
+    run: Run,
+    memory: Memory,
+    definitions: Sequence[Definition],
+    log: pl.LazyFrame,
+    check: Check = everything,
+    only: Collection[str] | None = None,
+) -> Gained:
+    """Compute the definitions over a log (`EVENT_SCHEMA`) and find what a memory lacks of that.
+
+    only: ids of the key results to compute; all of them without it. A definition that changed begins an edition: its
+    predecessor is computed once more and brought up to date, so that what the data did is told apart from what the
+    definition did. Raises nothing for an empty log.
+    """
+    memory = memory.complete()
+    chosen = [definition for definition in definitions if only is None or definition.id in only]
+    editions, refused = following(memory.editions, chosen)
+    computed = resolved([edition.definition for edition in editions], run.organisation, log, run.through, run.feeds)
+    figures = compute(computed, run.organisation, log, run.through, run.feeds)
+    checked = check(figures, computed)
+    editions = [edition for edition in editions if edition.definition.id not in checked.held_back]
+    arrived = _Arrivals(log, memory.last_computed(), run.organisation.zone)
+    old, is_split = _brought_up_to_date(run, memory, editions, log, check, arrived)
+    new = _moved(run, memory, editions, _with_editions(checked.figures, editions), arrived)
+    new = _opening(new, pl.concat([memory.history, old.lazy()], how="vertical"), editions)
+    late = {
+        edition.definition.id for edition in editions if edition.supersedes
+    }  # after the rows of what they supersede
+    new = _recorded(new, run, checked.quality, run.recorded_at, late)
+    rows = [
+        edition.row(
+            run.recorded_at + _TICK * edition.supersedes, run.run_id, is_split=is_split.get(edition.definition.id)
+        )
+        for edition in editions
+        if edition.change
+    ]
+    if only is None:
+        rows += retired(memory.editions, definitions, run.recorded_at, run.run_id)
+    return Gained(
+        history=pl.concat([old, new]),
+        editions=pl.DataFrame(rows, schema=dict(EDITIONS_SCHEMA), orient="row"),
+        computations=_computation(run, editions, log),
+        figures=figures,
+        refused=tuple(refused),
+    )
+
+
+# --- what moved -------------------------------------------------------------------------------------------------------
+
+
+class _Arrivals:
+    """What the log gained since each key result was last computed."""
+
+    def __init__(self, log: pl.LazyFrame, since: Mapping[str, datetime], zone: str) -> None:
+        self._log, self._since, self._zone = log, since, zone
+        self._found: dict[datetime | None, pl.DataFrame] = {}
+
+    def causes(self, moved: pl.DataFrame, types_of: Mapping[str, Sequence[str]]) -> pl.DataFrame:
+        """The rows with their `cause`."""
+        parts = []
+        instants = moved.get_column("key_result_id").replace_strict(
+            {name: self._since.get(name) for name in types_of}, return_dtype=pl.Datetime("us", "UTC")
+        )
+        for (instant,), rows in moved.with_columns(instants.alias("_since")).group_by("_since", maintain_order=True):
+            if instant not in self._found:
+                self._found[instant] = arrivals_since(self._log, instant, self._zone)
+            parts.append(rows.drop("_since").with_columns(causes(rows, self._found[instant], types_of).alias("cause")))
+        return pl.concat([moved.clear().with_columns(cause=pl.lit(None, pl.String)), *parts])
+
+
+def _with_editions(figures: pl.DataFrame, editions: Iterable[Edition]) -> pl.DataFrame:
+    """The figures of these editions, with their numbers and versions."""
+    numbered = pl.DataFrame(
+        [(edition.definition.id, edition.number, edition.version) for edition in editions],
+        schema={"key_result_id": pl.String, "edition": pl.Int64, "definition_version": pl.String},
+        orient="row",
+    )
+    return figures.join(numbered, on="key_result_id", maintain_order="left")
+
+
+def _moved(
+    run: Run, memory: Memory, editions: Sequence[Edition], figures: pl.DataFrame, arrived: _Arrivals
+) -> pl.DataFrame:
+    """What the history of these editions lacks of their figures, with causes."""
+    numbers = pl.LazyFrame(
+        [(edition.definition.id, edition.number) for edition in editions],
+        schema={"key_result_id": pl.String, "edition": pl.Int64},
+        orient="row",
+    )
+    history = memory.history.join(numbers, on=["key_result_id", "edition"], how="semi")
+    moved = pl.concat([movements(history, figures), withdrawn(history, figures, run.through)])
+    restated = arrived.causes(moved.filter("is_restatement"), {e.definition.id: e.definition.types for e in editions})
+    fresh = moved.filter(~pl.col("is_restatement")).with_columns(cause=pl.lit(None, pl.String))
+    return pl.concat([restated, fresh]).drop("_was_read", "_is_read", "_is_by_reading")
+
+
+def _recorded(
+    rows: pl.DataFrame, run: Run, quality: Mapping[str, str], at: datetime, late: Collection[str] = ()
+) -> pl.DataFrame:
+    """The rows as they are recorded at an instant; those of `late` key results a tick after it."""
+    instant = HISTORY_SCHEMA["recorded_at"]
+    is_late = pl.col("key_result_id").is_in(list(late))
+    return (
+        rows.with_columns(
+            pl.when(is_late).then(pl.lit(at + _TICK, instant)).otherwise(pl.lit(at, instant)).alias("recorded_at"),
+            pl.lit(run.run_id).alias("run_id"),
+            pl.col("key_result_id").replace_strict(quality, default="passed", return_dtype=pl.String).alias("quality"),
+        )
+        .select(HISTORY_SCHEMA.keys())
+        .sort("key_result_id", "edition", "member", "as_of", nulls_last=False)
+    )
+
+
+def _opening(rows: pl.DataFrame, history: pl.LazyFrame, editions: Iterable[Edition]) -> pl.DataFrame:
+    """The rows, those of an edition that begins beside what its predecessor says now of the same figure."""
+    followed = pl.LazyFrame(
+        [
+            (edition.definition.id, edition.follows["edition"], edition.number, CAUSE_OF[edition.change or ""])
+            for edition in editions
+            if edition.follows is not None
+        ],
+        schema={"key_result_id": pl.String, "edition": pl.Int64, "_number": pl.Int64, "_cause": pl.String},
+        orient="row",
+    )
+    before = (
+        newest(history.join(followed, on=["key_result_id", "edition"]))
+        .filter(~pl.col("is_withdrawn"))
+        .select(*KEY, pl.col("_number").alias("edition"), "_cause", _value="value")
+        .collect()
+    )
+    beside = rows.join(before, on=[*KEY, "edition"], how="left", nulls_equal=True, maintain_order="left")
+    opens = pl.col("_cause").is_not_null() & ~pl.col("is_restatement")
+    return beside.with_columns(
+        pl.when(opens).then(pl.col("_value")).otherwise(pl.col("previous_value")).alias("previous_value"),
+        pl.when(opens).then(pl.col("_cause")).otherwise(pl.col("cause")).alias("cause"),
+        (pl.col("is_restatement") | opens).alias("is_restatement"),
+    ).select(rows.columns)
+
+
+# --- editions that end ------------------------------------------------------------------------------------------------
+
+
+def _brought_up_to_date(
+    run: Run, memory: Memory, editions: Sequence[Edition], log: pl.LazyFrame, check: Check, arrived: _Arrivals
+) -> tuple[pl.DataFrame, dict[str, bool]]:
+    """The last rows of the editions that are superseded, and of which key results they could be computed."""
+    rows = [pl.DataFrame(schema=dict(HISTORY_SCHEMA))]
+    is_split: dict[str, bool] = {}
+    for edition in editions:
+        if edition.follows is None:
+            continue
+        found = _predecessor(edition)
+        is_split[edition.definition.id] = found is not None
+        if found is None:
+            continue
+        before, organisation = found
+        computed = resolved([before], organisation, log, run.through, run.feeds)
+        checked = check(compute(computed, organisation, log, run.through, run.feeds), computed)
+        if before.id in checked.held_back:
+            is_split[before.id] = False
+            continue
+        ending = [Edition(before, edition.follows["edition"], edition.follows["definition_version"], None)]
+        moved = _moved(run, memory, ending, _with_editions(checked.figures, ending), arrived)
+        rows.append(_recorded(moved, run, checked.quality, run.recorded_at))
+    return pl.concat(rows), is_split
+
+
+def _predecessor(edition: Edition) -> tuple[Definition, Organisation] | None:
+    """What an edition supersedes; None where it cannot be computed any more."""
+    assert edition.follows is not None
+    declared, folder = edition.follows["declared"], edition.definition.folder
+    if declared is None:
+        return None
+    try:
+        before, organisation = recalled(declared, f"edition {edition.follows['edition']}", folder)
+    except DeclarationErrors:
+        return None
+    # A function that is not what it was would give today's figures, and so would anything else that hashes otherwise.
+    return (before, organisation) if before.meaning.content_hash == edition.follows["definition_hash"] else None
+
+
+def _computation(run: Run, editions: Iterable[Edition], log: pl.LazyFrame) -> pl.DataFrame:
+    streams = {} if run.feeds is None else {name: sorted(found) for name, found in run.feeds.streams.items()}
+    late = {} if run.feeds is None else dict(run.feeds.late_days)
+    row = {
+        "run_id": run.run_id,
+        "recorded_at": run.recorded_at + _TICK,
+        "known_until": log.select(pl.col("recorded_at").max()).collect().item(),
+        "through": run.through,
+        "key_results": sorted(edition.definition.id for edition in editions),
+        "feeds": None if run.feeds is None else json.dumps({"streams": streams, "late_days": late}, sort_keys=True),
+    }
+    return pl.DataFrame([row], schema=dict(COMPUTATIONS_SCHEMA), orient="row")
