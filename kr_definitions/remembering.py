@@ -294,7 +294,7 @@ def _computation(run: Run, editions: Iterable[Edition], log: pl.LazyFrame) -> pl
     late = {} if run.feeds is None else dict(run.feeds.late_days)
     row = {
         "run_id": run.run_id,
-        "recorded_at": run.recorded_at + _TICK,
+        "recorded_at": run.recorded_at,
         "known_until": log.select(pl.col("recorded_at").max()).collect().item(),
         "through": run.through,
         "key_results": sorted(edition.definition.id for edition in editions),

@@ -2,83 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
 import pytest
-from builders import definition, empty, event, facts, on, organisation
+from builders import definition, event, on, organisation
+from stories import FIRST, MARCH, SECOND, THIRD, WINS, Story, won
 
 from kr_definitions.catalogue import Definition
+from kr_definitions.causes import arrivals_since
 from kr_definitions.compute import compute
 from kr_definitions.coverage import Feeds
-from kr_definitions.causes import arrivals_since
-from kr_definitions.editions import EDITIONS_SCHEMA
-from kr_definitions.history import COMPUTATIONS_SCHEMA, HISTORY_SCHEMA, as_known_at, as_reported, current
-from kr_definitions.remembering import Memory, Run, remember
-from pipelines.event_log import readings, statements
+from kr_definitions.history import as_known_at, as_reported
+from kr_definitions.remembering import Run, remember
 
 MADRID = "Europe/Madrid"
-FIRST = datetime(2026, 3, 4, 5, tzinfo=UTC)
-SECOND, THIRD = FIRST + timedelta(days=1), FIRST + timedelta(days=2)
-MARCH: dict[str, Any] = {"period": {"month": "2026-03"}}
-WINS = definition(**MARCH)
 SALES = definition(**MARCH, measure={"sum": "amount", "of": "deal.won"})
-
-
-@dataclass
-class Story:
-    """A log and a history that grow run by run."""
-
-    definitions: Sequence[Definition] = (WINS,)
-    log: pl.DataFrame = field(default_factory=lambda: empty().collect())
-    history: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict(HISTORY_SCHEMA)))
-    editions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict(EDITIONS_SCHEMA)))
-    computations: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict(COMPUTATIONS_SCHEMA)))
-    feeds: Feeds | None = None
-
-    def told(self, at: datetime, *events: dict[str, Any], without: Iterable[str] = ()) -> Story:
-        """The log is told these facts, and that the records `without` state none any more."""
-        stated = facts(events)
-        touched = pl.concat(
-            [stated.select("record_key"), pl.LazyFrame({"record_key": list(without)}, {"record_key": pl.String})]
-        )
-        self.log = pl.concat([self.log, statements(self.log.lazy(), stated, touched, "test", "stream", at)])
-        return self
-
-    def read(self, at: datetime, until: str, *types: str, since: str | None = None) -> Story:
-        """The log is told that types (deals won, if none) were read up to the end of a day."""
-        end = datetime.fromisoformat(until).replace(tzinfo=UTC) + timedelta(days=1, hours=12)
-        start = since and datetime.fromisoformat(since).replace(tzinfo=UTC) - timedelta(hours=12)
-        columns = dict.fromkeys(("covered_from", "covered_to", "read_at"), pl.Datetime("us", "UTC"))
-        loads = pl.DataFrame([(start, end, at)], columns, orient="row")
-        self.log = pl.concat([self.log, readings(loads, types or ("deal.won",), "test", "stream", "1", at)])
-        return self
-
-    def run(self, at: datetime, through: str = "2026-03-03", definitions: Sequence[Definition] = ()) -> pl.DataFrame:
-        """What the history gains from a run."""
-        self.definitions = definitions or self.definitions
-        told = Run("run", at, date.fromisoformat(through), organisation(), self.feeds)
-        gained = remember(told, self.memory, self.definitions, self.log.lazy())
-        self.history = pl.concat([self.history, gained.history])
-        self.editions = pl.concat([self.editions, gained.editions])
-        self.computations = pl.concat([self.computations, gained.computations])
-        return gained.history
-
-    @property
-    def memory(self) -> Memory:
-        return Memory(self.history.lazy(), self.editions, self.computations)
-
-    def now(self) -> pl.DataFrame:
-        """What is now known."""
-        return current(self.history.lazy(), self.editions).sort("key_result_id", "as_of").collect()
-
-
-def won(day: str, key: str = "a", **columns: Any) -> dict[str, Any]:
-    return event("deal.won", day, key, key=key, **columns)
 
 
 def said(gained: pl.DataFrame) -> list[tuple[int, Any, Any, Any]]:
@@ -415,7 +357,9 @@ def test_what_was_reported_on_a_day_is_of_the_days_up_to_it_and_of_the_editions_
 
     def reported(day: int) -> list[tuple[int, float, float]]:
         found = as_reported(story.history.lazy(), story.editions, date(2026, 3, day), MADRID)
-        return [(at.day, value, target) for at, value, target in found.select("as_of", "value", "target").collect().rows()]
+        return [
+            (at.day, value, target) for at, value, target in found.select("as_of", "value", "target").collect().rows()
+        ]
 
     assert [] == reported(3)
     assert [(1, 1, 10), (2, 1, 10), (3, 1, 10)] == sorted(reported(4))
