@@ -32,6 +32,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    suggest_commands=False,  # click does already
 )
 
 out = Console()
@@ -145,7 +146,8 @@ def run(
             err.print(f"set aside: {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)
         for name, failures in outcome.failed.items():
             for failure in failures:
-                err.print(f"{name}: {failure}", style="red", highlight=False, markup=False, soft_wrap=True)
+                whose = "" if failure.startswith(f"{name}.") else f"{name}: "
+                err.print(f"{whose}{failure}", style="red", highlight=False, markup=False, soft_wrap=True)
         if outcome.failed:
             out.print("This run failed in part (see the errors); what follows is what is published now.\n", style="red")
         if home.published.exists() or not outcome.failed:
@@ -204,8 +206,8 @@ def sandbox(
 
     chosen = _chosen(Home.from_environment(), organisation, sandbox=True)
     _refuse_the_future(today, chosen)
-    day = _day(today) or sandbox_day(chosen, started_at())
     root = Path(os.environ.get("HITO_HOME") or PROJECT / ".hito" / "sandbox")
+    day = _day(today) or sandbox_day(chosen, started_at(), root)
     with running(chosen, day, root, seed=seed, port=port) as served:
         err.print(f"# {', '.join(chosen)} on {day} at {served.base_url}; Ctrl-C ends it", highlight=False)
         err.print("# to run against it from another terminal:", highlight=False)
@@ -253,9 +255,9 @@ def dev(
 
 def _refuse_the_future(today: datetime | None, organisations: list[str]) -> None:
     from assets.clock import SystemClock  # noqa: PLC0415
-    from assets.run import sandbox_day  # noqa: PLC0415
+    from assets.run import real_day  # noqa: PLC0415
 
-    real = sandbox_day(organisations, SystemClock().now())
+    real = real_day(organisations, SystemClock().now())
     if today is not None and today.date() > real:
         told = (
             f"--today {today.date()} has not come yet: choose {real}, or an earlier day in a folder that has seen none"

@@ -79,12 +79,12 @@ def environment(changes: dict[str, str]) -> Iterator[None]:
 def sandbox(organisations: Sequence[str], day: date | None, seed: int) -> Iterator[tuple[Home, str]]:
     """A sandbox served for the block, and the home of its runs; everything is connected by the environment alone.
 
-    day: the day on which the run pretends to be made; the real one without it. Gives the home and the base URL.
+    day: the day on which the run pretends to be made; without it `sandbox_day`. Gives the home and the base URL.
     """
     from pipelines.sandbox.runner import running  # noqa: PLC0415 - a run against real accounts loads no sandbox
 
-    day = day or sandbox_day(organisations, started_at())
     root = Path(os.environ.get("HITO_HOME") or PROJECT / ".hito" / "sandbox").resolve()
+    day = day or sandbox_day(organisations, started_at(), root)
     with ExitStack() as stack:
         served = stack.enter_context(running(organisations, day, root, seed=seed))
         connected = {"HITO_HOME": str(root), **pseudonym_keys(organisations), **served.environment()}
@@ -103,7 +103,17 @@ def simulated(declared: Sequence[str]) -> list[str]:
     )
 
 
-def sandbox_day(organisations: Sequence[str], now: datetime) -> date:
+def sandbox_day(organisations: Sequence[str], now: datetime, root: Path) -> date:
+    """The day that a sandbox in a folder is at: the real one, or a later one that its companies have seen already.
+
+    Around midnight one organisation's day may have ended while another's has not: the companies of a folder share one.
+    """
+    from pipelines.sandbox.runner import day_of  # noqa: PLC0415
+
+    return max(real_day(organisations, now), day_of(root) or date.min)
+
+
+def real_day(organisations: Sequence[str], now: datetime) -> date:
     """The day that has begun in the zones of all these organisations."""
     from pipelines.sandbox.runner import zones  # noqa: PLC0415
 

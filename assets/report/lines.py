@@ -132,6 +132,8 @@ def _problem(row: Row, sheet: Sheet) -> str | None:
         return None
     day = sheet.words.day(row["as_of"]) if row["as_of"] else numbers.NOT_KNOWN
     detail = row["problem_detail"] or ""
+    if row["problem"] == "not_loaded":
+        detail = detail.partition(". ")[0]  # what to do about it stands once, with the load
     source, _, until = detail.rpartition(": ")  # of a stream that was read in part
     return sheet.words.problems[row["problem"]].format(
         detail=detail, day=day, source=source, until=until, currency=sheet.organisation["currency"]

@@ -83,9 +83,9 @@ def _page(sheet: Sheet) -> Iterator[RenderableType]:
         for member in members:
             yield from columns.key_result(lines[member["key_result_id"]])
     if rows:
-        yield from _section(sheet, "moved", sections.movements(sheet, rows), otherwise="nothing_moved")
-    yield from _section(sheet, "loads", sections.loads(sheet), otherwise="nothing_loaded")
-    yield from _section(sheet, "checks", sections.findings(sheet), otherwise="checks_passed")
+        yield from _section(sheet, "moved", sections.movements(sheet, rows), sheet.quiet("nothing_moved"))
+    yield from _section(sheet, "loads", sections.loads(sheet), sheet.quiet("nothing_loaded"))
+    yield from _section(sheet, "checks", sections.findings(sheet), sections.nothing_found(sheet))
 
 
 def _lines(sheet: Sheet, rows: Sequence[Row]) -> dict[str, Line]:
@@ -152,8 +152,8 @@ def _objective(sheet: Sheet, objective: Row, member: Row) -> Iterator[Renderable
     yield packed([Text(text, style=style) for text, style in parts], 2, sheet.width)
 
 
-def _section(sheet: Sheet, name: str, parts: Iterable[RenderableType], otherwise: str) -> Iterator[RenderableType]:
+def _section(sheet: Sheet, name: str, parts: Iterable[RenderableType], otherwise: Text) -> Iterator[RenderableType]:
     """A heading and what stands below it, or that there is nothing to say."""
     yield Text()
     yield Text(sheet.say(name), style="bold")
-    yield from (Padding(part, (0, 0, 0, INDENT)) for part in list(parts) or [sheet.quiet(otherwise)])
+    yield from (Padding(part, (0, 0, 0, INDENT)) for part in list(parts) or [otherwise])

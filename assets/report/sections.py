@@ -77,10 +77,18 @@ def loads(sheet: Sheet) -> Iterator[RenderableType]:
     for (source,), streams in latest.group_by(["source"], maintain_order=True):
         table.add_row(*_load(sheet, str(source), streams))
     yield table
-    for stream in latest.filter(pl.col("covered_to").is_null()).iter_rows(named=True):
-        failure = stream["failure"] or sheet.words.say("not_read")
-        told = sheet.marks.text(f"{stream['source']}.{stream['stream']}: {failure}")
+    unread = latest.filter(pl.col("covered_to").is_null())
+    for (source, failure), streams in unread.group_by(["source", "failure"], maintain_order=True):
+        told = sheet.marks.text(_unread(sheet, str(source), failure, streams.get_column("stream").to_list()))
         yield marked(sheet.marks.statuses["missed"], "red", Text(told, style="red"))
+
+
+def _unread(sheet: Sheet, source: str, failure: object, streams: Sequence[str]) -> str:
+    """What a source said when streams of it could not be read: once, however many they are."""
+    account = f"{sheet.organisation['organisation']}.{source}: "
+    said = str(failure or sheet.words.say("not_read")).removeprefix(account)
+    whose = f"{source}.{streams[0]}" if len(streams) == 1 else f"{source} ({', '.join(streams)})"
+    return f"{whose}: {said}"
 
 
 def _load(sheet: Sheet, source: str, streams: pl.DataFrame) -> list[Text]:
@@ -105,6 +113,14 @@ def _instant(sheet: Sheet, instant: datetime) -> str:
         if is_of_long_ago
         else f"{sheet.words.day(local.date())} {local:%H:%M}"
     )
+
+
+def nothing_found(sheet: Sheet) -> Text:
+    """What no finding means: all is well only where all was read."""
+    unread = sheet.tables["loads"].filter("is_latest", pl.col("covered_to").is_null()).get_column("source")
+    if unread.is_empty():
+        return sheet.quiet("checks_passed")
+    return Text(sheet.say("checks_unread", sources=", ".join(unread.unique().sort())), style="yellow")
 
 
 def findings(sheet: Sheet) -> Iterator[RenderableType]:

@@ -31,7 +31,7 @@ from pipelines.sandbox.server import SandboxError, Served, served
 from pipelines.sandbox.sheets import SHEETS, write_sheets
 from pipelines.sandbox.stand_in import Desk, SharedClock
 
-__all__ = ["ORGANISATIONS", "Sandbox", "SandboxError", "running", "zones"]
+__all__ = ["ORGANISATIONS", "Sandbox", "SandboxError", "day_of", "running", "zones"]
 
 OLDEST = timedelta(days=10 * 365)
 """A company older than that would take too long to tell."""
@@ -224,19 +224,32 @@ def _alone_in(home: Path) -> Iterator[None]:
         lock.release()
 
 
-def _refuse_another_past(home: Path, seed: int, today: date) -> None:
-    """The companies that live in a folder stay who they are, and grow no younger."""
+def day_of(home: Path) -> date | None:
+    """The day that the companies of a folder are at; None where none live there. Raises `SandboxError`."""
+    noted = _noted(home)
+    return None if noted is None else noted[1]
+
+
+def _noted(home: Path) -> tuple[int, date] | None:
+    """The seed of the companies that live in a folder, and the day that they are at."""
     noted = home / "sandbox.json"
     if not noted.exists():
-        return
+        return None
     try:
         content = orjson.loads(noted.read_bytes())
-        was_seed, was_at = int(content["seed"]), date.fromisoformat(content["today"])
+        return int(content["seed"]), date.fromisoformat(content["today"])
     except (ValueError, TypeError, KeyError):
         raise SandboxError(
             f"{noted} does not say any more whose companies are in its folder, and at which day: "
             f"choose another folder (HITO_HOME), or remove {home} to begin it anew"
         ) from None
+
+
+def _refuse_another_past(home: Path, seed: int, today: date) -> None:
+    """The companies that live in a folder stay who they are, and grow no younger."""
+    if (noted := _noted(home)) is None:
+        return
+    was_seed, was_at = noted
     if was_seed != seed:
         raise SandboxError(f"{home} holds the companies of seed {was_seed}, not {seed}: choose another folder")
     if today < was_at:

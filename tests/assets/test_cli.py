@@ -171,9 +171,15 @@ def test_the_declarations_of_another_organisation_do_not_matter_to_the_one_that_
     assert (code, "otra has declarations but no organisation.yaml" in output) == (1, True)
 
 
+def test_a_command_that_is_not_one_is_told_with_the_nearest_once(hito):
+    code, output = hito("validat")
+    assert (code, output.count("Did you mean"), "'validate'" in output) == (2, 1, True)
+
+
 def test_a_run_without_credentials_names_the_keys_that_are_missing(hito):
     code, output = hito("run")
     assert code == 1
+    assert "inmobiliaria: inmobiliaria." not in output
     assert "SOURCES__INMOBILIARIA__HUBSPOT__" in output
     assert ".dlt/secrets.toml" in output
 

@@ -454,6 +454,35 @@ def test_a_stream_that_was_not_read_is_named_where_it_is_missed() -> None:
     assert "✗ crm.deals: crm: 503 Service Unavailable\n" in page
 
 
+def unread(*streams: str) -> dict[str, pl.DataFrame]:
+    """One key result of a source of which nothing could be read."""
+    failure = "inmobiliaria.crm: sources.inmobiliaria.crm.token is not set. Set it in .dlt/secrets.toml"
+    failed = [
+        {"source": "crm", "stream": stream, "recorded_at": RAN_AT, "failure": failure, "run_id": RUN}
+        for stream in streams
+    ]
+    frames_of = {
+        "loads": pl.DataFrame(failed, schema=LOADS_SCHEMA),
+        "feeds": {"inmobiliaria.x": [("crm", streams[0])]},
+    }
+    return one({"status": "no_data", "value": None, "progress": None}, frames=frames_of)
+
+
+def test_what_a_source_lacks_is_told_once_and_what_to_do_about_it_with_the_load() -> None:
+    page = printed(unread("calls", "contacts", "deals"), 130)
+    assert page.count("Set it in .dlt/secrets.toml") == 1
+    assert (
+        "✗ crm (calls, contacts, deals): sources.inmobiliaria.crm.token is not set. Set it in .dlt/secrets.toml" in page
+    )
+    assert "↳ could not be read: inmobiliaria.crm: sources.inmobiliaria.crm.token is not set\n" in page
+
+
+def test_checks_that_had_nothing_to_look_at_have_not_passed() -> None:
+    page = printed(unread("calls", "deals"))
+    assert "Checks\n  nothing against what was read; not all of it was: crm\n" in page
+    assert "all passed" not in page
+
+
 def test_a_value_that_is_not_known_is_a_dash_and_no_zero() -> None:
     assert second_line(one({"status": "no_data", "value": None, "progress": None})).startswith("· — / 20")
 
