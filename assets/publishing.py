@@ -35,7 +35,8 @@ def publish_all(home: Home, catalogues: Sequence[Catalogue], at: datetime, run_i
 def _results(home: Home, catalogue: Catalogue) -> Results:
     organisation = catalogue.organisation.id
     lake_of_org = home.lake(organisation)
-    catalogue = _with_periods(catalogue, lake_of_org.log.scan(), steps.feeds(home.sources(catalogue)))
+    in_use = steps.feeds(home.sources(catalogue))
+    catalogue = _with_periods(catalogue, lake_of_org.log.scan(), in_use)
     memory = steps.memory(home, organisation).complete()
     now = current(memory.history, memory.editions).select(COMPUTED_SCHEMA.keys()).collect()
     return Results(
@@ -43,11 +44,13 @@ def _results(home: Home, catalogue: Catalogue) -> Results:
         key_results=tables.key_results(catalogue),
         history=memory.history.collect(),
         editions=memory.editions,
+        computations=memory.computations,
         objectives=tables.objectives(catalogue, now),
         findings=steps.findings(home, organisation).collect(),
         loads=lake_of_org.loads().collect(),
         quarantine=lake_of_org.quarantine().collect(),
         feeds=_feeds(home, catalogue),
+        late_days={definition.id: in_use.lateness(definition.types) for definition in catalogue.definitions},
         foreign=_foreign(home, catalogue, now),
         titles={objective.id: objective.title for objective in catalogue.objectives},
     )

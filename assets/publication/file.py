@@ -18,7 +18,7 @@ import duckdb
 import polars as pl
 from filelock import FileLock
 
-from assets.publication.tables import Table, tables
+from assets.publication.tables import Table, functions, tables
 
 # Readable by every DuckDB 1.x.
 STORAGE_VERSION = "v1.0.0"
@@ -117,6 +117,10 @@ def _fill(path: Path, frames: Mapping[str, pl.DataFrame]) -> None:
             columns = ", ".join(f'"{column.name}"' for column in table.columns)
             connection.execute(f'INSERT INTO published."{name}" SELECT {columns} FROM rows')  # noqa: S608 - our own names
             connection.unregister("rows")
+        connection.execute("USE published")
+        for function in functions():
+            connection.execute(function.definition)
+        connection.execute("USE memory")
         connection.execute("COMMIT")
         connection.execute("CHECKPOINT published")
         connection.execute("DETACH published")

@@ -13,7 +13,7 @@ from functools import cache, partial
 import polars as pl
 
 from kr_definitions.editions import EDITIONS_SCHEMA, completed
-from kr_definitions.history import HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
+from kr_definitions.history import COMPUTATIONS_SCHEMA, HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
 from kr_definitions.organisation import Organisation, Title
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 
@@ -46,6 +46,7 @@ def schemas() -> Mapping[str, Mapping[str, pl.DataType]]:
         "key_results": KEY_RESULTS_SCHEMA,
         "history": HISTORY_SCHEMA,
         "editions": EDITIONS_SCHEMA,
+        "computations": COMPUTATIONS_SCHEMA,
         "objectives": OBJECTIVES_SCHEMA,
         "findings": FINDINGS_SCHEMA,
         "loads": LOADS_SCHEMA,
@@ -61,11 +62,12 @@ def _empty(name: str) -> pl.DataFrame:
 class Results:
     """Everything that readers are shown of one organisation. Frames that are left out are empty.
 
-    history: all that was ever recorded (`HISTORY_SCHEMA`). editions: what key results have meant (`EDITIONS_SCHEMA`); of
-    those that it lacks, what the history says. key_results, objectives: as declared and rolled up.
-    findings: of all runs. loads, quarantine: as the lake keeps them. feeds: the streams that each key result depends
-    on, where they are known; an empty list says that no source states its events. foreign: by key result, how many of
-    its events are in which other currency than the organisation's, where that is why it is unreliable. titles: of the
+    history: all that was ever recorded (`HISTORY_SCHEMA`). editions: what key results have meant; of those that it
+    lacks, what the history says. computations: what the runs computed, and what they knew. key_results, objectives: as
+    declared and rolled up. findings: of all runs. loads, quarantine: as the lake keeps them. feeds: the streams that
+    each key result depends on, where they are known; an empty list says that no source states its events. foreign: by
+    key result, how many of its events are in which other currency than the organisation's, where that is why it is
+    unreliable. late_days: how many days after a day facts of it can still arrive, by key result. titles: of the
     objectives, those too that nothing was rolled up to.
     """
 
@@ -73,12 +75,14 @@ class Results:
     key_results: pl.DataFrame
     history: pl.DataFrame = field(default_factory=partial(_empty, "history"))
     editions: pl.DataFrame = field(default_factory=partial(_empty, "editions"))
+    computations: pl.DataFrame = field(default_factory=partial(_empty, "computations"))
     objectives: pl.DataFrame = field(default_factory=partial(_empty, "objectives"))
     findings: pl.DataFrame = field(default_factory=partial(_empty, "findings"))
     loads: pl.DataFrame = field(default_factory=partial(_empty, "loads"))
     quarantine: pl.DataFrame = field(default_factory=partial(_empty, "quarantine"))
     feeds: Mapping[str, Sequence[Stream]] = field(default_factory=dict)
     foreign: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    late_days: Mapping[str, int] = field(default_factory=dict)
     titles: Mapping[str, Title] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

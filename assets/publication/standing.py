@@ -15,6 +15,7 @@ import polars as pl
 
 from assets.publication.results import Results
 from assets.publication.trend import sparkline
+from kr_definitions.finality import REVISIONS_SCHEMA, expected_revisions
 from kr_definitions.history import current
 
 TREND_DAYS = 30
@@ -35,16 +36,35 @@ def progress_daily(results: Results) -> pl.DataFrame:
         current(results.history.lazy(), results.editions)
         .collect()
         .join(times, on=_KEY, nulls_equal=True, validate="1:1")
+        .join(_revisions(results), on=_KEY, how="left", nulls_equal=True, validate="1:1")
         .join(results.key_results.select("key_result_id", *_DECLARED), on="key_result_id", how="left", validate="m:1")
         .join(_objective_titles(results), on="objective_id", how="left", validate="m:1")
         .join(periods, on="key_result_id", how="left", validate="m:1")
         .with_columns(
             is_latest.alias("is_latest"),
+            # What held when a row was recorded need not hold any more: a day becomes final without a row of its own.
+            pl.when(pl.col("key_result_id").is_in(list(results.late_days)))
+            .then(pl.col("final_on").is_not_null())
+            .otherwise(pl.col("is_provisional"))
+            .alias("is_provisional"),
             (~pl.col("key_result_id").is_in(results.key_results["key_result_id"].to_list())).alias("is_retired"),
         )
         .drop("_first", "_last")
         .sort(_KEY, nulls_last=False)
     )
+
+
+def _revisions(results: Results) -> pl.DataFrame:
+    """What to expect of the figures that are provisional."""
+    through = _newest_day(results.history)
+    if through is None:
+        return pl.DataFrame(schema=dict(REVISIONS_SCHEMA))
+    history = (
+        current(results.history.lazy(), results.editions)
+        .select(*_KEY, "edition")
+        .join(results.history.lazy(), on=[*_KEY, "edition"], nulls_equal=True)
+    )
+    return expected_revisions(history, results.computations, results.late_days, through)
 
 
 def last_run(results: Results, publishing: str) -> str | None:

@@ -62,6 +62,22 @@ class Table:
     required: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A question that the file answers with rows: a DuckDB table macro over the published tables."""
+
+    name: str
+    says: str
+    takes: Mapping[str, str]
+    query: str
+    example: str
+
+    @property
+    def definition(self) -> str:
+        """The statement that makes it, where the file is the database in use."""
+        return f"CREATE MACRO {self.name}({', '.join(self.takes)}) AS TABLE {self.query}"
+
+
 class TablesError(Exception):
     """A table would not have the shape that is documented: names the table, the rows, and what to do."""
 
@@ -75,6 +91,12 @@ def tables() -> Mapping[str, Table]:
         for name, entry in content["columns"].items()
     }
     return {name: _table(name, entry, glossary) for name, entry in content["tables"].items()}
+
+
+@cache
+def functions() -> tuple[Function, ...]:
+    """What the file can be asked beside its tables."""
+    return tuple(Function(name, **entry) for name, entry in _content()["functions"].items())
 
 
 @cache
@@ -208,4 +230,8 @@ def documentation() -> str:
             lines += [f"Key: {', '.join(f'`{name}`' for name in table.key)}.", ""]
         lines += ["| column | type | meaning |", "|---|---|---|"]
         lines += [f"| `{column.name}` | {column.type} | {column.says} |" for column in table.columns]
+    lines += ["", "## Functions", "", "Asked of the file itself: open it, or say `USE hito` once it is attached."]
+    for function in functions():
+        takes = ", ".join(f"{name} {kind}" for name, kind in function.takes.items())
+        lines += ["", f"### {function.name}({takes})", "", function.says, "", "```sql", f"{function.example};", "```"]
     return "\n".join([*lines, "", f"Shape {shape_version()}.", ""])

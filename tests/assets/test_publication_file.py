@@ -360,3 +360,39 @@ def test_reading_a_file_that_is_not_ours_says_so(tmp_path: Path) -> None:
     (tmp_path / "hito.duckdb").write_text("not a database, and long enough to be looked at" * 300, encoding="utf-8")
     with pytest.raises(PublicationError, match=r"hito.duckdb: could not be read .* Publish it anew"):
         read(tmp_path / "hito.duckdb")
+
+
+# --- asked of the file ------------------------------------------------------------------------------------------------
+
+
+def test_the_file_says_what_was_known_and_what_was_reported(tmp_path: Path) -> None:
+    day, first, second = date(2026, 3, 1), datetime(2026, 3, 2, 4, tzinfo=UTC), datetime(2026, 3, 3, 4, tzinfo=UTC)
+    row = {
+        "key_result_id": "org.calls",
+        "as_of": day,
+        "definition_version": "1.0",
+        "edition": 1,
+        "is_restatement": False,
+    }
+    row |= {"is_withdrawn": False, "run_id": "run"}
+    rows = [
+        {**row, "value": 7.0, "recorded_at": first},
+        {**row, "value": 9.0, "recorded_at": second},
+        {**row, "value": 3.0, "recorded_at": second + timedelta(hours=1), "edition": 2, "definition_version": "2.0"},
+        {**row, "value": None, "recorded_at": second + timedelta(days=1), "edition": 2, "is_withdrawn": True},
+    ]
+    base = numbered(1).results[0]
+    results = Results(base.organisation, base.key_results, pl.DataFrame(rows, schema=dict(HISTORY_SCHEMA)))
+    publish(target := tmp_path / "hito.duckdb", Publication("run", RAN, [results]))
+
+    def asked(question: str) -> list[float]:
+        with duckdb.connect(str(target), read_only=True) as connection:
+            return [value for (value,) in connection.execute(f"SELECT value FROM {question}").fetchall()]
+
+    def known(at: datetime) -> list[float]:
+        return asked(f"as_known_at(TIMESTAMPTZ '{at.isoformat()}')")
+
+    assert [known(first - timedelta(seconds=1)), known(first), known(second)] == [[], [7.0], [9.0]]
+    assert [known(second + timedelta(hours=1)), known(second + timedelta(days=2))] == [[3.0], []]
+    # In Madrid the run of the 2nd was at five in the morning of that day.
+    assert [asked(f"as_reported(DATE '2026-03-0{n}')") for n in (1, 2, 3, 4)] == [[], [7.0], [3.0], []]
