@@ -187,7 +187,10 @@ class Translator:
         if is_date:
             day = moment.date()
             return Typed("date", pl.lit(day, KINDS["date"]), f"DATE '{day.isoformat()}'", literal=day)
-        instant = moment.astimezone(UTC)
+        try:
+            instant = moment.astimezone(UTC)
+        except OverflowError:
+            self.refuse(node, f"'{written}', a time outside the calendar", "Name one from the year 1 to the year 9999")
         normal = f"TIMESTAMPTZ '{instant.isoformat(sep=' ')}'"
         return Typed("instant", pl.lit(instant, KINDS["instant"]), normal, literal=instant)
 
@@ -222,9 +225,9 @@ class Translator:
 
     def _connective(self, node: exp.Connector) -> Typed:
         word, connect = _CONNECTIVES[type(node)]
-        terms = [self.value(term, "boolean", word) for term in _terms(node)]
-        together = _balanced(connect, [term.expr for term in terms])
-        return condition(together, f" {word} ".join(term.inner for term in terms))
+        connected = [self.value(term, "boolean", word) for term in terms(node)]
+        together = _balanced(connect, [term.expr for term in connected])
+        return condition(together, f" {word} ".join(term.inner for term in connected))
 
     def _not(self, node: exp.Not) -> Typed:
         self.only(node, "this")
@@ -372,7 +375,7 @@ def _that_fits(compute: Callable[[Any, Any], Any], left: pl.Expr, right: pl.Expr
     return exact.cast(DECIMAL)
 
 
-def _terms(node: exp.Connector) -> Iterator[exp.Expression]:
+def terms(node: exp.Connector) -> Iterator[exp.Expression]:
     """The terms of a chain of ANDs, or of ORs, from left to right, without recursion."""
     pending: list[exp.Expression] = [node]
     while pending:
@@ -397,7 +400,7 @@ def _depth(tree: exp.Expression) -> int:
     while pending:
         node, depth = pending.pop()
         deepest = max(deepest, depth)
-        parts = _terms(node) if isinstance(node, exp.Connector) else node.iter_expressions()
+        parts = terms(node) if isinstance(node, exp.Connector) else node.iter_expressions()
         pending += [(part, depth + 1) for part in parts]
     return deepest
 

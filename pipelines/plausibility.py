@@ -59,4 +59,9 @@ def problem(feeds: Sequence[str], now: datetime) -> pl.Expr:
                 "{}: {} is no {} that is known ({})", "event_type", said, pl.lit(attribute.name), pl.lit(known)
             )
             found = found.when(~said.is_in(attribute.values)).then(unknown)
+        if attribute.domain.least is not None and attribute.domain.most is not None:
+            said, ends = pl.col(attribute.name), [attribute.domain.least, attribute.domain.most]
+            written = (pl.lit(text) for text in (attribute.name, *map(str, ends)))
+            beyond = pl.format("{}: {} is a number from {} to {}, not {}", "event_type", *written, said)
+            found = found.when(~said.is_between(*ends)).then(beyond)
     return found.otherwise(pl.lit(None, dtype=pl.String))

@@ -14,7 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 from kr_definitions.complaints import parse
 from kr_definitions.declarations import KeyResult, MonthOf, MonthsFrom, Objective, Period
 from kr_definitions.documents import Document, Path, Problem, Severity
+from kr_definitions.expressions import ExpressionError, predicate
 from kr_definitions.measures import Measure, Measured, Ratio
+from kr_definitions.measures.selection import columns_of
 from kr_definitions.organisation import Organisation
 from kr_definitions.periods import Span
 
@@ -256,3 +258,11 @@ def each_objective(check: Callable[[StatedObjective], Iterator[Problem]]) -> Che
 def advice(likely: list[str], otherwise: str) -> str:
     """What to do about a name that is not known: the nearest ones, if there are any."""
     return f"Did you mean {' or '.join(likely)}?" if likely else otherwise
+
+
+def normal(where: str | None, types: tuple[str, ...]) -> str | None:
+    """A filter so that two that say the same are equal; as it is written where it cannot be read."""
+    try:
+        return None if where is None else predicate(where, columns_of(types)).normal_form
+    except ExpressionError:
+        return where

@@ -11,9 +11,8 @@ from typing import Any
 
 from kr_definitions.declarations import KeyResult, MonthOf, MonthsFrom
 from kr_definitions.documents import Path, Problem, short
-from kr_definitions.expressions import ExpressionError, predicate
 from kr_definitions.measures import Conversion, Duration, Measured, Open, Participation, Retention, Share
-from kr_definitions.measures.selection import HadNot, Selection, columns_of
+from kr_definitions.measures.selection import HadNot, Selection
 from kr_definitions.progress import baseline_of
 from kr_definitions.rules.base import (
     Declarations,
@@ -23,6 +22,7 @@ from kr_definitions.rules.base import (
     each_key_result,
     each_measure,
     into,
+    normal,
     places,
 )
 from kr_definitions.vocabulary import vocabulary
@@ -57,7 +57,7 @@ def _same_event(stated: StatedMeasure) -> Iterator[Problem]:
     for path, measure in stated.single():
         of = _from_to(measure)
         both = "" if of is None else _both(of.from_, of.to)
-        if both and _normal(of.from_where, of.from_) == _normal(of.where, of.to):
+        if both and normal(of.from_where, of.from_) == normal(of.where, of.to):
             found = f"{both} both begins and ends it, so that it is there at once"
             do = "Name another event as to, or tell them apart with a filter"
             yield stated.problem(
@@ -85,14 +85,6 @@ def _place_of_roster(measure: Measured) -> Path:
 
 def _both(some: Sequence[str], others: Sequence[str]) -> str:
     return " and ".join(name for name in some if name in others)
-
-
-def _normal(where: str | None, types: tuple[str, ...]) -> str | None:
-    """A filter so that two that say the same are equal; as it is written where it cannot be read."""
-    try:
-        return None if where is None else predicate(where, columns_of(types)).normal_form
-    except ExpressionError:
-        return where
 
 
 @_rule("measure.twice", "error", "Nothing stands twice in a list.")
@@ -138,7 +130,7 @@ def _is_empty_before(measure: Measured) -> bool:
         isinstance(cohort, HadNot)
         and cohort.before == "period"
         and set(types) == {cohort.had_not}
-        and (cohort.where is None or _normal(cohort.where, cohort.types) == _normal(where, types))
+        and (cohort.where is None or normal(cohort.where, cohort.types) == normal(where, types))
         for cohort in getattr(measure, "among", ())
     )
 

@@ -25,9 +25,8 @@ class Stated:
         self.records = records
 
     def streams(self, account: Account, options: Options) -> list[Stream]:
-        payload = pl.Struct(
-            dict.fromkeys(("type", "at", "subject", "amount", "currency", "quantity", "network"), pl.String)
-        )
+        names = ("type", "at", "subject", "amount", "currency", "quantity", "network", "attended_share")
+        payload = pl.Struct(dict.fromkeys(names, pl.String))
         return [Stream("deals", ("deal.won",), self.fetch, payload, self.facts)]
 
     def fetch(self, read: Read) -> Iterator[list[Record]]:
@@ -42,7 +41,7 @@ class Stated:
             pl.col("type").alias("event_type"),
             pl.col("subject").alias("subject_id"),
             pl.col("at").str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_zone="UTC", strict=False).alias("occurred_at"),
-            pl.col("amount", "quantity").cast(pl.Decimal(38, 6)),
+            pl.col("amount", "quantity", "attended_share").cast(pl.Decimal(38, 6)),
             "currency",
             "network",
         )
@@ -79,6 +78,7 @@ def loaded(tmp_path) -> Callable[..., tuple[set[str], dict[str, str]]]:
             {"network": "youtoube"},
             "deal.won: youtoube is no network that is known (facebook, instagram, linkedin, x, youtube)",
         ),
+        ({"attended_share": "90"}, "deal.won: attended_share is a number from 0 to 1, not 90.000000"),
         ({"type": "deal.lost"}, "deal.lost: the stream does not declare that it feeds it"),
     ],
 )
