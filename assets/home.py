@@ -20,6 +20,7 @@ from pathlib import Path
 
 from assets.clock import SystemClock, today
 from kr_definitions.catalogue import FOLDER, Catalogue, load, organisations
+from pipelines import check_ins
 from pipelines.connectors import sources
 from pipelines.load import Lake, Source
 from pipelines.sandbox.stand_in import SharedClock
@@ -67,6 +68,10 @@ class Home:
         """What its key results have meant, one meaning after the other."""
         return self.root / "lake" / organisation / "editions"
 
+    def movers(self, organisation: str) -> Path:
+        """The events that moved figures which had been reported."""
+        return self.root / "lake" / organisation / "movers"
+
     def computations(self, organisation: str) -> Path:
         """What its runs computed, and what they knew."""
         return self.root / "lake" / organisation / "computations"
@@ -84,10 +89,25 @@ class Home:
         return organisations(self.definitions)
 
     def sources(self, catalogue: Catalogue) -> list[Source]:
-        """The sources that an organisation uses; opens nothing and reads no secret until one is fetched."""
-        return sources(catalogue, self._pseudonym(catalogue.organisation.id))
+        """The sources that an organisation uses, and the one of the check-ins that are made by command.
 
-    def _pseudonym(self, organisation: str) -> Pseudonym:
+        Opens nothing and reads no secret until one is fetched.
+        """
+        organisation, pseudonym = catalogue.organisation.id, self.pseudonym(catalogue.organisation.id)
+        return [
+            *sources(catalogue, pseudonym),
+            check_ins.source(catalogue, self.inbox(organisation), pseudonym),
+        ]
+
+    def inbox(self, organisation: str) -> check_ins.Inbox:
+        """Check-ins of an organisation that wait for the next run."""
+        return check_ins.Inbox(self.root / "check_ins" / f"{organisation}.jsonl")
+
+    def seals(self, organisation: str) -> Path:
+        """The sealed scores of an organisation."""
+        return self.root / "lake" / organisation / "seals"
+
+    def pseudonym(self, organisation: str) -> Pseudonym:
         """Keyed hash of an identity: the same person has the same code everywhere in one organisation's lake."""
 
         def code(identity: str) -> str:

@@ -157,7 +157,12 @@ def _unexplained(gained: pl.DataFrame) -> list[Finding]:
 
 def _written(home: Home, organisation: str) -> list[Path]:
     """The tables that a run adds to, in the order in which it does: what a kill leaves undone is found by the next."""
-    return [home.history(organisation), home.editions(organisation), home.computations(organisation)]
+    return [
+        home.movers(organisation),
+        home.history(organisation),
+        home.editions(organisation),
+        home.computations(organisation),
+    ]
 
 
 def memory(home: Home, organisation: str) -> Memory:

@@ -13,6 +13,7 @@ import polars as pl
 
 from kr_definitions.events import COVERED, ERASED, RETRACTED
 from kr_definitions.history import CAUSES, KEY
+from kr_definitions.vocabulary import DECIMAL
 
 # What the log gained after an instant, a row an event: stated anew, withdrawn, read, or erased.
 ARRIVALS_SCHEMA: Mapping[str, pl.DataType] = {
@@ -81,27 +82,175 @@ def arrivals_since(log: pl.LazyFrame, instant: datetime | None, zone: str) -> pl
     )
 
 
-def causes(moved: pl.DataFrame, arrivals: pl.DataFrame, types_of: Mapping[str, Sequence[str]]) -> pl.Series:
-    """Why each restated row moved: the most telling cause (`CAUSES`) among what arrived that could have moved it.
+# Which events moved reported figures: a row an event and figure, for the restated days that it moved.
+MOVERS_SCHEMA: Mapping[str, pl.DataType] = {
+    "key_result_id": pl.String(),
+    "member": pl.String(),
+    "first_day": pl.Date(),  # the restated days (as_of) that it moved
+    "last_day": pl.Date(),
+    "event_id": pl.String(),  # of an erasure: the tombstone
+    "event_type": pl.String(),
+    "change": pl.String(),  # entered, left, changed (gives something else), beside (changed what others give), erased
+    "cause": pl.String(),  # one of CAUSES; null: it is moved by another one, that is `beside`
+    "numerator_change": DECIMAL,  # by how much it moved the numerator of the last of these days
+    "denominator_change": DECIMAL,
+}
 
-    moved: rows of `movements`. arrivals: what the log gained since they were computed. types_of: the event types that
-    each key result depends on. What had happened by the end of a day can explain it, if the day had been read before
-    and still is; a day that was not read, or is not any more, moved by its reading.
+_OF = ["key_result_id", "member"]
+_GIVES = ["numerator", "denominator", "contribution"]
+
+
+def movers(
+    moved: pl.DataFrame,
+    before: pl.DataFrame,
+    after: pl.DataFrame,
+    arrivals: pl.DataFrame,
+    log: pl.LazyFrame,
+    types_of: Mapping[str, Sequence[str]],
+) -> pl.DataFrame:
+    """The events that moved restated rows: `MOVERS_SCHEMA`.
+
+    moved: the rows (`movements`). before, after: the contributions by what was known when they were last computed, and
+    by what is known now (`CONTRIBUTIONS_SCHEMA`). arrivals: what the log gained in between. types_of: the event types
+    that each key result depends on.
     """
-    depends = pl.DataFrame(
+    restated = moved.group_by(_OF).agg(pl.col("as_of").min().alias("_first"), pl.col("as_of").max().alias("_last"))
+    old, new = _named(before, log), _named(after, log)
+    # By facts: one that was corrected and gives the same as before has moved nothing.
+    claimed = [*_OF, "fact_id", "with_fact_id", "first_day", "last_day", *_GIVES]
+    gone = old.join(new, on=claimed, how="anti", nulls_equal=True).with_columns(_side=pl.lit("old"))
+    come = new.join(old, on=claimed, how="anti", nulls_equal=True).with_columns(_side=pl.lit("new"))
+    differing = (
+        pl.concat([gone, come])
+        .join(restated, on=_OF, nulls_equal=True)
+        .filter(pl.col("first_day") <= pl.col("_last"), pl.col("last_day") >= pl.col("_first"))
+    )
+
+    def on_last(name: str) -> pl.Expr:
+        holds = pl.col("_last").is_between("first_day", "last_day")
+        given = pl.col(name).fill_null(0)
+        return (
+            given.filter(holds & (pl.col("_side") == "new")).sum()
+            - given.filter(holds & (pl.col("_side") == "old")).sum()
+        ).alias(f"{name}_change")
+
+    known = old.select(*_OF, "event_id", _was=pl.lit(value=True)).unique()
+    is_known = new.select(*_OF, "event_id", _is=pl.lit(value=True)).unique()
+    direct = (
+        differing.group_by(*_OF, "event_id")
+        .agg(
+            pl.max_horizontal("first_day", "_first").min().alias("first_day"),
+            pl.min_horizontal("last_day", "_last").max().alias("last_day"),
+            on_last("numerator"),
+            on_last("denominator"),
+        )
+        .join(known, on=[*_OF, "event_id"], how="left", nulls_equal=True)
+        .join(is_known, on=[*_OF, "event_id"], how="left", nulls_equal=True)
+        .with_columns(
+            pl.when(pl.col("_was").is_null())
+            .then(pl.lit("entered"))
+            .when(pl.col("_is").is_null())
+            .then(pl.lit("left"))
+            .otherwise(pl.lit("changed"))
+            .alias("change")
+        )
+        .join(arrivals.select("event_id", "cause").unique("event_id"), on="event_id", how="left")
+        .join(_types(differing, log), on="event_id", how="left")
+    )
+    found = pl.concat(
+        [direct, _beside(direct, arrivals, log, types_of), _erased(restated, arrivals, types_of)], how="diagonal"
+    )
+    return found.select(
+        pl.col(name).cast(dtype) if name in found.columns else pl.lit(None, dtype=dtype).alias(name)
+        for name, dtype in MOVERS_SCHEMA.items()
+    ).sort(*_OF, "first_day", "event_id", nulls_last=False)
+
+
+def _named(contributed: pl.DataFrame, log: pl.LazyFrame) -> pl.DataFrame:
+    """The contributions of events, with the facts that these state."""
+    facts = log.select("event_id", "fact_id")
+    others = log.select(with_event_id="event_id", with_fact_id="fact_id")
+    named = contributed.lazy().filter(pl.col("event_id").is_not_null())
+    joined = named.join(facts, on="event_id", how="left").join(others, on="with_event_id", how="left")
+    return joined.select(*_OF, "event_id", "fact_id", "with_fact_id", "first_day", "last_day", *_GIVES).collect()
+
+
+def _types(differing: pl.DataFrame, log: pl.LazyFrame) -> pl.DataFrame:
+    ids = differing.lazy().select("event_id").unique()
+    return log.join(ids, on="event_id", how="semi").select("event_id", "event_type").unique("event_id").collect()
+
+
+def _beside(
+    direct: pl.DataFrame, arrivals: pl.DataFrame, log: pl.LazyFrame, types_of: Mapping[str, Sequence[str]]
+) -> pl.DataFrame:
+    """What arrived of the same subjects and accounts as events that are as they were and give something else now."""
+    others = direct.filter(pl.col("cause").is_null())
+    if not others.height:
+        return direct.clear()
+    ids = others.lazy().select("event_id").unique()
+    whose = log.join(ids, on="event_id", how="semi").select("event_id", "subject_id", "account_id").collect()
+    spans = others.join(whose, on="event_id")
+    mine = _depends(types_of).join(arrivals.filter(pl.col("change").is_in(["entered", "left"])), on="event_type")
+    linked = pl.concat(
+        [
+            mine.filter(pl.col(key).is_not_null()).join(
+                spans.select(*_OF, key, "first_day", "last_day"), on=["key_result_id", key]
+            ).select(*_OF, "event_id", "event_type", "cause", "first_day", "last_day")
+            for key in ("subject_id", "account_id")
+        ]
+    )  # fmt: skip
+    told = linked.join(direct, on=[*_OF, "event_id"], how="anti", nulls_equal=True)
+    return told.group_by(*_OF, "event_id", "event_type", "cause").agg(
+        pl.col("first_day").min(), pl.col("last_day").max(), change=pl.lit("beside")
+    )
+
+
+def _erased(restated: pl.DataFrame, arrivals: pl.DataFrame, types_of: Mapping[str, Sequence[str]]) -> pl.DataFrame:
+    tombstones = _depends(types_of).join(arrivals.filter(pl.col("change") == "erased"), on="event_type")
+    return restated.join(tombstones, on="key_result_id").select(
+        *_OF,
+        "event_id",
+        "event_type",
+        "cause",
+        "change",
+        pl.max_horizontal("_first", "day").alias("first_day"),
+        pl.col("_last").alias("last_day"),
+    ).filter(pl.col("first_day") <= pl.col("last_day"))  # fmt: skip
+
+
+def _depends(types_of: Mapping[str, Sequence[str]]) -> pl.DataFrame:
+    return pl.DataFrame(
         [(key, name) for key, names in types_of.items() for name in dict.fromkeys(names)],
         schema={"key_result_id": pl.String, "event_type": pl.String},
         orient="row",
     )
+
+
+def causes(
+    moved: pl.DataFrame, found: pl.DataFrame, arrivals: pl.DataFrame, types_of: Mapping[str, Sequence[str]]
+) -> pl.Series:
+    """Why each restated row moved: the most telling cause (`CAUSES`) of the events that moved it.
+
+    moved: rows of `movements`. found: their `movers`. Where none is known (a total of members, a baseline, a period
+    that an event names), what arrived of the types that the key result depends on (types_of) by the end of the day. A
+    day that had not been read before, or is not any more, moved by its reading.
+    """
+    rank = pl.Enum(CAUSES)
+    rows = moved.with_row_index("_row").select("_row", *KEY, "_was_read", "_is_read", "_is_by_reading")
+    was_read = rows.filter("_was_read", "_is_read")
+    by_event = (
+        was_read.join(found.drop_nulls("cause"), on=_OF, nulls_equal=True)
+        .filter(pl.col("as_of").is_between("first_day", "last_day"))
+        .select("_row", pl.col("cause").cast(rank))
+    )
     firsts = (
-        depends.join(arrivals.filter(pl.col("change") != "read"), on="event_type")
+        _depends(types_of)
+        .join(arrivals.filter(pl.col("change") != "read"), on="event_type")
         .group_by("key_result_id", "cause")
         .agg(pl.col("day").min().alias("_from"))
     )
-    rank = pl.Enum(CAUSES)
-    rows = moved.with_row_index("_row").select("_row", *KEY, "_was_read", "_is_read", "_is_by_reading")
     by_arrival = (
-        rows.filter("_was_read", "_is_read")
+        was_read.join(by_event, on="_row", how="anti")
         .join(firsts, on="key_result_id")
         .filter(pl.col("_from") <= pl.col("as_of"))
         .select("_row", pl.col("cause").cast(rank))
@@ -109,7 +258,7 @@ def causes(moved: pl.DataFrame, arrivals: pl.DataFrame, types_of: Mapping[str, S
     is_by_reading = ~(pl.col("_was_read") & pl.col("_is_read")) | pl.col("_is_by_reading")
     otherwise = pl.when(is_by_reading).then(pl.lit("coverage")).otherwise(pl.lit("unexplained"))
     return (
-        pl.concat([by_arrival, rows.select("_row", otherwise.cast(rank).alias("cause"))])
+        pl.concat([by_event, by_arrival, rows.select("_row", otherwise.cast(rank).alias("cause"))])
         .sort("cause")
         .unique("_row", keep="first", maintain_order=True)
         .sort("_row")

@@ -15,8 +15,9 @@ from functools import partial
 import polars as pl
 
 from kr_definitions.catalogue import Definition, recalled
-from kr_definitions.causes import arrivals_since, causes
+from kr_definitions.causes import MOVERS_SCHEMA, arrivals_since, causes, movers
 from kr_definitions.compute import compute, resolved
+from kr_definitions.contributions import contributions
 from kr_definitions.coverage import Feeds
 from kr_definitions.documents import DeclarationErrors
 from kr_definitions.editions import CAUSE_OF, EDITIONS_SCHEMA, Edition, Refused, completed, following, retired
@@ -31,6 +32,13 @@ from kr_definitions.history import (
 from kr_definitions.organisation import Organisation
 
 _TICK = timedelta(microseconds=1)
+
+# The events that moved reported figures, as they are kept; recorded with the rows that they moved.
+RECORDED_MOVERS_SCHEMA: Mapping[str, pl.DataType] = {
+    **MOVERS_SCHEMA,
+    "recorded_at": HISTORY_SCHEMA["recorded_at"],
+    "run_id": HISTORY_SCHEMA["run_id"],
+}
 
 
 @dataclass(frozen=True)
@@ -94,13 +102,17 @@ class Gained:
 
     history: pl.DataFrame
     editions: pl.DataFrame
+    movers: pl.DataFrame
     computations: pl.DataFrame
     figures: pl.DataFrame
     refused: tuple[Refused, ...] = ()
 
-    def in_order(self) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-        """The rows of the history, the editions and the computations."""
-        return self.history, self.editions, self.computations
+    def in_order(self) -> tuple[pl.DataFrame, ...]:
+        """The rows of the movers, the history, the editions and the computations.
+
+        Movers of which the history has no row (a kill came between) are nobody's: readers join them to it.
+        """
+        return self.movers, self.history, self.editions, self.computations
 
 
 def everything(figures: pl.DataFrame, definitions: Sequence[Definition]) -> Checked:  # noqa: ARG001 - a `Check`
@@ -129,9 +141,10 @@ def remember(
     figures = compute(computed, run.organisation, log, run.through, run.feeds)
     checked = check(figures, computed)
     editions = [edition for edition in editions if edition.definition.id not in checked.held_back]
-    arrived = _Arrivals(log, memory.last_computed(), run.organisation.zone)
-    old, is_split = _brought_up_to_date(run, memory, editions, log, check, arrived)
-    new = _moved(run, memory, editions, _with_editions(checked.figures, editions), arrived)
+    arrived = _Arrivals(log, memory.last_computed(), run)
+    old, moved_old, is_split = _brought_up_to_date(run, memory, editions, log, check, arrived)
+    figures_now = _with_editions(checked.figures, editions)
+    new, moved_new = _moved(run, memory, editions, figures_now, arrived, run.organisation)
     new = _opening(new, pl.concat([memory.history, old.lazy()], how="vertical"), editions)
     late = {
         edition.definition.id for edition in editions if edition.supersedes
@@ -149,6 +162,7 @@ def remember(
     return Gained(
         history=pl.concat([old, new]),
         editions=pl.DataFrame(rows, schema=dict(EDITIONS_SCHEMA), orient="row"),
+        movers=_recorded_movers(pl.concat([moved_old, moved_new]), run),
         computations=_computation(run, editions, log),
         figures=figures,
         refused=tuple(refused),
@@ -161,21 +175,39 @@ def remember(
 class _Arrivals:
     """What the log gained since each key result was last computed."""
 
-    def __init__(self, log: pl.LazyFrame, since: Mapping[str, datetime], zone: str) -> None:
-        self._log, self._since, self._zone = log, since, zone
+    def __init__(self, log: pl.LazyFrame, since: Mapping[str, datetime], run: Run) -> None:
+        self._log, self._since, self._run = log, since, run
         self._found: dict[datetime | None, pl.DataFrame] = {}
 
-    def causes(self, moved: pl.DataFrame, types_of: Mapping[str, Sequence[str]]) -> pl.DataFrame:
-        """The rows with their `cause`."""
-        parts = []
-        instants = moved.get_column("key_result_id").replace_strict(
-            {name: self._since.get(name) for name in types_of}, return_dtype=pl.Datetime("us", "UTC")
-        )
-        for (instant,), rows in moved.with_columns(instants.alias("_since")).group_by("_since", maintain_order=True):
-            if instant not in self._found:
-                self._found[instant] = arrivals_since(self._log, instant, self._zone)
-            parts.append(rows.drop("_since").with_columns(causes(rows, self._found[instant], types_of).alias("cause")))
-        return pl.concat([moved.clear().with_columns(cause=pl.lit(None, pl.String)), *parts])
+    def explained(
+        self, moved: pl.DataFrame, definitions: Sequence[Definition], organisation: Organisation
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Restated rows with their `cause`, and the events that moved them (`MOVERS_SCHEMA`)."""
+        by_since: dict[datetime | None, list[Definition]] = {}
+        names = set(moved.get_column("key_result_id"))
+        for definition in definitions:
+            if definition.id in names:
+                by_since.setdefault(self._since.get(definition.id), []).append(definition)
+        rows = [moved.clear().with_columns(cause=pl.lit(None, pl.String))]
+        found = [pl.DataFrame(schema=dict(MOVERS_SCHEMA))]
+        for instant, group in by_since.items():
+            of_group = moved.filter(pl.col("key_result_id").is_in([definition.id for definition in group]))
+            arrivals = self._arrivals(instant)
+            types_of = {definition.id: definition.types for definition in group}
+            known = self._log.filter(pl.col("recorded_at") <= instant) if instant else self._log.clear()
+            before, after = (
+                contributions(group, organisation, log, self._run.through, self._run.feeds)
+                for log in (known, self._log)
+            )
+            told = movers(of_group, before, after, arrivals, self._log, types_of)
+            rows.append(of_group.with_columns(causes(of_group, told, arrivals, types_of).alias("cause")))
+            found.append(told)
+        return pl.concat(rows), pl.concat(found)
+
+    def _arrivals(self, instant: datetime | None) -> pl.DataFrame:
+        if instant not in self._found:
+            self._found[instant] = arrivals_since(self._log, instant, self._run.organisation.zone)
+        return self._found[instant]
 
 
 def _with_editions(figures: pl.DataFrame, editions: Iterable[Edition]) -> pl.DataFrame:
@@ -189,9 +221,14 @@ def _with_editions(figures: pl.DataFrame, editions: Iterable[Edition]) -> pl.Dat
 
 
 def _moved(
-    run: Run, memory: Memory, editions: Sequence[Edition], figures: pl.DataFrame, arrived: _Arrivals
-) -> pl.DataFrame:
-    """What the history of these editions lacks of their figures, with causes."""
+    run: Run,
+    memory: Memory,
+    editions: Sequence[Edition],
+    figures: pl.DataFrame,
+    arrived: _Arrivals,
+    organisation: Organisation,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What the history of these editions lacks of their figures, with causes; and the events that moved what moved."""
     numbers = pl.LazyFrame(
         [(edition.definition.id, edition.number) for edition in editions],
         schema={"key_result_id": pl.String, "edition": pl.Int64},
@@ -199,9 +236,10 @@ def _moved(
     )
     history = memory.history.join(numbers, on=["key_result_id", "edition"], how="semi")
     moved = pl.concat([movements(history, figures), withdrawn(history, figures, run.through)])
-    restated = arrived.causes(moved.filter("is_restatement"), {e.definition.id: e.definition.types for e in editions})
+    definitions = [edition.definition for edition in editions]
+    restated, found = arrived.explained(moved.filter("is_restatement"), definitions, organisation)
     fresh = moved.filter(~pl.col("is_restatement")).with_columns(cause=pl.lit(None, pl.String))
-    return pl.concat([restated, fresh]).drop("_was_read", "_is_read", "_is_by_reading")
+    return pl.concat([restated, fresh]).drop("_was_read", "_is_read", "_is_by_reading"), found
 
 
 def _recorded(
@@ -219,6 +257,12 @@ def _recorded(
         .select(HISTORY_SCHEMA.keys())
         .sort("key_result_id", "edition", "member", "as_of", nulls_last=False)
     )
+
+
+def _recorded_movers(found: pl.DataFrame, run: Run) -> pl.DataFrame:
+    return found.with_columns(
+        pl.lit(run.recorded_at, HISTORY_SCHEMA["recorded_at"]).alias("recorded_at"), pl.lit(run.run_id).alias("run_id")
+    ).select(RECORDED_MOVERS_SCHEMA.keys())
 
 
 def _opening(rows: pl.DataFrame, history: pl.LazyFrame, editions: Iterable[Edition]) -> pl.DataFrame:
@@ -252,30 +296,31 @@ def _opening(rows: pl.DataFrame, history: pl.LazyFrame, editions: Iterable[Editi
 
 def _brought_up_to_date(
     run: Run, memory: Memory, editions: Sequence[Edition], log: pl.LazyFrame, check: Check, arrived: _Arrivals
-) -> tuple[pl.DataFrame, dict[str, bool]]:
-    """The last rows of the editions that are superseded, and of which key results they could be computed."""
-    rows = [pl.DataFrame(schema=dict(HISTORY_SCHEMA))]
+) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, bool]]:
+    """The last rows of the editions that are superseded, what moved them, and of which key results they are known."""
+    rows, found = [pl.DataFrame(schema=dict(HISTORY_SCHEMA))], [pl.DataFrame(schema=dict(MOVERS_SCHEMA))]
     is_split: dict[str, bool] = {}
     for edition in editions:
         if edition.follows is None:
             continue
-        found = _predecessor(edition)
-        is_split[edition.definition.id] = found is not None
-        if found is None:
+        was = predecessor(edition)
+        is_split[edition.definition.id] = was is not None
+        if was is None:
             continue
-        before, organisation = found
+        before, organisation = was
         computed = resolved([before], organisation, log, run.through, run.feeds)
         checked = check(compute(computed, organisation, log, run.through, run.feeds), computed)
         if before.id in checked.held_back:
             is_split[before.id] = False
             continue
         ending = [Edition(before, edition.follows["edition"], edition.follows["definition_version"], None)]
-        moved = _moved(run, memory, ending, _with_editions(checked.figures, ending), arrived)
+        moved, by = _moved(run, memory, ending, _with_editions(checked.figures, ending), arrived, organisation)
         rows.append(_recorded(moved, run, checked.quality, run.recorded_at))
-    return pl.concat(rows), is_split
+        found.append(by)
+    return pl.concat(rows), pl.concat(found), is_split
 
 
-def _predecessor(edition: Edition) -> tuple[Definition, Organisation] | None:
+def predecessor(edition: Edition) -> tuple[Definition, Organisation] | None:
     """What an edition supersedes; None where it cannot be computed any more."""
     assert edition.follows is not None
     declared, folder = edition.follows["declared"], edition.definition.folder

@@ -67,7 +67,7 @@ def replay(
     memory = memory.complete()
     run = _last_run(memory, known_at)
     through = run["through"] if run else known_at.astimezone(ZoneInfo(organisation.zone)).date() - timedelta(days=1)
-    then = feeds if run is None else _feeds(run["feeds"])
+    then = feeds if run is None else feeds_of(run["feeds"])
     known = log.filter(pl.col("recorded_at") <= known_at)
     figures = compute(definitions, organisation, known, through, then)
     ids = [definition.id for definition in definitions]
@@ -86,7 +86,8 @@ def _last_run(memory: Memory, known_at: datetime) -> dict[str, Any] | None:
     return runs.row(-1, named=True) if runs.height else None
 
 
-def _feeds(text: str | None) -> Feeds | None:
+def feeds_of(text: str | None) -> Feeds | None:
+    """The streams that a run had in use, as its computation says; None where it did not."""
     if text is None:
         return None
     content = json.loads(text)

@@ -14,7 +14,7 @@ from kr_definitions.catalogue import Definition
 from kr_definitions.coverage import Feeds
 from kr_definitions.editions import EDITIONS_SCHEMA
 from kr_definitions.history import COMPUTATIONS_SCHEMA, HISTORY_SCHEMA, current
-from kr_definitions.remembering import Memory, Run, remember
+from kr_definitions.remembering import RECORDED_MOVERS_SCHEMA, Memory, Run, remember
 from pipelines.event_log import readings, statements
 
 FIRST = datetime(2026, 3, 4, 5, tzinfo=UTC)
@@ -30,6 +30,7 @@ class Story:
     definitions: Sequence[Definition] = (WINS,)
     log: pl.DataFrame = field(default_factory=lambda: empty().collect())
     history: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict(HISTORY_SCHEMA)))
+    movers: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict(RECORDED_MOVERS_SCHEMA)))
     editions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict(EDITIONS_SCHEMA)))
     computations: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict(COMPUTATIONS_SCHEMA)))
     feeds: Feeds | None = None
@@ -58,6 +59,7 @@ class Story:
         told = Run("run", at, date.fromisoformat(through), organisation(), self.feeds)
         gained = remember(told, self.memory, self.definitions, self.log.lazy())
         self.history = pl.concat([self.history, gained.history])
+        self.movers = pl.concat([self.movers, gained.movers])
         self.editions = pl.concat([self.editions, gained.editions])
         self.computations = pl.concat([self.computations, gained.computations])
         return gained.history

@@ -16,6 +16,7 @@ from kr_definitions.catalogue import Definition
 from kr_definitions.causes import arrivals_since
 from kr_definitions.compute import compute
 from kr_definitions.coverage import Feeds
+from kr_definitions.events import ERASED, EVENT_SCHEMA
 from kr_definitions.history import as_known_at, as_reported
 from kr_definitions.remembering import Run, remember
 
@@ -169,6 +170,81 @@ def test_each_key_result_moves_by_itself():
     story.run(FIRST)
     gained = story.told(SECOND, event("call.made", "2026-03-03")).run(SECOND)
     assert ["test.team.calls"] == gained.get_column("key_result_id").to_list()
+
+
+# --- which events moved it --------------------------------------------------------------------------------------------
+
+
+def moved_by(story: Story, at: datetime) -> list[tuple[Any, ...]]:
+    """Which event moved which days, by how much: the record, first and last day, change, cause."""
+    found = story.movers.filter(pl.col("recorded_at") >= at).join(
+        story.log.select("event_id", "fact_key"), on="event_id", how="left"
+    )
+    rows = found.select("fact_key", pl.col("first_day", "last_day").dt.day(), "change", "cause", "numerator_change")
+    return sorted(rows.rows(), key=str)
+
+
+def test_a_late_fact_is_named():
+    story = after_a_run(won("2026-03-01")).told(SECOND, won("2026-03-02", "late"))
+    story.run(SECOND)
+    assert [("late", 2, 3, "entered", "late_event", 1)] == moved_by(story, SECOND)
+
+
+def test_both_sides_of_a_correction_are_named():
+    story = after_a_run(won("2026-03-02", amount="100"), definitions=[SALES]).told(
+        SECOND, won("2026-03-02", amount="70.5")
+    )
+    story.run(SECOND)
+    assert [
+        ("a", 2, 3, "entered", "correction", Decimal("70.5")),
+        ("a", 2, 3, "left", "correction", Decimal(-100)),
+    ] == moved_by(story, SECOND)
+
+
+def test_what_changed_what_another_event_gives_is_named_beside_it():
+    opened = {"open": {"opened_by": "ticket.created", "closed_by": "ticket.solved"}}
+    backlog = definition(**MARCH, measure=opened, target={"at_most": 3})
+    types = ("ticket.created", "ticket.solved")
+    story = Story([backlog]).told(FIRST, event("ticket.created", "2026-03-01", "t", key="made"))
+    story.read(FIRST, "2026-03-03", *types).run(FIRST)
+    gained = story.told(SECOND, event("ticket.solved", "2026-03-02", "t", key="done")).run(SECOND)
+    assert [(2, 0, 1, "late_event"), (3, 0, 1, "late_event")] == said(gained)
+    assert [("done", 2, 3, "beside", "late_event", None), ("made", 2, 3, "changed", None, -1)] == moved_by(
+        story, SECOND
+    )
+
+
+def test_what_moved_nothing_is_not_why_something_moved():
+    story = after_a_run(won("2026-03-01", product="x"))
+    story.told(SECOND, won("2026-03-01", product="y"), won("2026-03-02", "late"))
+    assert [(2, 2, 1, "late_event"), (3, 2, 1, "late_event")] == said(story.run(SECOND))
+
+
+def test_a_changed_mapping_is_the_cause_of_what_it_moves():
+    story = after_a_run(won("2026-03-02", amount="100"), definitions=[SALES])
+    before = story.log.height
+    story.told(SECOND, won("2026-03-02", amount="120"))
+    is_new = pl.int_range(pl.len()) >= before
+    story.log = story.log.with_columns(reason=pl.when(is_new).then(pl.lit("mapping")).otherwise(pl.col("reason")))
+    assert [(2, 120, 100, "mapping"), (3, 120, 100, "mapping")] == said(story.run(SECOND))
+
+
+def test_an_erasure_is_the_cause_of_what_it_moves():
+    story = after_a_run(won("2026-03-01"), won("2026-03-02", "erased"))
+    tombstone = {
+        "event_id": "t", "event_type": ERASED, "covers": "deal.won", "recorded_at": SECOND,
+        "occurred_at": datetime(2026, 3, 2, tzinfo=UTC), "quantity": Decimal(1),
+    }  # fmt: skip
+    gone = story.log.filter(pl.col("fact_key") != "erased")
+    story.log = pl.concat([gone, pl.DataFrame([tombstone], schema=dict(EVENT_SCHEMA))])
+    assert [(2, 1, 2, "erasure"), (3, 1, 2, "erasure")] == said(story.run(SECOND))
+    assert [(None, 2, 3, "erased", "erasure", None)] == moved_by(story, SECOND)
+
+
+def test_a_movement_that_nothing_explains_says_so():
+    story = after_a_run(won("2026-03-02"))
+    story.history = story.history.with_columns(value=pl.col("value") + 1, numerator=pl.col("numerator") + 1)
+    assert {"unexplained"} == set(story.run(SECOND).get_column("cause"))
 
 
 # --- editions ---------------------------------------------------------------------------------------------------------

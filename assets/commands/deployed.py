@@ -1,0 +1,112 @@
+"""What is deployed of one key result: its definition in force, what was reported of it, and what it was made from.
+
+Belongs here: what commands need that look at one key result. Does not: what they say of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+
+from assets import steps
+from assets.home import Home
+from kr_definitions.catalogue import Catalogue, Definition, recalled
+from kr_definitions.coverage import Feeds
+from kr_definitions.documents import DeclarationErrors
+from kr_definitions.editions import in_force
+from kr_definitions.history import current
+from kr_definitions.organisation import Organisation
+from kr_definitions.remembering import Memory
+from kr_definitions.replaying import feeds_of
+from kr_definitions.vocabulary import nearest
+
+
+class NotToBeHad(Exception):
+    """What a command was asked for is not there: says what is, and what to do."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A key result as it was last computed.
+
+    definition, organisation: of the edition in force. is_as_declared: the declaration in the working tree means the
+    same. edition: its row (`EDITIONS_SCHEMA`). reported: the rows that hold now (`HISTORY_SCHEMA`). known_until: the
+    newest statement of the log that they were made from. feeds: the streams that were in use then.
+    """
+
+    definition: Definition
+    organisation: Organisation
+    is_as_declared: bool
+    edition: dict[str, Any]
+    reported: pl.DataFrame
+    log: pl.LazyFrame
+    known_until: datetime | None
+    feeds: Feeds | None
+
+
+def deployed(home: Home, key_result: str) -> Deployed:
+    """The key result with this id. Raises `NotToBeHad` where no run has computed it."""
+    organisation, _, rest = key_result.partition(".")
+    if organisation not in home.organisations() or not rest:
+        known = [f"{name}." for name in home.organisations()]
+        raise NotToBeHad(f"{key_result}: an id begins with its organisation: {', '.join(known)}")
+    memory = steps.memory(home, organisation).complete()
+    catalogue = home.catalogue(organisation)
+    rows = in_force(memory.editions).filter(pl.col("key_result_id") == key_result)
+    if not rows.height:
+        raise NotToBeHad(_unknown(key_result, memory, catalogue, home))
+    edition = rows.row(0, named=True)
+    definition, of = _in_force(edition, catalogue)
+    history = current(memory.history, memory.editions).filter(pl.col("key_result_id") == key_result)
+    run = memory.computations.filter(pl.col("key_results").list.contains(key_result)).sort("recorded_at").tail(1)
+    last = run.row(0, named=True) if run.height else {}
+    declared = next((one for one in catalogue.definitions if one.id == key_result), None)
+    return Deployed(
+        definition=definition,
+        organisation=of,
+        is_as_declared=declared is not None and declared.meaning.content_hash == edition["definition_hash"],
+        edition=edition,
+        reported=history.sort("as_of", "member").collect(),
+        log=home.lake(organisation).log.scan(),
+        known_until=last.get("known_until"),
+        feeds=feeds_of(last.get("feeds")),
+    )
+
+
+def _unknown(key_result: str, memory: Memory, catalogue: Catalogue, home: Home) -> str:
+    declared = [definition.id for definition in catalogue.definitions]
+    if key_result in declared:
+        return f"{key_result} is declared, and no run has computed it in {home.root} yet. Run hito run"
+    known = sorted({*declared, *memory.editions.get_column("key_result_id")})
+    likely = nearest(key_result, known)
+    return f"there is no key result {key_result}" + (f". Did you mean {' or '.join(likely)}?" if likely else "")
+
+
+def _in_force(edition: dict[str, Any], catalogue: Catalogue) -> tuple[Definition, Organisation]:
+    for definition in catalogue.definitions:
+        if definition.id == edition["key_result_id"] and definition.meaning.content_hash == edition["definition_hash"]:
+            return definition, catalogue.organisation
+    try:
+        if edition["declared"] is not None:
+            return recalled(edition["declared"], edition["definition_file"] or "", None)
+    except DeclarationErrors:
+        pass
+    raise NotToBeHad(
+        f"{edition['key_result_id']}: its definition {edition['definition_version']} is not declared any more, "
+        "and this version of Hito cannot compute it as it was. Run hito run, so that the declared one holds"
+    )
+
+
+def instant_of(text: str) -> datetime:
+    """An instant as it is written on a command line, with a zone; a day alone, or without a zone, is in UTC.
+
+    Raises `NotToBeHad`.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise NotToBeHad(f"{text!r} is no instant. Write it as 2026-11-21T06:00:00+01:00") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,0 +1,105 @@
+"""`hito explain` and `hito replay` on the command line.
+
+Belongs here: their options. Does not: finding the answers (`explain`, `replay`), which are imported when asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from assets.home import Home
+
+out = Console(markup=False)
+
+
+class Format(StrEnum):
+    """For whom an answer is written."""
+
+    text = "text"
+    json = "json"
+
+
+Sandbox = Annotated[bool, typer.Option("--sandbox", help="Of the simulated companies.")]
+
+
+def explain(
+    key_result: Annotated[str, typer.Argument(help="Its id, such as inmobiliaria.ventas.exclusivas.")],
+    on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Of which day.", show_default="the newest")
+    ] = None,
+    member: Annotated[
+        str | None, typer.Option(help="Of which member, part or guardrail.", show_default="the whole")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="What changed since this day.", show_default=False)
+    ] = None,
+    known_at: Annotated[
+        str | None, typer.Option(help="With what was known at an instant.", show_default="the last run")
+    ] = None,
+    most: Annotated[int, typer.Option(help="How many events to show.", min=1)] = 20,
+    format: Annotated[Format, typer.Option(help="For a person, or for a program.")] = Format.text,  # noqa: A002
+    sandbox: Sandbox = False,  # noqa: FBT002
+) -> None:
+    """Show the events behind a figure, and what changed between two days (docs/explaining.md)."""
+    from assets.commands.deployed import instant_of  # noqa: PLC0415
+    from assets.commands.explain import Question, answered, as_json, tell  # noqa: PLC0415
+
+    known = None if known_at is None else instant_of(known_at)
+    answer = answered(_home(sandbox=sandbox), Question(key_result, _day(on), member, _day(since), known))
+    if format is Format.json:
+        print(as_json(answer))  # noqa: T201 - a document, not a message
+    else:
+        tell(out, answer, most)
+
+
+def replay(
+    known_at: Annotated[str, typer.Option(help="The instant, as 2026-11-21T06:00:00+01:00.")],
+    organisation: Annotated[
+        list[str] | None,
+        typer.Option("--organisation", "-o", help="Only this one; again for more.", show_default=False),
+    ] = None,
+    key_result: Annotated[
+        list[str] | None, typer.Option("--key-result", "-k", help="Only this one; again for more.", show_default=False)
+    ] = None,
+    format: Annotated[Format, typer.Option(help="For a person, or for a program.")] = Format.text,  # noqa: A002
+    sandbox: Sandbox = False,  # noqa: FBT002
+) -> None:
+    """Compute the history with what was known at an instant, and compare it with what was reported then.
+
+    Ends with 1 where figures differ and nothing that is known of explains it.
+    """
+    from assets.commands.deployed import instant_of  # noqa: PLC0415
+    from assets.commands.replay import as_json, replayed, tell  # noqa: PLC0415
+
+    home, instant = _home(sandbox=sandbox), instant_of(known_at)
+    of_key_results = {name.partition(".")[0] for name in key_result or ()}
+    chosen = organisation or sorted(of_key_results) or home.organisations()
+    is_unexplained = False
+    for name in chosen:
+        found = replayed(home, name, instant, [one for one in key_result or () if one.startswith(f"{name}.")])
+        is_unexplained |= any("unexplained" in reasons for reasons in found.reasons.values())
+        if format is Format.json:
+            print(as_json(name, found).decode())  # noqa: T201 - a document, not a message
+        else:
+            tell(out, name, found)
+    if is_unexplained:
+        raise typer.Exit(1)
+
+
+def _home(*, sandbox: bool) -> Home:
+    from assets.home import PROJECT, Home  # noqa: PLC0415
+
+    if sandbox and not os.environ.get("HITO_HOME"):
+        os.environ["HITO_HOME"] = str(PROJECT / ".hito" / "sandbox")
+    return Home.from_environment()
+
+
+def _day(given: datetime | None) -> date | None:
+    return None if given is None else given.date()

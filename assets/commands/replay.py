@@ -1,0 +1,90 @@
+"""`hito replay`: the history as it would have been computed at an instant, beside what was reported then.
+
+Belongs here: what is asked, and how the answer is told. Does not: computing it (`kr_definitions.replaying`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+import orjson
+import polars as pl
+from rich.console import Console
+
+from assets import steps
+from assets.commands.deployed import NotToBeHad
+from assets.home import Home
+from kr_definitions.replaying import Reason, Replay, replay
+from kr_definitions.vocabulary import nearest
+
+SAYS: dict[Reason, str] = {
+    "definition": "its definition was another one then",
+    "erasure": "records were erased since",
+    "not_computed_yet": "what had reached the log by then, no run had computed yet",
+    "not_computed": "no run had computed it by then, or a check held it back",
+    "sources": "other streams were in use then",
+    "unexplained": "nothing that is known of explains it",
+}
+
+
+def replayed(home: Home, organisation: str, known_at: datetime, only: Collection[str] = ()) -> Replay:
+    """The replay of an organisation, or of some of its key results. Raises `NotToBeHad`."""
+    catalogue = home.catalogue(organisation)
+    known = [definition.id for definition in catalogue.definitions]
+    for name in only:
+        if name not in known:
+            likely = nearest(name, known)
+            raise NotToBeHad(f"{name} is not declared" + (f". Did you mean {' or '.join(likely)}?" if likely else ""))
+    definitions = [definition for definition in catalogue.definitions if not only or definition.id in only]
+    log = home.lake(organisation).log.scan()
+    memory = steps.memory(home, organisation)
+    return replay(log, memory, definitions, catalogue.organisation, known_at, steps.feeds(home.sources(catalogue)))
+
+
+def tell(console: Console, organisation: str, found: Replay, most: int = 10) -> None:
+    """How the replay and what was reported compare, on a terminal."""
+    own = found.figures.filter(pl.col("member").is_null())
+    computed = own.get_column("key_result_id").n_unique()
+    console.print(
+        f"{organisation}: as known at {found.known_at:%Y-%m-%d %H:%M %Z}, up to {found.through}: "
+        f"{computed} key results, {found.figures.height:,} figures",
+        highlight=False,
+    )
+    if not found.differences.height:
+        console.print("  every figure is what was reported then", style="green")
+        return
+    same = computed - len(found.reasons)
+    console.print(f"  {same} are what was reported then; {len(found.reasons)} are not:", highlight=False)
+    for name, reasons in found.reasons.items():
+        rows = found.differences.filter(pl.col("key_result_id") == name)
+        style = "red" if "unexplained" in reasons else "yellow"
+        console.print(
+            f"  {name}: {rows.height:,} figures: {'; '.join(SAYS[one] for one in reasons)}",
+            style=style,
+            highlight=False,
+            soft_wrap=True,
+        )
+        for row in rows.sort("as_of", descending=True).head(min(most, 1)).iter_rows(named=True):
+            member = f" {row['member']}" if row["member"] else ""
+            console.print(
+                f"    {row['as_of']}{member}: replayed {row['value']} ({row['status']}), "
+                f"reported {row['value_reported']} ({row['status_reported']})",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+def as_json(organisation: str, found: Replay) -> bytes:
+    """The replay for another program."""
+    return orjson.dumps(
+        {
+            "organisation": organisation,
+            "known_at": found.known_at,
+            "through": found.through,
+            "figures": found.figures.height,
+            "reasons": {name: list(reasons) for name, reasons in found.reasons.items()},
+            "differences": found.differences.to_dicts(),
+        },
+        default=str,
+    )
