@@ -11,9 +11,23 @@ from typing import Any
 
 from kr_definitions.declarations import KeyResult, MonthOf, MonthsFrom
 from kr_definitions.documents import Path, Problem, short
-from kr_definitions.measures import Conversion, Duration, Measured, Open, Participation, Retention, Share
-from kr_definitions.measures.selection import HadNot, Selection
+from kr_definitions.measures import (
+    Count,
+    DailyMax,
+    Figure,
+    Gain,
+    Level,
+    Measured,
+    Open,
+    Participation,
+    Ratio,
+    Steps,
+    Sum,
+)
+from kr_definitions.measures.membership import Activity, Roster
+from kr_definitions.measures.selection import HadNot
 from kr_definitions.progress import baseline_of
+from kr_definitions.rules.anatomy import from_to, narrowed, numbers_of, of_roster, of_what, opened_and_closed
 from kr_definitions.rules.base import (
     Declarations,
     Rules,
@@ -25,6 +39,7 @@ from kr_definitions.rules.base import (
     normal,
     places,
 )
+from kr_definitions.rules.names import holds
 from kr_definitions.vocabulary import vocabulary
 
 RULES: Rules = {}
@@ -36,55 +51,130 @@ _rule = into(RULES)
 def _subjects(stated: StatedMeasure) -> Iterator[Problem]:
     known = vocabulary().types
     for path, measure in stated.single():
-        of = _from_to(measure)
+        of, between = from_to(measure), opened_and_closed(measure)
         is_by_subject = isinstance(measure, Open) or (of is not None and of.by == "subject_id")
-        about = {name: known[name].subject for name in measure.types if name in known}
-        if is_by_subject and len(set(about.values())) > 1:
+        is_closed = isinstance(between, Roster) and between.closed_by is not None
+        types = measure.types if is_by_subject else between.types if is_closed and isinstance(between, Roster) else ()
+        about = {name: known[name].subject for name in types if name in known}
+        if len(set(about.values())) > 1:
             named = " and ".join(f"{name} ({subject})" for name, subject in about.items())
             do = "Name events of one and the same thing" + (", or join them by: account_id" if of is not None else "")
             yield stated.problem(path, f"{named} are about different things", do)
-
-
-def _from_to(measure: Measured) -> Any:
-    if isinstance(measure, Duration):
-        return measure.duration
-    return measure.conversion if isinstance(measure, Conversion) else None
 
 
 @_rule("measure.same_event", "error", "What begins something is not what ends it.")
 @each_measure
 def _same_event(stated: StatedMeasure) -> Iterator[Problem]:
     for path, measure in stated.single():
-        of = _from_to(measure)
-        both = "" if of is None else _both(of.from_, of.to)
-        if both and normal(of.from_where, of.from_) == normal(of.where, of.to):
+        of = from_to(measure)
+        both = _both(of.from_, of.to) if of is not None else ""
+        if of is not None and both and normal(of.from_where, of.from_) == normal(of.where, of.to):
             found = f"{both} both begins and ends it, so that it is there at once"
             do = "Name another event as to, or tell them apart with a filter"
-            yield stated.problem(
-                (*path, "duration" if isinstance(measure, Duration) else "conversion", "to"), found, do
-            )
-        between = _opened_and_closed(measure)
+            yield stated.problem((*path, of_what(measure), "to"), found, do)
+        between = opened_and_closed(measure)
         if between is not None and (both := _both(between.opened_by, between.closed_by or ())):
             found = f"{both} both opens and closes it, so that it is never open"
-            yield stated.problem((*path, *_place_of_roster(measure), "closed_by"), found, "Name another event")
-
-
-def _opened_and_closed(measure: Measured) -> Any:
-    if isinstance(measure, Open):
-        return measure.open
-    if isinstance(measure, Retention):
-        return measure.retention
-    return measure.participation.roster if isinstance(measure, Participation) else None
-
-
-def _place_of_roster(measure: Measured) -> Path:
-    if isinstance(measure, Open):
-        return ("open",)
-    return ("retention",) if isinstance(measure, Retention) else ("participation", "roster")
+            yield stated.problem((*path, *of_roster(measure), "closed_by"), found, "Name another event")
 
 
 def _both(some: Sequence[str], others: Sequence[str]) -> str:
     return " and ".join(name for name in some if name in others)
+
+
+@_rule("measure.members", "error", "Who could take part and who did are told apart by the same thing.")
+@each_measure
+def _members(stated: StatedMeasure) -> Iterator[Problem]:
+    for path, measure in stated.single():
+        if isinstance(measure, Participation):
+            roster, did = measure.participation.roster, measure.participation.did
+            if roster.by != did.by and _names(roster, roster.opened_by) != _names(did, did.of):
+                found = f"members are told apart by {roster.by}, and what they did by {did.by}: nobody is both"
+                yield stated.problem((*path, "participation", "did", "by"), found, f"Write by: {roster.by} for both")
+
+
+def _names(group: Roster | Activity, types: tuple[str, ...]) -> str:
+    """What a column is a name of; a subject is of the kind that the events are about."""
+    about = {vocabulary().types[name].subject for name in types if name in vocabulary().types}
+    return about.pop() if group.by == "subject_id" and len(about) == 1 else group.by
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+@_rule("measure.units", "error", "Numbers that are added or compared are counted in the same.")
+@each_measure
+def _units(stated: StatedMeasure) -> Iterator[Problem]:
+    for path, measure in stated.single():
+        for below, column, types in numbers_of(measure):
+            units = {name: vocabulary().unit_of(name, column) for name in types if _has(name, column)}
+            if len(set(units.values())) > 1:
+                found = " and ".join(f"{name} ({unit})" for name, unit in units.items())
+                do = "Name events whose numbers are counted in the same, each in a key result of its own"
+                yield stated.problem((*path, *below), f"{column} of {found}: they do not add up", do)
+
+
+def _has(event_type: str, column: str) -> bool:
+    return event_type in vocabulary().types and holds(event_type, column)
+
+
+@_rule("measure.adds_up", "error", "What is added up adds up, and a level is of what is said anew each time.")
+@each_measure
+def _adds_up(stated: StatedMeasure) -> Iterator[Problem]:
+    for path, measure in stated.single():
+        for below, column, types in numbers_of(measure):
+            restating = [name for name in types if _has(name, column) and vocabulary().types[name].restates == column]
+            is_level = isinstance(measure, Level | Gain) and "among" not in below
+            if restating and not is_level and (isinstance(measure, Sum | DailyMax) or "among" in below):
+                found = (
+                    f"each {restating[0]} says the {column} of its {_subject(restating[0])} anew: they do not add up"
+                )
+                yield stated.problem((*path, *below), found, f"Write level: {column}, or gain: {column}")
+            if is_level and column != "amount" and not restating and any(_has(name, column) for name in types):
+                found = f"the {column} of {' or '.join(types)} is no level: it says nothing of what there was before"
+                yield stated.problem((*path, *below), found, f"Write sum: {column}, or mean: {column}")
+
+
+def _subject(event_type: str) -> str:
+    return vocabulary().types[event_type].subject
+
+
+@_rule("measure.ratio", "error", "A ratio is of two things, the lower of which can be more than nothing.")
+@each_measure
+def _ratio(stated: StatedMeasure) -> Iterator[Problem]:
+    for of in (stated.content.ratio,) if isinstance(stated.content, Ratio) else ():
+        below = of.denominator
+        if isinstance(below, Figure) and below.figure <= 0:
+            found = f"over {below.figure:f}, " + ("of which there is no part" if below.figure else "which is nothing")
+            yield stated.problem(("ratio", "denominator"), found, "Give a figure above 0")
+        if isinstance(below, Figure) and isinstance(of.numerator, Figure):
+            yield stated.problem(("ratio",), "a figure over a figure measures nothing", "Name what is counted or added")
+        elif below == of.numerator and of.minus is None:
+            yield stated.problem(("ratio", "denominator"), "a thing over itself is always 1", "Narrow the numerator")
+        if of.up_to_last and isinstance(below, Figure):
+            found = "up_to_last of a figure, which never happened: the numerator is nothing"
+            yield stated.problem(("ratio", "up_to_last"), found, "Remove up_to_last: a figure holds in every window")
+        if of.minus is not None:
+            yield from _less(stated, of.numerator, of.minus)
+
+
+def _less(stated: StatedMeasure, numerator: Measured, minus: Measured) -> Iterator[Problem]:
+    if minus == numerator:
+        yield stated.problem(("ratio", "minus"), "a thing less itself is always 0", "Take something else off")
+    counted, taken_off = counted_in(numerator), counted_in(minus)
+    if counted and taken_off and counted != taken_off:
+        yield stated.problem(("ratio", "minus"), f"{taken_off} taken off {counted}", f"Take off something in {counted}")
+
+
+def counted_in(measure: Measured) -> str:
+    """What the values of an operand are counted in, so far as two of one unit can be added; empty where any will do."""
+    for _, column, types in numbers_of(measure):
+        units = [vocabulary().unit_of(name, column) for name in types if _has(name, column)]
+        return units[0] if units else ""
+    return "a count" if measure.kind == "count" else "money" if measure.kind == "money" else ""
+
+
+# --- lists ------------------------------------------------------------------------------------------------------------
 
 
 @_rule("measure.twice", "error", "Nothing stands twice in a list.")
@@ -109,6 +199,40 @@ def _lists(value: Any, path: Path) -> Iterator[tuple[Path, list[str]]]:
         yield from _lists(item, (*path, key))
 
 
+@_rule("measure.steps", "error", "Each step is told apart from the others, by its name and by what meets it.")
+@each_measure
+def _steps(stated: StatedMeasure) -> Iterator[Problem]:
+    steps = stated.content.steps if isinstance(stated.content, Steps) else ()
+    for i, step in enumerate(steps):
+        before = steps[:i]
+        if any(step.name == other.name for other in before):
+            yield stated.problem(("steps", i, "name"), f"two steps of the name '{short(step.name)}'", "Rename one")
+        met = {*step.of}, normal(step.where, step.of)
+        if any(met == ({*other.of}, normal(other.where, other.of)) for other in before):
+            found = f"the step '{short(step.name)}' is met by what meets another one"
+            yield stated.problem(("steps", i), found, "Tell them apart with a filter, or give one step more weight")
+
+
+@_rule("measure.valued_by", "error", "What says the value of what is open is named only where there is a value.")
+@each_measure
+def _valued_by(stated: StatedMeasure) -> Iterator[Problem]:
+    for path, measure in stated.single():
+        if isinstance(measure, Open) and measure.open.valued_by is not None and measure.open.value is None:
+            do = "Add value: amount (or quantity), or remove valued_by"
+            yield stated.problem((*path, "open", "valued_by"), "valued_by without a value to say", do)
+
+
+@_rule("measure.whole", "warning", "What is counted out of something is a part of it.")
+@each_measure
+def _whole(stated: StatedMeasure) -> Iterator[Problem]:
+    for path, measure in stated.single():
+        if isinstance(measure, Count) and measure.out_of is not None:
+            apart = [name for name in measure.count if name not in measure.out_of]
+            if apart:
+                found = f"{' and '.join(apart)} are no part of {' and '.join(measure.out_of)}"
+                yield stated.problem((*path, "out_of"), found, "Name everything that they are counted out of")
+
+
 @_rule("measure.new_before", "error", "Those who are new in the period are not compared with a span before it.")
 @each_key_result
 def _new_before(stated: StatedKeyResult) -> Iterator[Problem]:
@@ -125,7 +249,7 @@ def _new_before(stated: StatedKeyResult) -> Iterator[Problem]:
 
 def _is_empty_before(measure: Measured) -> bool:
     """Whether, before the period, each event that is counted keeps its own account out of the cohort."""
-    types, where = _counted(measure)
+    types, where = narrowed(measure)
     return any(
         isinstance(cohort, HadNot)
         and cohort.before == "period"
@@ -133,16 +257,6 @@ def _is_empty_before(measure: Measured) -> bool:
         and (cohort.where is None or normal(cohort.where, cohort.types) == normal(where, types))
         for cohort in getattr(measure, "among", ())
     )
-
-
-def _counted(measure: Measured) -> tuple[tuple[str, ...], str | None]:
-    """The event types that a cohort narrows, and the filter on them."""
-    if isinstance(measure, Selection):
-        return measure.counted, measure.where
-    if isinstance(measure, Share):
-        return measure.share.of, measure.share.where
-    of = _from_to(measure)
-    return (of.from_, of.from_where) if of is not None else ((), None)
 
 
 @_rule("sources.feed", "warning", "Some source of the organisation states every event type that a key result needs.")

@@ -12,8 +12,10 @@ import polars as pl
 
 from kr_definitions.documents import Document, Path, Problem, short
 from kr_definitions.events import RESERVED
-from kr_definitions.measures import Distinct, Measured, Open
+from kr_definitions.measures import Distinct, ForecastAccuracy, Measured, Open, Participation
+from kr_definitions.measures.membership import Roster
 from kr_definitions.measures.selection import Top, columns_of
+from kr_definitions.rules.anatomy import from_to, narrowed, number_of, of_roster, of_what, opened_and_closed
 from kr_definitions.rules.base import (
     Declarations,
     Rules,
@@ -88,7 +90,9 @@ def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 @_rule(
-    "names.column", "error", "What is told apart (`distinct`) or gone through (`each`) is carried by every event type."
+    "names.column",
+    "error",
+    "What things are told apart by (`distinct`, `key`, `by`) or gone through (`each`) is carried by every event type.",
 )
 def _columns(declarations: Declarations) -> Iterator[Problem]:
     for measure in declarations.measures:
@@ -99,12 +103,29 @@ def _columns(declarations: Declarations) -> Iterator[Problem]:
 
 def _told_apart(stated: StatedMeasure) -> Iterator[Problem]:
     for path, measure in stated.single():
-        if isinstance(measure, Distinct):
-            known = columns_of(measure.of)
-            if known and measure.distinct not in known:
-                do = advice(nearest(measure.distinct, known), f"They carry: {', '.join(sorted(known))}")
-                found = f"{' and '.join(measure.of)} carry no '{short(measure.distinct)}'"
-                yield stated.problem((*path, "distinct"), found, do)
+        for below, column, types in _keys(measure):
+            lacking = [name for name in types if name in vocabulary().types and column not in columns_of((name,))]
+            if lacking:
+                known = columns_of(tuple(name for name in types if name in vocabulary().types))
+                do = advice(nearest(column, known), f"They carry: {', '.join(sorted(known))}")
+                yield stated.problem((*path, *below), f"{' and '.join(lacking)} carry no '{short(column)}'", do)
+
+
+def _keys(measure: Measured) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
+    """Each column that says which events are of one thing: its place, its name, and the types that have to carry it."""
+    if isinstance(measure, Distinct):
+        yield ("distinct",), measure.distinct, measure.of
+    of = from_to(measure)
+    if of is not None:
+        yield (of_what(measure), "by"), of.by, (*of.from_, *of.to)
+    roster = opened_and_closed(measure)
+    if isinstance(roster, Roster):  # whose a closing is, the opening says
+        yield (*of_roster(measure), "by"), roster.by, roster.opened_by
+    if isinstance(measure, Participation):
+        did = measure.participation.did
+        yield ("participation", "did", "by"), did.by, did.of
+    for i, cohort in enumerate(getattr(measure, "among", ())):
+        yield ("among", i, "key"), cohort.key, (*narrowed(measure)[0], *cohort.types)
 
 
 def _gone_through(stated: StatedKeyResult) -> Iterator[Problem]:
@@ -138,20 +159,30 @@ def closed_values(attribute: str) -> tuple[str, ...]:
     return declared.values if declared else ()
 
 
-_NUMBERS = ("sum", "daily_max", "mean", "median", "quantile", "min", "max", "level", "gain")
-
-
 @_rule("names.number", "error", "The events hold the number that a measure is of.")
 @each_measure
 def _numbers(stated: StatedMeasure) -> Iterator[Problem]:
     for path, measure in stated.single():
-        key = next((key for key in _NUMBERS if key in type(measure).model_fields), None)
+        key = number_of(measure)
         for name in measure.types if key else ():
             column = getattr(measure, str(key))
             if name in vocabulary().types and not holds(name, column):
                 do = f"Name what it holds, or add {column} to the type in kr_definitions/vocabulary.yaml"
                 yield stated.problem((*path, str(key)), f"{name} holds no {column}", do)
         yield from _ranked(stated, path, measure)
+        if isinstance(measure, ForecastAccuracy):
+            yield from _forecast(stated, path, measure)
+
+
+def _forecast(stated: StatedMeasure, path: Path, measure: ForecastAccuracy) -> Iterator[Problem]:
+    """What a forecast is about, and what it is held against."""
+    of = measure.forecast_accuracy
+    owed = [("forecast", "forecast_month", of.forecast), ("forecast", "amount", of.forecast)]
+    for key, column, types in (*owed, ("actual", "amount", of.actual)):
+        for name in types:
+            if name in vocabulary().types and not holds(name, column):
+                found, do = f"{name} holds no {column}", f"Name what states the {column}"
+                yield stated.problem((*path, "forecast_accuracy", key), found, do)
 
 
 def _ranked(stated: StatedMeasure, path: Path, measure: Measured) -> Iterator[Problem]:

@@ -235,17 +235,99 @@ def test_a_member_that_its_dimension_cannot_have_is_refused(tmp_path):
         ("staff.joined both opens and closes it, so that it is never open",
          "{retention: {opened_by: staff.joined, closed_by: staff.joined, by: actor}}"),
         ("staff.joined both opens and closes it, so that it is never open",
-         "{participation: {roster: {opened_by: staff.joined, closed_by: staff.joined}, did: {of: call.made}}}"),
+         "{participation: {roster: {opened_by: staff.joined, closed_by: staff.joined, by: actor}, "
+         "did: {of: call.made}}}"),
         ("visit.held holds no amount",
          "{count: deal.won, among: {top: 3, by: {of: visit.held, sum: amount}, over: previous_year}}"),
         ("none of ticket.created holds amount",
-         "{open: {opened_by: ticket.created, closed_by: ticket.solved, value: amount}}\n    unit: EUR"),
+         "{open: {opened_by: ticket.created, closed_by: ticket.solved, value: amount}}"),
+        # what things are told apart by
+        ("call.made carry no 'market'", "{count: call.made, among: {had: deal.won, key: market}}"),
+        ("visit.held carry no 'product'", "{count: visit.held, among: {had_not: deal.won, key: product}}"),
+        ("demo.attended carry no 'market'",
+         "{count: deal.won, among: {top: 3, by: {of: demo.attended}, over: previous_year, key: market}}"),
+        ("ticket.solved carry no 'product'", "{duration: {from: deal.won, to: ticket.solved, by: product}}"),
+        ("subscription.started carry no 'market'",
+         "{retention: {opened_by: subscription.started, closed_by: subscription.ended, by: market}}"),
+        ("call.made carry no 'system'",
+         "{participation: {roster: {opened_by: system.launched, by: system}, did: {of: call.made, by: system}}}"),
+        ("members are told apart by actor, and what they did by account_id: nobody is both",
+         "{participation: {roster: {opened_by: staff.joined, by: actor}, did: {of: call.made, by: account_id}}}"),
+        ("staff.joined (member of staff) and subscription.ended (subscription) are about different things",
+         "{retention: {opened_by: staff.joined, closed_by: subscription.ended}}"),
+        ("deal.won (deal) and ticket.solved (ticket) are about different things",
+         "{participation: {roster: {opened_by: deal.won, closed_by: ticket.solved}, did: {of: call.made, "
+         "by: account_id}}}"),
+        # numbers
+        ("quantity of call.made (seconds) and visit.held (minutes): they do not add up",
+         "{sum: quantity, of: [call.made, visit.held]}"),
+        ("score of survey.answered (the score of survey.answered) and audit.completed (the score of audit.completed): "
+         "they do not add up", "{mean: score, of: [survey.answered, audit.completed]}"),
+        ("quantity of followers.observed (followers) and views.observed (views): they do not add up",
+         "{level: quantity, of: [followers.observed, views.observed]}"),
+        ("quantity of call.made (seconds) and visit.held (minutes): they do not add up",
+         "{count: deal.won, among: {top: 3, by: {of: [call.made, visit.held], sum: quantity}, over: previous_year}}"),
+        ("each followers.observed says the quantity of its profile anew: they do not add up",
+         "{sum: quantity, of: followers.observed}"),
+        ("each forecast.stated says the amount of its deal anew: they do not add up",
+         "{sum: amount, of: forecast.stated}"),
+        ("the quantity of call.made is no level: it says nothing of what there was before",
+         "{level: quantity, of: call.made}"),
+        ("the score of audit.completed is no level: it says nothing of what there was before",
+         "{gain: score, of: audit.completed}"),
+        ("call.made holds no amount", "{forecast_accuracy: {forecast: forecast.stated, actual: call.made}}"),
+        ("deal.won holds no forecast_month", "{forecast_accuracy: {forecast: deal.won, actual: deal.won}}"),
+        # ratios
+        ("over 0, which is nothing", "{ratio: {numerator: {count: deal.won}, denominator: {figure: 0, of: count}}}"),
+        ("over -5, of which there is no part",
+         "{ratio: {numerator: {count: deal.won}, denominator: {figure: -5, of: count}}}"),
+        ("a figure over a figure measures nothing", "{ratio: {numerator: {figure: 1}, denominator: {figure: 1}}}"),
+        ("a thing over itself is always 1", "{ratio: {numerator: {count: deal.won}, denominator: {count: deal.won}}}"),
+        ("a thing less itself is always 0",
+         "{ratio: {numerator: {count: deal.won}, minus: {count: deal.won}, denominator: {count: deal.lost}}}"),
+        ("up_to_last of a figure, which never happened: the numerator is nothing",
+         "{ratio: {numerator: {sum: amount, of: deal.won}, denominator: {figure: 5}, up_to_last: true}}"),
+        ("money taken off a count",
+         "{ratio: {numerator: {count: deal.won}, minus: {sum: amount, of: deal.won}, "
+         "denominator: {count: call.made}}}"),
+        ("minutes taken off seconds",
+         "{ratio: {numerator: {sum: quantity, of: call.made}, minus: {sum: quantity, of: visit.held}, "
+         "denominator: {count: call.made}}}"),
+        # lists
+        ("two steps of the name 'a'", "{steps: [{name: a, of: deal.won}, {name: a, of: deal.lost}]}"),
+        ("the step 'b' is met by what meets another one",
+         "{steps: [{name: a, of: deal.won, where: \"stage = 'a'\"}, {name: b, of: deal.won, where: \"(stage='a')\"}]}"
+         .replace("stage", "market")),
+        ("valued_by without a value to say",
+         "{open: {opened_by: deal.created, closed_by: deal.won, valued_by: deal.amount_changed}}"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_measured_as_it_is_said_is_refused(tmp_path, said, measure):
-    target = "{value: 0.5}" if "conversion" in measure or "participation" in measure else "{value: 5}"
-    target = "{at_least: 0.5}" if "retention" in measure else target
-    assert ("16", "error", said) == found(tmp_path, f"    measure: {measure}\n    target: {target}\n")
+    shares = ("conversion", "participation", "retention", "forecast", "ratio")
+    target = "{at_least: 0.5}" if any(kind in measure for kind in shares) else "{value: 2}"
+    told = of_measured(tmp_path, f"    measure: {measure}\n    target: {target}\n")
+    errors = [line.partition(": error: ") for line in told if ": error: " in line]
+    assert [("norte.yaml:16", f"agencia.norte.outcome: {said}")] == [
+        (place, text.partition(". ")[0]) for place, _, text in errors
+    ]
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        "{participation: {roster: {opened_by: product.launched, by: subject_id}, did: {of: deal.won, by: product}}}",
+        "{retention: {opened_by: [deal.won, subscription.started]}}",
+        "{ratio: {numerator: {distinct: account_id, of: deal.won}, minus: {count: deal.lost}, "
+        "denominator: {figure: 5, of: count}}}",
+    ],
+)  # fmt: skip
+def test_what_can_be_measured_although_it_looks_odd_is_not_questioned(tmp_path, measure):
+    assert [] == of_measured(tmp_path, f"    measure: {measure}\n    target: {{at_least: 0.5}}\n")
+
+
+def test_what_is_counted_out_of_something_else_is_questioned(tmp_path):
+    text = "    measure: {count: [deal.won, deal.lost], out_of: deal.won}\n    target: {value: 5}\n"
+    assert ("16", "warning", "deal.lost are no part of deal.won") == found(tmp_path, text)
 
 
 def test_one_type_with_two_filters_begins_and_ends_something(tmp_path):

@@ -1,0 +1,72 @@
+"""What measures are made of, whichever they are: so that a rule about cohorts or pairs of events is said once.
+
+Belongs here: finding a part of a measure, and where it stands. Does not: any rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kr_definitions.documents import Path
+from kr_definitions.measures import Conversion, Duration, Measured, Open, Participation, Retention, Share
+from kr_definitions.measures.levels import Transitions
+from kr_definitions.measures.membership import Roster
+from kr_definitions.measures.selection import Selection, Top
+from kr_definitions.measures.subjects import FromTo
+
+
+def from_to(measure: Measured) -> FromTo | None:
+    """What a measure follows a subject from, and to."""
+    if isinstance(measure, Duration):
+        return measure.duration
+    return measure.conversion if isinstance(measure, Conversion) else None
+
+
+def of_what(measure: Measured) -> str:
+    """The key that a measure's `from_to` stands under."""
+    return "duration" if isinstance(measure, Duration) else "conversion"
+
+
+def opened_and_closed(measure: Measured) -> Transitions | Roster | None:
+    """What opens and closes what a measure is over."""
+    if isinstance(measure, Open):
+        return measure.open
+    if isinstance(measure, Retention):
+        return measure.retention
+    return measure.participation.roster if isinstance(measure, Participation) else None
+
+
+def of_roster(measure: Measured) -> Path:
+    """Where a measure's `opened_and_closed` stands."""
+    if isinstance(measure, Open):
+        return ("open",)
+    return ("retention",) if isinstance(measure, Retention) else ("participation", "roster")
+
+
+def narrowed(measure: Measured) -> tuple[tuple[str, ...], str | None]:
+    """The event types that the cohorts of a measure narrow, and the filter on them."""
+    if isinstance(measure, Selection):
+        return measure.counted, measure.where
+    if isinstance(measure, Share):
+        return measure.share.of, measure.share.where
+    of = from_to(measure)
+    return (of.from_, of.from_where) if of is not None else ((), None)
+
+
+_NUMBERS = ("sum", "daily_max", "mean", "median", "quantile", "min", "max", "level", "gain")
+
+
+def number_of(measure: Measured) -> str | None:
+    """The key under which a measure names the number that it is of; None where it is of none."""
+    return next((key for key in _NUMBERS if key in type(measure).model_fields), None)
+
+
+def numbers_of(measure: Measured) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
+    """Each number that a measure takes of events: the place of its name, the column, and the types that hold it."""
+    if (key := number_of(measure)) is not None:
+        yield (key,), getattr(measure, key), measure.types
+    if isinstance(measure, Open) and measure.open.value is not None:
+        yield ("open", "value"), measure.open.value, (*measure.open.opened_by, *(measure.open.valued_by or ()))
+    for i, cohort in enumerate(getattr(measure, "among", ())):
+        if isinstance(cohort, Top) and cohort.by.sum is not None:
+            yield ("among", i, "by", "sum"), cohort.by.sum, cohort.by.of
