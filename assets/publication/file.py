@@ -90,13 +90,17 @@ def _joined(rows: pl.DataFrame, before: pl.DataFrame, kept: Collection[str]) -> 
     return pl.concat([rows, taken]).sort("organisation", maintain_order=True)
 
 
-def read(target: Path) -> dict[str, pl.DataFrame]:
-    """Every published table, as it now is. Raises `PublicationError` where there is no file or not one of ours."""
+def read(target: Path, names: Collection[str] | None = None) -> dict[str, pl.DataFrame]:
+    """The published tables of these names, or all of them, as they now are.
+
+    Raises `PublicationError` where there is no file or not one of ours.
+    """
     if not target.exists():
         raise PublicationError(f"{target}: nothing has been published yet. Run hito run first")
     try:
         with _connected(target) as connection:
-            return {name: _in_utc(connection.sql(f'SELECT * FROM published."{name}"').pl()) for name in tables()}  # noqa: S608
+            asked = tables() if names is None else names
+            return {name: _in_utc(connection.sql(f'SELECT * FROM published."{name}"').pl()) for name in asked}  # noqa: S608
     except duckdb.Error as error:
         found = " ".join(str(error).split())[:300]
         raise PublicationError(f"{target}: could not be read ({found}). Publish it anew with hito run") from error
