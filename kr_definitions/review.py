@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kr_definitions.documents import Problem, Severity, short
-from kr_definitions.rules import RULES, filters, guides, links, measured, names, targets
+from kr_definitions.rules import RULES, filters, guides, links, measured, names, targets, units, windows
 from kr_definitions.rules.base import Declarations, Rule, Rules, advice, into
 from kr_definitions.vocabulary import nearest
 
@@ -115,7 +115,9 @@ def _needless(declarations: Declarations) -> Iterator[Problem]:
 
 _CHAPTERS: Mapping[str, tuple[str, Rules]] = {
     "The guides' rules": ("What makes a good set of objectives and key results.", guides.RULES),
-    "Targets, units, windows and weights": ("What can be reached, and what it is counted in.", targets.RULES),
+    "Targets and weights": ("What can be reached, and missed.", targets.RULES),
+    "Units": ("What figures are said to be counted in.", units.RULES),
+    "Periods and windows": ("Over which days something is counted.", windows.RULES),
     "Measures and sources": ("What can be measured as it is said.", measured.RULES),
     "Filters": ("What a filter says, and whether it can hold.", filters.RULES),
     "Names": ("What the vocabulary knows.", names.RULES),

@@ -5,6 +5,8 @@ Belongs here: the unit of a key result, of its members and of its parts. Does no
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kr_definitions.declarations import KeyResult
 from kr_definitions.measures import Count, Duration, Measured, Open
 
@@ -33,3 +35,19 @@ def unit_of(measure: Measured, currency: str) -> str:
         (getattr(measure, key) for key in ("sum", "daily_max", "level", "gain") if hasattr(measure, key)), None
     )
     return named or ("number" if measure.kind == "duration" else measure.kind)
+
+
+_TIMES: Mapping[str, tuple[str, ...]] = {
+    "seconds": ("second", "segundo", "segundos", "s", "sec", "seg"),
+    "minutes": ("minute", "minuto", "minutos", "min"),
+    "hours": ("hour", "hora", "horas", "h"),
+    "days": ("day", "día", "días", "dia", "dias", "d"),
+    "weeks": ("week", "semana", "semanas"),
+    "months": ("month", "mes", "meses"),
+}
+
+
+def length_of_time(unit: str) -> str | None:
+    """The length of time that a unit is, in the plural, whichever language it is in; None for any other unit."""
+    written = unit.casefold().strip()
+    return next((name for name, others in _TIMES.items() if written in (name, *others)), None)

@@ -126,12 +126,11 @@ class Vocabulary:
             return attribute.domain
         return _SHARED_DOMAINS.get(column, ANYTHING)
 
-    def unit_of(self, event_type: str, column: str) -> str:
-        """What a number of events of this type is counted in: two of one unit can be added."""
+    def unit_of(self, event_type: str, column: str) -> str | None:
+        """What a number of events of this type is counted in; None where they have a scale of their own."""
         if column == "amount":
             return "money"
-        unit = self.types[event_type].unit if column == "quantity" else self.attributes[column].unit
-        return unit or f"the {column} of {event_type}"
+        return self.types[event_type].unit if column == "quantity" else self.attributes[column].unit
 
     def attribute_schema(self) -> dict[str, pl.DataType]:
         """Column of the log -> Polars type, in the vocabulary's order."""

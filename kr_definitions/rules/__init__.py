@@ -8,7 +8,7 @@ To add one: a check in one of these modules, its test, and `python -m kr_definit
 
 from __future__ import annotations
 
-from kr_definitions.rules import filters, guides, links, measured, names, targets
+from kr_definitions.rules import filters, guides, links, measured, names, targets, units, windows
 from kr_definitions.rules.base import Declarations, Rule, Rules
 
 RULES: Rules = {
@@ -16,6 +16,8 @@ RULES: Rules = {
     **filters.RULES,
     **measured.RULES,
     **targets.RULES,
+    **units.RULES,
+    **windows.RULES,
     **links.RULES,
     **guides.RULES,
 }

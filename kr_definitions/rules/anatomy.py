@@ -13,6 +13,7 @@ from kr_definitions.measures.levels import Transitions
 from kr_definitions.measures.membership import Roster
 from kr_definitions.measures.selection import Selection, Top
 from kr_definitions.measures.subjects import FromTo
+from kr_definitions.vocabulary import vocabulary
 
 
 def from_to(measure: Measured) -> FromTo | None:
@@ -70,3 +71,22 @@ def numbers_of(measure: Measured) -> Iterator[tuple[Path, str, tuple[str, ...]]]
     for i, cohort in enumerate(getattr(measure, "among", ())):
         if isinstance(cohort, Top) and cohort.by.sum is not None:
             yield ("among", i, "by", "sum"), cohort.by.sum, cohort.by.of
+
+
+def holds(event_type: str, column: str) -> bool:
+    """Whether events of a type hold a number, or carry an attribute."""
+    held = vocabulary().types[event_type]
+    return bool(getattr(held, column)) if column in ("amount", "quantity") else column in held.carries
+
+
+def has_number(event_type: str, column: str) -> bool:
+    """Whether an event type is known and holds a number."""
+    return event_type in vocabulary().types and holds(event_type, column)
+
+
+def counted_in(measure: Measured) -> str:
+    """What the values of an operand are counted in, so far as two of one unit can be added; empty where any will do."""
+    for _, column, types in numbers_of(measure):
+        units = [vocabulary().unit_of(name, column) for name in types if has_number(name, column)]
+        return next(iter(units), None) or ""
+    return "a count" if measure.kind == "count" else "money" if measure.kind == "money" else ""

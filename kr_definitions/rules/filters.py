@@ -22,6 +22,7 @@ from kr_definitions.measures import Measured, Share
 from kr_definitions.measures.selection import Cohort, Had, HadNot, columns_of
 from kr_definitions.periods import Span
 from kr_definitions.progress import baseline_of
+from kr_definitions.rules.anatomy import holds
 from kr_definitions.rules.base import (
     Declarations,
     Rules,
@@ -32,7 +33,7 @@ from kr_definitions.rules.base import (
     into,
     normal,
 )
-from kr_definitions.rules.names import closed_values, holds
+from kr_definitions.rules.names import closed_values
 from kr_definitions.vocabulary import Domain, nearest, vocabulary
 
 RULES: Rules = {}

@@ -27,7 +27,16 @@ from kr_definitions.measures import (
 from kr_definitions.measures.membership import Activity, Roster
 from kr_definitions.measures.selection import HadNot
 from kr_definitions.progress import baseline_of
-from kr_definitions.rules.anatomy import from_to, narrowed, numbers_of, of_roster, of_what, opened_and_closed
+from kr_definitions.rules.anatomy import (
+    counted_in,
+    from_to,
+    has_number,
+    narrowed,
+    numbers_of,
+    of_roster,
+    of_what,
+    opened_and_closed,
+)
 from kr_definitions.rules.base import (
     Declarations,
     Rules,
@@ -39,7 +48,6 @@ from kr_definitions.rules.base import (
     normal,
     places,
 )
-from kr_definitions.rules.names import holds
 from kr_definitions.vocabulary import vocabulary
 
 RULES: Rules = {}
@@ -107,15 +115,12 @@ def _names(group: Roster | Activity, types: tuple[str, ...]) -> str:
 def _units(stated: StatedMeasure) -> Iterator[Problem]:
     for path, measure in stated.single():
         for below, column, types in numbers_of(measure):
-            units = {name: vocabulary().unit_of(name, column) for name in types if _has(name, column)}
+            known = [name for name in types if has_number(name, column)]
+            units = {name: vocabulary().unit_of(name, column) or f"a scale of {name}" for name in known}
             if len(set(units.values())) > 1:
                 found = " and ".join(f"{name} ({unit})" for name, unit in units.items())
                 do = "Name events whose numbers are counted in the same, each in a key result of its own"
                 yield stated.problem((*path, *below), f"{column} of {found}: they do not add up", do)
-
-
-def _has(event_type: str, column: str) -> bool:
-    return event_type in vocabulary().types and holds(event_type, column)
 
 
 @_rule("measure.adds_up", "error", "What is added up adds up, and a level is of what is said anew each time.")
@@ -123,20 +128,17 @@ def _has(event_type: str, column: str) -> bool:
 def _adds_up(stated: StatedMeasure) -> Iterator[Problem]:
     for path, measure in stated.single():
         for below, column, types in numbers_of(measure):
-            restating = [name for name in types if _has(name, column) and vocabulary().types[name].restates == column]
-            is_level = isinstance(measure, Level | Gain) and "among" not in below
-            if restating and not is_level and (isinstance(measure, Sum | DailyMax) or "among" in below):
-                found = (
-                    f"each {restating[0]} says the {column} of its {_subject(restating[0])} anew: they do not add up"
-                )
+            known = [name for name in types if has_number(name, column)]
+            restating = [name for name in known if vocabulary().types[name].restates == column]
+            is_added = "among" in below or isinstance(measure, Sum | DailyMax)
+            if restating and is_added:
+                subject = vocabulary().types[restating[0]].subject
+                found = f"each {restating[0]} says the {column} of its {subject} anew: they do not add up"
                 yield stated.problem((*path, *below), found, f"Write level: {column}, or gain: {column}")
-            if is_level and column != "amount" and not restating and any(_has(name, column) for name in types):
+            is_level = isinstance(measure, Level | Gain) and not is_added
+            if is_level and column != "amount" and known and not restating:
                 found = f"the {column} of {' or '.join(types)} is no level: it says nothing of what there was before"
                 yield stated.problem((*path, *below), found, f"Write sum: {column}, or mean: {column}")
-
-
-def _subject(event_type: str) -> str:
-    return vocabulary().types[event_type].subject
 
 
 @_rule("measure.ratio", "error", "A ratio is of two things, the lower of which can be more than nothing.")
@@ -164,14 +166,6 @@ def _less(stated: StatedMeasure, numerator: Measured, minus: Measured) -> Iterat
     counted, taken_off = counted_in(numerator), counted_in(minus)
     if counted and taken_off and counted != taken_off:
         yield stated.problem(("ratio", "minus"), f"{taken_off} taken off {counted}", f"Take off something in {counted}")
-
-
-def counted_in(measure: Measured) -> str:
-    """What the values of an operand are counted in, so far as two of one unit can be added; empty where any will do."""
-    for _, column, types in numbers_of(measure):
-        units = [vocabulary().unit_of(name, column) for name in types if _has(name, column)]
-        return units[0] if units else ""
-    return "a count" if measure.kind == "count" else "money" if measure.kind == "money" else ""
 
 
 # --- lists ------------------------------------------------------------------------------------------------------------

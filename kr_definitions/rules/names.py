@@ -15,7 +15,7 @@ from kr_definitions.events import RESERVED
 from kr_definitions.measures import Distinct, ForecastAccuracy, Measured, Open, Participation
 from kr_definitions.measures.membership import Roster
 from kr_definitions.measures.selection import Top, columns_of
-from kr_definitions.rules.anatomy import from_to, narrowed, number_of, of_roster, of_what, opened_and_closed
+from kr_definitions.rules.anatomy import from_to, holds, narrowed, number_of, of_roster, of_what, opened_and_closed
 from kr_definitions.rules.base import (
     Declarations,
     Rules,
@@ -202,9 +202,3 @@ def _ranked(stated: StatedMeasure, path: Path, measure: Measured) -> Iterator[Pr
             yield stated.problem(
                 (*path, "open", "value"), found, "Name what they hold, or remove value: then they count"
             )
-
-
-def holds(event_type: str, column: str) -> bool:
-    """Whether events of a type hold a number, or carry an attribute."""
-    held = vocabulary().types[event_type]
-    return bool(getattr(held, column)) if column in ("amount", "quantity") else column in held.carries

@@ -1,6 +1,7 @@
-"""Rules about targets: what cannot be reached as it is said, units, windows and weights.
+"""Rules about targets: what cannot be reached as it is said, or cannot be missed; and weights.
 
-Belongs here: figures, and what they are figures of. Does not: what is measured (`measured`).
+Belongs here: figures, and what they are figures of. Does not: what is measured (`measured`), what it is counted in
+(`units`), over which days (`windows`).
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from kr_definitions.currencies import CURRENCIES
 from kr_definitions.declarations import (
     AtLeast,
     AtMost,
@@ -21,9 +21,8 @@ from kr_definitions.declarations import (
     Target,
     Within,
 )
-from kr_definitions.documents import Path, Problem, short
-from kr_definitions.measures import Count, Duration, Level, Measured, Open, Steps
-from kr_definitions.periods import Every, windows
+from kr_definitions.documents import Path, Problem
+from kr_definitions.measures import Gain, Level, Open, Steps
 from kr_definitions.progress import accumulates, baseline_of, is_to_date
 from kr_definitions.rules.base import (
     Declarations,
@@ -33,7 +32,6 @@ from kr_definitions.rules.base import (
     each_key_result,
     into,
 )
-from kr_definitions.units import unit_of
 
 RULES: Rules = {}
 _rule = into(RULES)
@@ -58,7 +56,7 @@ def _missing(declarations: Declarations) -> Iterator[Problem]:
                 yield document.problem(("key_results", i), name, "'target' is missing", do)
 
 
-@_rule("target.falling_total", "error", "A total of the period so far is not asked to fall.")
+@_rule("target.falling_total", "error", "A total is not asked to fall.")
 @each_key_result
 def _falling(stated: StatedKeyResult) -> Iterator[Problem]:
     for place, one in stated.targeted():
@@ -72,6 +70,20 @@ def _falling(stated: StatedKeyResult) -> Iterator[Problem]:
             found = "a running total starts at nothing, so it cannot be asked to fall"
             do = "Compare it day by day with the span before (to_date: true), or state the most as at_most"
             yield stated.problem((*place, "target"), found, do)
+        is_of_all_time = one.cumulative == "ever" and one.main.accumulates and not isinstance(one.main, Gain)
+        if is_of_all_time and is_to_fall:
+            found = "a total since the beginning only grows, so it cannot be asked to fall"
+            yield stated.problem((*place, "target"), found, "Count over trailing days, or state the most as at_most")
+
+
+@_rule("target.strict", "error", "A strict limit is met or not; the distance to it is the same on either side of it.")
+@each_key_result
+def _strict(stated: StatedKeyResult) -> Iterator[Problem]:
+    for place, one in stated.targeted():
+        limit = one.target if isinstance(one.target, AtLeast | AtMost | NotBelow | NotAbove) else None
+        if limit is not None and limit.strict and limit.progress == "distance":
+            found = "strict beside progress: distance, which is all the way at the limit itself, where it is not met"
+            yield stated.problem((*place, "target", "strict"), found, "Keep one of them")
 
 
 @_rule("target.baseline", "error", "The baseline of a target is a figure that there is.")
@@ -173,87 +185,6 @@ def _stepped(stated: StatedKeyResult) -> Iterator[tuple[Path, Decimal, Decimal]]
         if isinstance(one.measure, Steps) and isinstance(target, Reach | AtLeast):
             total = sum((step.weight for step in one.measure.steps), start=Decimal(0))
             yield (*place, "target"), total, target.value if isinstance(target, Reach) else target.at_least
-
-
-# --- units ------------------------------------------------------------------------------------------------------------
-
-
-@_rule("unit.fits", "error", "A unit is what the measure counts in.")
-def _unit_fits(declarations: Declarations) -> Iterator[Problem]:
-    organisation = declarations.organisation
-    for stated in declarations.key_results:
-        kr = stated.content
-        if kr.unit is None or not kr.unit.strip() or kr.measure is None:
-            continue
-        wrong = _wrong_unit(kr.unit, kr.measure, organisation.currency if organisation else None)
-        if wrong is not None:
-            yield stated.problem(("unit",), *wrong)
-
-
-def _wrong_unit(unit: str, measure: Measured, currency: str | None) -> tuple[str, str] | None:
-    """What is wrong with a unit, and what to do."""
-    kind = measure.kind
-    if kind == "money" and unit not in CURRENCIES:
-        return f"the unit '{short(unit)}' of an amount of money", f"Write its currency, {currency or 'as EUR'}"
-    if kind == "money" and currency is not None and unit != currency:
-        do = f"Write {currency}: amounts are in the organisation's currency"
-        return f"the unit {unit} of amounts in {currency}", do
-    if kind in ("count", "share", "ratio", "duration") and unit in CURRENCIES:
-        return f"the unit {unit}, a currency, of a {kind}", "Name what is counted, or remove the unit"
-    if isinstance(measure, Duration) and unit != measure.unit.replace("_", " "):
-        known = measure.unit.replace("_", " ")
-        return f"the unit '{short(unit)}' of a duration in {known}", "Remove it: the measure says the unit"
-    return None
-
-
-@_rule("unit.missing", "warning", "A target has a number and a unit; an amount of money has its currency.")
-def _unit_missing(declarations: Declarations) -> Iterator[Problem]:
-    for stated in declarations.key_results:
-        kr = stated.content
-        if kr.unit is not None or kr.measure is None or kr.type == "kpi":
-            continue
-        if kr.measure.kind == "money":
-            currency = declarations.organisation.currency if declarations.organisation else "the currency"
-            yield stated.problem((), "an amount without its currency", f"Add unit: {currency}")
-        elif not _names_itself(kr.measure):
-            found = f"a figure without a unit: it would be shown as '{unit_of(kr.measure, '')}'"
-            yield stated.problem((), found, "Add unit: what it is counted in")
-
-
-def _names_itself(measure: Measured) -> bool:
-    """Whether what a measure counts can be told from it: events, parts, lengths of time."""
-    if measure.kind == "count":
-        return isinstance(measure, Count | Open)
-    return measure.kind in ("share", "ratio") or isinstance(measure, Duration)
-
-
-# --- windows ----------------------------------------------------------------------------------------------------------
-
-_ENOUGH_DAYS = 184
-"""So many days hold a window of each kind: a quarter has at most 92."""
-
-
-@_rule("windows.none", "error", "A period holds at least one of the windows that are to recur in it.")
-def _no_windows(declarations: Declarations) -> Iterator[Problem]:
-    for stated in declarations.key_results:
-        span, organisation = stated.span(declarations.organisation), declarations.organisation
-        if organisation is None or span is None or span.days >= _ENOUGH_DAYS:
-            continue
-        for path, every in _recurring(stated.content):
-            if not windows(every, span, organisation.calendar):
-                found = f"no {every.replace('_', ' ')} belongs to the period from {span.first} to {span.last}"
-                yield stated.problem(path, found, "Choose a shorter window, or leave it out")
-
-
-def _recurring(kr: KeyResult) -> Iterator[tuple[Path, Every]]:
-    for i, window in enumerate(kr.windows):
-        yield ("windows", i), window
-    for path, one in ((("every",), kr), *((("all_of", i, "every"), part) for i, part in enumerate(kr.all_of))):
-        if one.every is not None:
-            yield path, one.every
-    for i, guardrail in enumerate(kr.guardrails):
-        if guardrail.every is not None:
-            yield ("guardrails", i, "every"), guardrail.every
 
 
 # --- weights ----------------------------------------------------------------------------------------------------------

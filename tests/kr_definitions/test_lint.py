@@ -261,7 +261,7 @@ def test_a_member_that_its_dimension_cannot_have_is_refused(tmp_path):
         # numbers
         ("quantity of call.made (seconds) and visit.held (minutes): they do not add up",
          "{sum: quantity, of: [call.made, visit.held]}"),
-        ("score of survey.answered (the score of survey.answered) and audit.completed (the score of audit.completed): "
+        ("score of survey.answered (a scale of survey.answered) and audit.completed (a scale of audit.completed): "
          "they do not add up", "{mean: score, of: [survey.answered, audit.completed]}"),
         ("quantity of followers.observed (followers) and views.observed (views): they do not add up",
          "{level: quantity, of: [followers.observed, views.observed]}"),
@@ -372,6 +372,10 @@ TWO_STEPS = "{steps: [{name: a, of: deal.won}, {name: b, of: deal.lost, weight: 
          "{at_least: 90}"),
         ("error", "a share cannot move by 5", "{share: {of: survey.answered, reached: \"rating = 'good'\"}}",
          "{delta: 5}"),
+        ("error", "strict beside progress: distance, which is all the way at the limit itself, where it is not met",
+         "{count: deal.won}", "{at_most: 1, strict: true, progress: distance}"),
+        ("error", "strict beside progress: distance, which is all the way at the limit itself, where it is not met",
+         "{count: deal.won}", "{not_below: previous_year, strict: true, progress: distance}"),
         ("error", "two figures were expected", "{count: deal.won}", "{within: [1, 2, 3]}"),
         ("error", "two figures were expected", "{count: deal.won}", "{within: []}"),
         ("error", "two figures were expected (found '12')", "{count: deal.won}", "{within: '12'}"),
@@ -385,6 +389,24 @@ TWO_STEPS = "{steps: [{name: a, of: deal.won}, {name: b, of: deal.lost, weight: 
 def test_a_target_that_cannot_be_meant_is_told(tmp_path, severity, said, measure, target):
     line, grade, text = found(tmp_path, f"    measure: {measure}\n    target: {target}\n")
     assert ("17", severity, said) == (line, grade, text.removeprefix("within: "))
+
+
+@pytest.mark.parametrize(
+    ("is_refused", "measure", "target"),
+    [
+        (True, "{count: deal.won}", "{value: 10, from: 20}"),
+        (True, "{distinct: account_id, of: deal.won}", "{delta: -2, baseline: start}"),
+        (True, "{sum: amount, of: deal.won}", "{relative: -0.1, baseline: start}"),
+        (False, "{count: deal.won}", "{value: 20, from: 10}"),
+        (False, "{gain: quantity, of: followers.observed}", "{value: 10, from: 20}"),
+        (False, "{open: {opened_by: ticket.created, closed_by: ticket.solved}}", "{value: 10, from: 20}"),
+    ],
+)  # fmt: skip
+def test_a_total_since_the_beginning_is_not_asked_to_fall(tmp_path, is_refused, measure, target):
+    unit = "EUR" if "amount" in measure else "things"
+    text = f"    cumulative: ever\n    measure: {measure}\n    target: {target}\n    unit: {unit}\n"
+    said = ("18", "error", "a total since the beginning only grows, so it cannot be asked to fall")
+    assert ([said] if is_refused else []) == ([found(tmp_path, text)] if of_measured(tmp_path, text) else [])
 
 
 @pytest.mark.parametrize(
@@ -408,6 +430,29 @@ def test_the_target_of_steps_is_all_of_them(tmp_path, target, told):
         ("the unit 'sales' of an amount of money", "{sum: amount, of: deal.won}", "sales"),
         ("the unit USD of amounts in EUR", "{sum: amount, of: deal.won}", "USD"),
         ("the unit 'days' of a duration in hours", "{duration: {from: deal.created, to: deal.won}}", "days"),
+        ("the unit share, a percentage, of a count", "{count: deal.won}", "share"),
+        ("the unit 'hours' of a count", "{count: deal.won}", "hours"),
+        ("the unit 'horas' of a count", "{distinct: account_id, of: deal.won}", "horas"),
+        ("the unit '%' of what is no percentage", "{count: deal.won}", "'%'"),
+        ("the unit '€', which names nothing", "{count: deal.won}", "€"),
+        ("the unit '5', which names nothing", "{count: deal.won}", "'5'"),
+        ("the unit 'hours' of seconds", "{sum: quantity, of: call.made}", "hours"),
+        ("the unit 'minutos' of seconds", "{mean: quantity, of: call.made}", "minutos"),
+        ("the unit 'days' of flyers", "{sum: quantity, of: flyers.distributed}", "days"),
+        ("the unit '%' of a share, which is a number from 0 to 1 and shown as a percentage",
+         "{conversion: {from: deal.created, to: deal.won}}", "'%'"),
+        ("the unit 'customers' of a share, which is a number from 0 to 1 and shown as a percentage",
+         "{conversion: {from: deal.created, to: deal.won}}", "customers"),
+        ("the unit '%' of what is no percentage",
+         "{ratio: {numerator: {count: deal.won}, denominator: {count: deal.lost}}}", "'%'"),
+        ("the unit 'deals' of an amount of money over a count",
+         "{ratio: {numerator: {sum: amount, of: deal.won}, denominator: {count: call.made}}}", "deals"),
+        (None, "{ratio: {numerator: {sum: amount, of: deal.won}, denominator: {count: call.made}}}", "EUR per call"),
+        (None, "{ratio: {numerator: {count: call.made}, denominator: {sum: amount, of: deal.won}}}", "calls"),
+        (None, "{sum: quantity, of: call.made}", "segundos"),
+        (None, "{mean: attended_share, of: demo.attended}", "share"),
+        (None, "{conversion: {from: deal.created, to: deal.won}}", "share"),
+        (None, "{mean: score, of: survey.answered}", "NPS"),
         (None, "{duration: {from: deal.created, to: deal.won}, unit: working_hours}", "working hours"),
         (None, "{count: deal.won}", "sales"),
         (None, "{mean: score, of: audit.completed}", "share"),
@@ -417,6 +462,12 @@ def test_the_target_of_steps_is_all_of_them(tmp_path, target, told):
 def test_a_unit_is_what_the_measure_counts_in(tmp_path, told, measure, unit):
     text = f"    measure: {measure}\n    unit: {unit}\n    target: {{at_least: 0.5}}\n"
     assert ([("17", "error", told)] if told else []) == ([found(tmp_path, text)] if of_measured(tmp_path, text) else [])
+
+
+def test_a_unit_beside_parts_is_refused(tmp_path):
+    parts = "    all_of: [{name: a, measure: {count: deal.won}, target: {value: 5}}]\n    unit: EUR\n"
+    said = "the unit 'EUR' beside all_of, whose parts are what is counted"
+    assert ("17", "error", said) == found(tmp_path, parts)
 
 
 @pytest.mark.parametrize(
@@ -438,17 +489,72 @@ def test_a_figure_that_does_not_name_itself_has_a_unit(tmp_path, told, measure):
 
 
 def test_a_period_without_a_window_is_refused(tmp_path):
-    text = f"    period: {{from: 2026-05-20, until: 2026-06-10}}\n    every: month\n{MEASURED}"
+    text = f"    period: {{from: 2026-08-20, until: 2026-09-10}}\n    every: month\n{MEASURED}"
     assert [
-        "norte.yaml:17: error: agencia.norte.outcome: no month belongs to the period from 2026-05-20 to 2026-06-10. "
+        "norte.yaml:17: error: agencia.norte.outcome: no month belongs to the period from 2026-08-20 to 2026-09-10. "
         "Choose a shorter window, or leave it out"
     ] == of_measured(tmp_path, text)
     assert [] == of_measured(tmp_path, text.replace("month", "week"))
 
 
+ACCURACY = "{forecast_accuracy: {forecast: forecast.stated, actual: deal.won}}"
+STAYED = "{retention: {opened_by: subscription.started, closed_by: subscription.ended}}"
+TOOK_PART = "{{participation: {{roster: {{opened_by: deal.won}}, did: {{of: call.made, by: account_id}}{}}}}}".format
+WHOLE_MONTHS = "a forecast is held against whole months, of which such a window holds none"
+NOBODY = "before the beginning there was nobody, so that there is no value"
+
+
+@pytest.mark.parametrize(
+    ("said", "measure", "window"),
+    [
+        (WHOLE_MONTHS, ACCURACY, "every: week"), (WHOLE_MONTHS, ACCURACY, "every: day"),
+        (WHOLE_MONTHS, ACCURACY, "trailing: 27 days"), (None, ACCURACY, "trailing: 28 days"),
+        (None, ACCURACY, "every: month"), (None, ACCURACY, "cumulative: ever"),
+        (NOBODY, STAYED, "cumulative: ever"), (None, STAYED, "every: day"),
+        (NOBODY, TOOK_PART(", members: start"), "cumulative: ever"), (None, TOOK_PART(""), "cumulative: ever"),
+    ],
+)  # fmt: skip
+def test_a_window_that_never_holds_anything_is_refused(tmp_path, said, measure, window):
+    text = f"    {window}\n    measure: {measure}\n    target: {{at_least: 0.5}}\n"
+    assert ([("16", "error", said)] if said else []) == ([found(tmp_path, text)] if of_measured(tmp_path, text) else [])
+
+
+@pytest.mark.parametrize(
+    ("said", "period", "every"),
+    [
+        (["warning: agencia.norte.outcome: the quarter from 2026-07-01 to 2026-09-30 reaches beyond the period, "
+          "2026-08-01 to 2026-08-31"], "{month: 2026-08}", "quarter"),
+        (["warning: agencia.norte.outcome: the month from 2026-08-01 to 2026-08-31 reaches beyond the period, "
+          "2026-08-10 to 2026-08-24"], "{from: 2026-08-10, until: 2026-08-24}", "month"),
+        (["remark: agencia.norte.outcome: the days from 2026-07-20 to 2026-07-31 are in no month that belongs to the "
+          "period",
+          "remark: agencia.norte.outcome: the days from 2026-09-01 to 2026-09-10 are in no month that belongs to the "
+          "period"], "{from: 2026-07-20, until: 2026-09-10}", "month"),
+        ([], "{from: 2026-07-20, until: 2026-09-10}", "week"),
+        ([], "{quarter: 2026-Q3}", "month"),
+        ([], "{half: 2026-H2}", "quarter"),
+    ],
+)  # fmt: skip
+def test_windows_that_are_not_the_period_are_questioned(tmp_path, said, period, every):
+    text = f"    period: {period}\n    every: {every}\n{MEASURED}"
+    assert said == [line.partition(": ")[2].partition(". ")[0] for line in of_measured(tmp_path, text)]
+
+
+@pytest.mark.parametrize(
+    ("is_told", "period"),
+    [
+        (True, "{quarter: 2026-Q2}"), (True, "{quarter: 2027-Q3}"),
+        (False, "{month: 2026-07}"), (False, "{half: 2026-H2}"),
+    ],
+)  # fmt: skip
+def test_a_period_that_is_not_in_the_objectives_is_questioned(tmp_path, is_told, period):
+    told = of_measured(tmp_path, f"    period: {period}\n{MEASURED}")
+    assert is_told == any("[period.within]" in line for line in told) == bool(told)
+
+
 def test_a_part_and_a_guardrail_are_looked_at_as_a_key_result_is(tmp_path):
     text = """\
-    period: {from: 2026-05-20, until: 2026-06-10}
+    period: {from: 2026-08-20, until: 2026-09-10}
     all_of:
       - {name: a, every: quarter, measure: {count: deal.won}, target: {value: 5, of: 3}}
     guardrails:
@@ -456,9 +562,9 @@ def test_a_part_and_a_guardrail_are_looked_at_as_a_key_result_is(tmp_path):
 """
     told = [line.split(": ", 3)[3].partition(". ")[0] for line in of_measured(tmp_path, text)]
     assert [
-        "no quarter belongs to the period from 2026-05-20 to 2026-06-10",
+        "no quarter belongs to the period from 2026-08-20 to 2026-09-10",
         "out of 3, which is less than the target of 5",
-        "no month belongs to the period from 2026-05-20 to 2026-06-10",
+        "no month belongs to the period from 2026-08-20 to 2026-09-10",
         "progress by distance to 0, of which there is no part: it is met or not",
     ] == told
 
