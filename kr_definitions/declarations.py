@@ -18,15 +18,15 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, Tag, WithJsonSchema, field_validator, model_validator
 
 from kr_definitions.measures import Measure
-from kr_definitions.organisation import Declared, Title
+from kr_definitions.organisation import ID_PART, Declared, Title
 from kr_definitions.periods import Calendar, Every, Span, shift_months
-from kr_definitions.words import EventType, Number, listed, one_of
+from kr_definitions.words import EventType, Number, TextColumn, like, listed, one_of
 
-_NAME = r"[a-z][a-z0-9_-]{0,62}"
+_DOTTED = rf"{ID_PART}(\.{ID_PART})+"
 
 
 def _dotted(text: str) -> str:
-    if not re.fullmatch(rf"{_NAME}(\.{_NAME})+", text):
+    if not re.fullmatch(_DOTTED, text):
         raise ValueError("not an id | Use organisation.team.name: small letters, digits, - and _, joined by dots")
     return text
 
@@ -38,7 +38,7 @@ def _span_of_days(value: Any) -> Any:
     return int(found[1])
 
 
-DottedId = Annotated[str, AfterValidator(_dotted)]
+DottedId = Annotated[str, AfterValidator(_dotted), like(_DOTTED)]
 Days = Annotated[
     int, BeforeValidator(_span_of_days), WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,3} days?$"})
 ]
@@ -159,6 +159,8 @@ Target = Annotated[
 
 # --- periods ----------------------------------------------------------------------------------------------------------
 
+_QUARTER, _HALF, _MONTH = r"20[0-9]{2}-Q[1-4]", r"20[0-9]{2}-H[12]", r"20[0-9]{2}-(0[1-9]|1[0-2])"
+
 
 class Year(Declared):
     """The organisation's (fiscal) year that begins in this year."""
@@ -172,12 +174,12 @@ class Year(Declared):
 class Quarter(Declared):
     """A quarter of the organisation's (fiscal) year, as 2026-Q3."""
 
-    quarter: str
+    quarter: Annotated[str, like(_QUARTER)]
 
     @field_validator("quarter")
     @classmethod
     def _written(cls, text: str) -> str:
-        return _matched(text, r"20\d\d-Q[1-4]", "a quarter", "2026-Q3")
+        return _matched(text, _QUARTER, "a quarter", "2026-Q3")
 
     def span(self, calendar: Calendar) -> Span:
         return _part_of_year(calendar, int(self.quarter[:4]), int(self.quarter[-1]), months=3)
@@ -186,12 +188,12 @@ class Quarter(Declared):
 class Half(Declared):
     """A half of the organisation's (fiscal) year, as 2026-H1."""
 
-    half: str
+    half: Annotated[str, like(_HALF)]
 
     @field_validator("half")
     @classmethod
     def _written(cls, text: str) -> str:
-        return _matched(text, r"20\d\d-H[12]", "a half-year", "2026-H1")
+        return _matched(text, _HALF, "a half-year", "2026-H1")
 
     def span(self, calendar: Calendar) -> Span:
         return _part_of_year(calendar, int(self.half[:4]), int(self.half[-1]), months=6)
@@ -200,12 +202,12 @@ class Half(Declared):
 class Month(Declared):
     """A calendar month, as 2026-07."""
 
-    month: str
+    month: Annotated[str, like(_MONTH)]
 
     @field_validator("month")
     @classmethod
     def _written(cls, text: str) -> str:
-        return _matched(text, r"20\d\d-(0[1-9]|1[0-2])", "a month", "2026-07")
+        return _matched(text, _MONTH, "a month", "2026-07")
 
     def span(self, calendar: Calendar) -> Span:  # noqa: ARG002 - every period is asked alike
         first = date(int(self.month[:4]), int(self.month[5:]), 1)
@@ -304,7 +306,7 @@ class Each(Declared):
     either, those that the measure's own events of the period name. A member counts from the day on which it is named.
     """
 
-    dimension: str = Field(min_length=1)
+    dimension: Annotated[TextColumn, Field(min_length=1)]
     members: Annotated[tuple[str, ...], BeforeValidator(listed)] | None = Field(default=None, min_length=1)
     seen_in: EventType | None = None
 

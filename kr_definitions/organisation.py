@@ -23,7 +23,9 @@ from pydantic import (
     model_validator,
 )
 
+from kr_definitions.currencies import CURRENCIES
 from kr_definitions.periods import Calendar
+from kr_definitions.words import like
 
 ID_PART = r"[a-z][a-z0-9_-]{0,62}"
 
@@ -60,10 +62,12 @@ def _known_currency(code: str) -> str:
     return code
 
 
-Id = Annotated[str, AfterValidator(_known_id)]
-Zone = Annotated[str, AfterValidator(_known_zone)]
-Country = Annotated[str, AfterValidator(_known_country)]
-Currency = Annotated[str, AfterValidator(_known_currency)]
+Id = Annotated[str, AfterValidator(_known_id), like(ID_PART)]
+Zone = Annotated[str, AfterValidator(_known_zone), like(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")]
+Country = Annotated[str, AfterValidator(_known_country), like(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")]
+Currency = Annotated[
+    str, AfterValidator(_known_currency), WithJsonSchema({"type": "string", "enum": sorted(CURRENCIES)})
+]
 
 
 class Title(Declared):
@@ -80,8 +84,11 @@ class SourceUse(Declared):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+_CLOCK = r"([01][0-9]|2[0-3]):([0-5][0-9])"
+
+
 def _clock(value: Any) -> Any:
-    found = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])", value) if isinstance(value, str) else None
+    found = re.fullmatch(_CLOCK, value) if isinstance(value, str) else None
     if found is None:
         raise ValueError("not a time of day | Write it in quotes, as in '09:00'")
     return time(int(found[1]), int(found[2]))
@@ -91,7 +98,7 @@ ClockTime = Annotated[
     time,
     BeforeValidator(_clock),
     PlainSerializer(lambda moment: moment.strftime("%H:%M"), return_type=str),
-    WithJsonSchema({"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]$"}),
+    like(_CLOCK),
 ]
 
 

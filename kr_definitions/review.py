@@ -90,14 +90,15 @@ def _unknown(declarations: Declarations) -> Iterator[Problem]:
     for name in declared:
         rule = RULES.get(name)
         if rule is None:
-            do = advice(nearest(name, _switchable()), "docs/review.md lists the rules")
+            do = advice(nearest(name, switchable()), "docs/review.md lists the rules")
             yield home.problem(("lint", name), where, f"no rule '{short(name)}'", do)
         elif rule.severity == "error":
             found = f"'{name}' cannot be switched off: what it finds cannot be computed as it is meant"
             yield home.problem(("lint", name), where, found, "Remove it, and mend what it finds")
 
 
-def _switchable() -> list[str]:
+def switchable() -> list[str]:
+    """The rules that an organisation may switch off."""
     return [rule.id for rule in RULES.values() if rule.severity != "error"]
 
 

@@ -8,9 +8,16 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
+import polars as pl
 from pydantic import BeforeValidator, Discriminator, Field, WithJsonSchema
 
-from kr_definitions.vocabulary import vocabulary
+from kr_definitions.events import RESERVED
+from kr_definitions.vocabulary import SHARED_COLUMNS, vocabulary
+
+
+def like(pattern: str) -> WithJsonSchema:
+    """What an editor is told of a text: the pattern that all of it matches."""
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
 
 
 def listed(value: Any) -> Any:
@@ -24,7 +31,9 @@ def _number(value: Any) -> Any:
     return Decimal(value)
 
 
-_TYPE = {"type": "string", "enum": sorted(vocabulary().types)}  # so that an editor completes them
+_TYPE = {"type": "string", "enum": sorted({*vocabulary().types} - {*RESERVED})}  # so that an editor completes them
+_COLUMNS = {**SHARED_COLUMNS, **vocabulary().attribute_schema()}
+_TEXTS = [name for name, dtype in _COLUMNS.items() if dtype == pl.String]
 
 EventType = Annotated[str, WithJsonSchema(_TYPE)]
 EventTypes = Annotated[
@@ -33,10 +42,12 @@ EventTypes = Annotated[
     Field(min_length=1),
     WithJsonSchema({"anyOf": [_TYPE, {"type": "array", "items": _TYPE, "minItems": 1}]}),
 ]
+Column = Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(_COLUMNS)})]
+TextColumn = Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(_TEXTS)})]
 NumberColumn = Literal["amount", "quantity", "score", "attended_share"]
 """A column of the log that holds a number."""
 
-Number = Annotated[Decimal, BeforeValidator(_number), WithJsonSchema({"type": "number"})]
+Number = Annotated[Decimal, BeforeValidator(_number)]
 
 
 def one_of(what: str, *keys: str) -> Discriminator:

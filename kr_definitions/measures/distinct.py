@@ -13,13 +13,13 @@ from kr_definitions.measures.base import Context, Kind, words
 from kr_definitions.measures.selection import Selection
 from kr_definitions.measures.series import day_totals, window_sums, with_plain_value, within_windows
 from kr_definitions.vocabulary import DECIMAL
-from kr_definitions.words import EventTypes
+from kr_definitions.words import Column, EventTypes
 
 
 class Distinct(Selection):
     """How many different values of a column the events of the window have; null is not a value."""
 
-    distinct: str
+    distinct: Column
     of: EventTypes
 
     @property

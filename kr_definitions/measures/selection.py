@@ -165,11 +165,12 @@ Cohort = Annotated[
 ]
 
 
-def _one_or_several(value: Any) -> Any:
+def one_or_several(value: Any) -> Any:
+    """One cohort, or a list, as a tuple."""
     return tuple(value) if isinstance(value, list) else (value,) if isinstance(value, dict) else value
 
 
-Cohorts = Annotated[tuple[Cohort, ...], BeforeValidator(_one_or_several)]
+Cohorts = Annotated[tuple[Cohort, ...], BeforeValidator(one_or_several)]
 
 
 def columns_of(types: tuple[str, ...]) -> Mapping[str, pl.DataType]:
