@@ -1,4 +1,4 @@
-"""The command line: `hito run`, `validate`, `report`, `sandbox`, `schema`, `dev`.
+"""The command line: `hito run`, `validate`, `report`, `check-in`, `close`, `sandbox`, `schema`, `dev`.
 
 Belongs here: commands, their options, exit codes, and turning what went wrong into lines a person can act on. Does not:
 what a command does. Heavy libraries are imported by the command that needs them: `hito --help` answers at once.
@@ -22,6 +22,10 @@ from typing import Annotated, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
+
+from assets.commands.check_in import check_in
+from assets.commands.close import close
+from assets.commands.refused import Refused
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -81,7 +85,7 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
                 err.print(str(problem), style="red", highlight=False, markup=False, soft_wrap=True)
             count = len(errors.problems)
             err.print(f"{count} problem{'s' if count != 1 else ''}", highlight=False)
-        except (RunRefused, PublicationError, LakeError, SandboxError, SourceError) as error:
+        except (Refused, RunRefused, PublicationError, LakeError, SandboxError, SourceError) as error:
             err.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         except OSError as error:
             err.print(_unwritten(error), style="red", highlight=False, markup=False, soft_wrap=True)
@@ -218,6 +222,10 @@ def sandbox(
             served.wait()
         except KeyboardInterrupt:
             err.print("ended")
+
+
+app.command("check-in")(told(check_in))
+app.command("close")(told(close))
 
 
 @app.command()

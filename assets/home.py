@@ -15,7 +15,7 @@ import hmac
 import os
 import secrets
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from assets.clock import SystemClock, today
@@ -148,7 +148,7 @@ def started_at() -> datetime:
         instant = None
     if instant is None or instant.tzinfo is None:
         raise SourceConfigError("HITO_NOW", f"{given!r} is no instant", "Write it as 2026-11-21T06:00:00+01:00")
-    return instant
+    return instant.astimezone(UTC)
 
 
 def last_whole_day(zone: str, now: datetime) -> date:

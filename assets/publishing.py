@@ -11,13 +11,12 @@ from datetime import date, datetime
 
 import polars as pl
 
-from assets import steps
+from assets import closing, steps
 from assets.home import Home
 from assets.publication import Publication, Results, publish
-from kr_definitions import tables
+from kr_definitions import check_ins, seals, tables
 from kr_definitions.catalogue import Catalogue
 from kr_definitions.compute import resolved
-from kr_definitions.coverage import Feeds
 from kr_definitions.foreign import foreign_events
 from kr_definitions.history import COMPUTED_SCHEMA, current
 
@@ -27,18 +26,20 @@ def publish_all(home: Home, catalogues: Sequence[Catalogue], at: datetime, run_i
 
     Raises `PublicationError` or `TablesError`; then what was published before stays.
     """
-    results = [_results(home, catalogue) for catalogue in catalogues]
+    results = [_results(home, catalogue, at, run_id) for catalogue in catalogues]
     others = set(home.organisations()) - {catalogue.organisation.id for catalogue in catalogues}
     return publish(home.published, Publication(run_id, at, results), others)
 
 
-def _results(home: Home, catalogue: Catalogue) -> Results:
+def _results(home: Home, catalogue: Catalogue, at: datetime, run_id: str) -> Results:
     organisation = catalogue.organisation.id
     lake_of_org = home.lake(organisation)
     in_use = steps.feeds(home.sources(catalogue))
-    catalogue = _with_periods(catalogue, lake_of_org.log.scan(), in_use)
+    catalogue = with_periods(home, catalogue)
+    closing.close_due(home, catalogue, at, run_id)
     memory = steps.memory(home, organisation).complete()
     now = current(memory.history, memory.editions).select(COMPUTED_SCHEMA.keys()).collect()
+    said = check_ins.stated(lake_of_org.log.scan()).collect()
     return Results(
         organisation=catalogue.organisation,
         key_results=tables.key_results(catalogue),
@@ -53,6 +54,8 @@ def _results(home: Home, catalogue: Catalogue) -> Results:
         late_days={definition.id: in_use.lateness(definition.types) for definition in catalogue.definitions},
         foreign=_foreign(home, catalogue, now),
         titles={objective.id: objective.title for objective in catalogue.objectives},
+        check_ins=check_ins.in_force(catalogue.definitions, catalogue.organisation, now, said),
+        seals=seals.standing(closing.kept(home, organisation).collect(), now, catalogue),
     )
 
 
@@ -69,9 +72,12 @@ def _foreign(home: Home, catalogue: Catalogue, current: pl.DataFrame) -> dict[st
     }
 
 
-def _with_periods(catalogue: Catalogue, log: pl.LazyFrame, feeds: Feeds) -> Catalogue:
+def with_periods(home: Home, catalogue: Catalogue) -> Catalogue:
     """The catalogue with the periods that events name; those of events still to happen are left open."""
-    found = {d.id: d for d in resolved(catalogue.definitions, catalogue.organisation, log, date.max, feeds)}
+    if all(definition.period is not None for definition in catalogue.definitions):
+        return catalogue
+    log, in_use = home.lake(catalogue.organisation.id).log.scan(), steps.feeds(home.sources(catalogue))
+    found = {d.id: d for d in resolved(catalogue.definitions, catalogue.organisation, log, date.max, in_use)}
     return replace(catalogue, definitions=tuple(found.get(d.id, d) for d in catalogue.definitions))
 
 

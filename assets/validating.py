@@ -64,7 +64,8 @@ def _sources(home: Home, reading: Reading) -> tuple[frozenset[str] | None, tuple
         sources = home.sources(Catalogue(declared.organisation, objectives=(), definitions=(), document=declared.home))
     except DeclarationErrors as errors:
         return None, errors.problems
-    return frozenset(feeds(sources).streams), ()
+    # What people say by command alone is no account to read from.
+    return frozenset(feeds(sources).streams) if declared.organisation.sources else frozenset(), ()
 
 
 def tell(out: Console, found: Validated, *, verbose: bool) -> None:

@@ -276,7 +276,7 @@ def _figures(
         made_of = [r for r, p in zip(rows, parts, strict=True) if p.role in ("member", "part")]
         together = pl.concat([_empty(), *made_of])
         whole = [_together(definition, together, weights, organisation, known, through)]
-    own = _guarded(definition, whole[0], guards) if guards.height else whole[0]
+    own = guarded(definition, whole[0], guards) if guards.height else whole[0]
     late_days = feeds.lateness(definition.types) if feeds else 0
     return (
         pl.concat([own, *others, guards])
@@ -411,7 +411,7 @@ def _targets(definition: Definition) -> dict[str | None, KeyResult]:
     return {part.name: _as(kr.model_copy(update={"all_of": ()}), part) for part in kr.all_of}
 
 
-def _guarded(definition: Definition, own: pl.DataFrame, guards: pl.DataFrame) -> pl.DataFrame:
+def guarded(definition: Definition, own: pl.DataFrame, guards: pl.DataFrame) -> pl.DataFrame:
     """The whole with its guardrails: one that does not hold is named, and keeps the status from being green."""
     targets = {one.name: _as(definition.key_result, one) for one in definition.key_result.guardrails}
     holds = pl.lit(value=False)

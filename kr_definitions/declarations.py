@@ -15,12 +15,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, Tag, WithJsonSchema, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, Tag, field_validator, model_validator
 
 from kr_definitions.measures import Measure
 from kr_definitions.organisation import ID_PART, Declared, Title
 from kr_definitions.periods import Calendar, Every, Span, shift_months
-from kr_definitions.words import EventType, Number, TextColumn, like, listed, one_of
+from kr_definitions.words import Days, EventType, Number, TextColumn, like, listed, one_of
 
 _DOTTED = rf"{ID_PART}(\.{ID_PART})+"
 
@@ -31,17 +31,7 @@ def _dotted(text: str) -> str:
     return text
 
 
-def _span_of_days(value: Any) -> Any:
-    found = re.fullmatch(r"([1-9][0-9]{0,3}) days?", str(value))
-    if not found:
-        raise ValueError("not a number of days | Write it as in '90 days'")
-    return int(found[1])
-
-
 DottedId = Annotated[str, AfterValidator(_dotted), like(_DOTTED)]
-Days = Annotated[
-    int, BeforeValidator(_span_of_days), WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,3} days?$"})
-]
 
 
 # --- targets ----------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from pydantic import (
 
 from kr_definitions.currencies import CURRENCIES
 from kr_definitions.periods import Calendar
-from kr_definitions.words import like
+from kr_definitions.words import Days, like
 
 ID_PART = r"[a-z][a-z0-9_-]{0,62}"
 
@@ -122,7 +122,7 @@ class Switch(Declared):
 
 
 class Organisation(Declared):
-    """`organisation.yaml`."""
+    """`organisation.yaml`. close_after: how long after its end a period is sealed by itself; without it, by hand."""
 
     id: Id
     title: Title
@@ -133,6 +133,7 @@ class Organisation(Declared):
     thresholds: Literal["viva", "engagedly", "upraise", "servicenow"] = "viva"
     working_hours: WorkingHours = WorkingHours()
     sources: dict[Id, SourceUse] = Field(default_factory=dict)
+    close_after: Days | None = None
     lint: dict[str, Switch] = Field(default_factory=dict)
 
     @property

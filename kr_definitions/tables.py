@@ -108,7 +108,7 @@ def _counted(definitions: Sequence[Definition], period: Span, days: pl.Series) -
 
     A row that is missing (its key result was held back) is unknown: the others do not take its weight.
     """
-    weighted = zip(definitions, _weights([definition.key_result for definition in definitions]), strict=True)
+    weighted = zip(definitions, weights([definition.key_result for definition in definitions]), strict=True)
     counting = [(d.id, weight, d.period.first, d.period.last) for d, weight in weighted if d.period and weight > 0]
     columns = {"key_result_id": pl.String, "_weight": pl.Float64, "_first": pl.Date, "_last": pl.Date}
     until = max([period.last, *(last for _, _, _, last in counting)])
@@ -121,7 +121,7 @@ def _counted(definitions: Sequence[Definition], period: Span, days: pl.Series) -
     )
 
 
-def _weights(members: Sequence[KeyResult]) -> list[float]:
+def weights(members: Sequence[KeyResult]) -> list[float]:
     """Weights that are given are fixed; the rest share the remainder equally."""
     given = [None if kr.weight is None else float(kr.weight) for kr in members]
     rest = [weight for weight in given if weight is None]

@@ -5,11 +5,12 @@ Belongs here: how a value may be written. Does not: what any model means.
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import polars as pl
-from pydantic import BeforeValidator, Discriminator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Discriminator, Field, PlainSerializer, WithJsonSchema
 
 from kr_definitions.events import RESERVED
 from kr_definitions.vocabulary import SHARED_COLUMNS, vocabulary
@@ -31,6 +32,13 @@ def _number(value: Any) -> Any:
     return Decimal(value)
 
 
+def _span_of_days(value: Any) -> Any:
+    found = re.fullmatch(r"([1-9][0-9]{0,3}) days?", str(value))
+    if not found:
+        raise ValueError("not a number of days | Write it as in '90 days'")
+    return int(found[1])
+
+
 _TYPE = {"type": "string", "enum": sorted({*vocabulary().types} - {*RESERVED})}  # so that an editor completes them
 _COLUMNS = {**SHARED_COLUMNS, **vocabulary().attribute_schema()}
 _TEXTS = [name for name, dtype in _COLUMNS.items() if dtype == pl.String]
@@ -47,6 +55,12 @@ TextColumn = Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(_TE
 NumberColumn = Literal["amount", "quantity", "score", "attended_share"]
 """A column of the log that holds a number."""
 
+Days = Annotated[
+    int,
+    BeforeValidator(_span_of_days),
+    PlainSerializer(lambda days: f"{days} days", return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,3} days?$"}),
+]
 Number = Annotated[Decimal, BeforeValidator(_number)]
 
 

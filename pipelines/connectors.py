@@ -12,6 +12,7 @@ from kr_definitions.catalogue import Catalogue
 from kr_definitions.complaints import parse
 from kr_definitions.documents import DeclarationErrors, Document, Problem
 from kr_definitions.vocabulary import nearest
+from pipelines import check_ins
 from pipelines.load import Source
 from pipelines.source import Account, Connector, Pseudonym
 
@@ -46,7 +47,11 @@ def sources(catalogue: Catalogue, pseudonym: Pseudonym) -> list[Source]:
         if use.kind not in KINDS:
             problems.append(_unknown_kind(document, name, use.kind))
             continue
-        kind = connector(use.kind)
+        if name == check_ins.NAME:
+            found_so = "it is called as the source of the check-ins that are made by command"
+            problems.append(document.problem(("sources", name), where, found_so, "Give it another name"))
+            continue
+        kind = check_ins.held(connector(use.kind), catalogue)
         options = parse(document, ("sources", name, "options"), kind.options, where, problems)
         if options is not None:
             account = Account(organisation.id, name, organisation.zone, pseudonym)

@@ -6,6 +6,7 @@ Belongs here: limits that hold for every event. Does not: one vendor's own (its 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +20,11 @@ CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
 _MAIL_ADDRESS = r"[^@\s<>]+@[^@\s<>]+\.[A-Za-z]{2,}"
 _TEXTS = [name for name, dtype in FACT_SCHEMA.items() if dtype == pl.String() and name != "source_url"]
+
+
+def holds_a_mail_address(text: str) -> bool:
+    """Whether a text may not be stored."""
+    return re.search(_MAIL_ADDRESS, text) is not None
 
 
 def problem(feeds: Sequence[str], now: datetime) -> pl.Expr:

@@ -18,9 +18,11 @@ import polars as pl
 
 from assets.publication import Publication, Results
 from assets.publication.results import FINDINGS_SCHEMA
+from kr_definitions.check_ins import CHECK_INS_SCHEMA
 from kr_definitions.history import HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
 from kr_definitions.organisation import Organisation, Title
 from kr_definitions.periods import Calendar, Every, Span, windows
+from kr_definitions.seals import STANDING_SCHEMA
 from pipelines.load import LOADS_SCHEMA, QUARANTINE_SCHEMA
 
 ORGANISATION = Organisation(
@@ -268,7 +270,34 @@ def results() -> Results:
         loads=pl.DataFrame(_loads(), schema=dict(LOADS_SCHEMA)),
         quarantine=pl.DataFrame(_quarantine(), schema=dict(QUARANTINE_SCHEMA)),
         feeds={kind.id: kind.feeds for kind in KINDS},
+        check_ins=pl.DataFrame(_check_ins(rows), schema=dict(CHECK_INS_SCHEMA)),
+        seals=pl.DataFrame(_seals(), schema=dict(STANDING_SCHEMA)),
     )
+
+
+def _check_ins(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Somebody knew on 18 November of two properties more than are entered."""
+    on = date(2026, 11, 18)
+    said = {
+        "checked_in_on": on, "checked_in_at": _morning_after(on), "checked_in_by": "3f2a9c", "confidence": 0.7,
+        "note": "Dos encargos firmados, aún sin subir", "stated_value": 17.0, "stated_progress": 0.97,
+        "stated_status": "at_risk", "source": "check_ins", "recorded_at": _morning_after(on),
+    }  # fmt: skip
+    of_days = [row for row in rows if row["key_result_id"].endswith("captaciones") and row["as_of"] >= on]
+    figures = ("key_result_id", "as_of", "value", "progress", "status")
+    return [{**said, **{name: row[name] for name in figures}} for row in of_days]
+
+
+def _seals() -> list[dict[str, Any]]:
+    """The year before was closed in January; an invoice of it was declared void since."""
+    sealed = {
+        "objective_id": "inmobiliaria.empresa", "period_start": date(2025, 1, 1), "period_end": date(2025, 12, 31),
+        "as_of": date(2025, 12, 31), "definition_version": "1.0", "sealed_value": 412_350.4, "sealed_target": 400_000.0,
+        "sealed_progress": 1.03, "sealed_score": 1.0, "sealed_status": "achieved", "is_provisional": False,
+        "sealed_at": datetime(2026, 1, 12, 9, tzinfo=UTC), "sealed_by": "direccion", "value": 399_120.0,
+        "target": 400_000.0, "progress": 0.9978, "score": 0.9978, "status": "missed", "moved_since_seal": True,
+    }  # fmt: skip
+    return [{**sealed, "key_result_id": "inmobiliaria.facturacion"}, {**sealed, "note": "Revisión de enero"}]
 
 
 def declared(kind: Kind) -> dict[str, Any]:

@@ -12,9 +12,11 @@ from functools import cache, partial
 
 import polars as pl
 
+from kr_definitions.check_ins import CHECK_INS_SCHEMA
 from kr_definitions.editions import EDITIONS_SCHEMA, completed
 from kr_definitions.history import COMPUTATIONS_SCHEMA, HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
 from kr_definitions.organisation import Organisation, Title
+from kr_definitions.seals import STANDING_SCHEMA
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 
 # What the checks of the runs found; `key_results` lists ids, separated by ", ".
@@ -51,6 +53,8 @@ def schemas() -> Mapping[str, Mapping[str, pl.DataType]]:
         "findings": FINDINGS_SCHEMA,
         "loads": LOADS_SCHEMA,
         "quarantine": QUARANTINE_SCHEMA,
+        "check_ins": CHECK_INS_SCHEMA,
+        "seals": STANDING_SCHEMA,
     }
 
 
@@ -68,7 +72,8 @@ class Results:
     each key result depends on, where they are known; an empty list says that no source states its events. foreign: by
     key result, how many of its events are in which other currency than the organisation's, where that is why it is
     unreliable. late_days: how many days after a day facts of it can still arrive, by key result. titles: of the
-    objectives, those too that nothing was rolled up to.
+    objectives, those too that nothing was rolled up to. check_ins: those in force on each day. seals: beside what is
+    now known.
     """
 
     organisation: Organisation
@@ -80,6 +85,8 @@ class Results:
     findings: pl.DataFrame = field(default_factory=partial(_empty, "findings"))
     loads: pl.DataFrame = field(default_factory=partial(_empty, "loads"))
     quarantine: pl.DataFrame = field(default_factory=partial(_empty, "quarantine"))
+    check_ins: pl.DataFrame = field(default_factory=partial(_empty, "check_ins"))
+    seals: pl.DataFrame = field(default_factory=partial(_empty, "seals"))
     feeds: Mapping[str, Sequence[Stream]] = field(default_factory=dict)
     foreign: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     late_days: Mapping[str, int] = field(default_factory=dict)

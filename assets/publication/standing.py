@@ -96,6 +96,8 @@ def current_progress(results: Results, daily: pl.DataFrame, published_at: dateti
         .join(before, on=["key_result_id", "as_of"], how="left", validate="1:1")
         .join(_trends(own), on="key_result_id", how="left", validate="1:1")
         .join(_unknown_beside(daily), on="key_result_id", how="left", validate="1:1")
+        .join(_said(results), on=["key_result_id", "as_of"], how="left", validate="1:1")
+        .join(_sealed(results), on=["key_result_id", "period_start", "period_end"], how="left", validate="1:1")
         .with_columns(pl.coalesce("_every", "every").alias("every"))
         .drop("_every")
         .with_columns(_movements())
@@ -183,6 +185,40 @@ def _objective_titles(results: Results) -> pl.DataFrame:
 def _newest_day(history: pl.DataFrame) -> date | None:
     found = history.filter(pl.col("member").is_null()).get_column("as_of").max()
     return found if isinstance(found, date) else None
+
+
+def check_ins(results: Results) -> pl.DataFrame:
+    """The check-in in force on each day that has one, beside the day's figures."""
+    titles = results.key_results.select("key_result_id", "title_es", "title_en", "unit")
+    said = results.check_ins.join(titles, on="key_result_id", how="left", validate="m:1")
+    return said.sort("key_result_id", "as_of")
+
+
+def seals(results: Results) -> pl.DataFrame:
+    """What was sealed, beside what is now known of it; an objective's own seal after those of its key results."""
+    of_key_results = results.key_results.select("key_result_id", "title_es", "title_en", "unit")
+    of_objectives = _objective_titles(results).rename(
+        {"objective_title_es": "_title_es", "objective_title_en": "_title_en"}
+    )
+    titled = results.seals.join(of_key_results, on="key_result_id", how="left", validate="m:1").join(
+        of_objectives, on="objective_id", how="left", validate="m:1"
+    )
+    is_own = pl.col("key_result_id").is_null()
+    titles = [pl.when(is_own).then(f"_{name}").otherwise(name).alias(name) for name in ("title_es", "title_en")]
+    return titled.with_columns(titles).sort("objective_id", "period_end", "key_result_id", nulls_last=True)
+
+
+def _said(results: Results) -> pl.DataFrame:
+    """What people say of each day, by key result and day."""
+    beside = ["confidence", "note", "stated_value", "stated_progress", "stated_status"]
+    return results.check_ins.select("key_result_id", "as_of", "checked_in_on", "checked_in_by", *beside)
+
+
+def _sealed(results: Results) -> pl.DataFrame:
+    """The seals of key results, by key result and period."""
+    of_key_results = results.seals.filter(pl.col("key_result_id").is_not_null())
+    period = ["key_result_id", "period_start", "period_end"]
+    return of_key_results.select(*period, "sealed_score", "sealed_value", "sealed_at", "moved_since_seal")
 
 
 def _unknown_beside(daily: pl.DataFrame) -> pl.DataFrame:

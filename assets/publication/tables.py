@@ -141,6 +141,8 @@ def _of_organisation(results: Results, publication: Publication) -> dict[str, pl
         "restatements": lambda: standing.restatements(results, daily),
         "key_results": lambda: results.key_results,
         "objectives": lambda: standing.objectives(results),
+        "check_ins": lambda: standing.check_ins(results),
+        "seals": lambda: standing.seals(results),
         "organisations": lambda: standing.organisation(results),
         "data_quality": lambda: standing.data_quality(results, last),
         "loads": lambda: standing.loads(results),

@@ -80,6 +80,8 @@ def line_of(row: Row, daily: pl.DataFrame, sheet: Sheet) -> Line:
 def _notes(row: Row, daily: pl.DataFrame, sheet: Sheet) -> Iterator[str | None]:
     language = sheet.words
     yield _problem(row, sheet)
+    yield _sealed(row, language)
+    yield _said(row, sheet)
     yield _members(daily, ("member", "part", "window"), language)
     if row["breached"]:
         yield language.say("breached", names=row["breached"])
@@ -138,6 +140,34 @@ def _problem(row: Row, sheet: Sheet) -> str | None:
     return sheet.words.problems[row["problem"]].format(
         detail=detail, day=day, source=source, until=until, currency=sheet.organisation["currency"]
     )
+
+
+def _said(row: Row, sheet: Sheet) -> str | None:
+    """What a person says, marked as their word: the computed figures are the headline."""
+    if row["checked_in_on"] is None:
+        return None
+    language, told = sheet.words, []
+    if row["confidence"] is not None:
+        told.append(language.say("confidence", part=numbers.percent(row["confidence"], language)))
+    if row["stated_value"] is not None:
+        would_be = [numbers.percent(row["stated_progress"], language)] if row["stated_progress"] is not None else []
+        would_be += [sheet.status(row["stated_status"])] if row["stated_status"] is not None else []
+        value = language.say("stated_value", value=numbers.figure(row["stated_value"], row["unit"], language))
+        told.append(f"{value} ({', '.join(would_be)})" if would_be else value)
+    if row["note"]:
+        told.append(language.say("quoted", text=row["note"]))
+    return language.say("said", day=language.day(row["checked_in_on"]), told=" · ".join(told))
+
+
+def _sealed(row: Row, language: Language) -> str | None:
+    """The score that the period was closed with, and the one that it would have now, where that is another one."""
+    if row["sealed_at"] is None:
+        return None
+    told = language.say("sealed", score=numbers.figure(row["sealed_score"], None, language))
+    if not row["moved_since_seal"]:
+        return told
+    value, score = numbers.figure(row["value"], row["unit"], language), numbers.figure(row["score"], None, language)
+    return f"{told}; {language.say('moved_since', value=value, score=score)}"
 
 
 def _members(daily: pl.DataFrame, roles: tuple[str, ...], language: Language) -> str | None:

@@ -145,11 +145,23 @@ def _objective(sheet: Sheet, objective: Row, member: Row) -> Iterator[Renderable
         progress, expected = (numbers.percent(objective[name], sheet.words) for name in ("progress", "expected"))
         parts.append((sheet.say("progress", progress=progress, expected=expected), ""))
     start, end = objective["period_start"], objective["period_end"]
+    if (score := _sealed_score(sheet, objective)) is not None:
+        parts.append((sheet.say("sealed", score=numbers.figure(score, None, sheet.words)), ""))
     parts.append((sheet.marks.plain(f"{sheet.words.day(start)} – {sheet.words.day(end)} {end.year}"), QUIET))
     if objective["in_force"] < objective["key_results"]:
         counted = {name: objective[name] for name in ("in_force", "key_results")}
         parts.append((sheet.say("in_force", **counted), QUIET))
     yield packed([Text(text, style=style) for text, style in parts], 2, sheet.width)
+
+
+def _sealed_score(sheet: Sheet, objective: Row) -> float | None:
+    """The score that the objective's period was closed with, where it was."""
+    is_own = pl.col("key_result_id").is_null() & (pl.col("objective_id") == objective["objective_id"])
+    of_period = (pl.col("period_start") == objective["period_start"]) & (
+        pl.col("period_end") == objective["period_end"]
+    )
+    scores = sheet.tables["seals"].filter(is_own & of_period).get_column("sealed_score").to_list()
+    return scores[0] if scores else None
 
 
 def _section(sheet: Sheet, name: str, parts: Iterable[RenderableType], otherwise: Text) -> Iterator[RenderableType]:

@@ -17,6 +17,9 @@ from assets.report import numbers
 from assets.report.marks import QUIET, STYLES
 from assets.report.sheet import Row, Sheet, grid, marked
 
+BUILT_IN = "check_ins"
+"""The source that is there without being declared: it is told of when it brought something."""
+
 _DAY = timedelta(days=1)
 _MOST_DAYS_SHOWN = 2
 
@@ -65,7 +68,8 @@ def _restated(sheet: Sheet, row: Row, phrase: str, **places: object) -> str:
 
 def loads(sheet: Sheet) -> Iterator[RenderableType]:
     """What each source brought when it was last read, and why a stream of it was not read."""
-    latest = sheet.tables["loads"].filter("is_latest").sort("source", "stream")
+    has_said_nothing = (pl.col("source") == BUILT_IN) & (pl.col("delivered") == 0) & pl.col("covered_to").is_not_null()
+    latest = sheet.tables["loads"].filter("is_latest", ~has_said_nothing).sort("source", "stream")
     if latest.is_empty():
         return
     table = grid()

@@ -33,6 +33,7 @@ from pipelines.sandbox.stand_in import Desk, SharedClock
 
 __all__ = ["ORGANISATIONS", "Sandbox", "SandboxError", "day_of", "running", "zones"]
 
+MORNING = time(6)
 OLDEST = timedelta(days=10 * 365)
 """A company older than that would take too long to tell."""
 
@@ -108,7 +109,7 @@ def running(
     seed: int = 1,
     port: int = 0,
     *,
-    at: time = time(6),
+    at: time = MORNING,
 ) -> Iterator[Sandbox]:
     """Serve the organisations as they are on the morning of `today`, while the block runs.
 
@@ -185,6 +186,14 @@ def _variable(organisation: str, source: str, key: str) -> str:
 
 def _sheets_folder(home: Path, organisation: str) -> Path:
     return home / "sheets" / organisation
+
+
+def last_present(home: Path, organisation: str) -> datetime | None:
+    """The morning that an organisation was last shown at in a folder; None where it never was."""
+    today = day_of(home)
+    if organisation not in ORGANISATIONS or today is None:
+        return None
+    return _present([ORGANISATIONS[organisation]], today, MORNING)
 
 
 def _chosen(organisations: Sequence[str], today: date) -> dict[str, Organisation]:
