@@ -14,9 +14,11 @@ import polars as pl
 from assets import closing, steps
 from assets.home import Home
 from assets.publication import Publication, Results, publish
+from assets.publication.results import EVENTS_SCHEMA
 from kr_definitions import check_ins, seals, tables
 from kr_definitions.catalogue import Catalogue
 from kr_definitions.compute import resolved
+from kr_definitions.contributions import contributions
 from kr_definitions.foreign import foreign_events
 from kr_definitions.history import COMPUTED_SCHEMA, current
 
@@ -46,6 +48,8 @@ def _results(home: Home, catalogue: Catalogue, at: datetime, run_id: str) -> Res
         history=memory.history.collect(),
         editions=memory.editions,
         computations=memory.computations,
+        contributions=_contributions(home, catalogue, now),
+        restatement_events=_said(lake_of_org.log.scan(), steps.movers(home, organisation)),
         objectives=tables.objectives(catalogue, now),
         findings=steps.findings(home, organisation).collect(),
         loads=lake_of_org.loads().collect(),
@@ -57,6 +61,24 @@ def _results(home: Home, catalogue: Catalogue, at: datetime, run_id: str) -> Res
         check_ins=check_ins.in_force(catalogue.definitions, catalogue.organisation, now, said),
         seals=seals.standing(closing.kept(home, organisation).collect(), now, catalogue),
     )
+
+
+def _contributions(home: Home, catalogue: Catalogue, now: pl.DataFrame) -> pl.DataFrame:
+    """The events behind the figures that hold now: `EVENTS_SCHEMA`."""
+    through, log = now.get_column("as_of").max(), home.lake(catalogue.organisation.id).log.scan()
+    if not isinstance(through, date):
+        return pl.DataFrame(schema=dict(EVENTS_SCHEMA))
+    in_use = steps.feeds(home.sources(catalogue))
+    found = contributions(catalogue.definitions, catalogue.organisation, log, through, in_use)
+    return _said(log, found.lazy()).select(EVENTS_SCHEMA.keys())
+
+
+def _said(log: pl.LazyFrame, rows: pl.LazyFrame) -> pl.DataFrame:
+    """Rows with what the log says of their `event_id`."""
+    columns = ["event_id", "event_type", "occurred_at", "subject_id", "source", "source_url", "recorded_at"]
+    said = log.select(columns).rename({"recorded_at": "known_since"})
+    held = set(rows.collect_schema().names()) - {"event_id"}
+    return rows.join(said.drop(held, strict=False), on="event_id", how="left").collect()
 
 
 def _foreign(home: Home, catalogue: Catalogue, current: pl.DataFrame) -> dict[str, dict[str, int]]:

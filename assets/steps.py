@@ -25,7 +25,7 @@ from kr_definitions.catalogue import Catalogue, Definition
 from kr_definitions.coverage import Feeds
 from kr_definitions.editions import EDITIONS_SCHEMA, Refused
 from kr_definitions.history import COMPUTATIONS_SCHEMA, HISTORY_SCHEMA
-from kr_definitions.remembering import Checked, Memory, Run, remember
+from kr_definitions.remembering import RECORDED_MOVERS_SCHEMA, Checked, Memory, Run, remember
 from pipelines import lake
 from pipelines.load import Source, StreamChange, bring_up_to_date
 
@@ -189,6 +189,11 @@ def feeds(sources: Sequence[Source]) -> Feeds:
 def history(home: Home, organisation: str) -> pl.LazyFrame:
     """The progress history of an organisation: `HISTORY_SCHEMA`."""
     return lake.scan(home.history(organisation), dict(HISTORY_SCHEMA))
+
+
+def movers(home: Home, organisation: str) -> pl.LazyFrame:
+    """The events that moved figures which had been reported: `RECORDED_MOVERS_SCHEMA`."""
+    return lake.scan(home.movers(organisation), dict(RECORDED_MOVERS_SCHEMA))
 
 
 def findings(home: Home, organisation: str) -> pl.LazyFrame:

@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 import orjson
 import polars as pl
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from assets import steps
@@ -27,7 +26,6 @@ from kr_definitions.tables import measure_text, target_text
 from kr_definitions.units import unit
 
 _ENGLISH = LANGUAGES["en"]
-_SIGNS = {"entered": "+", "left": "-", "moved": "~", "corrected": "~"}
 
 
 @dataclass(frozen=True)
@@ -75,8 +73,8 @@ def answered(home: Home, question: Question) -> Answer:
     def figure(of_day: date) -> Explained:
         found = explain(of.definition, of.organisation, of.log, of_day, question.member, of.feeds, known_at)
         if found is None:
-            first, last = (rows.get_column("as_of").dt.strftime("%Y-%m-%d").min(), rows.get_column("as_of").dt.strftime("%Y-%m-%d").max())
-            raise NotToBeHad(f"{question.key_result} has no figure of {of_day}: it has them from {first} to {last}")
+            days = rows.get_column("as_of").sort().to_list()
+            raise NotToBeHad(f"{question.key_result} has no figure of {of_day}: {days[0]} to {days[-1]} is what it has")
         return found
 
     row = rows.filter(pl.col("as_of") == day)
@@ -178,20 +176,13 @@ def _tell_events(console: Console, answer: Answer, most: int) -> None:
     if not events.height:
         console.print("No event counts in it.")
         return
-    has_fraction = figure["denominator"] is not None and figure["numerator"] is not None
-    table = _table(
-        "contribution",
-        *(["numerator", "denominator"] if has_fraction else []),
-        "event",
-        "happened",
-        "known since",
-        "about",
-        "record",
-    )
+    is_fraction = figure["denominator"] is not None and figure["numerator"] is not None
+    gives = ["gives", "of", "out of"] if is_fraction else ["gives"]
+    lines = []
     for row in events.head(most).iter_rows(named=True):
-        fraction = [_exact(row["numerator"]), _exact(row["denominator"])] if has_fraction else []
-        table.add_row(_contribution(row["contribution"], figure["unit"]), *fraction, *_event(answer, row))
-    console.print(table)
+        fraction = [_exact(row["numerator"]), _exact(row["denominator"])] if is_fraction else []
+        lines.append([_contribution(row["contribution"], figure["unit"]), *fraction, *_event(answer, row)])
+    _listed(console, [*gives, *_EVENT], lines, right=len(gives))
     _tell_sum(console, answer, events, most)
 
 
@@ -211,17 +202,18 @@ def _tell_sum(console: Console, answer: Answer, events: pl.DataFrame, most: int)
 
 
 def _tell_parts(console: Console, answer: Answer) -> None:
-    table = _table("met", "member", "value", "target", "progress", "status")
-    for row in answer.explained.parts.iter_rows(named=True):
-        table.add_row(
+    lines = [
+        [
             "1" if row["is_met"] else "0",
-            row["member"],
             numbers.figure(row["value"], row["unit"], _ENGLISH),
             numbers.figure(row["target"], row["unit"], _ENGLISH),
             numbers.percent(row["progress"], _ENGLISH),
+            row["member"],
             _ENGLISH.statuses.get(row["status"], row["status"]),
-        )
-    console.print(table)
+        ]
+        for row in answer.explained.parts.iter_rows(named=True)
+    ]
+    _listed(console, ["met", "value", "target", "progress", "member", "status"], lines, right=4)
     console.print("It counts how many of these are met. To see the events of one: --member NAME.")
 
 
@@ -232,12 +224,12 @@ def _tell_change(console: Console, answer: Answer, earlier: Explained, most: int
     if not found.height:
         console.print("The same events make both.")
         return
-    table = _table("", "before", "after", "event", "happened", "known since", "about", "record")
     measured_in = answer.explained.figure["unit"]
-    for row in found.head(most).iter_rows(named=True):
-        sides = [_side(row, "_before", measured_in), _side(row, "", measured_in)]
-        table.add_row(_SIGNS[row["change"]], *sides, *_event(answer, row))
-    console.print(table)
+    lines = [
+        [_side(row, "_before", measured_in), _side(row, "", measured_in), row["change"], *_event(answer, row)]
+        for row in found.head(most).iter_rows(named=True)
+    ]
+    _listed(console, ["before", "after", "", *_EVENT], lines, right=2)
     counted = found.group_by("change").len().sort("change").rows()
     more = f" ({found.height - most:,} are not shown: --most)" if found.height > most else ""
     console.print(", ".join(f"{count:,} {change}" for change, count in counted) + more + ".", highlight=False)
@@ -251,21 +243,23 @@ def _side(row: dict[str, Any], suffix: str, measured_in: str | None) -> str:
     return _contribution(row[f"contribution{suffix}"], measured_in)
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in columns:
-        is_number = name in (
-            "contribution",
-            "numerator",
-            "denominator",
-            "before",
-            "after",
-            "value",
-            "target",
-            "progress",
-        )
-        table.add_column(name, justify="right" if is_number else "left", overflow="fold", no_wrap=name == "happened")
-    return table
+_EVENT = ["event", "happened", "known since", "about", "record"]
+
+
+def _listed(console: Console, header: list[str], lines: list[list[str]], right: int) -> None:
+    """Lines in columns, the first ones to the right; the last one, a link, is never broken."""
+    widths = [max(len(line[n]) for line in [header, *lines]) for n in range(len(header))]
+
+    def told(line: list[str]) -> str:
+        cells = [
+            cell.rjust(width) if n < right else cell.ljust(width)
+            for n, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        return "  ".join(cells).rstrip()
+
+    console.print(told(header), style="dim", soft_wrap=True, highlight=False)
+    for line in lines:
+        console.print(told(line), soft_wrap=True, highlight=False)
 
 
 def _event(answer: Answer, row: dict[str, Any]) -> list[str]:

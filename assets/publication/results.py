@@ -13,11 +13,28 @@ from functools import cache, partial
 import polars as pl
 
 from kr_definitions.check_ins import CHECK_INS_SCHEMA
+from kr_definitions.contributions import CONTRIBUTIONS_SCHEMA
 from kr_definitions.editions import EDITIONS_SCHEMA, completed
 from kr_definitions.history import COMPUTATIONS_SCHEMA, HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
 from kr_definitions.organisation import Organisation, Title
+from kr_definitions.remembering import RECORDED_MOVERS_SCHEMA
 from kr_definitions.seals import STANDING_SCHEMA
 from kr_definitions.vocabulary import UTC_MICROSECONDS
+
+_SAID: Mapping[str, pl.DataType] = {
+    "event_type": pl.String(),
+    "occurred_at": UTC_MICROSECONDS,
+    "known_since": UTC_MICROSECONDS,
+    "subject_id": pl.String(),
+    "source": pl.String(),
+    "source_url": pl.String(),
+}
+
+# The events behind the figures, with the days that each counts on, and what the log says of them.
+EVENTS_SCHEMA: Mapping[str, pl.DataType] = {**CONTRIBUTIONS_SCHEMA, **_SAID}
+
+# The events that moved figures which had been reported, and what the log says of them, if it still has them.
+RESTATEMENT_EVENTS_SCHEMA: Mapping[str, pl.DataType] = {**RECORDED_MOVERS_SCHEMA, **_SAID}
 
 # What the checks of the runs found; `key_results` lists ids, separated by ", ".
 FINDINGS_SCHEMA: Mapping[str, pl.DataType] = {
@@ -49,6 +66,8 @@ def schemas() -> Mapping[str, Mapping[str, pl.DataType]]:
         "history": HISTORY_SCHEMA,
         "editions": EDITIONS_SCHEMA,
         "computations": COMPUTATIONS_SCHEMA,
+        "contributions": EVENTS_SCHEMA,
+        "restatement_events": RESTATEMENT_EVENTS_SCHEMA,
         "objectives": OBJECTIVES_SCHEMA,
         "findings": FINDINGS_SCHEMA,
         "loads": LOADS_SCHEMA,
@@ -67,7 +86,8 @@ class Results:
     """Everything that readers are shown of one organisation. Frames that are left out are empty.
 
     history: all that was ever recorded (`HISTORY_SCHEMA`). editions: what key results have meant; of those that it
-    lacks, what the history says. computations: what the runs computed, and what they knew. key_results, objectives: as
+    lacks, what the history says. computations: what the runs computed, and what they knew. contributions: the
+    events behind the figures that hold now. restatement_events: those that moved figures. key_results, objectives: as
     declared and rolled up. findings: of all runs. loads, quarantine: as the lake keeps them. feeds: the streams that
     each key result depends on, where they are known; an empty list says that no source states its events. foreign: by
     key result, how many of its events are in which other currency than the organisation's, where that is why it is
@@ -81,6 +101,8 @@ class Results:
     history: pl.DataFrame = field(default_factory=partial(_empty, "history"))
     editions: pl.DataFrame = field(default_factory=partial(_empty, "editions"))
     computations: pl.DataFrame = field(default_factory=partial(_empty, "computations"))
+    contributions: pl.DataFrame = field(default_factory=partial(_empty, "contributions"))
+    restatement_events: pl.DataFrame = field(default_factory=partial(_empty, "restatement_events"))
     objectives: pl.DataFrame = field(default_factory=partial(_empty, "objectives"))
     findings: pl.DataFrame = field(default_factory=partial(_empty, "findings"))
     loads: pl.DataFrame = field(default_factory=partial(_empty, "loads"))

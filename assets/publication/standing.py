@@ -127,6 +127,13 @@ def restatements(results: Results, daily: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def restatement_events(results: Results) -> pl.DataFrame:
+    """The events that moved figures; those that a run recorded which was killed before its rows are nobody's."""
+    recorded = results.history.select("key_result_id", "run_id").unique()
+    found = results.restatement_events.join(recorded, on=["key_result_id", "run_id"], how="semi")
+    return found.with_columns(pl.col("change").alias("movement"))
+
+
 def editions(results: Results) -> pl.DataFrame:
     """What each key result has meant, and since when; the one that is in force marked."""
     is_in_force = pl.col("edition") == pl.col("edition").max().over("key_result_id")

@@ -138,6 +138,8 @@ def _of_organisation(results: Results, publication: Publication) -> dict[str, pl
         "progress_daily": lambda: daily,
         "progress_history": lambda: results.history.sort("key_result_id", "member", "as_of", "recorded_at"),
         "editions": lambda: standing.editions(results),
+        "contributions": lambda: results.contributions,
+        "restatement_events": lambda: standing.restatement_events(results),
         "restatements": lambda: standing.restatements(results, daily),
         "key_results": lambda: results.key_results,
         "objectives": lambda: standing.objectives(results),

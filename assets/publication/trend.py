@@ -21,18 +21,21 @@ def sparkline(
     floor: float | None = None,
     blocks: str = BLOCKS,
     unknown: str = UNKNOWN,
+    ceiling: float | None = None,
 ) -> str:
     """The values from left to right, low to high, in at most `width` characters.
 
     More values than characters share them evenly: a character shows the last known value of its share, and is a gap
     where most of its share is not known. A series that never moves is drawn low when it is zero, else in the middle.
-    floor: what the lowest block stands for, unless a value is lower; without it, the lowest value.
+    floor: what the lowest block stands for, unless a value is lower; without it, the lowest value. ceiling: the same of
+    the highest one.
     """
     shown = [_last_known(share) for share in _shares(list(values), width)]
     known = [value for value in shown if value is not None]
     if not known:
         return unknown * len(shown)
-    low, high = min(known if floor is None else [*known, floor]), max(known)
+    low = min(known if floor is None else [*known, floor])
+    high = max(known if ceiling is None else [*known, ceiling])
     return "".join(unknown if value is None else blocks[_level(value, low, high, len(blocks))] for value in shown)
 
 

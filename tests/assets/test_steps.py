@@ -14,6 +14,7 @@ from assets import steps
 from assets.home import Home
 from assets.publication import read
 from assets.publishing import publish_all
+from kr_definitions import remembering
 from kr_definitions.compute import compute
 from pipelines import lake, plausibility
 from pipelines.load import LOADS_SCHEMA, fetch
@@ -26,22 +27,6 @@ RAN = datetime(2026, 3, 11, 5, tzinfo=UTC)
 
 def morning_after(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, 5, tzinfo=UTC) + timedelta(days=1)
-
-
-@pytest.fixture
-def agency(tmp_path):
-    """A home with a log of visits and sales that was read up to the end of March, and the agency's declarations."""
-    home = Home(tmp_path)
-    events = [event("visit.held", f"2026-03-{n:02}", str(n)) for n in range(1, 12)]
-    events += [event("deal.won", "2026-03-05", "sale", amount="1000", currency="EUR", account_id="7")]
-    stated = log(events, "2026-03-31", types=["listing.captured"]).collect()
-    stream = {"visit.held": "meetings", "deal.won": "deals", "listing.captured": "deals"}
-    of_hubspot = stated.with_columns(
-        source=pl.lit("hubspot"),
-        stream=pl.coalesce("covers", "event_type").replace_strict(stream),
-    )
-    lake.append(home.lake("inmobiliaria").log.path, of_hubspot, writer="test")
-    return home, home.catalogue("inmobiliaria")
 
 
 def run(agency, day: date, name: str) -> steps.Computed:
@@ -65,7 +50,7 @@ def spoilt(monkeypatch):
         infinite = pl.when(is_hit).then(float("inf")).otherwise(pl.col("progress")).alias("progress")
         return compute(definitions, organisation, log_, through, feeds).with_columns(infinite)
 
-    return lambda: monkeypatch.setattr(steps, "compute", spoil)
+    return lambda: monkeypatch.setattr(remembering, "compute", spoil)
 
 
 def test_a_key_result_that_fails_its_check_keeps_its_last_good_rows_and_the_others_move_on(agency, spoilt):
