@@ -47,7 +47,7 @@ def explain(
     format: Annotated[Format, typer.Option(help="For a person, or for a program.")] = Format.text,  # noqa: A002
     sandbox: Sandbox = False,  # noqa: FBT002
 ) -> None:
-    """Show the events behind a figure, and what changed between two days (docs/explaining.md)."""
+    """Show the events behind a figure, and what changed between two days (docs/history.md)."""
     from assets.commands.deployed import instant_of  # noqa: PLC0415
     from assets.commands.explain import Question, answered, as_json, tell  # noqa: PLC0415
 
