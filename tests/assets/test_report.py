@@ -22,15 +22,19 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from agency_results import KINDS, LAST_DAY, RAN_AT, RUN, declared, publication, results
+from agency_results import KINDS, LAST_DAY, RAN_AT, RUN, YEAR, declared, publication, results
 
 from assets.publication import Publication, Results, frames
 from assets.publication.results import FINDINGS_SCHEMA
 from assets.report import render
 from assets.report.marks import PLAIN, RICH
+from assets.report.sections import BUILT_IN
 from assets.report.words import LANGUAGES
-from kr_definitions.history import HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, STATUSES
+from kr_definitions.check_ins import CHECK_INS_SCHEMA
+from kr_definitions.history import HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA, STATUSES
 from kr_definitions.organisation import Title
+from kr_definitions.seals import STANDING_SCHEMA
+from pipelines.check_ins import NAME
 from pipelines.load import LOADS_SCHEMA
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -600,6 +604,94 @@ def test_both_languages_say_the_same_things_with_the_same_places() -> None:
 def test_money_is_exact_to_the_digit_that_is_shown() -> None:
     tables = one({"value": 575_300_000.0, "numerator": Decimal(1), "target": 600_000_000.0}, unit="COP")
     assert "COP 575.3M / COP 600.0M" in second_line(tables)
+
+
+# --- what people say --------------------------------------------------------------------------------------------------
+
+
+def said(language: str = "en", **says: Any) -> str:
+    """The lines below a key result of which somebody said something on the day before."""
+    told = {
+        "key_result_id": "inmobiliaria.x", "as_of": LAST_DAY, "checked_in_on": LAST_DAY - timedelta(days=1),
+        "checked_in_at": RAN_AT, "source": "check_ins", "recorded_at": RAN_AT, **says,
+    }  # fmt: skip
+    check_ins = pl.DataFrame([told], schema=dict(CHECK_INS_SCHEMA))
+    return " ".join(printed(one({}, frames={"check_ins": check_ins}), 160, language).split())
+
+
+@pytest.mark.parametrize(
+    ("says", "language", "line"),
+    [
+        ({"confidence": 0.7}, "en", "↳ a person's word (19 Nov): confidence 70%"),
+        ({"confidence": 0.7}, "es", "↳ palabra de una persona (19 nov): confianza 70 %"),
+        (
+            {"stated_value": 9.0, "stated_progress": 0.45, "stated_status": "on_track"},
+            "en",
+            "↳ a person's word (19 Nov): value 9 (45%, on track)",
+        ),
+        ({"stated_value": 9.0}, "es", "↳ palabra de una persona (19 nov): valor 9"),
+        ({"note": "Two are\nsigned"}, "en", "↳ a person's word (19 Nov): “Two are signed”"),
+    ],
+)
+def test_what_a_person_says_is_marked_as_their_word(says, language, line) -> None:
+    assert line in said(language, **says)
+
+
+def test_a_stated_value_moves_neither_headline_nor_status() -> None:
+    stated = said(stated_value=20.0, stated_progress=1.0, stated_status="achieved")
+    headline = printed(one({}), 160).partition("Changes since")[0]
+    assert stated.startswith(" ".join(headline.split()))
+
+
+def sealed(language: str = "en", **says: Any) -> str:
+    told = {
+        "key_result_id": "inmobiliaria.x", "objective_id": "inmobiliaria.empresa", "period_start": YEAR.first,
+        "period_end": YEAR.last, "sealed_score": 0.9, "sealed_value": 18.0, "sealed_at": RAN_AT,
+        "moved_since_seal": False, **says,
+    }  # fmt: skip
+    own = {**told, "key_result_id": None, "sealed_score": 0.85}
+    seals = pl.DataFrame([told, own], schema=dict(STANDING_SCHEMA))
+    rolled_up = pl.DataFrame(
+        [
+            {
+                "objective_id": "inmobiliaria.empresa",
+                "title_en": "All",
+                "title_es": "Todo",
+                "as_of": LAST_DAY,
+                "period_start": YEAR.first,
+                "period_end": YEAR.last,
+                "status": "on_track",
+                "key_results": 1,
+                "in_force": 1,
+            }
+        ],
+        schema=dict(OBJECTIVES_SCHEMA),
+    )
+    tables = one({"score": 0.35}, frames={"seals": seals, "objectives": rolled_up}, objective_id="inmobiliaria.empresa")
+    return " ".join(printed(tables, 160, language).split())
+
+
+def test_a_seal_is_told_of_a_key_result_and_of_its_objective() -> None:
+    assert "↳ closed with a score of 0.9 " in sealed()
+    assert "● on track closed with a score of 0.85" in sealed()
+    assert "cerrado con una puntuación de 0,9" in sealed("es")
+
+
+def test_later_truth_is_told_beside_the_seal() -> None:
+    assert "↳ closed with a score of 0.9; it has moved since: now 7, 0.35" in sealed(moved_since_seal=True)
+
+
+def test_the_source_that_is_there_anyway_is_told_of_when_it_brought_something() -> None:
+    def told(**says: Any) -> str:
+        load = {"stream": "check_ins", "covered_to": RAN_AT, "recorded_at": RAN_AT, "run_id": RUN, "inserted": 0}
+        nothing = {"delivered": 0, "duplicates": 0}
+        rows = pl.DataFrame([{**load, **nothing, "source": BUILT_IN, **says}], schema=dict(LOADS_SCHEMA))
+        return printed(one({}, frames={"loads": rows}))
+
+    assert NAME == BUILT_IN
+    assert "check_ins" not in told()
+    assert "check_ins" in told(delivered=1, inserted=1)
+    assert "check_ins" in told(covered_to=None, failure="line 2 is no check-in")
 
 
 if __name__ == "__main__":
