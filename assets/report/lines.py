@@ -80,6 +80,7 @@ def line_of(row: Row, daily: pl.DataFrame, sheet: Sheet) -> Line:
 def _notes(row: Row, daily: pl.DataFrame, sheet: Sheet) -> Iterator[str | None]:
     language = sheet.words
     yield _problem(row, sheet)
+    yield _revision(row, language)
     yield _sealed(row, language)
     yield _said(row, sheet)
     yield _members(daily, ("member", "part", "window"), language)
@@ -90,6 +91,16 @@ def _notes(row: Row, daily: pl.DataFrame, sheet: Sheet) -> Iterator[str | None]:
         yield language.say(
             "upstream", title=sheet.titles[row["feeds_from"]], status=sheet.status(row["upstream_status"])
         )
+
+
+def _revision(row: Row, language: Language) -> str | None:
+    """What became of figures that were as provisional as this one; nothing where they hardly ever moved."""
+    within = row["revision_within"]
+    if not row["is_provisional"] or not within or row["value"] is None:
+        return None
+    shown = numbers.moved(row["expected_revision"], row["unit"], language) or numbers.number(0, language)
+    most = numbers.moved(within, row["unit"], language).lstrip("+")
+    return language.say("revised", day=language.day(row["final_on"]), by=shown, within=most) if most else None
 
 
 def _target(row: Row, language: Language, more_decimals: int) -> str:

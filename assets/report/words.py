@@ -88,7 +88,9 @@ _SPANISH = Language(
     },
     causes={
         "late_event": "llegó tarde", "correction": "corregido en su origen", "deletion": "borrado en su origen",
-        "coverage": "se ha leído más", "definition": "definición nueva",
+        "coverage": "se ha leído más", "definition": "definición nueva", "target": "objetivo o umbral nuevo",
+        "erasure": "borrado a petición de la persona", "mapping": "se lee de otra manera",
+        "identity": "identidades enlazadas", "rate": "tipo de cambio", "unexplained": "sin causa conocida",
     },
     problems={
         "held_back": "las cifras nuevas no pasan una comprobación; estas son del {day}",
@@ -111,6 +113,7 @@ _SPANISH = Language(
         "expected_short": "esp. {expected}",
         "new_window": "{window} nuevo",
         "breached": "no se cumple: {names}",
+        "revised": "provisional hasta el {day}; cifras así se movieron {by} de media, nueve de diez {within} a lo sumo",
         "upstream": "de lo que depende va mal: {title} ({status})",
         "said": "palabra de una persona ({day}): {told}",
         "confidence": "confianza {part}", "stated_value": "valor {value}", "quoted": "«{text}»",
@@ -161,7 +164,9 @@ _ENGLISH = Language(
     },
     causes={
         "late_event": "arrived late", "correction": "corrected at its source", "deletion": "deleted at its source",
-        "coverage": "more was read", "definition": "new definition",
+        "coverage": "more was read", "definition": "new definition", "target": "new target or thresholds",
+        "erasure": "a person was erased", "mapping": "read in another way",
+        "identity": "identities linked", "rate": "exchange rate", "unexplained": "no known cause",
     },
     problems={
         "held_back": "newer figures fail a check; these are of {day}",
@@ -184,6 +189,7 @@ _ENGLISH = Language(
         "expected_short": "exp. {expected}",
         "new_window": "new {window}",
         "breached": "does not hold: {names}",
+        "revised": "provisional until {day}; such figures moved by {by} on average, nine of ten by {within} at most",
         "upstream": "what it feeds from falls short: {title} ({status})",
         "said": "a person's word ({day}): {told}",
         "confidence": "confidence {part}", "stated_value": "value {value}", "quoted": "“{text}”",

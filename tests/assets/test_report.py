@@ -62,6 +62,9 @@ def agency() -> dict[str, pl.DataFrame]:
     return frames(publication())
 
 
+FIRST_EDITION = {"edition": 1, "is_withdrawn": False, "definition_version": "1.0"}
+
+
 def one(row: dict[str, Any], before: dict[str, Any] | None = None, **says: Any) -> dict[str, pl.DataFrame]:
     """Tables with one key result: `row` is its newest day, `before` the day before; the rest is declared."""
     base = {
@@ -141,7 +144,13 @@ def test_fourteen_key_results_fit_two_screens(agency: dict[str, pl.DataFrame]) -
 def test_how_many_there_are_of_each_status_ends_lines_between_them(width: int) -> None:
     of_each = dict.fromkeys(STATUSES, 3)
     rows = [
-        {"key_result_id": f"x.{status}.{n}", "as_of": LAST_DAY, "recorded_at": RAN_AT, "status": status}
+        {
+            "key_result_id": f"x.{status}.{n}",
+            "as_of": LAST_DAY,
+            "recorded_at": RAN_AT,
+            "status": status,
+            **FIRST_EDITION,
+        }
         for status, count in of_each.items()
         for n in range(count)
     ]
@@ -243,7 +252,7 @@ def test_a_new_window_is_said_instead_of_a_fall() -> None:
 
 
 def test_a_figure_of_an_earlier_day_has_not_moved_since_yesterday() -> None:
-    newer = {"key_result_id": "other", "as_of": LAST_DAY + timedelta(days=1), "recorded_at": RAN_AT}
+    newer = {"key_result_id": "other", "as_of": LAST_DAY + timedelta(days=1), "recorded_at": RAN_AT, **FIRST_EDITION}
     tables = one({}, {"value": 5.0}, period_end=LAST_DAY, frames={"rows": [newer]})
     assert second_line(tables).startswith("▁█ 7 / 20 ━")
     assert "+2" not in second_line(tables)
@@ -501,7 +510,7 @@ def test_a_changed_status_is_told() -> None:
 
 def test_a_period_that_was_over_before_yesterday_is_no_change_since() -> None:
     other = {"key_result_id": "other", "as_of": LAST_DAY + timedelta(days=2), "recorded_at": RAN_AT}
-    other |= {"edition": 1, "is_withdrawn": False}
+    other |= FIRST_EDITION
     page = printed(one({"status": "missed"}, {"status": "off_track"}, period_end=LAST_DAY, frames={"rows": [other]}))
     assert "Changes since yesterday\n  no change of status, no correction\n" in page
 
@@ -699,3 +708,25 @@ if __name__ == "__main__":
     for page_width, page_language in PAGES:
         text = printed(frames(publication()), page_width, page_language)
         (GOLDEN / f"report_{page_width}_{page_language}.txt").write_text(text, encoding="utf-8")
+
+
+# --- finality ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_provisional_figure_says_what_became_of_such_figures() -> None:
+    revision = pl.DataFrame(
+        {
+            "key_result_id": ["inmobiliaria.x"], "member": [None], "as_of": [LAST_DAY],
+            "final_on": [LAST_DAY + timedelta(days=2)], "expected_revision": [0.4], "revision_within": [2.0],
+            "revisions_seen": [30], "is_provisional": [True],
+        }
+    )  # fmt: skip
+    tables = one({}, {})
+    for name in ("current_progress", "progress_daily"):
+        kept = tables[name].drop(set(revision.columns) - {"key_result_id", "member", "as_of"})
+        keys = ["key_result_id", "as_of"]
+        tables[name] = kept.join(revision.drop("member"), on=keys, how="left")
+    told = (
+        f"provisional until {LANGUAGES['en'].day(LAST_DAY + timedelta(days=2))}; such figures moved by +0.4 on average"
+    )
+    assert told in " ".join(printed(tables).split())
