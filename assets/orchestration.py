@@ -137,7 +137,8 @@ def _key_results_asset(home: Home, catalogue: Catalogue) -> dg.AssetsDefinition:
         through = min(through, last_whole_day(organisation.zone, started_at()))
         wanted = [ids[key] for key in context.selected_asset_keys]
         listener().advance("key results", 0, len(wanted))
-        computed = steps.remember_progress(home, catalogue, through, started_at(), context.run.run_id, wanted)
+        only = None if set(wanted) == set(keys) else wanted
+        computed = steps.remember_progress(home, catalogue, through, started_at(), context.run.run_id, only)
         for finding in computed.audit.findings:
             context.log.error(finding.line)
         for name in wanted:

@@ -78,7 +78,7 @@ def remember_progress(
     run_id: str,
     only: Sequence[str] | None = None,
 ) -> Computed:
-    """Compute every day up to `through`, check it, and append to the history what is new or has moved.
+    """Compute every day up to `through`, or as far as the history goes; check it, and append what is new or has moved.
 
     only: ids of the key results to compute; all of them without it. The rows of a key result that fails a critical
     check are not appended: its last good ones stay.
@@ -88,6 +88,8 @@ def remember_progress(
     in_use = feeds(home.sources(catalogue))
     versions = {path: lake.version(path) for path in _written(home, organisation.id)}
     remembered = memory(home, organisation.id)
+    reached = remembered.history.select(pl.col("as_of").max()).collect().item()
+    through = through if reached is None else max(through, reached)  # an edition that begins has all days at once
     last = max(_newest(rows) for rows in (remembered.history, remembered.computations.lazy(), log))
     recorded_at = max(started_at, last + _TICK)
     audits: list[Audit] = []

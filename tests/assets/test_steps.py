@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
@@ -186,3 +187,36 @@ def test_a_load_that_breaks_a_rule_of_events_is_refused_whole(sheets, monkeypatc
     loaded(home, "accepted")
     stated = home.lake("inmobiliaria").log.scan().filter(pl.col("event_type") == "flyers.distributed").collect()
     assert stated.get_column("subject_id").to_list() == ["1"]
+
+
+# --- what is declared changes -----------------------------------------------------------------------------------------
+
+
+def test_a_run_for_an_earlier_day_goes_as_far_as_the_history(agency):
+    run(agency, SECOND, "first")
+    assert run(agency, FIRST, "again").figures.get_column("as_of").max() == SECOND
+
+
+def test_a_key_result_that_is_no_longer_declared_is_retired_by_a_whole_run(agency):
+    home, catalogue = agency
+    run(agency, FIRST, "first")
+    fewer = replace(catalogue, definitions=tuple(d for d in catalogue.definitions if d.id != VISITS))
+    steps.remember_progress(home, fewer, SECOND, morning_after(SECOND), "second")
+    publish_all(home, [fewer], morning_after(SECOND), "second")
+    tables = read(home.published)
+    assert "retired" in tables["editions"].filter(pl.col("key_result_id") == VISITS)["change"].to_list()
+    assert tables["progress_daily"].filter(pl.col("key_result_id") == VISITS)["is_retired"].all()
+
+
+def test_an_id_that_was_retired_with_another_meaning_is_held_back_and_told(agency):
+    home, catalogue = agency
+    run(agency, FIRST, "first")
+    visits = next(d for d in catalogue.definitions if d.id == VISITS)
+    others = tuple(d for d in catalogue.definitions if d.id != VISITS)
+    steps.remember_progress(home, replace(catalogue, definitions=others), FIRST, morning_after(FIRST), "second")
+    other = replace(visits, meaning=replace(visits.meaning, content_hash="another"))
+    again = replace(catalogue, definitions=(*others, other))
+    computed = steps.remember_progress(home, again, SECOND, morning_after(SECOND), "third")
+    assert [VISITS] == [name for finding in computed.audit.findings for name in finding.key_results if name == VISITS]
+    assert "was retired on" in " ".join(finding.found for finding in computed.audit.findings)
+    assert VISITS not in computed.appended["key_result_id"].to_list()
