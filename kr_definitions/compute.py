@@ -1,34 +1,32 @@
 """The compiler: every declared key result's figures for every day, from one pass over the log.
 
-Belongs here: the order of the two phases, and the series that a key result is made of (members, parts, guardrails).
-Does not: what a measure counts (`measures`), one series (`figures`), formulas (`progress`), what is remembered
-(`history`).
+Belongs here: the order of the two phases, and the figures of a whole (of members or parts, with guardrails). Does not:
+which series a key result is made of (`parts`), what a measure counts (`measures`), one series (`figures`), formulas
+(`progress`), what is remembered (`history`).
 
 Heavy phase: one lazy plan in which all measures share the scan of the log and give daily partials; measures that are
 the same are one. Light phase: the partials become series, baselines and progress, in memory; a changed target or
-threshold needs no more than that. What the declarations leave to the log (periods that an event names, members of a
-dimension) is looked up before, in a small pass of its own.
+threshold needs no more than that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import polars as pl
 
 from kr_definitions import progress as formulas
-from kr_definitions.catalogue import Definition, happening
+from kr_definitions.catalogue import Definition
 from kr_definitions.coverage import Coverage, Feeds, coverage
-from kr_definitions.declarations import Each, KeyResult, MonthOf, MonthsFrom
-from kr_definitions.events import COVERED, current
+from kr_definitions.declarations import KeyResult
+from kr_definitions.events import current
 from kr_definitions.figures import Logged, Series, asked_days, closing
 from kr_definitions.history import COMPUTED_SCHEMA
 from kr_definitions.measures import Context, Measured
-from kr_definitions.measures.selection import filtered
 from kr_definitions.measures.series import THE_BEGINNING
 from kr_definitions.organisation import Organisation
+from kr_definitions.parts import Part, as_part, asked, meets, meets_now, naming_types, whole_of, with_day, with_periods
 from kr_definitions.units import unit
 
 _FOREIGN = {"day": pl.Date(), "foreign": pl.Int64(), "lasting": pl.Int64()}
@@ -49,15 +47,11 @@ def compute(
     """
     if not definitions:
         return pl.DataFrame(schema=dict(COMPUTED_SCHEMA))
-    needed = sorted({name for definition in definitions for name in definition.types})
-    events = _with_day(current(log), organisation.zone).filter(pl.col("event_type").is_in([*needed, COVERED]))
-    known = coverage(events, organisation.zone, feeds)
-    ordered = sorted(_resolved(definitions, events, known, through), key=lambda definition: definition.id)
-    parts = _parts_of(ordered, organisation, events, through)
-    logged = _logged([part for of_definition in parts for part in of_definition], events, organisation)
+    found = asked(definitions, organisation, log, through, feeds)
+    logged = _logged(found.parts, found.events, organisation)
     rows = [
-        _figures(definition, of_definition, logged, organisation, known, through, feeds)
-        for definition, of_definition in zip(ordered, parts, strict=True)
+        _figures(definition, parts, logged, organisation, found.known, through, feeds)
+        for definition, parts in found.made_of
     ]
     return pl.concat([pl.DataFrame(schema=dict(COMPUTED_SCHEMA)), *rows])
 
@@ -75,148 +69,20 @@ def resolved(
     """
     if all(definition.period is not None for definition in definitions):
         return list(definitions)
-    events = _with_day(current(log), organisation.zone)
-    return _resolved(definitions, events, coverage(events, organisation.zone, feeds), through)
+    events = with_day(current(log), organisation.zone)
+    return with_periods(definitions, events, coverage(events, organisation.zone, feeds), through)
 
 
 def due_days(definition: Definition, organisation: Organisation, through: date) -> pl.DataFrame:
     """Each day that a definition (with its period) has a row for, with the window of its value (`asked_days`)."""
-    return asked_days(_whole(definition.key_result), definition.span, organisation.calendar, through)
-
-
-def _whole(kr: KeyResult) -> KeyResult:
-    """The key result by which the row of the whole is counted: of a KPI with several windows, by the first."""
-    return kr.model_copy(update={"every": kr.windows[0], "windows": ()}) if kr.windows else kr
-
-
-def _with_day(log: pl.LazyFrame, zone: str) -> pl.LazyFrame:
-    return log.with_columns(pl.col("occurred_at").dt.convert_time_zone(zone).dt.date().alias("day"))
-
-
-# --- what the log is asked first --------------------------------------------------------------------------------------
-
-
-def _resolved(
-    definitions: Sequence[Definition], events: pl.LazyFrame, known: Coverage, through: date
-) -> list[Definition]:
-    waiting = [definition for definition in definitions if definition.period is None]
-    firsts = pl.collect_all(
-        [
-            filtered(events.filter(pl.col("event_type") == named.event), named.where, (named.event,))
-            .filter(pl.col("day") <= through)
-            .select(pl.col("day").min())
-            for named in (happening(_named(definition)) for definition in waiting)
-        ]
-    )
-    found = {
-        definition.id: _named(definition).span_of(first.item())
-        for definition, first in zip(waiting, firsts, strict=True)
-        if first.item() is not None
-        and known.of((happening(_named(definition)).event,), THE_BEGINNING, first.item()) == "known"
-    }
-    return [
-        definition if definition.period is not None else replace(definition, period=found[definition.id])
-        for definition in definitions
-        if definition.period is not None or definition.id in found
-    ]
-
-
-def _named(definition: Definition) -> MonthsFrom | MonthOf:
-    period = definition.key_result.period
-    assert isinstance(period, MonthsFrom | MonthOf)
-    return period
-
-
-def _naming(definition: Definition) -> tuple[str, ...]:
-    """The event types by which the members of a dimension are found; none where they are declared."""
-    each = definition.key_result.each
-    if each is None or each.members is not None:
-        return ()
-    return (each.seen_in,) if each.seen_in is not None else definition.key_result.main.types
-
-
-def _members(definition: Definition, each: Each, events: pl.LazyFrame, through: date) -> pl.LazyFrame:
-    """The members of a dimension, and since when each is one: member, since."""
-    period = definition.span
-    if each.members is not None:
-        return pl.LazyFrame({"member": sorted(each.members)}).with_columns(since=pl.lit(period.first))
-    return (
-        events.filter(
-            pl.col("event_type").is_in(_naming(definition)),
-            pl.col("day").is_between(period.first, min(period.last, through)),
-        )
-        .filter(pl.col(each.dimension).is_not_null())
-        .group_by(pl.col(each.dimension).alias("member"))
-        .agg(pl.col("day").min().alias("since"))
-        .sort("member")
-    )
-
-
-# --- what a key result is made of -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A series of a key result: the whole (`own`), a member, a part, a guardrail, or another window of a KPI."""
-
-    role: str
-    name: str | None
-    kr: KeyResult
-    context: Context
-    since: date | None = None
-    weight: float = 1.0
-
-    @property
-    def key(self) -> tuple[Measured, Context]:
-        """What makes its partials: those of the same measure in the same context are the same."""
-        return self.kr.main, self.context
-
-
-def _parts_of(
-    definitions: Sequence[Definition], organisation: Organisation, events: pl.LazyFrame, through: date
-) -> list[list[_Part]]:
-    asked = [(d, d.key_result.each) for d in definitions if d.key_result.each is not None]
-    collected = pl.collect_all([_members(d, each, events, through) for d, each in asked])
-    members = {d.id: dict(found.iter_rows()) for (d, _), found in zip(asked, collected, strict=True)}
-    return [_parts(d, organisation, members.get(d.id, {})) for d in definitions]
-
-
-def _parts(definition: Definition, organisation: Organisation, members: Mapping[str, date]) -> list[_Part]:
-    kr = definition.key_result
-    hours = organisation.working_hours
-    context = Context(
-        period=definition.span,
-        zone=organisation.zone,
-        calendar=organisation.calendar,
-        working_hours=(hours.from_, hours.until),
-        folder=definition.folder,
-    )
-    alone = kr.model_copy(update={"all_of": (), "each": None, "guardrails": (), "windows": ()})
-    if kr.each is not None:
-        found = [_Part("own", None, alone, context)] if kr.target is None else []
-        found += [
-            _Part("member", name, alone, context.of((kr.each.dimension, name)), since)
-            for name, since in members.items()
-        ]
-    elif kr.all_of:
-        found = [_Part("part", one.name, _as(alone, one), context, None, float(one.weight)) for one in kr.all_of]
-    else:
-        found = [_Part("own", None, _whole(kr).model_copy(update={"guardrails": ()}), context)]
-        found += [_Part("window", every, alone.model_copy(update={"every": every}), context) for every in kr.windows]
-    return [*found, *(_Part("guardrail", one.name, _as(alone, one), context) for one in kr.guardrails)]
-
-
-def _as(kr: KeyResult, one: object) -> KeyResult:
-    """The key result, measured as one of its parts or guardrails."""
-    names = ("measure", "target", "every", "trailing", "cumulative")
-    return kr.model_copy(update={"unit": None, **{name: getattr(one, name) for name in names}})
+    return asked_days(whole_of(definition.key_result), definition.span, organisation.calendar, through)
 
 
 # --- heavy ------------------------------------------------------------------------------------------------------------
 
 
 def _logged(
-    parts: Sequence[_Part], events: pl.LazyFrame, organisation: Organisation
+    parts: Sequence[Part], events: pl.LazyFrame, organisation: Organisation
 ) -> dict[tuple[Measured, Context], Logged]:
     """What the log holds of each part, in one pass."""
     plans: list[pl.LazyFrame] = []
@@ -255,7 +121,7 @@ def _foreign(measure: Measured, context: Context, events: pl.LazyFrame, currency
 
 def _figures(
     definition: Definition,
-    parts: Sequence[_Part],
+    parts: Sequence[Part],
     logged: Mapping[tuple[Measured, Context], Logged],
     organisation: Organisation,
     known: Coverage,
@@ -263,17 +129,32 @@ def _figures(
     feeds: Feeds | None,
 ) -> pl.DataFrame:
     found = [
-        (part, Series(part.kr, part.context, organisation, known).figures(logged[part.key], through, part.since))
+        (part, Series(part.kr, part.context, organisation, known).figures(logged[part.key], part.days(through)))
         for part in parts
     ]
+    return composed(definition, found, organisation, known, through, feeds)
+
+
+def composed(
+    definition: Definition,
+    parts: Sequence[tuple[Part, pl.DataFrame]],
+    organisation: Organisation,
+    known: Coverage,
+    through: date,
+    feeds: Feeds | None = None,
+) -> pl.DataFrame:
+    """The figures of a key result from those of all its parts (`figures.judged`): `COMPUTED_SCHEMA`.
+
+    known: what has been read of the events that name the members of a dimension.
+    """
     currency = organisation.currency
-    rows = [_shaped(definition, figures, part.role, part.name, part.kr, currency) for part, figures in found]
-    guards = pl.concat([_empty(), *(r for r, p in zip(rows, parts, strict=True) if p.role == "guardrail")])
-    others = [r for r, p in zip(rows, parts, strict=True) if p.role not in ("guardrail", "own")]
-    whole = [r for r, p in zip(rows, parts, strict=True) if p.role == "own"]
+    rows = [(part, _shaped(definition, of_part, part.role, part.name, part.kr, currency)) for part, of_part in parts]
+    guards = pl.concat([_empty(), *(of_part for part, of_part in rows if part.role == "guardrail")])
+    others = [of_part for part, of_part in rows if part.role not in ("guardrail", "own")]
+    whole = [of_part for part, of_part in rows if part.role == "own"]
     if not whole:
-        weights = {part.name: part.weight for part in parts}
-        made_of = [r for r, p in zip(rows, parts, strict=True) if p.role in ("member", "part")]
+        weights = {part.name: part.weight for part, _ in rows}
+        made_of = [of_part for part, of_part in rows if part.role in ("member", "part")]
         together = pl.concat([_empty(), *made_of])
         whole = [_together(definition, together, weights, organisation, known, through)]
     own = guarded(definition, whole[0], guards) if guards.height else whole[0]
@@ -284,7 +165,7 @@ def _figures(
             pl.col("window_start").replace(THE_BEGINNING, None),  # "ever" has no first day to show
             formulas.score_of(pl.col("progress")).alias("score"),
             (pl.col("as_of") > through - timedelta(days=late_days)).alias("is_provisional"),
-            pl.lit(definition.version).alias("definition_version"),
+            pl.lit(definition.meaning.content_hash).alias("definition_hash"),
         )
         .select(pl.col(name).cast(dtype) for name, dtype in COMPUTED_SCHEMA.items())
         .sort("key_result_id", "member", "as_of", nulls_last=False)
@@ -324,9 +205,7 @@ def _together(
 
     Its value is how many are met, its target and denominator how many there are.
     """
-    is_met = _is_met(definition, "progress")
-    # Of members whose figure recurs, how many meet it in the window that the day lies in.
-    is_met_now = is_met if definition.key_result.every is None else _is_met(definition, "window_progress")
+    is_met = meets(definition, "progress")
     weight = pl.col("member").replace_strict(weights, default=1.0, return_dtype=pl.Float64)
     has_window = pl.col("every").is_not_null() & pl.col("window_start").is_not_null()
     is_unmeasured = has_window & pl.col("window_progress").is_null()
@@ -338,7 +217,7 @@ def _together(
         .with_columns(
             weight.alias("_weight"),
             is_met.fill_null(value=False).alias("_is_met"),
-            is_met_now.fill_null(value=False).alias("_is_met_now"),
+            meets_now(definition).fill_null(value=False).alias("_is_met_now"),
         )
         .group_by("as_of")
         .agg(
@@ -358,7 +237,7 @@ def _together(
         )
     )
     due = due_days(definition, organisation, through)
-    naming, first = _naming(definition), definition.span.first
+    naming, first = naming_types(definition), definition.span.first
     read = [known.of(naming, first, day) == "known" for day in due.get_column("as_of")]
     days = (
         due.with_columns(pl.Series("_is_read", read, dtype=pl.Boolean))
@@ -394,26 +273,9 @@ def _together(
     return _shaped(definition, counted.with_columns(status), "own", None, definition.key_result, organisation.currency)
 
 
-def _is_met(definition: Definition, column: str) -> pl.Expr:
-    """Whether a member or a part meets its target, by one of its progress columns."""
-    is_met = pl.lit(value=False)
-    for name, kr in _targets(definition).items():
-        of_part = pl.lit(value=True) if name is None else pl.col("member") == name
-        is_met = pl.when(of_part).then(formulas.is_reached(kr, pl.col(column))).otherwise(is_met)
-    return is_met
-
-
-def _targets(definition: Definition) -> dict[str | None, KeyResult]:
-    """By which declaration a member (None: every one) or a part is met."""
-    kr = definition.key_result
-    if kr.each is not None:
-        return {None: kr}
-    return {part.name: _as(kr.model_copy(update={"all_of": ()}), part) for part in kr.all_of}
-
-
 def guarded(definition: Definition, own: pl.DataFrame, guards: pl.DataFrame) -> pl.DataFrame:
     """The whole with its guardrails: one that does not hold is named, and keeps the status from being green."""
-    targets = {one.name: _as(definition.key_result, one) for one in definition.key_result.guardrails}
+    targets = {one.name: as_part(definition.key_result, one) for one in definition.key_result.guardrails}
     holds = pl.lit(value=False)
     for name, kr in targets.items():
         now = pl.col("window_progress" if kr.every else "progress")

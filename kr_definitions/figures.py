@@ -57,11 +57,8 @@ class Series:
     def period(self) -> Span:
         return self.context.period
 
-    def figures(self, logged: Logged, through: date, since: date | None = None) -> pl.DataFrame:
-        """Its figures for each day of the period (since: from then on) up to `through`: part of `COMPUTED_SCHEMA`."""
-        days = asked_days(self.kr, self.period, self.organisation.calendar, through)
-        if since is not None:
-            days = days.filter(pl.col("as_of") >= since)
+    def figures(self, logged: Logged, days: pl.DataFrame) -> pl.DataFrame:
+        """Its figures for each of its days (`asked_days`): part of `COMPUTED_SCHEMA`."""
         figures = self._values(logged, days).with_columns(
             *self._from_and_to(self._baselines(logged, days)),
             elapsed(pl.col("as_of"), pl.lit(self.period.first), pl.lit(self.period.last)).alias("_elapsed"),

@@ -11,14 +11,13 @@ from typing import Literal
 import polars as pl
 
 from kr_definitions.expressions import Expression, predicate
-from kr_definitions.measures.base import Context, Filter, Kind, Measured, words
+from kr_definitions.measures.base import Bounds, Context, Filter, Kind, Measured, of_sum, words
+from kr_definitions.measures.claims import NOTHING, ON_ITS_DAY, ONE, claims, stated
 from kr_definitions.measures.selection import Cohorts, Selection, cohort_filters, columns_of, ranked_money, selected
 from kr_definitions.measures.series import window_sums, with_plain_value, with_ratio
 from kr_definitions.organisation import Declared
 from kr_definitions.vocabulary import DECIMAL
 from kr_definitions.words import EventTypes, Number, NumberColumn
-
-_ONE, _NONE = pl.lit(1, dtype=DECIMAL), pl.lit(0, dtype=DECIMAL)
 
 
 class Count(Selection):
@@ -45,12 +44,12 @@ class Count(Selection):
 
     def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         counted = self.selected(log, context).select(
-            "day", numerator=_ONE, denominator=_NONE, events=pl.lit(1, dtype=pl.Int64)
+            "day", numerator=ONE, denominator=NOTHING, events=pl.lit(1, dtype=pl.Int64)
         )
         if self.out_of is None:
             return _by_day(counted)
         all_of_them = context.events(log, self.out_of).select(
-            "day", numerator=_NONE, denominator=_ONE, events=pl.lit(0, dtype=pl.Int64)
+            "day", numerator=NOTHING, denominator=ONE, events=pl.lit(0, dtype=pl.Int64)
         )
         return _by_day(pl.concat([counted, all_of_them]))
 
@@ -58,6 +57,17 @@ class Count(Selection):
         sums = window_sums(partials, windows, ["numerator", "denominator", "events"])
         plain = with_plain_value(sums)
         return plain if self.out_of is None else plain.with_columns(sums.get_column("denominator"))
+
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        counted = self.selected(log, context).select("event_id", "day")
+        if self.out_of is None:
+            return {"": claims(counted, numerator=ONE, **ON_ITS_DAY)}
+        each = context.events(log, self.out_of).select("event_id", "day").with_columns(_is_one=pl.lit(value=True))
+        both = each.join(
+            counted.with_columns(_is_counted=pl.lit(value=True)), on=["event_id", "day"], how="full", coalesce=True
+        )
+        given = {"numerator": pl.col("_is_counted"), "denominator": pl.col("_is_one")}
+        return {"": claims(both, **{name: _whether(is_so) for name, is_so in given.items()}, **ON_ITS_DAY)}
 
     def text(self) -> str:
         return f"number of {words(self.count)}{self.narrowed}"
@@ -78,6 +88,10 @@ class Sum(Selection):
         return "money" if self.sum == "amount" else "number"
 
     @property
+    def bounds(self) -> Bounds:
+        return of_sum(self.sum)
+
+    @property
     def accumulates(self) -> bool:
         return True
 
@@ -86,13 +100,16 @@ class Sum(Selection):
             self.selected(log, context).select(
                 "day",
                 numerator=pl.col(self.sum).fill_null(0),
-                denominator=_NONE,
+                denominator=NOTHING,
                 events=pl.lit(1, dtype=pl.Int64),
             )
         )
 
     def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
         return with_plain_value(window_sums(partials, windows, ["numerator", "events"]))
+
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        return {"": claims(self.selected(log, context), numerator=pl.col(self.sum).fill_null(0), **ON_ITS_DAY)}
 
     def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
         return self.selected(log, context) if self.sum == "amount" else None
@@ -150,14 +167,20 @@ class Share(Measured):
         return _by_day(
             events.filter(reached.is_not_null()).select(
                 "day",
-                numerator=reached.cast(pl.Int64).cast(DECIMAL),
-                denominator=_ONE,
+                numerator=_whether(reached),
+                denominator=ONE,
                 events=pl.lit(1, dtype=pl.Int64),
             )
         )
 
     def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
         return with_ratio(window_sums(partials, windows, ["numerator", "denominator", "events"]))
+
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        events = selected(log, self.share.of, self.share.where, self.among, context)
+        reached = self.reached().expr()
+        asked = events.filter(reached.is_not_null())
+        return {"": claims(asked, numerator=_whether(reached), denominator=ONE, **ON_ITS_DAY)}
 
     def text(self) -> str:
         filtered = f" where {self.share.where}" if self.share.where else ""
@@ -178,6 +201,10 @@ class Figure(Measured):
     def kind(self) -> Kind:
         return self.of
 
+    @property
+    def bounds(self) -> Bounds:
+        return self.figure, self.figure
+
     def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:  # noqa: ARG002 - it reads nothing
         return pl.LazyFrame(schema={"day": pl.Date})
 
@@ -188,8 +215,16 @@ class Figure(Measured):
             )
         )
 
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:  # noqa: ARG002
+        return {"": stated(numerator=pl.lit(self.figure, dtype=DECIMAL))}
+
     def text(self) -> str:
         return f"{self.figure:f}"
+
+
+def _whether(is_so: pl.Expr) -> pl.Expr:
+    """1 where something holds."""
+    return pl.when(is_so).then(ONE).otherwise(NOTHING)
 
 
 def _by_day(rows: pl.LazyFrame) -> pl.LazyFrame:

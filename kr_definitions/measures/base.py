@@ -8,17 +8,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, time
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
+from kr_definitions.measures.claims import held
 from kr_definitions.organisation import Declared
 from kr_definitions.periods import Calendar, Span, previous_span, same_span_last_year
+from kr_definitions.vocabulary import vocabulary
 
 Kind = Literal["count", "money", "number", "share", "ratio", "duration"]
 """What a value is: a number of things, money, another number, a part of a whole (0 to 1), one thing over another of its
 kind, or elapsed time."""
+
+Bounds = tuple[Decimal | None, Decimal | None]
+"""The least and the most that a value can be; None where nothing limits it."""
+
+_BOUNDS: Mapping[Kind, Bounds] = {
+    "count": (Decimal(0), None),
+    "share": (Decimal(0), Decimal(1)),
+    "duration": (Decimal(0), None),
+}
 
 Filter = tuple[tuple[int | str, ...], str, tuple[str, ...]]
 """A declared filter: its place below the measure, its text, and the event types that it is over."""
@@ -87,6 +99,11 @@ class Measured(Declared):
         return "count"
 
     @property
+    def bounds(self) -> Bounds:
+        """Between which ends the value lies, whatever happens."""
+        return _BOUNDS.get(self.kind, (None, None))
+
+    @property
     def accumulates(self) -> bool:
         """Whether the value starts from nothing with each window and grows by activity."""
         return False
@@ -119,9 +136,26 @@ class Measured(Declared):
         """The light phase of all that the measure is made of."""
         return self.series(frames[""], windows)
 
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        """The heavy phase of an explanation: the events that make up the values, as claims (`measures.claims`)."""
+        raise NotImplementedError
+
+    def claimed(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:  # noqa: ARG002
+        """The light phase: what each event gives to the values of which days (`HELD_SCHEMA`); it adds up to them.
+
+        windows: `as_of`, `window_start` and `until` (the last day counted), in the order of days.
+        """
+        return held(frames[""], windows)
+
     def text(self) -> str:
         """The measure in one line."""
         raise NotImplementedError
+
+
+def of_sum(column: str) -> Bounds:
+    """What limits a sum of a column: it is not below nothing where no number is."""
+    least = vocabulary().domain_of(column).least
+    return (Decimal(0) if least is not None and least >= 0 else None), None
 
 
 def words(types: tuple[str, ...]) -> str:

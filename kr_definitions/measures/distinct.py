@@ -5,14 +5,16 @@ Belongs here: what cannot be added up over days. Does not: sums and counts (`add
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Literal
 
 import polars as pl
 
-from kr_definitions.measures.base import Context, Kind, words
-from kr_definitions.measures.selection import Selection
+from kr_definitions.measures.base import Bounds, Context, Frames, Kind, of_sum, words
+from kr_definitions.measures.claims import ON_ITS_DAY, ONE, asked, claims, firsts, given, lasting
+from kr_definitions.measures.selection import Selection, Top
 from kr_definitions.measures.series import day_totals, window_sums, with_plain_value, within_windows
-from kr_definitions.vocabulary import DECIMAL
+from kr_definitions.vocabulary import DECIMAL, vocabulary
 from kr_definitions.words import Column, EventTypes
 
 
@@ -25,6 +27,14 @@ class Distinct(Selection):
     @property
     def types(self) -> tuple[str, ...]:
         return self.of
+
+    @property
+    def bounds(self) -> Bounds:
+        """As many as the column can have values, or as a cohort has members."""
+        values = len(vocabulary().domain_of(self.distinct).values)
+        cohorts = [cohort.top for cohort in self.among if isinstance(cohort, Top) and cohort.key == self.distinct]
+        limits = [*cohorts, *([values] if values else [])]
+        return Decimal(0), Decimal(min(limits)) if limits else None
 
     @property
     def accumulates(self) -> bool:
@@ -47,6 +57,11 @@ class Distinct(Selection):
                 pl.col("numerator").fill_null(0).cast(DECIMAL)
             )
         )
+
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        """The first event of each value in the window."""
+        seen = firsts(self.selected(log, context).filter(pl.col(self.distinct).is_not_null()), self.distinct)
+        return {"": claims(seen, numerator=ONE, starts_after=pl.col("starts_after"), **ON_ITS_DAY)}
 
     def text(self) -> str:
         return f"different {self.distinct} of {words(self.of)}{self.narrowed}"
@@ -103,6 +118,10 @@ class DailyMax(Selection):
     def kind(self) -> Kind:
         return "money" if self.daily_max == "amount" else "number"
 
+    @property
+    def bounds(self) -> Bounds:
+        return of_sum(self.daily_max)
+
     def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
         return self.selected(log, context) if self.daily_max == "amount" else None
 
@@ -125,6 +144,23 @@ class DailyMax(Selection):
                 pl.col("numerator").fill_null(0).cast(DECIMAL), pl.col("events").fill_null(0)
             )
         )
+
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        """The events: which day's are the best is another matter in each window."""
+        number = pl.col(self.daily_max).fill_null(0).alias("numerator")
+        return {"": self.selected(log, context).select("event_id", "day", number)}
+
+    def claimed(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:  # noqa: ARG002
+        """The events of the best day; of equally good ones, the first."""
+        totals = day_totals(frames[""].select("day", "numerator"))
+        best = (
+            within_windows(totals, asked(windows))
+            .sort("day")
+            .group_by("as_of", "window_start")
+            .agg(pl.col("day").get(pl.col("numerator").arg_max()))
+            .collect()
+        )
+        return given(lasting(best, windows).join(frames[""], on="day"))
 
     def text(self) -> str:
         return f"largest daily {self.daily_max} of {words(self.of)}{self.narrowed}"

@@ -6,10 +6,12 @@ Belongs here: what was forecast beside what happened. Does not: our own forecast
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import polars as pl
 
-from kr_definitions.measures.base import Context, Filter, Frames, Kind, Measured, words
+from kr_definitions.measures.base import Bounds, Context, Filter, Frames, Kind, Measured, words
+from kr_definitions.measures.claims import NOTHING, claims
 from kr_definitions.measures.selection import filtered
 from kr_definitions.measures.series import with_ratio, within_windows
 from kr_definitions.organisation import Declared
@@ -49,7 +51,11 @@ class ForecastAccuracy(Measured):
 
     @property
     def kind(self) -> Kind:
-        return "ratio"  # it is negative where the error is larger than what happened
+        return "ratio"
+
+    @property
+    def bounds(self) -> Bounds:
+        return None, Decimal(1)  # it is negative where the error is larger than what happened
 
     def filters(self) -> Iterator[Filter]:
         of = self.forecast_accuracy
@@ -72,6 +78,29 @@ class ForecastAccuracy(Measured):
         return {
             "forecast": _by_month(stated, pl.col("_month").dt.month_end()),
             "actual": _by_month(happened, pl.col("day").dt.month_end()),
+        }
+
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        """Of a month that was forecast too high (or right), twice what happened less what was forecast; else that."""
+        of = self.forecast_accuracy
+        amount, month_end = pl.col("amount").fill_null(0), pl.col("day").dt.month_end().alias("_month_end")
+        forecast = self._stated(log, context).select(
+            "event_id", pl.col("_month").dt.month_end().alias("_month_end"), expected=amount, actual=NOTHING
+        )
+        happened = filtered(context.events(log, of.actual), of.actual_where, of.actual).select(
+            "event_id", month_end, expected=NOTHING, actual=amount
+        )
+        both = pl.concat([forecast, happened.join(forecast.select("_month_end").unique(), on="_month_end", how="semi")])
+        is_too_high = (pl.col("expected") - pl.col("actual")).sum().over("_month_end") >= 0
+        given = pl.when(is_too_high).then(2 * pl.col("actual") - pl.col("expected")).otherwise(pl.col("expected"))
+        return {
+            "": claims(
+                both,
+                numerator=given,
+                denominator=pl.col("actual"),
+                counts_from=pl.col("_month_end"),
+                starts_by=pl.col("_month_end").dt.month_start(),
+            )
         }
 
     def _stated(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:

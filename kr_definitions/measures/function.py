@@ -11,12 +11,14 @@ import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import polars as pl
 from pydantic import AfterValidator, WithJsonSchema
 
 from kr_definitions.measures.base import Context, Frames, Kind, Measured, words
+from kr_definitions.measures.claims import asked, given, lasting
 from kr_definitions.measures.selection import columns_of
 from kr_definitions.measures.series import window_sums, with_plain_value, with_ratio
 from kr_definitions.vocabulary import DECIMAL
@@ -25,6 +27,7 @@ from kr_definitions.words import EventTypes
 Computes = Callable[[pl.LazyFrame, pl.LazyFrame], pl.LazyFrame]
 """(events, windows) -> windows with numerator and, for a ratio, denominator."""
 
+_WINDOW, _NUMBERS = ["as_of", "window_start"], ["numerator", "denominator"]
 _REFERENCE = r"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*"
 
 
@@ -50,6 +53,10 @@ class Function(Measured):
     types (`event_id`, `event_type`, `day` and what the types carry) and with windows (`as_of`, `window_start`), both
     lazy, and gives for each window its `numerator` and, for a ratio, its `denominator`. Of a window it may use only
     events up to `as_of`. value: what it is.
+
+    A function `name_events` beside it may give, called alike, which events those are: for each window the `event_id` of
+    each, what it gives to the `numerator` and, for a ratio, to the `denominator`. Without it nothing is known of where
+    a value comes from, and it is explained by no event.
     """
 
     function: Reference
@@ -73,23 +80,56 @@ class Function(Measured):
         return context.events(log, self.of).select("event_id", "event_type", "day", *columns_of(self.of))
 
     def valued(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:
-        keys = ["as_of", "window_start"]
-        computes = found(context.folder, self.function)
-        given = computes(frames[""].lazy(), windows.lazy().select(keys).unique(maintain_order=True)).collect()
-        if missing := [name for name in (*keys, "numerator") if name not in given.columns]:
-            raise FunctionError(f"{self.function} gives no {', '.join(missing)}. Give one row a window, with them")
-        if given.select(keys).is_duplicated().any():
-            raise FunctionError(f"{self.function} gives several rows of one window. Give one row a window")
-        is_ratio = "denominator" in given.columns
-        kept = given.select(
-            *keys, *(pl.col(name).cast(DECIMAL) for name in ("numerator", "denominator") if name in given.columns)
-        )
-        joined = windows.join(kept, on=keys, how="left", maintain_order="left")
+        values = self._values(frames, windows, context)
+        joined = windows.join(values, on=_WINDOW, how="left", maintain_order="left")
         counted = joined.with_columns(_events(frames[""], windows))
-        return with_ratio(counted) if is_ratio else with_plain_value(counted)
+        return with_ratio(counted) if "denominator" in values.columns else with_plain_value(counted)
+
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        return {"": self.partials(log, context)}
+
+    def claimed(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """What the function beside says of events; without one, each value as a whole, of no event."""
+        spans, name = asked(windows), f"{self.function}_events"
+        values, explains = self._values(frames, spans, context), found_beside(context.folder, name)
+        if explains is None:
+            return given(lasting(values, windows))
+        events = _called(explains, name, frames[""], spans, [*_WINDOW, "event_id"])
+        _add_up(name, events, values)
+        return given(lasting(events, windows))
+
+    def _values(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:
+        return _called(found(context.folder, self.function), self.function, frames[""], windows, _WINDOW)
 
     def text(self) -> str:
         return f"{self.function} of {words(self.of)}"
+
+
+def _called(
+    computes: Computes, name: str, events: pl.DataFrame, windows: pl.DataFrame, keys: list[str]
+) -> pl.DataFrame:
+    """What a function gives, one row for each of the keys. Raises `FunctionError`."""
+    called = computes(events.lazy(), windows.lazy().select(_WINDOW).unique(maintain_order=True)).collect()
+    what = "a window" if keys == _WINDOW else "a window and event"
+    if missing := [key for key in (*keys, "numerator") if key not in called.columns]:
+        raise FunctionError(f"{name} gives no {', '.join(missing)}. Give one row {what}, with them")
+    if called.select(keys).is_duplicated().any():
+        raise FunctionError(f"{name} gives several rows of one window. Give one row {what}")
+    return called.select(*keys, pl.col([number for number in _NUMBERS if number in called.columns]).cast(DECIMAL))
+
+
+def _add_up(name: str, events: pl.DataFrame, values: pl.DataFrame) -> None:
+    """Raises `FunctionError` where events do not add up to the values."""
+    numbers = [number for number in _NUMBERS if number in values.columns]
+    if missing := [number for number in numbers if number not in events.columns]:
+        raise FunctionError(f"{name} gives no {', '.join(missing)}. Give what each event adds to it")
+    sums = events.group_by(_WINDOW).agg(pl.col(numbers).sum())
+    both = values.join(sums, on=_WINDOW, how="full", coalesce=True, suffix="_of_events").sort(_WINDOW)
+    for number in numbers:
+        said, added = pl.col(number).fill_null(0), pl.col(f"{number}_of_events").fill_null(0)
+        for day, *both_numbers in both.filter(said != added).select("as_of", said, added).iter_rows():
+            value, total = (f"{one.normalize():f}" for one in both_numbers)
+            raise FunctionError(f"{name} adds up to {total} on {day}, not to the {number} {value}. Make them agree")
 
 
 def _events(events: pl.DataFrame, windows: pl.DataFrame) -> pl.Series:
@@ -98,10 +138,23 @@ def _events(events: pl.DataFrame, windows: pl.DataFrame) -> pl.Series:
     return window_sums(counted, windows, ["events"]).get_column("events")
 
 
-@cache
 def found(folder: Path | None, reference: str) -> Computes:
     """The function of a reference, from a file in a folder. Raises `FunctionError`."""
+    if (computes := found_beside(folder, reference)) is None:
+        file, _, name = reference.partition(":")
+        raise FunctionError(f"{file}.py has no function '{name}'. Name one that it has")
+    return computes
+
+
+def found_beside(folder: Path | None, reference: str) -> Computes | None:
+    """The same; None where the file has none of that name."""
     file, _, name = reference.partition(":")
+    computes = getattr(_module(folder, file), name, None)
+    return computes if callable(computes) else None
+
+
+@cache
+def _module(folder: Path | None, file: str) -> ModuleType:
     path = Path() if folder is None else folder / f"{file}.py"
     if folder is None or not path.is_file():
         raise FunctionError(f"there is no {file}.py beside the declarations. Put the function there")
@@ -113,6 +166,4 @@ def found(folder: Path | None, reference: str) -> Computes:
         specification.loader.exec_module(module)
     except Exception as failure:  # noqa: BLE001 - whatever it is, it is its author's to mend
         raise FunctionError(f"{path.name} cannot be loaded ({type(failure).__name__}: {failure}). Mend it") from None
-    if not callable(computes := getattr(module, name, None)):
-        raise FunctionError(f"{path.name} has no function '{name}'. Name one that it has")
-    return computes  # type: ignore[no-any-return]
+    return module

@@ -10,7 +10,8 @@ from typing import Literal
 
 import polars as pl
 
-from kr_definitions.measures.base import Context, Filter, Kind, Measured, words
+from kr_definitions.measures.base import Bounds, Context, Filter, Kind, Measured, of_sum, words
+from kr_definitions.measures.claims import ON_ITS_DAY, claims
 from kr_definitions.measures.selection import KeyColumn, OfNumber, concatenated, filtered
 from kr_definitions.measures.series import window_sums, with_plain_value
 from kr_definitions.organisation import Declared
@@ -26,7 +27,10 @@ class _Observed(OfNumber):
         return concatenated([ranked, self.selected(log, context) if self.number == "amount" else None])
 
     def _moves(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
-        """By subject and day that it was observed on: its first and last figure, and the one before (null: none)."""
+        """By subject and day that it was observed on: its first and last figure, and the one before (null: none).
+
+        And which events those are, the day before that it was observed on, and the day after.
+        """
         return (
             self.numbers(log, context)
             .sort("occurred_at", self.number, "event_id")
@@ -35,9 +39,19 @@ class _Observed(OfNumber):
                 pl.col(self.number).first().alias("first"),
                 pl.col(self.number).last().alias("level"),
                 pl.len().cast(pl.Int64).alias("observations"),
+                pl.col("event_id").first().alias("first_event"),
+                pl.col("event_id").last().alias("level_event"),
             )
             .sort("subject_id", "day")
-            .with_columns(pl.col("level").shift(1).over("subject_id", order_by="day").alias("before"))
+            .with_columns(
+                pl.col(of).shift(by).over("subject_id", order_by="day").alias(name)
+                for name, of, by in (
+                    ("before", "level", 1),
+                    ("before_event", "level_event", 1),
+                    ("day_before", "day", 1),
+                    ("day_after", "day", -1),
+                )
+            )
         )
 
 
@@ -52,6 +66,10 @@ class Level(_Observed):
     @property
     def number(self) -> str:
         return self.level
+
+    @property
+    def bounds(self) -> Bounds:
+        return of_sum(self.level)
 
     @property
     def remembered(self) -> tuple[str, ...]:
@@ -75,6 +93,12 @@ class Level(_Observed):
         return found.with_columns(
             pl.when(is_observed).then(pl.col(name)).alias(name) for name in ("value", "numerator")
         )
+
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        """Each observation until the next."""
+        levels = self._moves(log, context)
+        until = {"counts_from": pl.col("day"), "counts_before": pl.col("day_after")}
+        return {"": claims(levels, event_id=pl.col("level_event"), numerator=pl.col("level"), **until)}
 
     def text(self) -> str:
         return f"last {self.level} of {words(self.of)}{self.narrowed}"
@@ -115,6 +139,25 @@ class Gain(_Observed):
             pl.when(is_observed).then(pl.col(name)).alias(name) for name in ("value", "numerator")
         )
 
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        """The last observation in the window, less the last one before it (or the first one of all)."""
+        moves = self._moves(log, context)
+        last = claims(
+            moves,
+            event_id=pl.col("level_event"),
+            numerator=pl.col("level"),
+            counts_before=pl.col("day_after"),
+            **ON_ITS_DAY,
+        )
+        base = claims(
+            moves,
+            event_id=pl.coalesce("before_event", "first_event"),
+            numerator=-pl.coalesce("before", "first"),
+            starts_after=pl.col("day_before"),
+            **ON_ITS_DAY,
+        )
+        return {"": pl.concat([last, base])}
+
     def text(self) -> str:
         return f"gain in {self.gain} of {words(self.of)}{self.narrowed}"
 
@@ -152,6 +195,10 @@ class Open(Measured):
     def kind(self) -> Kind:
         return {"amount": "money", "quantity": "number", None: "count"}[self.open.value]  # type: ignore[return-value]
 
+    @property
+    def bounds(self) -> Bounds:
+        return super().bounds if self.open.value is None else of_sum(self.open.value)
+
     def filters(self) -> Iterator[Filter]:
         if self.open.where is not None:
             yield ("open", "where"), self.open.where, self.open.opened_by
@@ -175,6 +222,20 @@ class Open(Measured):
     def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
         return _since_ever(partials, windows)
 
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        """What stands open at the end of each day, until the subject's next: by its opening, or what said its value."""
+        is_of_another = pl.col("valued_by").is_not_null() & (pl.col("valued_by") != pl.col("opened_by"))
+        return {
+            "": claims(
+                standing(log, context, self.open),
+                event_id=pl.coalesce("valued_by", "opened_by"),
+                with_event_id=pl.when(is_of_another).then("opened_by"),
+                numerator=pl.col("level"),
+                counts_from=pl.col("day"),
+                counts_before=pl.col("day_after"),
+            )
+        }
+
     def text(self) -> str:
         what = f"{self.open.value} of " if self.open.value else ""
         opened, closed = words(self.open.opened_by), words(self.open.closed_by)
@@ -190,6 +251,36 @@ def transitions(
     key: whose level it is, as the opening that holds says: a subject that is opened anew by somebody else moves from
     the one to the other.
     """
+    followed = _followed(log, context, between, key).with_columns(
+        pl.col(of).shift(1).over("subject_id", order_by="_order").alias(f"{of}_before") for of in ("level", "key")
+    )
+    arrived = followed.select("day", "key", pl.col("level").alias("moved"), events=pl.lit(1, dtype=pl.Int64))
+    left = followed.filter(pl.col("level_before").is_not_null()).select(
+        "day", pl.col("key_before").alias("key"), (-pl.col("level_before")).alias("moved"),
+        events=pl.lit(0, dtype=pl.Int64),
+    )  # fmt: skip
+    return pl.concat([arrived, left])
+
+
+def standing(log: pl.LazyFrame, context: Context, between: Transitions, key: KeyColumn = "subject_id") -> pl.LazyFrame:
+    """What a day left open, a row a subject: whose (`key`), its `level`, which event `opened_by` and `valued_by`.
+
+    It stands until `day_after`, the subject's next day with an event.
+    """
+    return (
+        _followed(log, context, between, key)
+        .group_by("subject_id", "day")
+        .agg(pl.all().last())
+        .with_columns(pl.col("day").shift(-1).over("subject_id", order_by="day").alias("day_after"))
+        .filter("is_open")
+    )
+
+
+def _followed(log: pl.LazyFrame, context: Context, between: Transitions, key: KeyColumn) -> pl.LazyFrame:
+    """What each event left: whether its subject is open (`is_open`), whose (`key`) and with which `level`.
+
+    opened_by, valued_by: the events that say so.
+    """
     number = pl.lit(1, dtype=DECIMAL) if between.value is None else pl.col(between.value)
     nobody, nothing = pl.lit(None, dtype=pl.String), pl.lit(None, dtype=DECIMAL)
     opened = filtered(context.events(log, between.opened_by), between.where, between.opened_by)
@@ -203,31 +294,27 @@ def transitions(
         told = context.events(log, between.valued_by).join(opened, on="event_id", how="anti")
         states.append(told.with_columns(_is_open=pl.lit(None, dtype=pl.Int32), _number=number, _key=nobody))
 
-    def in_order(of: pl.Expr) -> pl.Expr:
-        return of.over("subject_id", order_by="_order")
+    def last(of: str | pl.Expr) -> pl.Expr:
+        """The last one so far that was said of the subject."""
+        said = pl.col(of) if isinstance(of, str) else of
+        return said.forward_fill().over("subject_id", order_by="_order")
 
-    level = in_order(pl.col("_is_open").forward_fill()).fill_null(0).cast(DECIMAL) * in_order(
-        pl.col("_number").forward_fill()
-    ).fill_null(0)
     columns = ["event_id", "subject_id", "occurred_at", "day", "_is_open", "_number", "_key"]
-    followed = (
+    return (
         pl.concat([state.select(columns) for state in states])
         .sort("occurred_at", "_is_open", "event_id", descending=[False, True, False], nulls_last=False)
         .with_row_index("_order")
-        .with_columns(level.alias("_level"), in_order(pl.col("_key").forward_fill()).alias("_holder"))
-        .with_columns(
-            in_order(pl.col("_level").shift(1)).alias("_level_before"),
-            in_order(pl.col("_holder").shift(1)).alias("_holder_before"),
+        .select(
+            "subject_id",
+            "day",
+            "_order",
+            (last("_is_open") == 1).fill_null(value=False).alias("is_open"),
+            (last("_is_open").fill_null(0).cast(DECIMAL) * last("_number").fill_null(0)).alias("level"),
+            last("_key").alias("key"),
+            last(pl.when(pl.col("_is_open") == 1).then("event_id")).alias("opened_by"),
+            last(pl.when(pl.col("_number").is_not_null()).then("event_id")).alias("valued_by"),
         )
     )
-    arrived = followed.select(
-        "day", pl.col("_holder").alias("key"), pl.col("_level").alias("moved"), events=pl.lit(1, dtype=pl.Int64)
-    )
-    left = followed.filter(pl.col("_level_before").is_not_null()).select(
-        "day", pl.col("_holder_before").alias("key"), (-pl.col("_level_before")).alias("moved"),
-        events=pl.lit(0, dtype=pl.Int64),
-    )  # fmt: skip
-    return pl.concat([arrived, left])
 
 
 def _since_ever(partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:

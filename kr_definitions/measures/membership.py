@@ -11,12 +11,15 @@ from typing import Literal
 import polars as pl
 
 from kr_definitions.measures.base import Context, Filter, Frames, Kind, Measured, words
-from kr_definitions.measures.levels import Transitions, transitions
+from kr_definitions.measures.claims import NOTHING, ONE, claims, firsts
+from kr_definitions.measures.levels import Transitions, standing, transitions
 from kr_definitions.measures.selection import KeyColumn, filtered
 from kr_definitions.measures.series import with_ratio
 from kr_definitions.organisation import Declared
 from kr_definitions.vocabulary import DECIMAL
 from kr_definitions.words import EventTypes
+
+_UNBOUND = pl.lit(None, dtype=pl.Date)
 
 
 class Roster(Declared):
@@ -45,15 +48,7 @@ class Roster(Declared):
 
     def spells(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """When each was a member, in days: key, since (the first day that ended so), until (the first that did not)."""
-        between = Transitions.model_construct(
-            opened_by=self.opened_by,
-            closed_by=self.closed_by or (),
-            where=self.where,
-            closed_where=self.closed_where,
-            value=None,
-            valued_by=None,
-        )
-        moved = transitions(log, context, between, self.by).filter(pl.col("key").is_not_null())
+        moved = transitions(log, context, self._transitions, self.by).filter(pl.col("key").is_not_null())
         return (
             moved.group_by("key", "day")
             .agg(pl.col("moved").sum())
@@ -63,6 +58,24 @@ class Roster(Declared):
             .with_columns(pl.col("day").shift(-1).over("key", order_by="day").alias("until"))
             .filter("_is_member")
             .select("key", pl.col("day").alias("since"), "until")
+        )
+
+    def opened_spells(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        """The same with the event that each was opened by (`event_id`): of several, the first by name."""
+        opened = standing(log, context, self._transitions, self.by).group_by("key", pl.col("day").alias("since"))
+        return self.spells(log, context).join(
+            opened.agg(pl.col("opened_by").min().alias("event_id")), on=["key", "since"], how="left"
+        )
+
+    @property
+    def _transitions(self) -> Transitions:
+        return Transitions.model_construct(
+            opened_by=self.opened_by,
+            closed_by=self.closed_by or (),
+            where=self.where,
+            closed_where=self.closed_where,
+            value=None,
+            valued_by=None,
         )
 
 
@@ -133,6 +146,20 @@ class Retention(Measured):
         both = members.join(still, on=["as_of", "window_start", "key"], how="left")
         return _counted(windows, both, pl.col("_stayed").fill_null(value=False))
 
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        """Who was a member on the eve of the window, by a spell; and is one, by that spell or a later; or is not."""
+        spells = self.retention.opened_spells(log, context).with_columns(
+            pl.col("since").shift(-1).over("key", order_by="since").alias("again")
+        )
+        on_the_eve = {"starts_after": pl.col("since"), "starts_by": pl.col("until")}
+        both = spells.join(spells, on="key", suffix="_now").filter(pl.col("since_now") >= pl.col("since"))
+        another = pl.when(pl.col("since_now") > pl.col("since")).then("event_id_now")
+        is_one = {"counts_from": pl.col("since_now"), "counts_before": pl.col("until_now")}
+        is_none = {"counts_from": pl.col("until_now"), "counts_before": pl.col("again_now")}
+        stayed = claims(both, with_event_id=another, numerator=ONE, denominator=ONE, **on_the_eve, **is_one)
+        gone = both.filter(pl.col("until_now").is_not_null())
+        return {"": pl.concat([stayed, claims(gone, numerator=NOTHING, denominator=ONE, **on_the_eve, **is_none)])}
+
     def text(self) -> str:
         return f"share of those with {words(self.retention.opened_by)} at the start who are still there"
 
@@ -201,6 +228,30 @@ class Participation(Measured):
             check_sortedness=False,
         )
         return _counted(windows, last, (pl.col("day") >= pl.col("window_start")).fill_null(value=False))
+
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        """Each member by its opening, with the first in the window of what it did; or with nothing."""
+        did = self.participation.did
+        events = filtered(context.events(log, did.of), did.where, did.of).filter(pl.col(did.by).is_not_null())
+        active = firsts(events.with_columns(pl.col(did.by).alias("key")), "key").select(
+            "key", "starts_after", pl.col("day").alias("did_on"), pl.col("event_id").alias("did")
+        )
+        # Between two days on which something was done, and after the last, lie windows in which nothing was.
+        last = active.group_by("key").agg(pl.col("did_on").max().alias("starts_after"))
+        idle = pl.concat([active.drop("did"), last], how="diagonal")
+        spells = self.participation.roster.opened_spells(log, context)
+        is_at_end = self.participation.members == "end"
+        since, until = ("counts_from", "counts_before") if is_at_end else ("starts_after", "starts_by")
+
+        def of(rows: pl.LazyFrame, numerator: pl.Expr, **said: pl.Expr) -> pl.LazyFrame:
+            bounds = {"starts_after": pl.col("starts_after"), **said}
+            bounds[since] = pl.max_horizontal(bounds.get(since, _UNBOUND), "since")
+            bounds[until] = pl.min_horizontal(bounds.get(until, _UNBOUND), "until")
+            return claims(rows, numerator=numerator, denominator=ONE, **bounds)
+
+        day = pl.col("did_on")
+        took_part = of(spells.join(active, on="key"), ONE, with_event_id=pl.col("did"), counts_from=day, starts_by=day)
+        return {"": pl.concat([took_part, of(spells.join(idle, on="key", how="left"), NOTHING, counts_before=day)])}
 
     def text(self) -> str:
         of, did = self.participation.roster, self.participation.did

@@ -10,15 +10,22 @@ from typing import Annotated
 import polars as pl
 from pydantic import Field
 
-from kr_definitions.measures.base import Context, words
+from kr_definitions.measures.base import Bounds, Context, Frames, words
+from kr_definitions.measures.claims import ON_ITS_DAY, ONE, asked, claims, decided
 from kr_definitions.measures.selection import OfNumber
-from kr_definitions.measures.series import window_sums, with_ratio, within_windows
-from kr_definitions.vocabulary import DECIMAL
+from kr_definitions.measures.series import at_place, window_sums, with_ratio, within_windows
+from kr_definitions.vocabulary import DECIMAL, vocabulary
 from kr_definitions.words import Number, NumberColumn
 
 
 class _Statistic(OfNumber):
     """A statistic over the events of the window that carry the number; without any there is no value."""
+
+    @property
+    def bounds(self) -> Bounds:
+        """Those of the numbers themselves."""
+        domain = vocabulary().domain_of(self.number)
+        return domain.least, domain.most
 
     def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
         return self.selected(log, context) if self.number == "amount" else None
@@ -47,6 +54,9 @@ class Mean(_Statistic):
     def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
         return with_ratio(window_sums(partials, windows, ["numerator", "denominator", "events"]))
 
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        return {"": claims(self.numbers(log, context), numerator=pl.col(self.mean), denominator=ONE, **ON_ITS_DAY)}
+
     def text(self) -> str:
         return f"mean {self.mean} of {words(self.of)}{self.narrowed}"
 
@@ -55,7 +65,8 @@ class _Ordered(_Statistic):
     """A statistic that needs the numbers themselves; how many they are is kept as denominator."""
 
     @property
-    def _statistic(self) -> pl.Expr:
+    def place(self) -> float:
+        """The part of the numbers that the value is not exceeded by."""
         raise NotImplementedError
 
     def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
@@ -68,17 +79,23 @@ class _Ordered(_Statistic):
 
     def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
         each = partials.select("day", pl.col("number").repeat_by("events")).explode("number")
-        found = (
-            within_windows(each, windows)
-            .group_by("as_of", "window_start")
-            .agg(self._statistic.cast(pl.Float64).alias("value"), pl.len().cast(pl.Int64).alias("events"))
-            .collect()
-        )
+        placed = at_place(within_windows(each, windows), self.place)
+        found = placed.select("as_of", "window_start", "value", "events").collect()
         return windows.join(found, on=["as_of", "window_start"], how="left", maintain_order="left").with_columns(
             pl.lit(None, dtype=DECIMAL).alias("numerator"),
             pl.col("events").fill_null(0).cast(DECIMAL).alias("denominator"),
             pl.col("events").fill_null(0),
         )
+
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        """The numbers: which of them decide is another matter in each window."""
+        number, alone = pl.col(self.number).cast(pl.Float64), pl.lit(None, dtype=pl.String)
+        columns = {"with_event_id": alone, "number": number}
+        return {"": self.numbers(log, context).select("event_id", "day", "occurred_at", **columns)}
+
+    def claimed(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:  # noqa: ARG002
+        placed = at_place(within_windows(frames[""].select("day", "number"), asked(windows)), self.place)
+        return decided(frames[""], placed.collect(), windows)
 
 
 class Median(_Ordered):
@@ -91,8 +108,8 @@ class Median(_Ordered):
         return self.median
 
     @property
-    def _statistic(self) -> pl.Expr:
-        return pl.col("number").cast(pl.Float64).quantile(0.5, interpolation="linear")
+    def place(self) -> float:
+        return 0.5
 
     def text(self) -> str:
         return f"median {self.median} of {words(self.of)}{self.narrowed}"
@@ -109,8 +126,8 @@ class Quantile(_Ordered):
         return self.quantile
 
     @property
-    def _statistic(self) -> pl.Expr:
-        return pl.col("number").cast(pl.Float64).quantile(float(self.at), interpolation="linear")
+    def place(self) -> float:
+        return float(self.at)
 
     def text(self) -> str:
         return f"{self.at:f} quantile of {self.quantile} of {words(self.of)}{self.narrowed}"
@@ -126,8 +143,8 @@ class Smallest(_Ordered):
         return self.min
 
     @property
-    def _statistic(self) -> pl.Expr:
-        return pl.col("number").min()
+    def place(self) -> float:
+        return 0.0
 
     def text(self) -> str:
         return f"smallest {self.min} of {words(self.of)}{self.narrowed}"
@@ -143,8 +160,8 @@ class Largest(_Ordered):
         return self.max
 
     @property
-    def _statistic(self) -> pl.Expr:
-        return pl.col("number").max()
+    def place(self) -> float:
+        return 1.0
 
     def text(self) -> str:
         return f"largest {self.max} of {words(self.of)}{self.narrowed}"

@@ -7,16 +7,18 @@ Belongs here: ratios of values that the other measures give. Does not: shares of
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Annotated
 
 import polars as pl
 from pydantic import Tag
 
 from kr_definitions.measures.additive import Count, Figure, Sum
-from kr_definitions.measures.base import Context, Filter, Frames, Kind, Measured
+from kr_definitions.measures.base import Bounds, Context, Filter, Frames, Kind, Measured
+from kr_definitions.measures.claims import NOTHING
 from kr_definitions.measures.distinct import Distinct
 from kr_definitions.measures.levels import Gain, Level, Open
-from kr_definitions.measures.selection import concatenated
+from kr_definitions.measures.selection import Selection, concatenated
 from kr_definitions.measures.series import with_ratio
 from kr_definitions.organisation import Declared
 from kr_definitions.words import one_of
@@ -77,6 +79,16 @@ class Ratio(Measured):
         return "ratio" if self.ratio.numerator.kind == self.ratio.denominator.kind else "number"
 
     @property
+    def bounds(self) -> Bounds:
+        """Of a part over its whole, 1 at most; of what is never below nothing, nothing at least."""
+        of = self.ratio
+        ends = [operand.bounds[0] for operand in self._operands.values()]
+        are_positive = all(end is not None and end >= 0 for end in ends)
+        least = Decimal(0) if are_positive and of.minus is None else None
+        most = Decimal(1) if are_positive and _is_part(of.numerator, of.denominator) else None
+        return least, most
+
+    @property
     def accumulates(self) -> bool:
         """A total over a stated figure is a total."""
         return self.ratio.numerator.accumulates and isinstance(self.ratio.denominator, Figure)
@@ -101,10 +113,7 @@ class Ratio(Measured):
 
     def valued(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:
         def of(name: str, over: pl.DataFrame) -> pl.DataFrame:
-            operand = self._operands[name]
-            prefix = f"{name}/"
-            own = {key.removeprefix(prefix): frame for key, frame in frames.items() if key.startswith(prefix)}
-            return operand.valued(own, over, context)
+            return self._operands[name].valued(_of_operand(frames, name), over, context)
 
         below = of("denominator", windows)
         counted = windows
@@ -121,18 +130,60 @@ class Ratio(Measured):
             )
         )
 
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        found = {
+            f"{name}/{inner}": frame
+            for name, operand in self._operands.items()
+            for inner, frame in operand.claims(log, context).items()
+        }
+        if self.ratio.up_to_last:
+            found["days"] = self.ratio.denominator.partials(log, context).select("day")
+        return found
+
+    def claimed(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """What the operands' events give to their values, and by these to numerator or denominator."""
+        counted = windows
+        if self.ratio.up_to_last:
+            spans = windows.select(pl.col("until").alias("as_of"), "window_start")
+            counted = windows.with_columns(_up_to_last(spans, frames["days"]).get_column("as_of").alias("until"))
+        given = {"numerator": pl.col("numerator"), "minus": -pl.col("numerator"), "denominator": NOTHING}
+        return pl.concat(
+            operand.claimed(_of_operand(frames, name), windows if name == "denominator" else counted, context)
+            .filter(pl.col("numerator").is_not_null())
+            .with_columns(
+                given[name].alias("numerator"),
+                (pl.col("numerator") if name == "denominator" else NOTHING).alias("denominator"),
+            )
+            for name, operand in self._operands.items()
+        )
+
     def text(self) -> str:
         minus = f" less {self.ratio.minus.text()}" if self.ratio.minus is not None else ""
         return f"{self.ratio.numerator.text()}{minus} over {self.ratio.denominator.text()}"
 
 
-def _up_to_last(windows: pl.DataFrame, partials: pl.DataFrame) -> pl.DataFrame:
-    """The windows, each ending with the last day of the partials in it; before its start where there is none."""
-    days = partials.select(pl.col("day").alias("_last")).unique().sort("_last")
+def _of_operand(frames: Frames, name: str) -> dict[str, pl.DataFrame]:
+    prefix = f"{name}/"
+    return {key.removeprefix(prefix): frame for key, frame in frames.items() if key.startswith(prefix)}
+
+
+def _is_part(one: Measured, whole: Measured) -> bool:
+    """Whether the events of one operand are some of the other's, counted or added in the same way."""
+    if type(one) is not type(whole) or not isinstance(one, Selection) or not isinstance(whole, Selection):
+        return False
+    if whole.where not in (None, one.where) or whole.among not in ((), one.among):
+        return False
+    which = {"where", "among", "of", "count", "out_of"}
+    return {*one.counted} <= {*whole.counted} and one.model_dump(exclude=which) == whole.model_dump(exclude=which)
+
+
+def _up_to_last(windows: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
+    """The windows, each ending with the last of the days in it; before its start where there is none."""
+    found_on = days.select(pl.col("day").alias("_last")).unique().sort("_last")
     found = (
         windows.with_row_index("_row")
         .sort("as_of")
-        .join_asof(days, left_on="as_of", right_on="_last", strategy="backward")
+        .join_asof(found_on, left_on="as_of", right_on="_last", strategy="backward")
         .sort("_row")
     )
     eve = pl.col("window_start").dt.offset_by("-1d")

@@ -73,3 +73,29 @@ def with_plain_value(series: pl.DataFrame) -> pl.DataFrame:
     return series.with_columns(
         pl.col("numerator").cast(pl.Float64).alias("value"), pl.lit(None, dtype=DECIMAL).alias("denominator")
     )
+
+
+def at_place(numbers: pl.LazyFrame, part: float, unit: int = 1) -> pl.LazyFrame:
+    """The number that a part of the numbers of each window does not exceed, linear between the two nearest ones.
+
+    numbers: by `as_of` and `window_start`, a `number` each. unit: how many make one of the value. Columns: `lower` and
+    `upper`, the two nearest numbers; `from_lower` and `from_upper`, what each gives to the value (null: it is the other
+    number again); `value`, their sum; `events`.
+    """
+    number = pl.col("number").cast(pl.Float64)
+    above, is_one = pl.col("_place") - pl.col("_place").floor(), pl.col("lower") == pl.col("upper")
+    parts = {"lower": pl.when(is_one).then(1.0).otherwise(1 - above), "upper": pl.when(~is_one).then(above)}
+    return (
+        numbers.group_by("as_of", "window_start")
+        .agg(
+            number.quantile(part, interpolation="lower").alias("lower"),
+            number.quantile(part, interpolation="higher").alias("upper"),
+            ((pl.len().cast(pl.Int64) - 1) * part).alias("_place"),
+            pl.len().cast(pl.Int64).alias("events"),
+        )
+        .with_columns(
+            divided(pl.col(name) * weight, pl.lit(unit)).alias(f"from_{name}") for name, weight in parts.items()
+        )
+        .with_columns((pl.col("from_lower") + pl.col("from_upper").fill_null(0.0)).alias("value"))
+        .drop("_place")
+    )

@@ -14,11 +14,12 @@ from functools import cache
 from typing import Annotated, Any, Literal
 
 import polars as pl
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from kr_definitions.measures.base import Context, Filter, Kind, Measured, words
+from kr_definitions.measures.base import Bounds, Context, Filter, Frames, Kind, Measured, words
+from kr_definitions.measures.claims import NOTHING, ON_ITS_DAY, ONE, asked, claims, decided, firsts, stated
 from kr_definitions.measures.selection import Cohorts, KeyColumn, cohort_filters, filtered, ranked_money, selected
-from kr_definitions.measures.series import divided, with_plain_value, with_ratio, within_windows
+from kr_definitions.measures.series import at_place, divided, with_plain_value, with_ratio, within_windows
 from kr_definitions.organisation import Declared
 from kr_definitions.periods import Calendar
 from kr_definitions.vocabulary import DECIMAL
@@ -36,9 +37,19 @@ def _elapsed(value: Any) -> Any:
     return timedelta(microseconds=int(found[1]) * _MICROSECONDS[f"{found[2]}s"])
 
 
+def _length(span: timedelta) -> str:
+    """A length of time in the largest unit that it is whole in."""
+    for unit in ("days", "hours", "minutes"):
+        count, rest = divmod(round(span.total_seconds() * 1_000_000), _MICROSECONDS[unit])
+        if not rest:
+            break
+    return f"{count} {unit if count != 1 else unit[:-1]}"
+
+
 Elapsed = Annotated[
     timedelta,
     BeforeValidator(_elapsed),
+    PlainSerializer(_length, return_type=str),
     WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,3} (minute|hour|day)s?$"}),
 ]
 
@@ -64,19 +75,26 @@ class FromTo(Declared):
             yield (name, "where"), self.where, self.to
 
     def starts(self, log: pl.LazyFrame, context: Context, among: Cohorts = ()) -> pl.LazyFrame:
-        """When each key began, the first time: key, began_at, began_on."""
+        """When each key began, the first time: key, began_at, began_on, and the event that says so (`began`)."""
         return (
             selected(log, self.from_, self.from_where, among, context)
             .filter(pl.col(self.by).is_not_null())
             .sort("occurred_at", "event_id")
             .group_by(pl.col(self.by).alias("key"), maintain_order=True)
-            .agg(pl.col("occurred_at").first().alias("began_at"), pl.col("day").first().alias("began_on"))
+            .agg(
+                pl.col("occurred_at").first().alias("began_at"),
+                pl.col("day").first().alias("began_on"),
+                pl.col("event_id").first().alias("began"),
+            )
         )
 
     def ends(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
-        """Each event that may end something: key, ended_at, ended_on."""
+        """Each event that may end something: key, ended_at, ended_on, and which one it is (`ended`)."""
         return filtered(context.events(log, self.to), self.where, self.to).select(
-            pl.col(self.by).alias("key"), pl.col("occurred_at").alias("ended_at"), pl.col("day").alias("ended_on")
+            pl.col(self.by).alias("key"),
+            pl.col("occurred_at").alias("ended_at"),
+            pl.col("day").alias("ended_on"),
+            pl.col("event_id").alias("ended"),
         )
 
     def pairs(self, log: pl.LazyFrame, context: Context, among: Cohorts = ()) -> pl.LazyFrame:
@@ -86,7 +104,11 @@ class FromTo(Declared):
             began.join(self.ends(log, context), on="key")
             .filter(pl.col("ended_at") >= pl.col("began_at"))
             .group_by("key")
-            .agg(pl.col("ended_at").min(), pl.col("ended_on").min())
+            .agg(
+                pl.col("ended_at").min(),
+                pl.col("ended_on").min(),
+                pl.col("ended").sort_by("ended_at", "ended").first(),
+            )
         )
         return began.join(ended, on="key", how="left")
 
@@ -130,38 +152,65 @@ class Duration(Measured):
 
     def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """One row a subject: the day of its end and the microseconds that it took."""
+        return self._took(log, context).select("day", "microseconds")
+
+    def _took(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        """The same with the events that ended and that began it, and when it ended (`occurred_at`)."""
         pairs = self.duration.pairs(log, context, self.among).filter(pl.col("ended_at").is_not_null())
+        took = (pl.col("ended_at") - pl.col("began_at")).dt.total_microseconds()
         if self.unit == "working_hours":
-            took = _worked(_worked(pairs, "began_at", context), "ended_at", context)
-            return took.select(pl.col("ended_on").alias("day"), microseconds=pl.col("_ended_at") - pl.col("_began_at"))
-        elapsed = (pl.col("ended_at") - pl.col("began_at")).dt.total_microseconds()
-        return pairs.select(pl.col("ended_on").alias("day"), elapsed.alias("microseconds"))
+            pairs = _worked(_worked(pairs, "began_at", context), "ended_at", context)
+            took = pl.col("_ended_at") - pl.col("_began_at")
+        return pairs.select(
+            pl.col("ended").alias("event_id"),
+            pl.col("began").alias("with_event_id"),
+            pl.col("ended_at").alias("occurred_at"),
+            pl.col("ended_on").alias("day"),
+            took.alias("microseconds"),
+        )
 
     def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
-        took = pl.col("microseconds")
-        statistic = (
-            took.sum() / took.len()
-            if self.statistic == "mean"
-            else took.quantile(_QUANTILES[self.statistic], interpolation="linear")
-        )
-        unit = _MICROSECONDS["hours" if self.unit == "working_hours" else self.unit]
-        found = (
-            within_windows(partials, windows)
-            .group_by("as_of", "window_start")
-            .agg(
-                statistic.alias("value"),
-                took.sum().cast(DECIMAL).alias("numerator"),
-                took.len().cast(pl.Int64).alias("events"),
-            )
-            .with_columns(divided(pl.col("value"), pl.lit(unit)))
-            .collect()
-        )
-        numerator = pl.col("numerator") if self.statistic == "mean" else pl.lit(None, dtype=DECIMAL)
+        held = within_windows(partials, windows)
+        found = (self._mean(held) if self.statistic == "mean" else self._placed(held)).collect()
         return windows.join(found, on=["as_of", "window_start"], how="left", maintain_order="left").with_columns(
-            numerator.alias("numerator"),
+            pl.col("numerator") if self.statistic == "mean" else pl.lit(None, dtype=DECIMAL).alias("numerator"),
             pl.col("events").fill_null(0).cast(DECIMAL).alias("denominator"),
             pl.col("events").fill_null(0),
         )
+
+    @property
+    def _unit(self) -> int:
+        """How many microseconds the value is counted in."""
+        return _MICROSECONDS["hours" if self.unit == "working_hours" else self.unit]
+
+    def _mean(self, held: pl.LazyFrame) -> pl.LazyFrame:
+        took = pl.col("microseconds")
+        return (
+            held.group_by("as_of", "window_start")
+            .agg(
+                (took.sum() / took.len()).alias("value"),
+                took.sum().cast(DECIMAL).alias("numerator"),
+                took.len().cast(pl.Int64).alias("events"),
+            )
+            .with_columns(divided(pl.col("value"), pl.lit(self._unit)))
+        )
+
+    def _placed(self, held: pl.LazyFrame) -> pl.LazyFrame:
+        numbers = held.rename({"microseconds": "number"})
+        return at_place(numbers, _QUANTILES[self.statistic], self._unit)
+
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        took = self._took(log, context)
+        if self.statistic != "mean":  # which of them decide is another matter in each window
+            return {"": took.with_columns(pl.col("microseconds").cast(pl.Float64).alias("number"))}
+        both = {"with_event_id": pl.col("with_event_id"), "numerator": pl.col("microseconds"), "denominator": ONE}
+        return {"": claims(took, **both, **ON_ITS_DAY)}
+
+    def claimed(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:
+        if self.statistic == "mean":
+            return super().claimed(frames, windows, context)
+        placed = self._placed(within_windows(frames[""].select("day", "microseconds"), asked(windows)))
+        return decided(frames[""].drop("microseconds"), placed.collect(), windows)
 
     def text(self) -> str:
         unit = self.unit.replace("_", " ")
@@ -240,6 +289,14 @@ class Conversion(Measured):
 
     def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """How many there are of each: the day of the beginning, the day on which it was got there, on which decided."""
+        return (
+            self._followed(log, context)
+            .group_by("day", "reached_on", "decided_on")
+            .agg(pl.len().cast(DECIMAL).alias("subjects"))
+        )
+
+    def _followed(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        """The same of each that began, with the events that say so."""
         pairs = self.conversion.pairs(log, context, self.among)
         reached_on, decided_on = pl.col("ended_on"), pl.lit(None, dtype=pl.Date)
         if self.within is not None:
@@ -247,13 +304,23 @@ class Conversion(Measured):
             limit = (pl.col("began_at") + self.within).dt.convert_time_zone(context.zone).dt.date()
             reached_on = pl.when(is_in_time).then(pl.col("ended_on"))
             decided_on = pl.when(is_in_time).then(pl.col("ended_on")).otherwise(limit)
-        return (
-            pairs.select(
-                pl.col("began_on").alias("day"), reached_on.alias("reached_on"), decided_on.alias("decided_on")
-            )
-            .group_by("day", "reached_on", "decided_on")
-            .agg(pl.len().cast(DECIMAL).alias("subjects"))
+        return pairs.select(
+            pl.col("began_on").alias("day"),
+            reached_on.alias("reached_on"),
+            decided_on.alias("decided_on"),
+            pl.col("began").alias("event_id"),
+            pl.col("ended").alias("with_event_id"),
         )
+
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        """Who began: not there from when that is decided, and there, with the event that got there, from when it is."""
+        began = self._followed(log, context)
+        arrived, since = began.filter(pl.col("reached_on").is_not_null()), pl.col("reached_on")
+        decided_on = pl.max_horizontal("day", "decided_on")
+        given = {"denominator": ONE, "starts_by": pl.col("day")}
+        waits = claims(began, numerator=NOTHING, counts_from=decided_on, counts_before=since, **given)
+        is_there = {"with_event_id": pl.col("with_event_id"), "numerator": ONE, "counts_from": since}
+        return {"": pl.concat([waits, claims(arrived, **is_there, **given)])}
 
     def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
         is_decided = pl.col("decided_on").is_null() | (pl.col("decided_on") <= pl.col("as_of"))
@@ -279,15 +346,6 @@ class Conversion(Measured):
         return f"share of {words(self.conversion.from_)} that reach {words(self.conversion.to)}{limit}"
 
 
-def _length(span: timedelta) -> str:
-    """A length of time in the largest unit that it is whole in."""
-    for unit in ("days", "hours", "minutes"):
-        count, rest = divmod(round(span.total_seconds() * 1_000_000), _MICROSECONDS[unit])
-        if not rest:
-            break
-    return f"{count} {unit if count != 1 else unit[:-1]}"
-
-
 class Step(Declared):
     """A step, met by the first event of its types (where: only such) in the window."""
 
@@ -305,6 +363,10 @@ class Steps(Measured):
     @property
     def types(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for step in self.steps for name in step.of))
+
+    @property
+    def bounds(self) -> Bounds:
+        return Decimal(0), sum((step.weight for step in self.steps), start=Decimal(0))
 
     @property
     def accumulates(self) -> bool:
@@ -337,10 +399,28 @@ class Steps(Measured):
             .collect()
         )
         joined = windows.join(met, on=["as_of", "window_start"], how="left", maintain_order="left")
-        total = sum((step.weight for step in self.steps), start=Decimal(0))
         return with_plain_value(joined.with_columns(pl.col("numerator", "events").fill_null(0))).with_columns(
-            pl.lit(total, dtype=DECIMAL).alias("denominator")
+            pl.lit(self._weight, dtype=DECIMAL).alias("denominator")
         )
+
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
+        """The first event in the window that meets each step, and the weights of all steps."""
+        met = pl.concat(
+            [
+                filtered(context.events(log, step.of), step.where, step.of).select(
+                    "event_id", "occurred_at", "day", step=pl.lit(i), weight=pl.lit(step.weight, dtype=DECIMAL)
+                )
+                for i, step in enumerate(self.steps)
+            ]
+        )
+        given = {"numerator": pl.col("weight"), "denominator": NOTHING, "starts_after": pl.col("starts_after")}
+        weights = stated(numerator=NOTHING, denominator=pl.lit(self._weight, dtype=DECIMAL))
+        return {"": pl.concat([claims(firsts(met, "step"), **given, **ON_ITS_DAY), weights])}
+
+    @property
+    def _weight(self) -> Decimal:
+        """Of all steps."""
+        return sum((step.weight for step in self.steps), start=Decimal(0))
 
     def text(self) -> str:
         return f"steps met: {', '.join(step.name for step in self.steps)}"

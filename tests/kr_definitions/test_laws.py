@@ -25,11 +25,12 @@ from hypothesis import strategies as st
 from kr_definitions import catalogue
 from kr_definitions.catalogue import Definition, happening
 from kr_definitions.compute import compute
+from kr_definitions.contributions import contributions, made_of, on_day
 from kr_definitions.coverage import Feeds
 from kr_definitions.declarations import MonthOf, MonthsFrom
-from kr_definitions.events import as_known_at
+from kr_definitions.events import as_known_at, current
 from kr_definitions.history import COMPUTED_SCHEMA
-from kr_definitions.measures import Gain
+from kr_definitions.measures import Gain, Ratio, Steps
 from kr_definitions.organisation import Organisation
 from kr_definitions.periods import Span, shift_months
 from kr_definitions.vocabulary import DECIMAL, vocabulary
@@ -102,10 +103,16 @@ class Case:
         """The first instant of a day."""
         return datetime.combine(day, time.min, self.zone).astimezone(UTC)
 
-    def figures(self, log: pl.DataFrame | pl.LazyFrame, through: date) -> pl.DataFrame:
+    @property
+    def feeds(self) -> Feeds:
         types = self.definition.types
-        feeds = Feeds(dict.fromkeys(types, frozenset({("test", "stream")})), late_days=dict.fromkeys(types, 3))
-        return compute([self.definition], self.organisation, log.lazy(), through, feeds)
+        return Feeds(dict.fromkeys(types, frozenset({("test", "stream")})), late_days=dict.fromkeys(types, 3))
+
+    def figures(self, log: pl.DataFrame | pl.LazyFrame, through: date) -> pl.DataFrame:
+        return compute([self.definition], self.organisation, log.lazy(), through, self.feeds)
+
+    def contributions(self, log: pl.DataFrame, through: date) -> pl.DataFrame:
+        return contributions([self.definition], self.organisation, log.lazy(), through, self.feeds)
 
 
 COLUMNS = ("account_id", "actor", "subject_id", "amount", "quantity")
@@ -221,12 +228,14 @@ def test_what_happens_after_a_day_never_moves_the_figures_of_that_day(case, seed
 @given(seed=SEEDS)
 def test_neither_order_nor_split_nor_repetition_of_what_was_loaded_moves_a_figure(case, seed):
     through, said = case.through(seed), happened(case, seed)
-    at_once = case.figures(told(read(case), said, 1), through)
+    at_once = told(read(case), said, 1)
     shuffled = Random(seed).sample(said, len(said))
     log, cut = read(case), len(said) // 3
     for n, part in enumerate((shuffled[cut:], shuffled[: 2 * cut], shuffled)):
         log = told(log, part, n)
-    assert at_once.equals(case.figures(log.sample(fraction=1, shuffle=True, seed=seed), through))
+    mixed = log.sample(fraction=1, shuffle=True, seed=seed)
+    assert case.figures(at_once, through).equals(case.figures(mixed, through))
+    assert case.contributions(at_once, through).equals(case.contributions(mixed, through))
 
 
 @EVERY
@@ -246,6 +255,53 @@ def test_as_known_at_the_latest_instant_measures_as_the_current_log(case, seed):
     log, _ = restated(case, seed)
     latest = log.get_column("recorded_at").max()
     assert case.figures(log, through).equals(case.figures(as_known_at(log.lazy(), latest), through))
+
+
+@EVERY
+@FEW
+@given(seed=SEEDS)
+def test_contributions_add_up_to_the_figures(case, seed):
+    """Exactly: to numerator and denominator, and to the value where no numerator says it. Floats but for a rounding."""
+    through = case.through(seed)
+    log, _ = restated(case, seed)
+    figures, keys = case.figures(log, through), ["key_result_id", "member", "as_of"]
+    given = case.contributions(log, through)
+    assert_of_events(case, given, log)
+    parts = made_of(case.definition, figures).with_columns(
+        member=pl.lit(None, pl.String), contribution=pl.col("numerator").cast(pl.Float64)
+    )
+    numbers = ["numerator", "denominator", "contribution"]
+    each = pl.concat([frame.select(*keys, *numbers) for frame in (on_day(given, figures), parts)])
+    sums = each.group_by(keys).agg(
+        pl.col("numerator", "denominator").sum().name.prefix("given_"),
+        pl.col("contribution").sum(),
+        pl.col("contribution").abs().sum().alias("size"),
+    )
+    both = figures.join(sums, on=keys, how="left", nulls_equal=True, validate="1:1").with_columns(
+        pl.col("^given_.*$").fill_null(0), pl.col("contribution", "size").fill_null(0.0)
+    )
+    for name in ("numerator", "denominator"):
+        amiss = both.filter(pl.col(name) != pl.col(f"given_{name}"))
+        assert amiss.is_empty(), amiss.select(*keys, name, f"given_{name}")
+    is_exact = pl.col("numerator").is_null()
+    error = (pl.col("value") - pl.col("contribution")).abs()
+    amiss = both.filter(pl.when(is_exact).then(error > 0).otherwise(error > 1e-9 * pl.col("size")))
+    assert amiss.is_empty(), amiss.select(*keys, "value", "contribution")
+
+
+def assert_of_events(case: Case, given: pl.DataFrame, log: pl.DataFrame) -> None:
+    """Each is of an event that holds, and of none before it happened; of no event only what a declaration states."""
+    day = pl.col("occurred_at").dt.convert_time_zone(case.organisation.zone).dt.date().alias("day")
+    days = current(log.lazy()).select("event_id", day).collect()
+    assert (given.get_column("first_day") <= given.get_column("last_day")).all()
+    for name in ("event_id", "with_event_id"):
+        named = given.filter(pl.col(name).is_not_null())
+        happened_on = named.join(days, left_on=name, right_on="event_id", validate="m:1")
+        assert happened_on.height == named.height
+        assert (happened_on.get_column("day") <= happened_on.get_column("first_day")).all()
+    measures = case.definition.measures
+    is_stated = any(isinstance(m, Steps) or (isinstance(m, Ratio) and "figure" in str(m)) for m in measures)
+    assert is_stated or not given.get_column("event_id").null_count()
 
 
 @EVERY
