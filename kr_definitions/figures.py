@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 import polars as pl
 
 from kr_definitions import progress as formulas
 from kr_definitions.coverage import Coverage
-from kr_definitions.declarations import KeyResult
+from kr_definitions.declarations import Baseline, KeyResult
 from kr_definitions.measures import Context
 from kr_definitions.measures.base import Frames
 from kr_definitions.measures.series import THE_BEGINNING, divided, window_sums
@@ -59,14 +60,8 @@ class Series:
 
     def figures(self, logged: Logged, days: pl.DataFrame) -> pl.DataFrame:
         """Its figures for each of its days (`asked_days`): part of `COMPUTED_SCHEMA`."""
-        figures = self._values(logged, days).with_columns(
-            *self._from_and_to(self._baselines(logged, days)),
-            elapsed(pl.col("as_of"), pl.lit(self.period.first), pl.lit(self.period.last)).alias("_elapsed"),
-        )
-        progress = formulas.progress_of(self.kr, pl.col("value"), pl.col("start"), pl.col("target"))
-        figures = figures.with_columns(progress.alias("_progress"))
-        figures = _recurring(self.kr, figures) if self.kr.every else _once(self.kr, figures)
-        return figures.with_columns(self._status()).sort("as_of")
+        valued, baselines = self._values(logged, days), self._baselines(logged, days)
+        return judged(self.kr, self.period, self.organisation, valued, baselines)
 
     def _values(self, logged: Logged, days: pl.DataFrame) -> pl.DataFrame:
         """Value, numerator, denominator and events for each asked day; null where not everything is known."""
@@ -96,35 +91,24 @@ class Series:
             pl.when((foreign > 0) & (found == "known")).then(pl.lit("partly")).otherwise(found).alias("_knowledge")
         ).to_series()
 
-    def _from_and_to(self, baselines: Sequence[float | None]) -> list[pl.Series]:
-        """The columns baseline, start and target."""
-        found = {baseline: formulas.start_and_target(self.kr, baseline) for baseline in set(baselines)}
-        columns = {
-            "baseline": list(baselines),
-            "start": [found[baseline][0] for baseline in baselines],
-            "target": [found[baseline][1] for baseline in baselines],
-        }
-        return [pl.Series(name, values, dtype=pl.Float64) for name, values in columns.items()]
-
     # Baselines
 
     def _baselines(self, logged: Logged, days: pl.DataFrame) -> list[float | None]:
         """What the target is relative to on each day, or what the period started from; None where that is not known."""
-        of_target = formulas.baseline_of(self.kr)
-        if of_target == "previous_window":
-            return self._of_windows_before(logged, days)
-        if formulas.is_to_date(self.kr):
-            return self._to_date(logged, days)
-        is_level = self.kr.trailing is not None or self.kr.cumulative == "ever"
-        if of_target is None and not is_level:
+        asked = asked_baseline(self.kr)
+        if asked is None:
             return [None] * days.height
-        if self.kr.every is not None and of_target != "start":
-            found = self._mean_of_windows(logged, self._before(of_target or "previous_period"))
+        if asked.of == "previous_window":
+            return self._of_windows_before(logged, days)
+        if asked.is_to_date:
+            return self._to_date(logged, days)
+        if self.kr.every is not None and asked.of != "start":
+            found = self._mean_of_windows(logged, self._before(asked.of))
         else:
-            (found,) = self._at(logged, [self._counted(self._before(of_target or "start"))])
+            (found,) = self._at(logged, [self._counted(self._before(asked.of))])
         return [found] * days.height
 
-    def _before(self, baseline: str) -> Span:
+    def _before(self, baseline: Baseline) -> Span:
         if baseline == "previous_year":
             return same_span_last_year(self.period)
         if baseline == "start":
@@ -180,31 +164,70 @@ class Series:
         values = [value for value in self._at(logged, spans) if value is not None]
         return sum(values) / len(values) if values else None
 
-    # Status
 
-    def _status(self) -> pl.Expr:
-        kr = self.kr
-        if kr.target is None:
-            return pl.lit(None, dtype=pl.String).alias("status")
-        is_met = formulas.is_reached(kr, pl.col("progress"))
-        is_done_early = is_met if formulas.only_grows(kr) else pl.lit(value=False)
-        is_waiting = pl.col("progress").is_null() & _HAS_NO_WAY
-        is_unknown, is_last = pl.col("_knowledge") == "unknown", pl.col("as_of") == self.period.last
-        without_value = pl.when(pl.col("value").is_null()).then(pl.lit("no_data")).otherwise(pl.lit("unreliable"))
-        return (
-            pl.when(pl.col("window_start").is_null())
-            .then(pl.lit("not_started"))
-            .when(is_unknown)
-            .then(pl.lit("no_data"))
-            .when(pl.col("_knowledge") == "partly")
-            .then(pl.lit("unreliable"))
-            .when(pl.lit(formulas.is_to_date(kr) or kr.every is not None) & is_waiting & ~is_last)
-            .then(pl.lit("not_started"))
-            .when(pl.col("progress").is_null())
-            .then(without_value)
-            .otherwise(closing(self.period, is_met, is_done_early, self.organisation))
-            .alias("status")
-        )
+class AskedBaseline(NamedTuple):
+    """Which earlier figure stands beside a value, and whether each day has its own."""
+
+    of: Baseline
+    is_to_date: bool
+
+
+def asked_baseline(kr: KeyResult) -> AskedBaseline | None:
+    """The baseline that a key result asks for: its target's, or where a level stood on the eve; None without any."""
+    is_level = kr.trailing is not None or kr.cumulative == "ever"
+    of = formulas.baseline_of(kr) or ("start" if is_level else None)
+    return None if of is None else AskedBaseline(of, formulas.is_to_date(kr))
+
+
+def judged(
+    kr: KeyResult, period: Span, organisation: Organisation, valued: pl.DataFrame, baselines: Sequence[float | None]
+) -> pl.DataFrame:
+    """The figures that values give: no more than formulas, whoever knows the values.
+
+    valued: a row a day, with its window (`asked_days`), its value, and what is known of the window (`_knowledge`:
+    known, partly, unknown; null on a day without one). baselines: what the target is relative to, of each row.
+    """
+    figures = valued.with_columns(_from_and_to(kr, baselines)).with_columns(
+        elapsed(pl.col("as_of"), pl.lit(period.first), pl.lit(period.last)).alias("_elapsed"),
+        formulas.progress_of(kr, pl.col("value"), pl.col("start"), pl.col("target")).alias("_progress"),
+    )
+    figures = _recurring(kr, figures) if kr.every else _once(kr, figures)
+    return figures.with_columns(_status(kr, period, organisation)).sort("as_of")
+
+
+def _from_and_to(kr: KeyResult, baselines: Sequence[float | None]) -> list[pl.Series]:
+    """The columns baseline, start and target."""
+    found = {baseline: formulas.start_and_target(kr, baseline) for baseline in set(baselines)}
+    columns = {
+        "baseline": list(baselines),
+        "start": [found[baseline][0] for baseline in baselines],
+        "target": [found[baseline][1] for baseline in baselines],
+    }
+    return [pl.Series(name, values, dtype=pl.Float64) for name, values in columns.items()]
+
+
+def _status(kr: KeyResult, period: Span, organisation: Organisation) -> pl.Expr:
+    if kr.target is None:
+        return pl.lit(None, dtype=pl.String).alias("status")
+    is_met = formulas.is_reached(kr, pl.col("progress"))
+    is_done_early = is_met if formulas.only_grows(kr) else pl.lit(value=False)
+    is_waiting = pl.col("progress").is_null() & _HAS_NO_WAY
+    is_unknown, is_last = pl.col("_knowledge") == "unknown", pl.col("as_of") == period.last
+    without_value = pl.when(pl.col("value").is_null()).then(pl.lit("no_data")).otherwise(pl.lit("unreliable"))
+    return (
+        pl.when(pl.col("window_start").is_null())
+        .then(pl.lit("not_started"))
+        .when(is_unknown)
+        .then(pl.lit("no_data"))
+        .when(pl.col("_knowledge") == "partly")
+        .then(pl.lit("unreliable"))
+        .when(pl.lit(formulas.is_to_date(kr) or kr.every is not None) & is_waiting & ~is_last)
+        .then(pl.lit("not_started"))
+        .when(pl.col("progress").is_null())
+        .then(without_value)
+        .otherwise(closing(period, is_met, is_done_early, organisation))
+        .alias("status")
+    )
 
 
 def closing(period: Span, is_met: pl.Expr, is_done_early: pl.Expr, organisation: Organisation) -> pl.Expr:
