@@ -31,13 +31,19 @@ class Validated:
 
     @property
     def summary(self) -> str:
-        """One line: what is declared, and how many findings of each severity there are."""
+        """One line: what is declared, how many findings of each severity there are, and what is switched off."""
         found = [
             _several(len([problem for problem in self.review.problems if problem.severity == severity]), severity)
             for severity in SEVERITIES
         ]
         declared = [_several(self.objectives, "objective"), _several(self.key_results, "key result")]
-        parts = [", ".join(part for part in group if not part.startswith("0 ")) for group in (declared, found)]
+        off = self.review.switched_off
+        silent = [
+            f"{_several(len(off), 'rule')} off",
+            _several(sum(len(switch.problems) for switch in off), "finding"),
+        ]
+        groups = (declared, found, silent if off else ())
+        parts = [", ".join(part for part in group if not part.startswith("0 ")) for group in groups]
         return f"{self.organisation}: {'; '.join(part for part in parts if part)}"
 
 
@@ -73,7 +79,8 @@ def tell(out: Console, found: Validated, *, verbose: bool) -> None:
     for problem in found.review.problems:
         _say(out, str(problem), _STYLES[problem.severity])
     for switch in found.review.switched_off if verbose else ():
-        _say(out, f"{found.organisation}: {switch.rule.id} is switched off: {switch.reason}", "dim")
+        whose = f" for {', '.join(switch.only)}" if switch.only else ""
+        _say(out, f"{found.organisation}: {switch.rule.id} is switched off{whose}: {switch.reason}", "dim")
         for problem in switch.problems:
             _say(out, f"  {problem}", "dim")
     _say(out, found.summary, "bold")

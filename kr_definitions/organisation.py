@@ -25,7 +25,7 @@ from pydantic import (
 
 from kr_definitions.currencies import CURRENCIES
 from kr_definitions.periods import Calendar
-from kr_definitions.words import Days, like
+from kr_definitions.words import Days, like, listed
 
 ID_PART = r"[a-z][a-z0-9_-]{0,62}"
 
@@ -116,9 +116,10 @@ class WorkingHours(Declared):
 
 
 class Switch(Declared):
-    """A rule of the review that this organisation does not follow, and why."""
+    """A rule of the review that is not followed, and why. only: by these objectives and key results; else by none."""
 
     off: str = Field(min_length=1)
+    only: Annotated[tuple[str, ...], BeforeValidator(listed)] | None = Field(default=None, min_length=1)
 
 
 class Organisation(Declared):

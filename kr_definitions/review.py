@@ -18,18 +18,24 @@ from dataclasses import dataclass
 from kr_definitions.documents import Problem, Severity, short
 from kr_definitions.rules import RULES, filters, guides, links, measured, names, targets, units, windows
 from kr_definitions.rules.base import Declarations, Rule, Rules, advice, into
+from kr_definitions.rules.links import ids
 from kr_definitions.vocabulary import nearest
+from kr_definitions.words import listed
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "remark")
 
 
 @dataclass(frozen=True)
 class SwitchedOff:
-    """A rule that an organisation does not follow, why, and what it would have found."""
+    """A rule that an organisation does not follow, why, and what it would have found.
+
+    only: the ids that it is switched off for; none: for all.
+    """
 
     rule: Rule
     reason: str
     problems: tuple[Problem, ...]
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,21 +63,41 @@ def review(declarations: Declarations) -> Review:
     switches = _switches(declarations)
     for rule in RULES.values():
         problems = rule.problems(declarations)
-        if rule.id in switches and rule.severity != "error":
-            off.append(SwitchedOff(rule, switches[rule.id], tuple(problems)))
-        else:
+        switch = switches.get(rule.id)
+        if switch is None or rule.severity == "error":
             found += problems
+        else:
+            off.append(SwitchedOff(rule, switch.reason, tuple(filter(switch.covers, problems)), switch.only))
+            found += [problem for problem in problems if not switch.covers(problem)]
     for rule in OF_SWITCHES.values():
         found += rule.problems(declarations)
     return Review(in_order(found), tuple(off))
 
 
-def _switches(declarations: Declarations) -> dict[str, str]:
-    """The reasons of organisation.yaml by rule, also where the rest of that file cannot be read."""
+@dataclass(frozen=True)
+class _Switch:
+    reason: str
+    only: tuple[str, ...]
+
+    def covers(self, problem: Problem) -> bool:
+        """Whether a problem is one that is not asked about."""
+        return not self.only or problem.where in self.only
+
+
+def _switches(declarations: Declarations) -> dict[str, _Switch]:
+    """The switches of organisation.yaml by rule, also where the rest of that file cannot be read."""
     declared = declarations.home.value(("lint",)) if declarations.home else None
     content = declared if isinstance(declared, dict) else {}
-    reasons = {name: switch.get("off") for name, switch in content.items() if isinstance(switch, dict)}
-    return {name: reason for name, reason in reasons.items() if isinstance(reason, str) and reason.strip()}
+    said = {
+        name: (switch.get("off"), listed(switch.get("only") or ()))
+        for name, switch in content.items()
+        if isinstance(switch, dict)
+    }
+    return {
+        name: _Switch(reason, tuple(str(one) for one in only) if isinstance(only, tuple) else ())
+        for name, (reason, only) in said.items()
+        if isinstance(reason, str) and reason.strip()
+    }
 
 
 # --- rules about the switches themselves ------------------------------------------------------------------------------
@@ -97,6 +123,17 @@ def _unknown(declarations: Declarations) -> Iterator[Problem]:
             yield home.problem(("lint", name), where, found, "Remove it, and mend what it finds")
 
 
+@_rule("lint.only", "error", "A rule is switched off for objectives and key results that are declared.")
+def _only(declarations: Declarations) -> Iterator[Problem]:
+    home, known = declarations.home, ids(declarations)
+    where = declarations.organisation.id if declarations.organisation else ""
+    for name, switch in _switches(declarations).items() if home and declarations.are_all_read else ():
+        for one in switch.only:
+            if home is not None and one not in known:
+                do = advice(nearest(one, known), "Name a declared objective or key result")
+                yield home.problem(("lint", name, "only"), where, f"'{short(one)}', which is not declared", do)
+
+
 def switchable() -> list[str]:
     """The rules that an organisation may switch off."""
     return [rule.id for rule in RULES.values() if rule.severity != "error"]
@@ -105,11 +142,18 @@ def switchable() -> list[str]:
 @_rule("lint.needless", "remark", "A rule is switched off only where it would find something.")
 def _needless(declarations: Declarations) -> Iterator[Problem]:
     where = declarations.organisation.id if declarations.organisation else ""
-    for name in _switches(declarations):
+    for name, switch in _switches(declarations).items():
         rule = RULES.get(name)
         is_asked = name != "sources.feed" or declarations.fed is not None
-        if declarations.home and is_asked and rule and rule.severity != "error" and not rule.problems(declarations):
+        if declarations.home is None or not is_asked or rule is None or rule.severity == "error":
+            continue
+        found = {problem.where for problem in rule.problems(declarations)}
+        if not found:
             yield declarations.home.problem(("lint", name), where, f"'{name}' would find nothing", "Remove it")
+        for one in switch.only if found else ():
+            if one not in found and one in ids(declarations):
+                told = f"'{name}' would find nothing of {short(one)}"
+                yield declarations.home.problem(("lint", name, "only"), where, told, "Remove it")
 
 
 # --- the reference ----------------------------------------------------------------------------------------------------
@@ -142,12 +186,14 @@ def documentation() -> str:
         "Beside these rules the declarations' own words are checked as they are read: a misspelt key, a missing owner,",
         "period, target or `why`, a figure that is none ([reference.md](reference.md)). All of it is told at once.",
         "",
-        "An organisation that has a reason not to follow a rule says so in its `organisation.yaml`;",
-        "`hito validate -v` lists what is switched off, why, and what it would have found. Errors stay on.",
+        "An organisation that has a reason not to follow a rule says so in its `organisation.yaml`, for all or for",
+        "some of its objectives and key results. `hito validate` counts what is switched off; with `-v` it lists it,",
+        "with the reason and what it would have found. Errors stay on.",
         "",
         "```yaml",
         "lint:",
         '  cadence.quarterly: {off: "The plan is made once a year"}',
+        '  counts.key_results: {off: "Marketing has eight", only: agencia.marketing}',
         "```",
         "",
     ]

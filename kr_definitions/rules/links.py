@@ -47,6 +47,11 @@ def _entries(declarations: Declarations) -> Iterator[_Entry]:
                 yield _Entry(document, place, name)
 
 
+def ids(declarations: Declarations) -> frozenset[str]:
+    """Every id of an objective or a key result, readable or not."""
+    return frozenset(entry.id for entry in _entries(declarations))
+
+
 @_rule("ids.twice", "error", "An id is used once, and never again.")
 def _twice(declarations: Declarations) -> Iterator[Problem]:
     firsts: dict[str, _Entry] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -54,9 +55,14 @@ def spoil(file: Path, before: str, after: str) -> int:
     return text[: text.index(before)].count("\n") + 1
 
 
+def of_declared_and_found(line: str) -> str:
+    """A summary without what it says of rules that are off."""
+    return re.sub("; [0-9]+ rules? off.*", "", line)
+
+
 def test_validate_says_what_is_declared(hito):
     code, output = hito("validate")
-    assert (code, output.splitlines()) == (
+    assert (code, [of_declared_and_found(line) for line in output.splitlines()]) == (
         0,
         [
             "inbound: 3 objectives, 3 key results",
@@ -87,7 +93,8 @@ def test_validate_tells_every_problem_with_its_line(hito, declared):
         told = [row for row in output.splitlines() if found in row]
         assert told, f"{found!r} is not in\n{output}"
         assert told[0].split(": ")[0].endswith(f".yaml:{line}"), told
-    assert output.splitlines()[-1] == f"inmobiliaria: 4 objectives, 17 key results; {len(lines)} errors"
+    summary = of_declared_and_found(output.splitlines()[-1])
+    assert summary == f"inmobiliaria: 4 objectives, 17 key results; {len(lines)} errors"
 
 
 def test_validate_tells_errors_before_warnings_before_remarks_each_by_file_and_line(hito, declared):
@@ -104,7 +111,8 @@ def test_validate_tells_errors_before_warnings_before_remarks_each_by_file_and_l
     assert code == 1
     assert rows == sorted(rows)
     assert {0, 1, 2} == {rank for rank, _, _ in rows}
-    assert output.splitlines()[-1] == "inmobiliaria: 4 objectives, 17 key results; 3 errors, 4 warnings, 3 remarks"
+    summary = of_declared_and_found(output.splitlines()[-1])
+    assert summary == "inmobiliaria: 4 objectives, 17 key results; 3 errors, 4 warnings, 3 remarks"
 
 
 def test_validate_ends_well_where_there_are_only_warnings_and_remarks(hito, declared):
@@ -118,6 +126,9 @@ def test_validate_tells_what_is_switched_off_only_where_it_is_asked_to(hito):
     asked, plain = hito("validate", "-v")[1], hito("validate")[1]
     line = "ventas-marketing: counts.objectives is switched off: The guide gives each team one objective in the quarter"
     assert (True, False) == (line in asked, "switched off" in plain)
+    rules, told = asked.count(" is switched off: "), sum(row.startswith("  ") for row in asked.splitlines())
+    counted = re.findall("([0-9]+) rules? off, ([0-9]+) findings?", plain)
+    assert (rules, told) == tuple(sum(int(count) for count in counts) for counts in zip(*counted, strict=True))
     assert (
         "  kr_definitions/ventas-marketing/clientes.yaml:6: warning: ventas-marketing.clientes: equipo-clien" in asked
     )

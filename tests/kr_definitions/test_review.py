@@ -165,6 +165,28 @@ def test_a_switch_that_is_wrong_is_told(tmp_path, said, lint):
     assert found.startswith(said)
 
 
+def test_a_rule_is_switched_off_for_those_that_are_named(tmp_path):
+    without = (NO_REASON, ("sur", "  why: It pays.\n", ""))
+    (left,) = switched(tmp_path, "  objective.why: {off: They know, only: agencia.norte}\n", *without)
+    assert left.startswith("sur.yaml:1: warning: agencia.sur: no reason why")
+    (found,) = read_files("agencia", tmp_path / "kr_definitions").reviewed().switched_off
+    assert (("agencia.norte",), ["agencia.norte"]) == (found.only, [problem.where for problem in found.problems])
+    assert [] == switched(tmp_path, "  objective.why: {off: a, only: [agencia.norte, agencia.sur]}\n", *without)
+
+
+def test_a_switch_for_what_is_not_declared_or_is_right_is_told(tmp_path):
+    assert [
+        "organisation.yaml:7: error: agencia: 'agencia.nort', which is not declared. Did you mean agencia.norte",
+        "organisation.yaml:7: remark: agencia: 'objective.why' would find nothing of agencia.sur. "
+        "Remove it [lint.needless]",
+    ] == [
+        line.partition(" or ")[0]
+        for line in switched(
+            tmp_path, "  objective.why: {off: a, only: [agencia.norte, agencia.sur, agencia.nort]}\n", NO_REASON
+        )
+    ]
+
+
 def test_a_switch_holds_where_the_rest_of_its_file_cannot_be_read(tmp_path):
     found = switched(tmp_path, "  objective.why: {off: They know}\n", NO_REASON, ("organisation", "EUR", "euro"))
     assert ["error"] == [line.split(": ")[1] for line in found]
