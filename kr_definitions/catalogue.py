@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kr_definitions.complaints import parse
 from kr_definitions.declarations import Happening, KeyResult, MonthOf, MonthsFrom, Objective, ObjectiveFile
-from kr_definitions.documents import DeclarationErrors, Document, Problem, read
+from kr_definitions.documents import DeclarationErrors, Document, Problem, looked_through, read
 from kr_definitions.meaning import Meaning, meaning
 from kr_definitions.measures import Measured
 from kr_definitions.organisation import Organisation
@@ -137,6 +137,7 @@ def read_files(organisation: str, folder: Path = FOLDER) -> Reading:
         home=next((document for document in documents if _is_organisation(document)), None),
         organisation=declared,
         files=files,
+        functions={path.stem: path.read_text("utf-8", "replace") for path in home.glob("*.py") if path.is_file()},
         are_all_read=are_all_read,
     )
     return Reading(whole, tuple(problems), home)
@@ -145,10 +146,7 @@ def read_files(organisation: str, folder: Path = FOLDER) -> Reading:
 def _documents(home: Path, folder: Path, problems: list[Problem]) -> Iterator[Document]:
     paths = sorted(home.glob("*.yaml"))
     if not (home / "organisation.yaml").exists():
-        found = "no organisation.yaml" if home.is_dir() else "no such organisation"
-        likely = nearest(home.name, organisations(folder))
-        do = f"Did you mean {' or '.join(likely)}?" if likely else f"Declared are: {', '.join(organisations(folder))}"
-        problems.append(Problem(f"{folder.name}/{home.name}", 1, home.name, found, do))
+        problems.append(Problem(f"{folder.name}/{home.name}", 1, home.name, *_without_organisation(home, folder)))
     for path in sorted(home.rglob("*")):
         is_declaration = path.suffix.lower() in (".yaml", ".yml") and path.is_file()
         if is_declaration and path not in paths:
@@ -157,13 +155,32 @@ def _documents(home: Path, folder: Path, problems: list[Problem]) -> Iterator[Do
     for path in paths:
         name = f"{folder.name}/{home.name}/{path.name}"
         try:
-            yield read(path.read_text(encoding="utf-8"), name)
+            document, found = looked_through(path.read_text(encoding="utf-8"), name)
+            problems += found
+            yield document
         except UnicodeDecodeError:
             problems.append(Problem(name, 1, "", "not UTF-8 text", "Save the file as UTF-8"))
         except OSError as error:
             problems.append(Problem(name, 1, "", f"a file that cannot be read: {error.strerror}", "Check what it is"))
         except DeclarationErrors as errors:
             problems += errors.problems
+
+
+def _without_organisation(home: Path, folder: Path) -> tuple[str, str]:
+    """What was found where an organisation should be, and what to do."""
+    if home.is_dir():
+        return "no organisation.yaml", "Add one beside the declarations, or remove the folder"
+    declared = organisations(folder)
+    likely = nearest(home.name, declared)
+    if likely:
+        return "no such organisation", f"Did you mean {' or '.join(likely)}?"
+    do = f"Declared are: {', '.join(declared)}" if declared else "None is declared: add a folder with organisation.yaml"
+    return "no such organisation", do
+
+
+def strays(folder: Path = FOLDER) -> list[str]:
+    """Names of the folders that hold declarations and no organisation.yaml."""
+    return sorted({path.parent.name for path in folder.glob("*/*.yaml")} - set(organisations(folder)))
 
 
 def _is_organisation(document: Document) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag, ValidationError
@@ -28,6 +29,7 @@ _SHAPES: Mapping[str, Told] = {
     "dict_type": ("a mapping was expected", "Write it as key: value"),
     "list_type": ("a list was expected", "Write each item after a dash, or all of them in [ ]"),
     "tuple_type": ("a list was expected", "Write each item after a dash, or all of them in [ ]"),
+    "names": ("a name, or a list of names, was expected", "Write one name, or several in [ ]"),
     "string_type": ("text was expected", "Write text; in quotes where it looks like a number, a day, true or false"),
     "int_type": ("a whole number was expected", "Write it with digits alone"),
     "bool_type": ("true or false was expected", "Write true or false, without quotes"),
@@ -48,13 +50,18 @@ def parse(document: Document, path: Path, model: type[M], where: str, problems: 
         content = document.value(path)
         return model.model_validate({} if content is None else content)
     except ValidationError as error:
-        problems += [_problem(document, path, detail, model, where) for detail in error.errors(include_url=False)]
+        found = [(_place_of(document, path, detail), detail) for detail in error.errors(include_url=False)]
+        problems += [
+            _problem(document, path, place, detail, model, where)
+            for place, detail in found
+            if not document.is_refused(place)
+        ]
         return None
 
 
-def _problem(document: Document, path: Path, detail: ErrorDetails, model: type[BaseModel], where: str) -> Problem:
-    is_missing = detail["type"] == "missing"
-    place = _place_of(document, path, detail["loc"][:-1] if is_missing else detail["loc"])
+def _problem(
+    document: Document, path: Path, place: Path, detail: ErrorDetails, model: type[BaseModel], where: str
+) -> Problem:
     found, do = _told(document.value(place), detail, model)
     subject = "" if place == path or found.startswith("'") else _spoken(place[-1], detail["type"])
     return document.problem(place, where or _owner(document, place), f"{subject}{found}", do)
@@ -78,11 +85,11 @@ def _told(value: Any, detail: ErrorDetails, model: type[BaseModel]) -> Told:
         return _no_kind(value, what, keys.split(", "))
     if kind == "literal_error":
         known = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
-        likely = nearest(str(value), known, 1)
+        likely = nearest(str(value).replace("last_", "previous_"), known, 1)
         do = f"Did you mean '{likely[0]}'?" if likely else "Write one of them"
         return f"none of {', '.join(known)}{_shown(value)}", do
     if kind in _SHAPES:
-        expected, do = _SHAPES[kind]
+        expected, do = _SHAPES["names" if kind == "tuple_type" and isinstance(value, int | Decimal) else kind]
         return f"{expected}{_shown(value)}", do
     if kind in _EMPTY:
         return _EMPTY[kind]
@@ -98,6 +105,8 @@ def _told(value: Any, detail: ErrorDetails, model: type[BaseModel]) -> Told:
 
 
 def _unknown_key(name: str, known: Iterable[str]) -> Told:
+    if name.isdigit():  # {value: 5,5} is a value, and a key after the comma
+        return f"'{short(name)}' is not known here", "Write decimals with a point, as in 5.5"
     likely = nearest(name, known, 1)
     do = f"Did you mean '{likely[0]}'?" if likely else f"It may have: {', '.join(sorted(known))}"
     return f"'{short(name)}' is not known here", do
@@ -119,18 +128,22 @@ def _no_kind(value: Any, what: str, keys: list[str]) -> Told:
     return f"no {what} that is known{_shown(value)}", f"Give it one of these keys: {', '.join(keys)}"
 
 
-def _place_of(document: Document, path: Path, loc: tuple[int | str, ...]) -> Path:
-    """The path in the document of a pydantic location.
+def _place_of(document: Document, path: Path, detail: ErrorDetails) -> Path:
+    """The path in the document of what pydantic complains of.
 
-    The location also names what the document has not: members of unions, and the place in a list of an item that is
-    written alone. A number is a place in the list that was reached last, never in one further up.
+    Its location also names what the document has not: members of unions, and the place in a list of an item that is
+    written alone. A number is a place in the list that was reached last, never in one further up. A member of a union
+    that is wrong as a whole is named as a key of it is: it is told apart by what it holds.
     """
+    loc = detail["loc"][:-1] if detail["type"] == "missing" else detail["loc"]
     places = {path: -1}  # with the step of the location that each was reached by
     for i, step in enumerate(loc):
         depth = max(map(len, places)) if isinstance(step, int) else 0
         further = [(*place, step) for place in places if len(place) >= depth]
         places |= {place: i for place in further if place in document.lines}
-    return max(places, key=lambda place: (places[place], len(place)))
+    found = max(places, key=lambda place: (places[place], len(place)))
+    is_whole = isinstance(detail["input"], dict) and not isinstance(document.value(found), dict | list)
+    return found[:-1] if is_whole and found != path and detail["type"] == "value_error" else found
 
 
 def _owner(document: Document, place: Path) -> str:

@@ -57,11 +57,16 @@ class DeclarationErrors(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The content of a YAML file as plain values, and the line of each of them."""
+    """The content of a YAML file as plain values, and the line of each. refused: places of values that are not."""
 
     file: str
     content: Any
     lines: dict[Path, int] = field(repr=False)
+    refused: frozenset[Path] = frozenset()
+
+    def is_refused(self, path: Path) -> bool:
+        """Whether what stands at a path was refused as it was read, so that there is nothing more to say of it."""
+        return any(path[:depth] in self.refused for depth in range(len(path) + 1))
 
     def line(self, path: Path) -> int:
         """Line of a value (1-based); of the nearest one around it where the path leads nowhere."""
@@ -94,6 +99,48 @@ def short(text: str) -> str:
 
 def read(text: str, file: str) -> Document:
     """The document in `text`; raises `DeclarationErrors` where it is not strict YAML."""
+    document, problems = looked_through(text, file)
+    if problems:
+        raise DeclarationErrors(problems)
+    return document
+
+
+def looked_through(text: str, file: str) -> tuple[Document, list[Problem]]:
+    """The document in `text`, as far as it is strict YAML, and what in it is not.
+
+    Raises `DeclarationErrors` where it is no YAML at all, so that nothing more can be said.
+    """
+    _refuse_whole(text, file)
+    reading = _Reading(file)
+    try:
+        _refuse_endless(text, file)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        reading.find_tricks(text)
+        content = None if node is None else reading.plain(node, ())
+    except yaml.MarkedYAMLError as error:
+        # Of what is unfinished, or of a bracket, it is where it began that is of use.
+        is_unfinished = isinstance(error, yaml.scanner.ScannerError) or "flow" in (error.context or "")
+        mark = (error.context_mark if is_unfinished else None) or error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise DeclarationErrors(
+            [Problem(file, line, "", f"not YAML: {error.problem or error.context}", _mended(error))]
+        ) from None
+    except yaml.YAMLError as error:
+        raise DeclarationErrors([Problem(file, 1, "", f"not YAML: {error}", "Save the file as UTF-8 text")]) from None
+    document = Document(file, content, reading.lines, frozenset(reading.refused))
+    return document, list(dict.fromkeys(reading.problems))
+
+
+def _mended(error: yaml.MarkedYAMLError) -> str:
+    if "flow" in (error.context or ""):
+        return (
+            f"Close the {'[' if 'sequence' in str(error.context) else '{'} that is opened here, and part what it holds"
+        )
+    return "Check the indentation and quotes"
+
+
+def _refuse_whole(text: str, file: str) -> None:
+    """Sizes and characters that are refused before anything is read."""
     if len(text.encode()) > MOST_BYTES:
         raise DeclarationErrors(
             [Problem(file, 1, "", f"the file has more than {MOST_BYTES // 1024} KiB", "Split it: one objective a file")]
@@ -101,29 +148,10 @@ def read(text: str, file: str) -> Document:
     if refused := re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", text):
         line = text.count("\n", 0, refused.start()) + 1
         raise DeclarationErrors([Problem(file, line, "", "a control character", "Remove it")])
-    problems: list[Problem] = []
-    lines: dict[Path, int] = {}
-    try:
-        _refuse_tricks(text, file)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = None if node is None else _plain(node, (), lines, problems, file)
-    except yaml.MarkedYAMLError as error:
-        is_unfinished = isinstance(error, yaml.scanner.ScannerError)  # then it is where it began that is of use
-        mark = (error.context_mark if is_unfinished else None) or error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise DeclarationErrors(
-            [Problem(file, line, "", f"not YAML: {error.problem or error.context}", "Check the indentation and quotes")]
-        ) from None
-    except yaml.YAMLError as error:
-        raise DeclarationErrors([Problem(file, 1, "", f"not YAML: {error}", "Save the file as UTF-8 text")]) from None
-    if problems:
-        raise DeclarationErrors(problems)
-    return Document(file, content, lines)
 
 
-def _refuse_tricks(text: str, file: str) -> None:
-    """Anchors, aliases, tags and endless nesting, before anything is built from them."""
-    problems = []
+def _refuse_endless(text: str, file: str) -> None:
+    """Endless nesting and further documents, before anything is built from them."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         mark = event.start_mark
@@ -131,46 +159,94 @@ def _refuse_tricks(text: str, file: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MOST_NESTING:
             raise DeclarationErrors([Problem(file, line, "", "values nested too deeply", "Flatten them")])
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            problems.append(Problem(file, line, "", "an anchor or alias", "Write the value out"))
-        elif tag := getattr(event, "tag", None):
-            problems.append(Problem(file, line, "", f"the tag {tag}", "Remove it: plain values only"))
-        elif isinstance(event, yaml.DocumentStartEvent) and event.explicit:
+        if isinstance(event, yaml.DocumentStartEvent) and event.explicit:
             before = text[: mark.index if mark else 0]
             if any(row.strip() and not row.lstrip().startswith("#") for row in before.splitlines()):
-                problems.append(Problem(file, line, "", "a second document", "One document a file"))
-    if problems:
-        raise DeclarationErrors(problems)
+                raise DeclarationErrors([Problem(file, line, "", "a second document", "One document a file")])
 
 
-def _plain(node: yaml.Node, path: Path, lines: dict[Path, int], problems: list[Problem], file: str) -> Any:
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        return _mapping(node, path, lines, problems, file)
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*path, i), lines, problems, file) for i, item in enumerate(node.value)]
-    return _scalar(node, problems, file)
+@dataclass
+class _Reading:
+    """What was found in a tree of nodes: the line of each value, and what is refused."""
+
+    file: str
+    lines: dict[Path, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    refused: set[Path] = field(default_factory=set)
+    _seen: set[int] = field(default_factory=set)
+
+    def find_tricks(self, text: str) -> None:
+        """Anchors, aliases and tags."""
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+                self._refuse(line, "an anchor or alias", "Write the value out")
+            elif tag := getattr(event, "tag", None):
+                self._refuse(line, f"the tag {tag}", "Remove it: plain values only")
+
+    def plain(self, node: yaml.Node, path: Path) -> Any:
+        """A node as plain values; null where it was refused."""
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if id(node) in self._seen:  # an alias of what has been read: never expanded
+            self.refused.add(path)
+            return None
+        self._seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.plain(item, (*path, i)) for i, item in enumerate(node.value)]
+        return self._scalar(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        content: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._refuse(line, "a key that is not text", "Use a plain word as the key")
+                continue
+            key = str(key_node.value)
+            if key in content:
+                first = self.lines[(*path, key)]
+                self._refuse(line, f"'{short(key)}' twice (first in line {first})", "Keep one of them")
+                continue
+            self.lines[(*path, key)] = line
+            content[key] = self.plain(value_node, (*path, key))
+        return content
+
+    def _scalar(self, node: yaml.Node, path: Path) -> Any:
+        text = str(node.value)
+        if getattr(node, "style", None) in ("'", '"', "|", ">"):
+            return text
+        if text in ("", "~", "null"):
+            return None
+        if text in ("true", "false"):
+            return text == "true"
+        if _DECIMAL.fullmatch(text) and _has_room(number := Decimal(text)):
+            return int(number) if number == number.to_integral_value() else number
+        wrong = _odd(text)
+        if wrong is not None:
+            self.refused.add(path)
+            self._refuse(node.start_mark.line + 1, *wrong)
+            return None
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else text
+
+    def _refuse(self, line: int, found: str, do: str) -> None:
+        self.problems.append(Problem(self.file, line, "", found, do))
 
 
-def _mapping(
-    node: yaml.MappingNode, path: Path, lines: dict[Path, int], problems: list[Problem], file: str
-) -> dict[str, Any]:
-    content: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        line = key_node.start_mark.line + 1
-        if not isinstance(key_node, yaml.ScalarNode):
-            problems.append(Problem(file, line, "", "a key that is not text", "Use a plain word as the key"))
-            continue
-        key = str(key_node.value)
-        if key in content:
-            first = lines[(*path, key)]
-            problems.append(
-                Problem(file, line, "", f"'{short(key)}' twice (first in line {first})", "Keep one of them")
-            )
-            continue
-        lines[(*path, key)] = line
-        content[key] = _plain(value_node, (*path, key), lines, problems, file)
-    return content
+def _odd(text: str) -> tuple[str, str] | None:
+    """What is wrong with a number or a day as it is written, and what to do; None for any other text."""
+    if _DECIMAL.fullmatch(text) or (_ODD_NUMBER.fullmatch(text) and len(text) > _MOST_DIGITS):
+        found = f"the number {short(text)}, which has more than {_MOST_DIGITS} digits"
+        return found, "Write a smaller or a rounder one, or quote it if it is a text"
+    if _ODD_NUMBER.fullmatch(text):
+        return f"the number {text}", f"Write it in plain decimals, at most {_MOST_DIGITS}, or quote it"
+    if _DAY.fullmatch(text):
+        try:
+            date.fromisoformat(text)
+        except ValueError as error:
+            return f"the day {text}: {error}", "Write an existing day as YYYY-MM-DD"
+    return None
 
 
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?")
@@ -179,31 +255,6 @@ _ODD_NUMBER = re.compile(
     r"[-+]?(0[0-9_]+|0x[0-9a-fA-F]+|0o[0-7]+|[0-9][0-9_]*_[0-9_]*|\.[0-9]+|[0-9]+\.|[0-9.]+[eE][-+]?[0-9]+)"
 )
 _MOST_DIGITS = 28
-
-
-def _scalar(node: yaml.Node, problems: list[Problem], file: str) -> Any:
-    text = str(node.value)
-    if getattr(node, "style", None) in ("'", '"', "|", ">"):
-        return text
-    if text in ("", "~", "null"):
-        return None
-    if text in ("true", "false"):
-        return text == "true"
-    if _DECIMAL.fullmatch(text) and _has_room(number := Decimal(text)):
-        return int(number) if number == number.to_integral_value() else number
-    line = node.start_mark.line + 1
-    if _DECIMAL.fullmatch(text) or (_ODD_NUMBER.fullmatch(text) and len(text) > _MOST_DIGITS):
-        found = f"the number {short(text)}, which has more than {_MOST_DIGITS} digits"
-        problems.append(Problem(file, line, "", found, "Write a smaller or a rounder one, or quote it if it is a text"))
-    elif _ODD_NUMBER.fullmatch(text):
-        do = f"Write it in plain decimals, at most {_MOST_DIGITS}, or quote it"
-        problems.append(Problem(file, line, "", f"the number {text}", do))
-    if _DAY.fullmatch(text):
-        try:
-            return date.fromisoformat(text)
-        except ValueError as error:
-            problems.append(Problem(file, line, "", f"the day {text}: {error}", "Write an existing day as YYYY-MM-DD"))
-    return text
 
 
 def _has_room(number: Decimal) -> bool:

@@ -229,18 +229,31 @@ class _Gate:
 
     def _check_column(self, token: Token, name: str) -> None:
         if name not in self.columns:
-            is_word = token.token_type not in (
-                TokenType.VAR,
-                TokenType.IDENTIFIER,
-            )  # of SQL, unless it is much like one
-            close = nearest(name, self.columns, alike=0.8 if is_word else 0.5)
+            is_word = token.token_type not in (TokenType.VAR, TokenType.IDENTIFIER)  # of SQL
+            is_text = not is_word and self._is_compared(token)
+            close = nearest(name, self.columns, alike=0.8 if is_word or is_text else 0.5)
             listed = ", ".join(sorted(self.columns)[:30]) or "none"
-            known = f"Did you mean {' or '.join(close)}?" if close else f"The columns are: {listed}"
+            known = f"Texts stand between ' and ': '{name}'" if is_text else f"The columns are: {listed}"
+            known = f"Did you mean {' or '.join(close)}?" if close else known
             is_of_sql = is_word and not close
             what = f"«{name}», which the language does not have" if is_of_sql else f"an unknown column, {name}"
             self._refuse(token.start, what, f"{ALLOWED}. {known}" if is_of_sql else known)
         if name == "*" or (name.startswith("^") and name.endswith("$")):
             self._refuse(token.start, f"the column {name}, which is a pattern to Polars", "Rename the column")
+
+    def _is_compared(self, token: Token) -> bool:
+        """Whether a name stands where a text would: after a sign of comparison, or in a list."""
+        at = next(index for index, other in enumerate(self.tokens) if other is token)
+        before = self.tokens[at - 1] if at else None
+        signs = (TokenType.EQ, TokenType.NEQ, TokenType.LIKE, TokenType.ILIKE)
+        in_list = (TokenType.L_PAREN, TokenType.COMMA)
+        is_listed = before is not None and before.token_type in in_list and self._opens_a_list(at)
+        return before is not None and (before.token_type in signs or is_listed)
+
+    def _opens_a_list(self, at: int) -> bool:
+        """Whether the parenthesis before a token opens the list of an IN."""
+        opened = next((n for n in range(at - 1, 0, -1) if self.tokens[n].token_type == TokenType.L_PAREN), 0)
+        return opened > 0 and self.tokens[opened - 1].token_type == TokenType.IN
 
     def _refuse_function(self, token: Token, raw: str) -> NoReturn:
         close = nearest(raw.lower(), FUNCTIONS)

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kr_definitions.documents import Problem, Severity, short
-from kr_definitions.rules import RULES, filters, guides, links, measured, names, targets, units, windows
+from kr_definitions.rules import RULES, filters, functions, guides, links, measured, names, targets, units, windows
 from kr_definitions.rules.base import Declarations, Rule, Rules, advice, into
 from kr_definitions.rules.links import ids
 from kr_definitions.vocabulary import nearest
@@ -115,7 +115,10 @@ def _unknown(declarations: Declarations) -> Iterator[Problem]:
         return
     for name in declared:
         rule = RULES.get(name)
-        if rule is None:
+        if name in OF_SWITCHES:
+            found = f"'{name}' is about switches, and cannot be switched off itself"
+            yield home.problem(("lint", name), where, found, "Remove it, and mend what it finds")
+        elif rule is None:
             do = advice(nearest(name, switchable()), "docs/review.md lists the rules")
             yield home.problem(("lint", name), where, f"no rule '{short(name)}'", do)
         elif rule.severity == "error":
@@ -164,6 +167,7 @@ _CHAPTERS: Mapping[str, tuple[str, Rules]] = {
     "Units": ("What figures are said to be counted in.", units.RULES),
     "Periods and windows": ("Over which days something is counted.", windows.RULES),
     "Measures and sources": ("What can be measured as it is said.", measured.RULES),
+    "Functions": ("What measures that are Python functions name.", functions.RULES),
     "Filters": ("What a filter says, and whether it can hold.", filters.RULES),
     "Names": ("What the vocabulary knows.", names.RULES),
     "Ids and links": ("What leads where; and that nothing is left empty.", links.RULES),

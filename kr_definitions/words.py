@@ -28,8 +28,20 @@ def listed(value: Any) -> Any:
 
 def _number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise ValueError("not a number | Write a plain number, such as 10 or 0.9 (a share is between 0 and 1)")
+        raise ValueError(f"not a number | {_as_a_number(value)}")
     return Decimal(value)
+
+
+def _as_a_number(value: Any) -> str:
+    """How to write what is not a number but looks like one."""
+    text = value.strip() if isinstance(value, str) else ""
+    if re.fullmatch(r"[-+]?\d+(\.\d+)?", text):
+        return f"Write it without quotes: {text}"
+    if re.fullmatch(r"[-+]?\d+,\d+", text):
+        return f"Decimals have a point: {text.replace(',', '.')}"
+    if re.fullmatch(r"[-+]?\d+([.,]\d+)?\s?%", text):
+        return "A share is between 0 and 1: write 0.9 for 90 %"
+    return "Write a plain number, such as 10 or 0.9 (a share is between 0 and 1)"
 
 
 def _span_of_days(value: Any) -> Any:

@@ -8,13 +8,14 @@ To add one: a check in one of these modules, its test, and `python -m kr_definit
 
 from __future__ import annotations
 
-from kr_definitions.rules import filters, guides, links, measured, names, targets, units, windows
+from kr_definitions.rules import filters, functions, guides, links, measured, names, targets, units, windows
 from kr_definitions.rules.base import Declarations, Rule, Rules
 
 RULES: Rules = {
     **names.RULES,
     **filters.RULES,
     **measured.RULES,
+    **functions.RULES,
     **targets.RULES,
     **units.RULES,
     **windows.RULES,

@@ -5,8 +5,8 @@ Belongs here: the shape of rules and of their subject. Does not: any single rule
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, wraps
 
 from pydantic import TypeAdapter, ValidationError
@@ -96,13 +96,15 @@ class StatedKeyResult:
 class Declarations:
     """All that an organisation declares. organisation: as far as organisation.yaml (`home`) can be read.
 
-    files: the other ones. are_all_read: whether each of them is YAML. fed: the event types that the
-    organisation's sources state; None where that is not known.
+    files: the other ones. functions: the text of each Python file beside them, by its name without `.py`.
+    are_all_read: whether nothing of the files is missing here. fed: the event types that the organisation's sources
+    state; None where that is not known.
     """
 
     home: Document | None
     organisation: Organisation | None
     files: tuple[Document, ...]
+    functions: Mapping[str, str] = field(default_factory=dict)
     are_all_read: bool = True
     fed: frozenset[str] | None = None
 

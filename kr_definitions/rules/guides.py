@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from kr_definitions.declarations import KeyResult, MonthsFrom
 from kr_definitions.documents import Problem
-from kr_definitions.periods import shift_months
+from kr_definitions.periods import Span, shift_months
 from kr_definitions.rules.base import (
     Declarations,
     Rules,
@@ -35,9 +35,26 @@ FEWEST, MOST = 3, 5
 @each_objective
 def _one_sentence(stated: StatedObjective) -> Iterator[Problem]:
     for tongue, text in _titles(stated):
-        if re.search(r"(\w{3}(?<!etc)[.!?…]|;)\s+\S|\n\s*\S", text.strip()):
+        if _has_another_sentence(text.strip()):
             do = "Say it in one sentence; the rest belongs in why, or in another objective"
             yield stated.problem(("title", tongue), "more than one sentence", do)
+
+
+_ABBREVIATED = frozenset(
+    {
+        "aprox", "approx", "art", "avda", "bros", "cía", "corp", "dept", "dpto", "dra", "etc", "excl", "ext", "inc",
+        "incl", "lic", "ltd", "máx", "mín", "mrs", "núm", "pág", "prof", "ref", "sra", "srta", "sta", "sto", "tel",
+        "uds",
+    }
+)  # fmt: skip
+
+
+def _has_another_sentence(text: str) -> bool:
+    """Whether something is said after an end; a point after a short word or a name's first letters is none."""
+    if re.search(r"(;|[!?…])\s+\S|\n\s*\S", text):
+        return True
+    ends = re.finditer(r"(\w+)\.\s+(\S)", text)
+    return any(len(end[1]) > 2 and end[1].casefold() not in _ABBREVIATED and not end[2].islower() for end in ends)
 
 
 @_rule(
@@ -46,9 +63,13 @@ def _one_sentence(stated: StatedObjective) -> Iterator[Problem]:
 @each_objective
 def _qualitative(stated: StatedObjective) -> Iterator[Problem]:
     for tongue, text in _titles(stated):
-        if figure := re.search(r"[\d][\d.,]*\s?[%€$]?|[%€$]", text):
+        if figure := _FIGURE.search(text):
             do = "Say what will be different; make the figure the target of a key result"
             yield stated.problem(("title", tongue), f"a figure, '{figure[0].strip()}', in an objective", do)
+
+
+_FIGURE = re.compile(r"(?<![^\W_])(?<![^\W_]-)\d[\d.,]*\s?[%€$]?|[%€$]")
+"""A number that is no part of a name (B2B, Web3, COVID-19), or a sign of one."""
 
 
 def _titles(stated: StatedObjective) -> tuple[tuple[str, str], ...]:
@@ -70,18 +91,22 @@ def _objectives(declarations: Declarations) -> Iterator[Problem]:
     if declarations.organisation is None:
         return
     calendar = declarations.organisation.calendar
-    by_owner: dict[str, list[StatedObjective]] = {}
+    by_owner: dict[str, list[tuple[StatedObjective, Span]]] = {}
     for stated in declarations.objectives:
         if not _is_of_kpis(stated, declarations):
-            by_owner.setdefault(stated.content.owner, []).append(stated)
+            of_owner = by_owner.setdefault(stated.content.owner, [])
+            of_owner.append((stated, stated.content.period.span(calendar)))
+    are_all_known = declarations.are_all_read and len(declarations.objectives) == len(declarations.files)
     for owner, objectives in by_owner.items():
-        spans = [stated.content.period.span(calendar) for stated in objectives]
-        at_once, day = max((sum(span.first in other for other in spans), span.first) for span in spans)
-        if not FEWEST <= at_once <= MOST:
-            in_force = [stated for stated, span in zip(objectives, spans, strict=True) if day in span]
-            found = f"{owner} has {_several(at_once, 'objective')} on {day}"
-            do = f"{FEWEST} to {MOST} are held to be right: {'add to them' if at_once < FEWEST else 'choose'}"
-            yield in_force[-1].problem(("owner",), found, do)
+        times = sorted({day for _, span in objectives for day in (span.first, span.last + timedelta(days=1))})
+        in_force = [(day, [stated for stated, span in objectives if day in span]) for day in times]
+        busiest = max(in_force, key=lambda one: len(one[1]))
+        emptiest = min((one for one in in_force if one[1]), key=lambda one: len(one[1]))
+        too_many, too_few = len(busiest[1]) > MOST, len(emptiest[1]) < FEWEST and are_all_known
+        for is_told, (day, found), do in ((too_few, emptiest, "add to them"), (too_many, busiest, "choose")):
+            if is_told:
+                told = f"{owner} has {_several(len(found), 'objective')} on {day}"
+                yield found[-1].problem(("owner",), told, f"{FEWEST} to {MOST} are held to be right: {do}")
 
 
 @_rule("counts.key_results", "warning", f"An objective has {FEWEST} to {MOST} key results; KPIs do not count.")
@@ -209,3 +234,15 @@ def _approval(stated: StatedObjective) -> Iterator[Problem]:
     if missing:
         found = f"no {' and no '.join(missing)}"
         yield stated.problem((), found, "Record who has agreed to it, and on which day")
+
+
+@_rule("approval.in_time", "warning", "An objective is agreed to before its period is over.")
+def _in_time(declarations: Declarations) -> Iterator[Problem]:
+    if declarations.organisation is None:
+        return
+    for stated in declarations.objectives:
+        last = stated.content.period.span(declarations.organisation.calendar).last
+        agreed_on = stated.content.approved_on
+        if agreed_on is not None and agreed_on > last:
+            found = f"agreed to on {agreed_on}, when the period was over ({last})"
+            yield stated.problem(("approved_on",), found, "Correct the day, or the period")

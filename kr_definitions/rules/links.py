@@ -6,7 +6,7 @@ links are good ones (`guides`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,35 +99,51 @@ def _feeds_from(declarations: Declarations) -> Iterator[Problem]:
         yield entry.problem("feeds_from", f"feeds from '{short(name)}', which is {what}", do)
 
 
-@_rule("alignment.circle", "error", "Nothing supports itself, not even by way of others.")
+@_rule(
+    "alignment.circle", "error", "Nothing supports itself, not even by way of others; a key result is its objective's."
+)
 def _supports_itself(declarations: Declarations) -> Iterator[Problem]:
-    yield from _circles(declarations, "supports", "supports itself")
+    entries = {entry.id: entry for entry in _entries(declarations)}
+    links = {name: [above] if (above := entry.link("supports")) else [] for name, entry in entries.items()}
+    for name, entry in entries.items():
+        whole = entry.document.value(("objective", "id"))
+        if entry.is_key_result and isinstance(whole, str):
+            links[name].append(whole)
+    yield from _circles(entries, links, "supports", "supports itself")
 
 
 @_rule("sequence.circle", "error", "Nothing feeds from itself: what is upstream is not downstream too.")
 def _feeds_itself(declarations: Declarations) -> Iterator[Problem]:
-    yield from _circles(declarations, "feeds_from", "feeds from itself")
-
-
-def _circles(declarations: Declarations, name: str, found: str) -> Iterator[Problem]:
-    """Each circle once, at the first of its members."""
     entries = {entry.id: entry for entry in _entries(declarations)}
-    links = {entry.id: entry.link(name) for entry in entries.values()}
+    links = {name: [above] if (above := entry.link("feeds_from")) else [] for name, entry in entries.items()}
+    yield from _circles(entries, links, "feeds_from", "feeds from itself")
+
+
+def _circles(
+    entries: Mapping[str, _Entry], links: Mapping[str, Sequence[str]], name: str, found: str
+) -> Iterator[Problem]:
+    """Each circle once, at the first of its members that says where it leads."""
     told: set[str] = set()
     for entry in entries.values():
-        circle = _circle(entry.id, links)
+        circle = _circle(entry.id, links) if entry.link(name) is not None and entry.id not in told else []
         if circle and not told.intersection(circle):
             told.update(circle)
             by_way_of = f": {' → '.join([*circle, entry.id])}" if len(circle) > 1 else ""
             yield entry.problem(name, f"{found}{by_way_of}", f"Remove or change a {name}, so that it leads away")
 
 
-def _circle(start: str, links: Mapping[str, str | None]) -> list[str]:
-    """The ids from `start` back to itself; none where they do not lead there."""
-    way = [start]
-    while (following := links.get(way[-1])) is not None and following not in way:
-        way.append(following)
-    return way if following == start else []
+def _circle(start: str, links: Mapping[str, Sequence[str]]) -> list[str]:
+    """The ids on the shortest way from `start` back to itself; none where they do not lead there."""
+    ways = [[start]]
+    seen: set[str] = set()
+    for way in ways:
+        for following in links.get(way[-1], ()):
+            if following == start:
+                return way
+            if following not in seen:
+                seen.add(following)
+                ways.append([*way, following])
+    return []
 
 
 # --- what is left empty -----------------------------------------------------------------------------------------------
@@ -141,6 +157,25 @@ def _blank(declarations: Declarations) -> Iterator[Problem]:
             if not text.strip() and not is_told and "options" not in path:
                 owner = _owner(document, path)
                 yield document.problem(path, owner, f"{key}: an empty text", "Fill it in")
+
+
+@_rule("text.hidden", "error", "A name holds nothing that cannot be seen: no blank at its end, no invisible character.")
+def _hidden(declarations: Declarations) -> Iterator[Problem]:
+    for document in declarations.files:
+        for path, key, text in _texts(document.content, ()):
+            if key in _NAMES and text.strip() and (found := _unseen(text)):
+                yield document.problem(path, _owner(document, path), f"{key}: {found} in '{short(text)}'", "Delete it")
+
+
+_NAMES = ("owner", "approved_by", "members", "name", "unit", "dimension", "distinct")
+
+
+def _unseen(text: str) -> str:
+    """What of a text cannot be seen; empty where all of it can."""
+    for character in text:
+        if not character.isprintable() and not character.isspace():
+            return f"a character that cannot be seen (U+{ord(character):04X})"
+    return "a blank at an end" if text != text.strip() else ""
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str, str]]:
@@ -167,3 +202,15 @@ def _no_key_results(declarations: Declarations) -> Iterator[Problem]:
             where = str(document.value(("objective", "id")) or "")
             found, do = "an objective without key results", "Add what shows that it is reached"
             yield document.problem(("key_results",), where, found, do)
+
+
+@_rule("text.no_objectives", "warning", "An organisation has objectives.")
+def _no_objectives(declarations: Declarations) -> Iterator[Problem]:
+    home = declarations.home
+    if home is not None and declarations.are_all_read and not declarations.files:
+        where = declarations.organisation.id if declarations.organisation else ""
+        found, do = (
+            "an organisation without objectives",
+            "Add a file with an objective and its key results beside this one",
+        )
+        yield home.problem((), where, found, do)

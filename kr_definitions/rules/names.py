@@ -138,6 +138,11 @@ def _gone_through(stated: StatedKeyResult) -> Iterator[Problem]:
         if known and kr.each.dimension not in texts:
             do = advice(nearest(kr.each.dimension, texts), f"They share: {', '.join(sorted(texts))}")
             found = f"not all of {', '.join(carriers)} carry a '{short(kr.each.dimension)}'"
+            if kr.each.dimension in known:
+                found, do = (
+                    f"{kr.each.dimension} is no text, so that it names no members",
+                    f"They share: {', '.join(sorted(texts))}",
+                )
             yield stated.problem(("each", "dimension"), found, do)
 
 

@@ -22,7 +22,7 @@ from kr_definitions.declarations import (
     Within,
 )
 from kr_definitions.documents import Path, Problem
-from kr_definitions.measures import Gain, Level, Open, Steps
+from kr_definitions.measures import Gain, Level, Measured, Open, Steps
 from kr_definitions.progress import accumulates, baseline_of, is_to_date
 from kr_definitions.rules.base import (
     Declarations,
@@ -114,18 +114,161 @@ def _baseline_key(target: Target | None) -> str:
     return "baseline"
 
 
-@_rule("target.share", "error", "A share, and its target, is between 0 and 1.")
+@_rule("target.possible", "error", "A target is a figure that the value can have.")
 @each_key_result
-def _share(stated: StatedKeyResult) -> Iterator[Problem]:
+def _possible(stated: StatedKeyResult) -> Iterator[Problem]:
     for place, one in stated.targeted():
-        if one.measure is not None and one.measure.kind == "share":
-            for figure in _figures(one.target):
-                if not 0 <= figure <= 1:
-                    do = "A share is between 0 and 1: write 0.9 for 90 %"
-                    yield stated.problem((*place, "target"), f"a share of {figure:f} cannot be", do)
-            if isinstance(one.target, Delta) and abs(one.target.delta) >= 1:
-                do = "A share is between 0 and 1: write 0.05 for 5 points"
-                yield stated.problem((*place, "target"), f"a share cannot move by {one.target.delta:f}", do)
+        for figure in _impossible(one) if not isinstance(one.main, Steps) else ():  # of steps there is more to say
+            found, do = _range(one.main)
+            beyond = "" if not _is_beyond(one) else "more than " if isinstance(one.target, AtLeast) else "less than "
+            yield stated.problem((*place, "target"), f"{found.format(f'{beyond}{figure:f}')} cannot be", do)
+        least, most = one.main.bounds
+        change = one.target.delta if isinstance(one.target, Delta) else Decimal(0)
+        if least is not None and most is not None and abs(change) >= most - least:
+            do = "A share is between 0 and 1: write 0.05 for 5 points" if most == 1 else "Name a smaller change"
+            what = "a share" if one.main.kind == "share" else f"what is {_ends(least, most)}"
+            yield stated.problem((*place, "target"), f"{what} cannot move by {change:f}", do)
+        if least is not None and isinstance(one.target, Relative) and one.target.relative < -1:
+            found = f"{_percent(-one.target.relative)} less of what is not below {least:f} cannot be"
+            yield stated.problem((*place, "target"), found, "Write -0.15 for 15 % less")
+
+
+def _impossible(one: KeyResult) -> list[Decimal]:
+    """The figures of a target that the value can never have, or never be beyond."""
+    least, most = one.main.bounds
+    target = one.target
+    figures = list(_figures(target))
+    # A limit that is below everything is met by everything: that is told of as such, unless there is a highest too.
+    lower = figures if most is not None or isinstance(target, Reach | AtMost) else []
+    lower = figures[-1:] if isinstance(target, Within) else lower
+    found = [figure for figure in figures if most is not None and figure > most]
+    found += [figure for figure in lower if least is not None and figure < least]
+    return [*found, *(figures if _is_beyond(one) else ())]
+
+
+def _is_beyond(one: KeyResult) -> bool:
+    """Whether a strict limit is the highest or the lowest figure itself."""
+    least, most = one.main.bounds
+    if isinstance(one.target, AtLeast):
+        return one.target.strict and one.target.at_least == most
+    return isinstance(one.target, AtMost) and one.target.strict and one.target.at_most == least
+
+
+def _range(measure: Measured) -> tuple[str, str]:
+    """A figure outside a measure's bounds in a sentence, and what to do."""
+    least, most = measure.bounds
+    if measure.kind == "share":
+        return "a share of {}", "A share is between 0 and 1: write 0.9 for 90 %"
+    do = "Write 0.9 for 90 %" if most == 1 and not measure.accumulates else "Name a figure that the value can have"
+    return f"a value of {{}}, where it is {_ends(least, most)},", do
+
+
+def _ends(least: Decimal | None, most: Decimal | None) -> str:
+    if least is None or most is None:
+        return f"not below {least:f}" if least is not None else f"{most:f} at most"
+    return f"from {least:f} to {most:f}"
+
+
+def _percent(part: Decimal) -> str:
+    return f"{(part * 100).normalize():,f} %"
+
+
+@_rule("target.always", "warning", "A target can be missed.")
+@each_key_result
+def _always(stated: StatedKeyResult) -> Iterator[Problem]:
+    for place, one in stated.targeted():
+        least, most = one.main.bounds
+        target = one.target
+        is_below_all = isinstance(target, AtLeast) and least is not None and _is_met(target.at_least, least, target)
+        is_above_all = isinstance(target, AtMost) and most is not None and _is_met(most, target.at_most, target)
+        is_around_all = isinstance(target, Within) and target.within == (least, most)
+        if not _impossible(one) and (is_below_all or is_above_all or is_around_all):
+            found = f"a value that is {_ends(least, most)} always meets it"
+            yield stated.problem((*place, "target"), found, "Name a figure that it can miss")
+
+
+def _is_met(lower: Decimal, higher: Decimal, limit: AtLeast | AtMost) -> bool:
+    return lower < higher if limit.strict else lower <= higher
+
+
+@_rule("target.growth", "warning", "A relative target is a part, of which 1 is the whole.")
+@each_key_result
+def _growth(stated: StatedKeyResult) -> Iterator[Problem]:
+    for place, one in stated.targeted():
+        part = one.target.relative if isinstance(one.target, Relative) else Decimal(0)
+        is_below_nothing = part < -1 and one.main.bounds[0] is None
+        if part >= _FAST or is_below_nothing:
+            change = f"{_percent(abs(part))} {'more' if part > 0 else 'less'}"
+            meant = (part / 100).normalize()
+            found = f"{part:f} is a change by {change}"
+            yield stated.problem((*place, "target"), found, f"Write {meant:f} for {abs(part.normalize()):f} %")
+
+
+_FAST = 5
+"""Who asks for so many times what there was has most likely written a percentage."""
+
+
+@_rule("target.size", "warning", "A target is a figure that can be told from nothing, and computed to the unit.")
+@each_key_result
+def _size(stated: StatedKeyResult) -> Iterator[Problem]:
+    for place, one in stated.targeted():
+        for figure in _figures(one.target):
+            if abs(figure) >= _LARGE:
+                found = f"a figure of {abs(figure).adjusted() + 1} digits, of which the last are not exact"
+                yield stated.problem((*place, "target"), found, "Write a smaller one")
+            if 0 < abs(figure) < _TINY and one.main.kind in ("count", "money", "share", "duration"):
+                found = f"a figure of {figure:f}, which no value is near"
+                yield stated.problem((*place, "target"), found, "Write 0, or a larger one")
+
+
+_LARGE, _TINY = Decimal(10) ** 15, Decimal("0.000001")
+
+
+@_rule("target.from", "remark", "Where a total stood before is its baseline: progress is counted from nothing.")
+@each_key_result
+def _from(stated: StatedKeyResult) -> Iterator[Problem]:
+    for place, one in stated.targeted():
+        if isinstance(one.target, Reach) and one.target.from_ and accumulates(one):
+            found = f"from {one.target.from_:f} of a total that starts at nothing: it is shown, and progress is from 0"
+            yield stated.problem((*place, "target", "from"), found, "Remove it, or count over trailing days")
+
+
+@_rule("target.together", "error", "What is asked of one measure can all be met.")
+@each_key_result
+def _together(stated: StatedKeyResult) -> Iterator[Problem]:
+    asked = [(place, one, met) for place, one in stated.targeted() if (met := _met(one.target)) is not None]
+    for i, (place, one, (low, high)) in enumerate(asked):
+        for _, other, (least, most) in asked[:i]:
+            if _is_of_the_same(one, other) and (low > most or least > high):
+                own, others = _between(low, high), _between(least, most)
+                found = f"it is met {own}, and another target of the same measure {others}"
+                yield stated.problem((*place, "target"), found, "Let both be possible at once")
+
+
+def _met(target: Target | None) -> tuple[Decimal, Decimal] | None:
+    """From which value to which a target is met; None where that depends on a baseline."""
+    if isinstance(target, Reach):
+        grows = target.value > target.from_
+        return (target.value, _ENDLESS) if grows else (-_ENDLESS, target.value)
+    if isinstance(target, AtLeast):
+        return target.at_least, _ENDLESS
+    if isinstance(target, AtMost):
+        return -_ENDLESS, target.at_most
+    return target.within if isinstance(target, Within) else None
+
+
+_ENDLESS = Decimal("Infinity")
+
+
+def _is_of_the_same(one: KeyResult, other: KeyResult) -> bool:
+    names = ("measure", "every", "trailing", "cumulative")
+    return all(getattr(one, name) == getattr(other, name) for name in names)
+
+
+def _between(low: Decimal, high: Decimal) -> str:
+    if low.is_infinite():
+        return f"up to {high:f}"
+    return f"from {low:f} on" if high.is_infinite() else f"from {low:f} to {high:f}"
 
 
 def _figures(target: Target | None) -> Sequence[Decimal]:

@@ -201,6 +201,30 @@ def test_every_problem_of_the_broken_folder_has_all_its_parts():
          "Write it as {value: …}, with one of these keys: value, at_least, at_most, within, relative, delta, "
          "not_below, not_above",
          "{value: 5}", "[5]"),
+        ("ventas.yaml:15: error: agencia.ventas.operaciones: value: not a number (found '5'). "
+         "Write it without quotes: 5",
+         "{value: 5}", "{value: '5'}"),
+        ("ventas.yaml:16: error: agencia.ventas.operaciones: value: not a number (found '5,5'). "
+         "Decimals have a point: 5.5",
+         "{value: 5}", "\n      value: 5,5"),
+        ("ventas.yaml:15: error: agencia.ventas.operaciones: '5' is not known here. "
+         "Write decimals with a point, as in 5.5",
+         "{value: 5}", "{value: 5,5}"),
+        ("ventas.yaml:15: error: agencia.ventas.operaciones: value: not a number (found '90 %'). "
+         "A share is between 0 and 1: write 0.9 for 90 %",
+         "{value: 5}", "{value: 90 %}"),
+        ("ventas.yaml:15: error: agencia.ventas.operaciones: baseline: none of previous_period, previous_year, "
+         "previous_window, start (found 'last_year'). Did you mean 'previous_year'?",
+         "{value: 5}", "{relative: 0.1, baseline: last_year}"),
+        ("ventas.yaml:14: error: agencia.ventas.operaciones: count: a name, or a list of names, was expected "
+         "(found '5'). Write one name, or several in [ ]",
+         "{count: deal.won}", "{count: 5}"),
+        ("ventas.yaml:14: error: agencia.ventas.operaciones: among: before the period and since its beginning: nothing "
+         "can be both. Keep one of them",
+         "{count: deal.won}", "{count: deal.won, among: {had: deal.won, before: period, since: period}}"),
+        ("ventas.yaml:14: error: agencia.ventas.operaciones: before the period and since its beginning: nothing "
+         "can be both. Keep one of them",
+         "{count: deal.won}", "{count: deal.won, among: [{had_not: deal.won, before: period, since: period}]}"),
         ("ventas.yaml:14: error: agencia.ventas.operaciones: 'from_' is not known here. Did you mean 'from'?",
          "{count: deal.won}", "{duration: {from: deal.created, to: deal.won, from_: deal.created}}"),
     ],
@@ -215,6 +239,31 @@ def test_what_is_wrong_in_one_file_does_not_hide_what_is_wrong_in_another(tmp_pa
         line.partition(": error")[0]
         for line in problems(tmp_path, ventas=SALES.replace("es: Vender, ", ""), otra=broken)
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "after"),
+    [
+        (15, "{value: 010}"), (15, "{value: 5, value: 6}"), (15, "{value: &x 5}"), (15, "{value: !!int 5}"),
+        (15, "{value: 2026-02-30}"), (15, "{value: 1e99}"),
+    ],
+)  # fmt: skip
+def test_a_slip_of_one_value_does_not_hide_the_other_mistakes_of_its_file(tmp_path, line, after):
+    text = SALES.replace("{value: 5}", after).replace("deal.won", "deal.wn").replace("type: outcome", "type: result")
+    assert [f"ventas.yaml:{n}" for n in sorted([10, 14, line])] == [
+        told.partition(": error")[0] for told in problems(tmp_path, ventas=text)
+    ]
+
+
+def test_what_an_alias_stands_for_is_not_asked_of_it_too(tmp_path):
+    text = SALES.replace("owner: ventas\n  period", "owner: &who ventas\n  period").replace(
+        "    owner: ventas", "    owner: *who"
+    )
+    told = [
+        "ventas.yaml:4: error: an anchor or alias. Write the value out",
+        "ventas.yaml:12: error: an anchor or alias. Write the value out",
+    ]
+    assert told == problems(tmp_path, ventas=text)
 
 
 def test_a_file_that_cannot_be_read_makes_nothing_else_dangle(tmp_path):
@@ -254,6 +303,11 @@ def test_an_organisation_is_called_as_its_folder(tmp_path):
 def test_an_unknown_organisation_is_told_with_the_nearest():
     with pytest.raises(DeclarationErrors, match=r"inmobilaria: no such organisation. Did you mean inmobiliaria\?"):
         load("inmobilaria")
+
+
+def test_where_nothing_is_declared_an_unknown_organisation_is_told_so(tmp_path):
+    with pytest.raises(DeclarationErrors, match=r"no such organisation. None is declared: add a folder with"):
+        load("agencia", tmp_path)
 
 
 def test_a_folder_without_organisation_is_told(tmp_path):

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from kr_definitions.documents import MOST_BYTES, DeclarationErrors, read
+from kr_definitions.documents import MOST_BYTES, DeclarationErrors, looked_through, read
 
 
 def refused(text: str) -> list[str]:
@@ -90,6 +90,10 @@ def test_each_value_knows_its_line_and_what_is_not_there_that_of_what_is_around_
         ("a.yaml:1: error: not YAML: found unexpected end of stream. Check the indentation and quotes", "a: 'x"),
         ("a.yaml:1: error: values nested too deeply. Flatten them", "a: " + "[" * 100_000),
         ("a.yaml:1: error: the file has more than 256 KiB. Split it: one objective a file", "#" * (MOST_BYTES + 1)),
+        ("a.yaml:2: error: not YAML: expected ',' or '}', but got ':'. "
+         "Close the { that is opened here, and part what it holds", "a: 1\nb: {c: 1\nd: 2\n"),
+        ("a.yaml:2: error: not YAML: expected ',' or ']', but got ':'. "
+         "Close the [ that is opened here, and part what it holds", "a: 1\nb: [c\nd: 2\n"),
     ],
 )  # fmt: skip
 def test_a_trick_is_refused_where_it_stands(said, text):
@@ -109,6 +113,21 @@ def test_everything_that_is_wrong_is_said_in_the_order_of_lines():
         "a.yaml:2: error: 'b' twice (first in line 1). Keep one of them",
         "a.yaml:3: error: the day 2026-13-01: month must be in 1..12. Write an existing day as YYYY-MM-DD",
     ] == refused("b: 010\nb: 1\nc: 2026-13-01\n")
+
+
+def test_what_is_refused_leaves_the_rest_to_be_read():
+    text = "a: 010\nb: 2026-02-30\nc: 1\nc: 2\nd: &x [1, 010]\ne: *x\nf: !!str 5\n[g]: 1\nh: {i: 1}\n"
+    document, problems = looked_through(text, "a.yaml")
+    assert {"a": None, "b": None, "c": 1, "d": [1, None], "e": None, "f": 5, "h": {"i": 1}} == document.content
+    assert [1, 2, 4, 5, 5, 6, 7, 8] == sorted(problem.line for problem in problems)
+    places = [("a",), ("b",), ("d", 1), ("e",), ("e", "below")]
+    assert all(document.is_refused(place) for place in places)
+    assert not any(document.is_refused(place) for place in [(), ("c",), ("d",), ("d", 0), ("f",), ("h", "i")])
+
+
+def test_an_alias_of_itself_ends():
+    document, _ = looked_through("a: &a [*a, 1]\n", "a.yaml")
+    assert {"a": [None, 1]} == document.content
 
 
 def test_a_merge_key_is_a_key_like_any_other():

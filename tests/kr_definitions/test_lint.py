@@ -211,6 +211,26 @@ def test_a_filter_is_looked_at_also_where_its_key_result_cannot_be_read(tmp_path
     ] == of_measured(tmp_path, text)
 
 
+def test_a_filter_that_is_empty_is_told_once(tmp_path):
+    assert ["norte.yaml:16: error: agencia.norte.outcome: where: an empty text. Fill it in"] == of_measured(
+        tmp_path, counted("deal.won", " ")
+    )
+
+
+@pytest.mark.parametrize("where", ["market = norte", "market <> norte", "market in ('sur', norte)"])
+def test_a_text_without_quotes_is_told_as_that(tmp_path, where):
+    assert [
+        "norte.yaml:16: error: agencia.norte.outcome: an unknown column, norte. Texts stand between ' and ': 'norte'"
+    ] == of_measured(tmp_path, counted("deal.won", where))
+
+
+def test_a_dimension_that_is_no_text_is_told_as_that(tmp_path):
+    (told,) = of_measured(tmp_path, f"{MEASURED}    each: {{dimension: amount}}\n")
+    assert told.startswith(
+        "norte.yaml:18: error: agencia.norte.outcome: amount is no text, so that it names no members. They share: "
+    )
+
+
 def test_a_member_that_its_dimension_cannot_have_is_refused(tmp_path):
     each = "    each: {dimension: network, members: [facebok, x]}\n"
     assert ["norte.yaml:18: error: agencia.norte.outcome: no network 'facebok'. Did you mean facebook?"] == of_measured(
@@ -358,8 +378,50 @@ def test_the_new_are_not_compared_with_a_time_before_them(tmp_path, is_refused, 
     )
 
 
+# --- functions --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "function", "text"),
+    [
+        (None, "calculos:notas", "def notas(events, windows):\n    return windows\n"),
+        (None, "calculos:notas", "def notas(*frames):\n    return frames[1]\n"),
+        (None, "calculos:notas", "def notas(events, windows, weight=2):\n    return windows\n"),
+        (None, "calculos:notas", "from otra import notas\n"),
+        (None, "calculos:notas", "notas = lambda events, windows: windows\n"),
+        (None, "calculos:notas", "try:\n    import a\nexcept ImportError:\n    def notas(e, w):\n        return w\n"),
+        ("no calculo.py beside the declarations. Did you mean calculos?", "calculo:notas", ""),
+        ("no zzz.py beside the declarations. Put the function there", "zzz:notas", ""),
+        ("calculos.py has no function 'notas'. Did you mean nota?", "calculos:notas", "def nota(e, w): ...\n"),
+        ("calculos.py has no function 'notas'. Write it there, or name one that there is", "calculos:notas", ""),
+        ("calculos.py has no function 'notas'. Write it there, or name one that there is", "calculos:notas",
+         "class A:\n    notas = 1\nasync def notas(e, w): ...\n"),
+        ("calculos.py, line 2 is no Python: '(' was never closed. Mend it", "calculos:notas",
+         "import a\ndef notas(e, w\n"),
+        ("calculos.py is no Python: source code string cannot contain null bytes. Mend it", "calculos:notas", "\0"),
+        ("calculos:notas takes 1 argument. Let it take events and windows, two frames", "calculos:notas",
+         "def notas(events): ...\n"),
+        ("calculos:notas takes 3 arguments. Let it take events and windows, two frames", "calculos:notas",
+         "def notas(events, windows, weight): ...\n"),
+        ("calculos:notas takes weight by name alone. Let it take events and windows, two frames", "calculos:notas",
+         "def notas(events, windows, *, weight): ...\n"),
+    ],
+)  # fmt: skip
+def test_a_function_is_where_it_is_said_to_be(tmp_path, said, function, text):
+    folder = tmp_path / "kr_definitions" / "agencia"
+    folder.mkdir(parents=True)
+    (folder / "calculos.py").write_text(text, "utf-8")
+    told = of_measured(
+        tmp_path,
+        f"    measure: {{function: '{function}', of: deal.won, value: share}}\n    target: {{at_least: 0.5}}\n",
+    )
+    assert ([f"norte.yaml:16: error: agencia.norte.outcome: {said}"] if said else []) == told
+
+
 # --- targets ----------------------------------------------------------------------------------------------------------
 
+SHARE_OF_GOOD = "{share: {of: survey.answered, reached: \"rating = 'good'\"}}"
+PART_OF_WHOLE = "{ratio: {numerator: {count: deal.won}, denominator: {count: [deal.won, deal.lost]}}}"
 TWO_STEPS = "{steps: [{name: a, of: deal.won}, {name: b, of: deal.lost, weight: 2}]}\n    unit: steps"
 
 
@@ -382,13 +444,96 @@ TWO_STEPS = "{steps: [{name: a, of: deal.won}, {name: b, of: deal.lost, weight: 
         ("error", "two figures were expected (found '12')", "{count: deal.won}", "{within: 12}"),
         ("warning", "progress by distance to 0, of which there is no part: it is met or not", "{count: deal.won}",
          "{at_most: 0, progress: distance}"),
-        ("warning", "progress by distance to -1, of which there is no part: it is met or not", "{count: deal.won}",
-         "{at_least: -1, progress: distance}"),
+        ("warning", "progress by distance to -1, of which there is no part: it is met or not",
+         "{gain: quantity, of: views.observed}", "{at_least: -1, progress: distance}"),
+        # what the value can be
+        ("error", "a value of -1, where it is not below 0, cannot be", "{count: deal.won}", "{at_most: -1}"),
+        ("error", "a value of -1, where it is not below 0, cannot be", "{count: deal.won}", "{within: [-5, -1]}"),
+        ("error", "a value of less than 0, where it is not below 0, cannot be", "{count: deal.won}",
+         "{at_most: 0, strict: true}"),
+        ("error", "a value of -4, where it is not below 0, cannot be",
+         "{duration: {from: deal.created, to: deal.won}}", "{at_most: -4}"),
+        ("error", "a share of more than 1 cannot be", SHARE_OF_GOOD, "{at_least: 1, strict: true}"),
+        ("error", "a share of less than 0 cannot be", SHARE_OF_GOOD, "{at_most: 0, strict: true}"),
+        ("error", "a share of -0.5 cannot be", SHARE_OF_GOOD, "{at_least: -0.5}"),
+        ("error", "200 % less of what is not below 0 cannot be", "{open: {opened_by: ticket.created, "
+         "closed_by: ticket.solved}}", "{relative: -2}"),
+        ("error", "a value of 80, where it is 1 at most, cannot be",
+         "{forecast_accuracy: {forecast: forecast.stated, actual: deal.won}}", "{at_least: 80}"),
+        ("error", "a value of 90, where it is from 0 to 1, cannot be", PART_OF_WHOLE, "{at_least: 90}"),
+        ("error", "a value of 90, where it is from 0 to 1, cannot be",
+         "{ratio: {numerator: {distinct: account_id, of: deal.won, where: \"market = 'a'\"}, "
+         "denominator: {distinct: account_id, of: deal.won}}}", "{at_least: 90}"),
+        ("error", "a value of 90, where it is from 0 to 1, cannot be", "{mean: attended_share, of: demo.attended}",
+         "{at_least: 90}"),
+        ("error", "a value of 50, where it is from 0 to 5, cannot be", "{distinct: network, of: post.published}",
+         "{value: 50}"),
+        ("error", "a value of 10, where it is from 0 to 3, cannot be",
+         "{distinct: account_id, of: call.made, among: {top: 3, by: {of: deal.won}, over: previous_year}}",
+         "{value: 10}"),
+        ("error", "what is from 0 to 1 cannot move by -15", PART_OF_WHOLE, "{delta: -15}"),
+        ("warning", "a value that is not below 0 always meets it", "{count: deal.won}", "{at_least: 0}"),
+        ("warning", "a value that is not below 0 always meets it", "{count: deal.won}", "{at_least: -1}"),
+        ("warning", "a value that is not below 0 always meets it", "{count: deal.won}",
+         "{at_least: -1, strict: true}"),
+        ("warning", "a value that is from 0 to 1 always meets it", SHARE_OF_GOOD, "{at_least: 0}"),
+        ("warning", "a value that is from 0 to 1 always meets it", SHARE_OF_GOOD, "{at_most: 1}"),
+        ("warning", "a value that is from 0 to 1 always meets it", SHARE_OF_GOOD, "{within: [0, 1]}"),
+        ("warning", "15 is a change by 1,500 % more", "{count: deal.won}", "{relative: 15}"),
+        ("warning", "-15 is a change by 1,500 % less", "{gain: quantity, of: views.observed}",
+         "{relative: -15, to_date: true}"),
+        ("warning", "a figure of 28 digits, of which the last are not exact", "{count: deal.won}", "{value: 1e27}"),
+        ("warning", "a figure of 0.0000000001, which no value is near", "{count: deal.won}", "{at_least: 1e-10}"),
+        ("remark", "from 3 of a total that starts at nothing: it is shown, and progress is from 0", "{count: deal.won}",
+         "{value: 5, from: 3}"),
     ],
 )  # fmt: skip
 def test_a_target_that_cannot_be_meant_is_told(tmp_path, severity, said, measure, target):
-    line, grade, text = found(tmp_path, f"    measure: {measure}\n    target: {target}\n")
+    unit = "" if "duration" in measure or "open" in measure else "\n    unit: things" if "quantity" in measure else ""
+    unit = "\n    unit: things" if "distinct" in measure and "ratio" not in measure else unit
+    unit = "\n    unit: share" if "mean" in measure else unit
+    line, grade, text = found(tmp_path, f"    measure: {measure}\n    target: {target}{unit}\n")
     assert ("17", severity, said) == (line, grade, text.removeprefix("within: "))
+
+
+@pytest.mark.parametrize(
+    ("measure", "target"),
+    [
+        (SHARE_OF_GOOD, "{at_least: 1}"), (SHARE_OF_GOOD, "{at_most: 0}"), (SHARE_OF_GOOD, "{within: [0, 0.9]}"),
+        ("{count: deal.won}", "{at_most: 0}"), ("{count: deal.won}", "{at_least: 0, strict: true}"),
+        ("{count: deal.won}", "{relative: 4}"),
+        ("{ratio: {numerator: {count: call.made}, denominator: {count: deal.won}}}", "{at_least: 90}"),
+        ("{ratio: {numerator: {count: deal.won}, denominator: {count: deal.won, where: \"market = 'a'\"}}}",
+         "{at_least: 90}"),
+        ("{forecast_accuracy: {forecast: forecast.stated, actual: deal.won}}", "{at_least: 0}"),
+        ("{ratio: {numerator: {sum: amount, of: deal.won}, denominator: {figure: 400}}}", "{value: 9}"),
+    ],
+)  # fmt: skip
+def test_a_target_that_can_be_met_and_missed_is_not_questioned(tmp_path, measure, target):
+    assert [] == of_measured(tmp_path, f"    measure: {measure}\n    target: {target}\n")
+
+
+LIMITED = """\
+    measure: {{count: deal.won}}
+    target: {}
+    guardrails: [{{name: most, {}measure: {{count: deal.won}}, target: {}}}]
+""".format
+
+
+@pytest.mark.parametrize(
+    ("said", "target", "window", "limit"),
+    [
+        ("it is met up to 5, and another target of the same measure from 10 on", "{value: 10}", "", "{at_most: 5}"),
+        ("it is met from 1 to 5, and another target of the same measure from 10 on", "{at_least: 10}", "",
+         "{within: [1, 5]}"),
+        (None, "{value: 10}", "", "{at_most: 10}"),
+        (None, "{value: 10}", "every: week, ", "{at_most: 5}"),
+        (None, "{relative: 0.1}", "", "{at_most: 5}"),
+    ],
+)  # fmt: skip
+def test_a_target_and_a_guardrail_of_one_measure_can_both_hold(tmp_path, said, target, window, limit):
+    text = LIMITED(target, window, limit)
+    assert ([("18", "error", said)] if said else []) == ([found(tmp_path, text)] if of_measured(tmp_path, text) else [])
 
 
 @pytest.mark.parametrize(
@@ -638,12 +783,35 @@ def test_a_kpi_has_no_weight(tmp_path):
          [("norte", "en: Gain ground", "en: '  '")]),
         (["norte.yaml:16: error: agencia.norte.outcome: unit: an empty text. Fill it in"],
          [("norte", MEASURED, f"    unit: ''\n{MEASURED}")]),
+        (["norte.yaml:8: error: agencia.norte: approved_by: a blank at an end in 'direccion '. Delete it"],
+         [("norte", "[direccion]", "['direccion ']")]),
+        (["norte.yaml:15: error: agencia.norte.outcome: owner: a character that cannot be seen (U+200B) in "
+          "'equi\u200bpo'. Delete it"],
+         [("norte", "level: team\n    owner: equipo", "level: team\n    owner: equi\u200bpo")]),
+        (["norte.yaml:18: error: agencia.norte.outcome: members: a blank at an end in ' sur'. Delete it"],
+         [("norte", MEASURED, f"{MEASURED}    each: {{dimension: market, members: [norte, ' sur']}}\n")]),
         (["norte.yaml:8: error: agencia.norte: approved_by: an empty text. Fill it in"],
          [("norte", "[direccion]", "['']")]),
     ],
 )  # fmt: skip
 def test_what_leads_nowhere_or_says_nothing_is_refused(tmp_path, said, changes):
     assert said == of_spoilt(tmp_path, *changes)
+
+
+def test_an_objective_that_supports_its_own_key_result_supports_itself(tmp_path):
+    assert [
+        "norte.yaml:6: error: agencia.norte: supports itself: agencia.norte → agencia.norte.outcome → agencia.norte. "
+        "Remove or change a supports, so that it leads away"
+    ] == of_spoilt(tmp_path, ("norte", "supports: agencia.empresa", "supports: agencia.norte.outcome"))
+
+
+def test_a_circle_through_the_key_results_of_two_objectives_is_told_once(tmp_path):
+    changes = [("norte", "supports: agencia.empresa", "supports: agencia.sur.outcome")]
+    changes += [("sur", "supports: agencia.empresa", "supports: agencia.norte.activity")]
+    assert [
+        "norte.yaml:6: error: agencia.norte: supports itself: agencia.norte → agencia.sur.outcome → agencia.sur → "
+        "agencia.norte.activity → agencia.norte. Remove or change a supports, so that it leads away"
+    ] == of_spoilt(tmp_path, *changes)
 
 
 def test_a_circle_is_told_once_and_not_those_who_lead_into_it(tmp_path):

@@ -43,9 +43,9 @@ def test_the_shipped_organisations_have_none_that_is_not_switched_off():
         ("norte.yaml:1: warning: agencia.norte: an objective of a team that supports nothing. "
          "Add supports: what it moves; or level: company, if nothing is above it [alignment.top]",
          "norte", "  supports: agencia.empresa\n", ""),
-        ("empresa.yaml:6: warning: agencia.empresa: of level company, it supports agencia.norte.activity of level "
-         "team. Let the lower level support the higher one, or correct the level [alignment.level]",
-         "empresa", "  level: company\n", "  supports: agencia.norte.activity\n  level: company\n"),
+        ("norte.yaml:7: warning: agencia.norte: of level company, it supports agencia.sur of level team. "
+         "Let the lower level support the higher one, or correct the level [alignment.level]",
+         "norte", "  supports: agencia.empresa\n", "  level: company\n  supports: agencia.sur\n"),
         ("norte.yaml:14: warning: agencia.norte.outcome: of level company, it supports agencia.norte of level team. "
          "Let the lower level support the higher one, or correct the level [alignment.level]",
          "norte", "level: team", "level: company"),
@@ -87,8 +87,23 @@ def test_a_year_that_is_cut_is_not_questioned(tmp_path, after):
     )
 
 
-def test_an_abbreviation_is_no_second_sentence(tmp_path):
-    assert [] == of_spoilt(tmp_path, ("norte", "en: Gain ground", 'en: "Gain ground (shops, etc. in the north)"'))
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Gain ground (shops, etc. in the north)", "Gain ground with St. James Ltd. in the north",
+        "Que la Sra. García nos recomiende", "Grow by approx. a half", "Lead the U.S. Market",
+        "Gain B2B customers", "Be the Web3 house of reference", "Grow after COVID-19",
+    ],
+)  # fmt: skip
+def test_an_abbreviation_is_no_second_sentence_and_a_name_no_figure(tmp_path, title):
+    assert [] == of_spoilt(tmp_path, ("norte", "en: Gain ground", f'en: "{title}"'))
+
+
+@pytest.mark.parametrize(
+    "title", ["Grow in Madrid. Keep it", "Grow! Keep it", "Grow; keep it", "Grow by 3.000 €", "Grow 2x", "Reach 5%"]
+)
+def test_a_second_sentence_and_a_figure_are_found_beside_names(tmp_path, title):
+    assert 1 == len(of_spoilt(tmp_path, ("norte", "en: Gain ground", f'en: "{title}"')))
 
 
 def test_six_key_results_are_too_many(tmp_path):
@@ -106,6 +121,25 @@ def test_too_few_objectives_are_told_once_an_owner(tmp_path):
         "norte.yaml:4: warning: agencia.norte: equipo has 2 objectives on 2026-07-01. 3 to 5 are held to be right: add "
         "to them [counts.objectives]"
     ] == findings(tmp_path, declared)
+
+
+def test_a_time_with_too_few_is_told_beside_a_busier_one(tmp_path):
+    later = {f"o{n}": stated(f"o{n}").replace("2026-Q3", "2026-Q4") for n in range(2)}
+    assert ["equipo has 2 objectives on 2026-10-01"] == [
+        line.split(": ")[3].partition(". ")[0] for line in findings(tmp_path, files() | later)
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [("norte", "level: team", "level: teem"), ("sur", "  owner: equipo\n", "")],
+        [("sur", "  period: {quarter: 2026-Q3}", "  period: {quarter: 2026-Q9}")],
+        [("sur", "  why: It pays.\n", "  why: [010\n")],
+    ],
+)
+def test_where_an_objective_cannot_be_read_its_siblings_are_not_too_few(tmp_path, changes):
+    assert not [line for line in of_spoilt(tmp_path, *changes) if "counts.objectives" in line]
 
 
 def test_only_the_objectives_of_one_time_count_together(tmp_path):
@@ -127,6 +161,21 @@ def test_a_place_for_kpis_is_neither_counted_nor_balanced(tmp_path):
 def test_an_objective_that_cannot_be_read_whole_is_not_counted(tmp_path):
     found = of_spoilt(tmp_path, ("norte", "type: milestone", "type: milestoned"))
     assert ["error"] == [line.split(": ")[1] for line in found]
+
+
+def test_who_agrees_does_so_before_the_period_is_over(tmp_path):
+    assert [
+        "norte.yaml:9: warning: agencia.norte: agreed to on 2026-10-01, when the period was over (2026-09-30). "
+        "Correct the day, or the period [approval.in_time]"
+    ] == of_spoilt(tmp_path, ("norte", "2026-06-20", "2026-10-01"))
+    assert [] == of_spoilt(tmp_path, ("norte", "2026-06-20", "2026-09-30"))
+
+
+def test_an_organisation_without_objectives_is_questioned(tmp_path):
+    assert [
+        "organisation.yaml:1: warning: agencia: an organisation without objectives. Add a file with an objective and "
+        "its key results beside this one [text.no_objectives]"
+    ] == findings(tmp_path, {"organisation": files()["organisation"]})
 
 
 # --- switches ---------------------------------------------------------------------------------------------------------
@@ -151,10 +200,12 @@ def test_a_rule_is_switched_off_with_a_reason(tmp_path):
     [
         ("organisation.yaml:7: error: agencia: no rule 'objective.wy'. Did you mean objective.why",
          "objective.wy: {off: a}"),
-        ("organisation.yaml:7: error: agencia: 'target.share' cannot be switched off: what it finds cannot be computed "
-         "as it is meant. Remove it, and mend what it finds", "target.share: {off: a}"),
+        ("organisation.yaml:7: error: agencia: 'target.possible' cannot be switched off: what it finds cannot be "
+         "computed as it is meant. Remove it, and mend what it finds", "target.possible: {off: a}"),
         ("organisation.yaml:7: remark: agencia: 'filter.always' would find nothing. Remove it [lint.needless]",
          "filter.always: {off: a}"),
+        ("organisation.yaml:7: error: agencia: 'lint.needless' is about switches, and cannot be switched off itself. "
+         "Remove it, and mend what it finds", "lint.needless: {off: a}"),
         ("organisation.yaml:7: error: agencia: off: an empty text. Fill it in", "objective.why: {off: ''}"),
         ("organisation.yaml:7: error: agencia: off: an empty text. Fill it in", "objective.why: {off: ' '}"),
         ("organisation.yaml:7: error: agencia: 'off' is missing. Add it", "objective.why: {}"),
