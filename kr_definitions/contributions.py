@@ -17,8 +17,11 @@ import polars as pl
 
 from kr_definitions.catalogue import Definition
 from kr_definitions.coverage import Feeds
+from kr_definitions.failures import Failures, keep
 from kr_definitions.measures import Context, Measured
+from kr_definitions.measures.base import Frames
 from kr_definitions.measures.claims import HELD_SCHEMA
+from kr_definitions.measures.function import FunctionError
 from kr_definitions.organisation import Organisation
 from kr_definitions.parts import Part, asked, meets_now
 
@@ -37,26 +40,32 @@ def contributions(
     log: pl.LazyFrame,
     through: date,
     feeds: Feeds | None = None,
+    failures: Failures | None = None,
 ) -> pl.DataFrame:
     """What each event gives to the figures that `compute` gives, asked alike: `CONTRIBUTIONS_SCHEMA`, ordered.
 
     Of the rows of a key result, a member and a day between `first_day` and `last_day`, the numerators and denominators
     add up to those of the figures, exactly. An event may have several, which count together: as the first observation
     and the last, in the numerator and in the denominator. A row without an event is a number that is stated, or a value
-    that a function gives and does not explain. Where a figure is not known, they are what is known of it.
+    that a function gives and does not explain. Where a figure is not known, they are what is known of it. failures:
+    as of `compute`.
     """
     found = asked(definitions, organisation, log, through, feeds)
     claimed = _claimed(found.parts, found.events)
-    rows = [
-        part.kr.main.claimed(claimed[part.key], part.days(through).drop_nulls("until"), part.context)
-        .sort(HELD_SCHEMA.keys())
-        .select(
-            pl.lit(definition.id).alias("key_result_id"), pl.lit(part.name, pl.String).alias("member"), *HELD_SCHEMA
-        )
-        for definition, parts in found.made_of
-        for part in parts
-    ]
-    return pl.concat([pl.DataFrame(schema=dict(CONTRIBUTIONS_SCHEMA)), *rows])
+    rows = [pl.DataFrame(schema=dict(CONTRIBUTIONS_SCHEMA))]
+    for definition, parts in found.made_of:
+        try:
+            rows += [_of_part(definition, part, claimed[part.key], through) for part in parts]
+        except FunctionError as error:
+            keep(definition, error, failures)
+    return pl.concat(rows)
+
+
+def _of_part(definition: Definition, part: Part, claimed: Frames, through: date) -> pl.DataFrame:
+    found = part.kr.main.claimed(claimed, part.days(through).drop_nulls("until"), part.context)
+    return found.sort(HELD_SCHEMA.keys()).select(
+        pl.lit(definition.id).alias("key_result_id"), pl.lit(part.name, pl.String).alias("member"), *HELD_SCHEMA
+    )
 
 
 def _claimed(parts: Sequence[Part], events: pl.LazyFrame) -> dict[tuple[Measured, Context], dict[str, pl.DataFrame]]:

@@ -108,14 +108,47 @@ class Function(Measured):
 def _called(
     computes: Computes, name: str, events: pl.DataFrame, windows: pl.DataFrame, keys: list[str]
 ) -> pl.DataFrame:
-    """What a function gives, one row for each of the keys. Raises `FunctionError`."""
-    called = computes(events.lazy(), windows.lazy().select(_WINDOW).unique(maintain_order=True)).collect()
-    what = "a window" if keys == _WINDOW else "a window and event"
+    """What a function gives, one row for each of the keys. Raises `FunctionError`, whatever it does."""
+    each = "Give one row a window" if keys == _WINDOW else "Give one row a window and event"
+    try:
+        frame = computes(events.lazy(), windows.lazy().select(_WINDOW).unique(maintain_order=True))
+        called = frame.lazy().collect() if isinstance(frame, pl.LazyFrame | pl.DataFrame) else None
+    except (Exception, SystemExit) as failure:  # whatever it is, it is its author's to mend
+        raise FunctionError(f"{name} raised {_told(failure)}. Mend it") from failure
+    if called is None:
+        raise FunctionError(f"{name} gives {type(frame).__name__}, which is no frame. {each}")
     if missing := [key for key in (*keys, "numerator") if key not in called.columns]:
-        raise FunctionError(f"{name} gives no {', '.join(missing)}. Give one row {what}, with them")
+        raise FunctionError(f"{name} gives no {', '.join(missing)}. {each}, with them")
+    for key in keys:
+        owed = pl.String() if key == "event_id" else pl.Date()
+        if called.schema[key] not in (owed, pl.Null()):
+            raise FunctionError(f"{name} gives {key} as {called.schema[key]}. Give it as it is given: {owed}")
     if called.select(keys).is_duplicated().any():
-        raise FunctionError(f"{name} gives several rows of one window. Give one row {what}")
-    return called.select(*keys, pl.col([number for number in _NUMBERS if number in called.columns]).cast(DECIMAL))
+        raise FunctionError(f"{name} gives several rows of one window. {each}")
+    numbers = [_exact(called, name, number) for number in _NUMBERS if number in called.columns]
+    return called.select(*(pl.col(key).cast(pl.String() if key == "event_id" else pl.Date()) for key in keys), *numbers)
+
+
+def _exact(called: pl.DataFrame, name: str, number: str) -> pl.Series:
+    """A column as exact numbers. Raises `FunctionError` where it holds others."""
+    column = called.get_column(number)
+    if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean(), pl.Null())):
+        raise FunctionError(f"{name} gives a {number} that is {column.dtype}. Give numbers")
+    odd = called.filter(column.is_not_null() & ~column.is_finite()) if column.dtype.is_float() else called.clear()
+    for day, value in odd.select("as_of", number).iter_rows():
+        raise FunctionError(f"{name} gives a {number} of {value} on {day}. Give a number, or nothing")
+    try:
+        return (column.cast(pl.Int8) if column.dtype == pl.Boolean() else column).cast(DECIMAL)
+    except pl.exceptions.PolarsError:
+        raise FunctionError(f"{name} gives a {number} of more than 32 digits. Give a smaller one") from None
+
+
+def _told(failure: BaseException) -> str:
+    """What was raised, in one line."""
+    return f"{type(failure).__name__}: {' '.join(str(failure).split())[:_MOST_TOLD]}".removesuffix(": ")
+
+
+_MOST_TOLD = 200
 
 
 def _add_up(name: str, events: pl.DataFrame, values: pl.DataFrame) -> None:
@@ -164,6 +197,6 @@ def _module(folder: Path | None, file: str) -> ModuleType:
     module = importlib.util.module_from_spec(specification)
     try:
         specification.loader.exec_module(module)
-    except Exception as failure:  # noqa: BLE001 - whatever it is, it is its author's to mend
-        raise FunctionError(f"{path.name} cannot be loaded ({type(failure).__name__}: {failure}). Mend it") from None
+    except (Exception, SystemExit) as failure:  # whatever it is, it is its author's to mend
+        raise FunctionError(f"{path.name} cannot be loaded ({_told(failure)}). Mend it") from failure
     return module
