@@ -145,7 +145,8 @@ def switchable() -> list[str]:
 @_rule("lint.needless", "remark", "A rule is switched off only where it would find something.")
 def _needless(declarations: Declarations) -> Iterator[Problem]:
     where = declarations.organisation.id if declarations.organisation else ""
-    for name, switch in _switches(declarations).items():
+    # What cannot be read may be what it would have found something in.
+    for name, switch in _switches(declarations).items() if declarations.are_all_understood else ():
         rule = RULES.get(name)
         is_asked = name != "sources.feed" or declarations.fed is not None
         if declarations.home is None or not is_asked or rule is None or rule.severity == "error":

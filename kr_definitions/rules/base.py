@@ -125,6 +125,13 @@ class Declarations:
             if (content := parse(document, place, KeyResult, "", [])) is not None
         )
 
+    @property
+    def are_all_understood(self) -> bool:
+        """Whether every objective and every key result can be read."""
+        declared = sum(len(places(document)) for document in self.files)
+        are_known = len(self.objectives) == len(self.files) and len(self.key_results) == declared
+        return self.are_all_read and are_known
+
     @cached_property
     def measures(self) -> tuple[StatedMeasure, ...]:
         """Every measure that can be read, also where its key result cannot."""

@@ -238,6 +238,11 @@ def test_a_switch_for_what_is_not_declared_or_is_right_is_told(tmp_path):
     ]
 
 
+def test_a_rule_that_finds_nothing_in_what_can_be_read_is_not_needless(tmp_path):
+    found = switched(tmp_path, "  objective.why: {off: They know}\n", ("norte", "level: team", "level: teem"))
+    assert ["error"] == [line.split(": ")[1] for line in found]
+
+
 def test_a_switch_holds_where_the_rest_of_its_file_cannot_be_read(tmp_path):
     found = switched(tmp_path, "  objective.why: {off: They know}\n", NO_REASON, ("organisation", "EUR", "euro"))
     assert ["error"] == [line.split(": ")[1] for line in found]
