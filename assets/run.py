@@ -129,10 +129,14 @@ def run(home: Home, organisations: Sequence[str]) -> Outcome:
     """Run the daily job of each organisation, for the last whole day in its zone.
 
     Raises `RunRefused` when another run is at work, `DeclarationErrors` for wrong declarations. A source or a check
-    that fails is in the outcome.
+    that fails is in the outcome. An erasure that was cut off is completed before.
     """
+    from assets.commands.erase import complete  # noqa: PLC0415 - it takes this module's lock
+
     outcome = Outcome()
     with only_run(home):
+        for organisation in organisations:
+            complete(home, organisation, started_at())
         instance = _instance(home)
         from assets.orchestration import definitions, job_name  # noqa: PLC0415 - Dagster takes seconds to import
 

@@ -19,7 +19,9 @@ import polars.selectors as cs
 
 from kr_definitions.events import (
     COVERED,
+    ERASED,
     EVENT_SCHEMA,
+    RESERVED,
     RETRACTED,
     content_hash,
     current,
@@ -32,7 +34,17 @@ from pipelines import lake
 
 
 class ContradictoryFacts(Exception):
-    """A mapping stated two different things under one fact key; names the source, the stream and the key."""
+    """A mapping stated two different things under one fact key; names the source, the stream and the types of event.
+
+    fact_keys: some of the keys. They are not in the message, which Dagster keeps: a key may be somebody's id.
+    """
+
+    def __init__(self, stream: str, event_types: list[str], fact_keys: list[str]) -> None:
+        super().__init__(
+            f"{stream}: two different facts under one fact_key ({', '.join(event_types)}). "
+            "The mapping must give each fact of a record a key of its own"
+        )
+        self.fact_keys = fact_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,7 @@ class EventLog:
     def next_instant(self, now: datetime) -> datetime:
         """The recorded time for a run that begins now: later than everything recorded, even if a clock went back."""
         last = self.scan().select(pl.col("recorded_at").max()).collect().item()
+        now = now.astimezone(UTC)
         return now if last is None else max(now, last.astimezone(UTC) + timedelta(microseconds=1))
 
     def readings(self) -> pl.DataFrame:
@@ -156,12 +169,66 @@ def readings(
             mapping=pl.lit(mapping),
         )
     )
-    complete = _with_columns(rows).with_columns(content_hash().alias("content_hash"), fact_id().alias("fact_id"))
-    return _rows(complete.with_columns(event_id("retracts").alias("event_id")).collect(), recorded_at)
+    identified = complete(rows).with_columns(content_hash().alias("content_hash"), fact_id().alias("fact_id"))
+    return _rows(identified.with_columns(event_id("retracts").alias("event_id")).collect(), recorded_at)
+
+
+def tombstones(erased: pl.LazyFrame, recorded_at: datetime) -> pl.DataFrame:
+    """What the log says of events that were erased: of each stream, event type and day (UTC), how many they were.
+
+    erased: the events that held. Nothing in a tombstone is of them. Returns `EVENT_SCHEMA` rows.
+    """
+    day = pl.col("occurred_at").dt.truncate("1d")
+    rows = (
+        erased.filter(~pl.col("event_type").is_in(RESERVED))
+        .group_by("source", "stream", covers="event_type", occurred_at=day)
+        .agg(quantity=pl.len())
+        .sort("source", "stream", "covers", "occurred_at")
+        .with_columns(
+            record_key=pl.format("erased:{}", "stream"),
+            fact_key=pl.format(
+                "erased:{}:{}:{}", "covers", pl.col("occurred_at").dt.epoch("us"), pl.lit(_microseconds(recorded_at))
+            ),
+            event_type=pl.lit(ERASED),
+            subject_id="covers",
+        )
+    )
+    identified = complete(rows).with_columns(content_hash().alias("content_hash"), fact_id().alias("fact_id"))
+    return _rows(identified.with_columns(event_id("retracts").alias("event_id")).collect(), recorded_at)
+
+
+def renewed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Everything that was ever said of some facts, with the identities that go with what it says now.
+
+    rows: all rows of these facts that there are, whose content an erasure has changed. Statements of a fact and their
+    retractions follow each other, each identity being made of the one before.
+    """
+    retractions = rows.filter(pl.col("event_type") == RETRACTED)
+    turn = pl.int_range(pl.len()).over("fact_id", order_by=["recorded_at", "event_id"])
+    stated = rows.filter(pl.col("event_type") != RETRACTED).with_columns(
+        content_hash().alias("content_hash"), turn=turn, was="event_id"
+    )
+    found = [rows.clear()]
+    follows = pl.DataFrame(schema={"fact_id": pl.String, "follows": pl.String})
+    for _, of_turn in sorted(stated.group_by("turn")):
+        events = of_turn.join(follows, on="fact_id", how="left").with_columns(event_id().alias("event_id"))
+        withdrawn = (
+            retractions.drop("content_hash")
+            .join(events.select("content_hash", now="event_id", retracts="was"), on="retracts")
+            .with_columns(retracts="now")
+            .with_columns(retraction_id().alias("event_id"))
+        )
+        follows = withdrawn.select("fact_id", follows="event_id")
+        found += [events.select(rows.columns), withdrawn.select(rows.columns)]
+    return pl.concat(found)
 
 
 _STATEMENT = ["fact_id", "content_hash", "record_key"]
 """Which fact, what is said of it, and the record that says it."""
+
+
+def _microseconds(instant: datetime) -> int:
+    return round(instant.timestamp() * 1_000_000)
 
 
 def _stated(facts: pl.LazyFrame, source: str, stream: str) -> pl.DataFrame:
@@ -172,15 +239,13 @@ def _stated(facts: pl.LazyFrame, source: str, stream: str) -> pl.DataFrame:
     said = distinct.unique(["fact_id", "content_hash"])
     twice = said.filter(pl.col("fact_id").is_duplicated())
     if twice.height:
-        keys = ", ".join(twice.get_column("fact_key").unique().sort().head(3).to_list())
-        raise ContradictoryFacts(
-            f"{source}.{stream}: two different facts under one fact_key ({keys}). "
-            "The mapping must give each fact of a record a key of its own"
-        )
+        types, keys = (twice.get_column(name).unique().sort().head(3).to_list() for name in ("event_type", "fact_key"))
+        raise ContradictoryFacts(f"{source}.{stream}", types, keys)
     return distinct
 
 
-def _with_columns(rows: pl.LazyFrame) -> pl.LazyFrame:
+def complete(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows with every column that an event has, beside others that they have; those that were left out are null."""
     found = rows.collect_schema().names()
     return rows.with_columns(
         pl.lit(None, dtype=dtype).alias(name) if name not in found else pl.col(name).cast(dtype)
@@ -190,7 +255,7 @@ def _with_columns(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 def _rows(rows: pl.DataFrame, recorded_at: datetime) -> pl.DataFrame:
     return (
-        _with_columns(rows.lazy())
+        complete(rows.lazy())
         .with_columns(pl.lit(recorded_at, UTC_MICROSECONDS).alias("recorded_at"))
         .select(EVENT_SCHEMA.keys())
         .collect()

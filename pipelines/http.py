@@ -7,6 +7,7 @@ one vendor's ways of saying "slow down" (its module passes a `slow_down` functio
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -176,7 +177,14 @@ def _wait_seconds(state: RetryCallState) -> float:
     return asked if asked is not None else float(min(2 ** (state.attempt_number - 1), 60))
 
 
+_RECORD = re.compile(r"(?<=/)(?:\d+|[a-z]+_(?=[A-Za-z]*\d)[A-Za-z0-9]+)(?=[/.]|$)")
+"""A part of a path that is a record's id: a number, or letters with a prefix (`in_1a2B`)."""
+
+
 def _place(url: str | bytes | None) -> str:
-    """Scheme, host and path of a URL: what an error may show. The query may hold what it may not."""
+    """Scheme, host and path of a URL: what an error may show. The query may hold what it may not.
+
+    Errors are kept, by Dagster too, where nobody could erase somebody's records from them: so they name none.
+    """
     parts = urlsplit(str(url))
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{_RECORD.sub('…', parts.path)}"

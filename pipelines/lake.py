@@ -1,4 +1,4 @@
-"""Delta tables on a disk that can lose power: scan, append, and never an older state in silence.
+"""Delta tables on a disk that can lose power: scan, append, rewrite, and never an older state in silence.
 
 Belongs here: the few things that every table of ours needs from Delta. Does not: what is in a table.
 
@@ -6,19 +6,31 @@ deltalake does not fsync, and a log whose last entry is missing, empty or cut be
 table, without an error. So each commit is flushed to the disk, and which entry was the newest, and what was in it, is
 noted in a second file that is checked on reading. A commit that nobody noted, because its writer was killed, counts
 once it is readable: its writer never said that it was done.
+
+Tables only ever gain rows, but for an erasure, which rewrites them (`rewrite`). That is a commit as any other, one
+version later, of a file that was written beside the others and counted; then it is made the first that the table knows
+of, and what is older is removed: files, entries of the log with the least and the greatest values of their columns,
+checkpoints, what killed writers left. Versions go on counting, so whoever had read an older one is `Overtaken`.
+Who writes holds the table together with others, who rewrites holds it alone: no file appears while files are removed.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import json
 import os
-from contextlib import suppress
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
 import polars as pl
+import pyarrow as pa  # type: ignore[import-untyped]
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction
 
 _MARK = ".newest_version"
 _RESTORE = "Restore the folder from a backup"
@@ -30,6 +42,44 @@ class LakeError(Exception):
 
 class Overtaken(Exception):
     """Another process wrote to a table after this one had read it. Nothing was appended; the next run starts anew."""
+
+
+class Busy(LakeError):
+    """Another process is writing to a table that is to be rewritten."""
+
+
+@contextmanager
+def writing(*tables: Path) -> Iterator[None]:
+    """Hold tables against being rewritten while something is added to them, together with whoever else adds to them.
+
+    Waits for a rewriting to end. What was found out before it began may be no longer so: look again inside the block.
+    """
+    with ExitStack() as stack:
+        for table in sorted(set(tables)):
+            table.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_locked(table, fcntl.LOCK_SH))
+        yield
+
+
+@contextmanager
+def alone(table: Path) -> Iterator[None]:
+    """Hold a table that is to be rewritten. Raises `Busy` where somebody is writing to it."""
+    with _locked(table, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        yield
+
+
+@contextmanager
+def _locked(table: Path, how: int) -> Iterator[None]:
+    """A lock on a folder, which ends with its process."""
+    handle = os.open(table, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, how)
+        except BlockingIOError:
+            raise Busy(f"{table}: another process is writing to it. Wait for it to end, then run again") from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def version(path: Path) -> int | None:
@@ -97,25 +147,90 @@ def append_after(before: int | None, path: Path, rows: pl.DataFrame, writer: str
     said in its place. `writer` is noted with the commit.
     """
     following = 0 if before is None else before + 1
-    try:
-        write_deltalake(
-            path if before is None else DeltaTable(path, version=before),
-            rows,  # as it is: `to_arrow` is one more copy
-            mode="error" if before is None else "append",
-            schema_mode="merge",
-            commit_properties=CommitProperties(
-                app_transactions=[Transaction(app_id=writer, version=following)], max_commit_retries=0
-            ),
-        )
-    except DeltaError:
-        if (found := version(path)) == before:
-            raise
-        raise Overtaken(
-            f"{path}: another process wrote version {found} while this one worked on version {before}. "
-            "Nothing was appended: run again"
-        ) from None
+    with writing(path):
+        if (found := version(path)) != before:  # before any file is written: it would stay beside the table
+            raise _overtaken(path, found, before)
+        try:
+            write_deltalake(
+                path if before is None else DeltaTable(path, version=before),
+                rows,  # as it is: `to_arrow` is one more copy
+                mode="error" if before is None else "append",
+                schema_mode="merge",
+                commit_properties=_noting(writer, following),
+            )
+        except DeltaError:
+            if (found := version(path)) == before:
+                raise
+            raise _overtaken(path, found, before) from None
+        settle(path)
+    return following
+
+
+def stored(path: Path) -> pl.LazyFrame:
+    """Every row of a table with every column that it has."""
+    schema = pl.DataFrame(pl.from_arrow(pa.schema(DeltaTable(path).schema().to_arrow()).empty_table())).schema
+    return scan(path, dict(schema))
+
+
+def rewrite(path: Path, rows: pl.LazyFrame, height: int, writer: str) -> int:
+    """Put rows in the place of all that a table holds, in one commit; returns the table's new version.
+
+    For erasure alone, and for whoever holds the table (`alone`). height: how many rows there have to be. What the table
+    held before is still on disk: `forget` it. Raises `LakeError` where there are more or fewer rows; nothing is changed
+    then.
+    """
+    following = (version(path) or 0) + 1
+    aside = path / f"rewritten-{following:020d}.parquet"  # one that a killed rewriting left is written over
+    rows.sink_parquet(aside)
+    found = pl.scan_parquet(aside, glob=False).select(pl.len()).collect().item()
+    if found != height:
+        aside.unlink()
+        raise LakeError(f"{path}: {found} rows were written anew instead of {height}. The table is as it was")
+    _sync(aside)
+    action = AddAction(
+        path=aside.name,
+        size=aside.stat().st_size,
+        partition_values={},
+        modification_time=int(aside.stat().st_mtime * 1000),
+        data_change=True,
+        stats=json.dumps({"numRecords": height}),
+    )
+    table = DeltaTable(path)
+    table.create_write_transaction(
+        [action] if height else [], "overwrite", table.schema(), commit_properties=_noting(writer, following)
+    )
     settle(path)
     return following
+
+
+def forget(path: Path) -> None:
+    """Remove from disk whatever the newest version of a table does not hold. For whoever holds the table (`alone`)."""
+    settle(path)  # before anything older goes
+    table = DeltaTable(path)
+    newest = table.version()
+    log = path / "_delta_log"
+    if newest:
+        table.create_checkpoint()
+    kept = {_MARK, "_last_checkpoint", f"{newest:020d}.json", f"{newest:020d}.checkpoint.parquet"}
+    kept |= {Path(unquote(uri)).name for uri in table.file_uris()}
+    for file in (*path.iterdir(), *log.iterdir()):
+        if file.is_dir() and file != log:
+            shutil.rmtree(file)
+        elif file != log and file.name not in kept:
+            file.unlink()
+    _sync(log)
+    _sync(path)
+
+
+def _noting(writer: str, following: int) -> CommitProperties:
+    return CommitProperties(app_transactions=[Transaction(app_id=writer, version=following)], max_commit_retries=0)
+
+
+def _overtaken(path: Path, found: int | None, before: int | None) -> Overtaken:
+    return Overtaken(
+        f"{path}: another process wrote version {found} while this one worked on version {before}. "
+        "Nothing was appended: run again"
+    )
 
 
 def settle(path: Path) -> None:
@@ -129,11 +244,15 @@ def _flush(path: Path, newest: Path) -> None:
     since = newest.stat().st_mtime - 600
     files = [file for file in path.rglob("*.parquet") if file.stat().st_mtime >= since]
     for file in [*files, newest, newest.parent, path]:
-        descriptor = os.open(file, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(file)
+
+
+def _sync(file: Path) -> None:
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _entry(path: Path, of_version: int) -> Path:

@@ -4,12 +4,16 @@ Belongs here: the order of things, and the account that is given of them. Does n
 
 The order is what makes a crash harmless. That a span has been read is noted after its records are stored, and stated
 in the log in the same commit as its facts. Whatever a kill leaves undone is fetched or mapped again by the next run.
+
+Nothing is stored of people who were erased, even where that happens while a load is at work: each step looks at the
+list of them once more while it holds the tables that it writes to, and is overtaken where it has grown.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,16 +27,18 @@ from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import event_log, lake, plausibility
 from pipelines.event_log import EventLog
 from pipelines.raw_zone import OnPage, RawZone, StreamLoad
-from pipelines.source import Account, Clock, Connector, Options, Read, Stream
+from pipelines.source import Account, Clock, Connector, Options, Read, Record, Stream
+from pipelines.suppression import Suppressed, SuppressedOf
 
-# One row for each stream that a run tried to read; delivered = inserted + duplicates. Where covered_to is null the
-# reading did not complete, and failure says why.
+# One row for each stream that a run tried to read; delivered = inserted + duplicates, and suppressed is what was served
+# as well of people who were erased. Where covered_to is null the reading did not complete, and failure says why.
 LOADS_SCHEMA: dict[str, pl.DataType] = {
     "source": pl.String(),
     "stream": pl.String(),
     "delivered": pl.Int64(),
     "inserted": pl.Int64(),
     "duplicates": pl.Int64(),
+    "suppressed": pl.Int64(),
     "covered_from": UTC_MICROSECONDS,
     "covered_to": UTC_MICROSECONDS,
     "cursor": pl.String(),
@@ -73,6 +79,24 @@ class Lake:
     def quarantine(self) -> pl.LazyFrame:
         """Every row of the raw zone that could not be understood, once: `QUARANTINE_SCHEMA`."""
         return lake.scan(self.root / "quarantine", QUARANTINE_SCHEMA)
+
+    def suppressed(self) -> Suppressed:
+        """What was erased and must not come back."""
+        return Suppressed.read(self.root / "suppressed")
+
+    def refuse_if_erased_since(self, suppressed: Suppressed) -> None:
+        """Raise `Overtaken` where more has been erased than when the list was read."""
+        if self.suppressed() != suppressed:
+            raise lake.Overtaken(
+                f"{self.root}: somebody was erased while this load was at work. Nothing was written: run again"
+            )
+
+    @contextmanager
+    def writing(self, suppressed: Suppressed, *tables: Path) -> Iterator[None]:
+        """Hold tables for the block, in which nothing more is erased from them. Raises `Overtaken` as above."""
+        with lake.writing(*tables):
+            self.refuse_if_erased_since(suppressed)
+            yield
 
 
 @dataclass(frozen=True)
@@ -125,6 +149,8 @@ def fetch(
     started_at: the run's instant. run_id: which run reads. A vendor's failure is in the stream's load, not raised.
     """
     streams = source.streams()
+    suppressed = lake_of_org.suppressed()
+    suppressed_of = suppressed.of(source.name, source.account.pseudonym)
     earlier = lake_of_org.loads().filter(pl.col("source") == source.name).collect()
     recorded_at = _next_instant(started_at, earlier)
     complete = earlier.filter(pl.col("covered_to").is_not_null()).sort("recorded_at")
@@ -137,11 +163,23 @@ def fetch(
         since = reading["covered_to"].astimezone(UTC) - stream.overlap
         return Read(since=since, until=started_at, cursor=reading["cursor"], clock=clock)
 
-    loads = lake_of_org.raw.load(source.name, streams, read_of, recorded_at, on_page)
-    before = lake.version(lake_of_org.root / "loads")
-    noted = lake_of_org.loads().filter(pl.col("source") == source.name).collect()
-    rows = _loads_frame(source.name, loads, _next_instant(recorded_at, noted), run_id)
-    lake.append_after(before, lake_of_org.root / "loads", rows, writer="loads")
+    def admit(stream: Stream, record: Record) -> Record | None:
+        return suppressed_of.applied(stream.name, stream.people, record)
+
+    loads = lake_of_org.raw.load(
+        source.name,
+        streams,
+        read_of,
+        recorded_at,
+        on_page,
+        admit,
+        lambda: lake_of_org.refuse_if_erased_since(suppressed),
+    )
+    with lake_of_org.writing(suppressed, lake_of_org.root / "loads"):
+        before = lake.version(lake_of_org.root / "loads")
+        noted = lake_of_org.loads().filter(pl.col("source") == source.name).collect()
+        rows = _loads_frame(suppressed_of, streams, loads, _next_instant(recorded_at, noted), run_id)
+        lake.append_after(before, lake_of_org.root / "loads", rows, writer="loads")
     return loads
 
 
@@ -159,6 +197,10 @@ def bring_up_to_date(
     Raises `ContradictoryFacts` for a mapping that contradicts itself, `LakeError` for a damaged table, `Overtaken`
     where another process stated something meanwhile.
     """
+    from pipelines.erasure import resume  # noqa: PLC0415 - it maps records as this does
+
+    resume(lake_of_org, sources, started_at)
+    suppressed = lake_of_org.suppressed()
     log = lake_of_org.log
     before = log.version()
     recorded_at = log.next_instant(started_at)
@@ -200,8 +242,9 @@ def bring_up_to_date(
             accounted_for += changes[-1].events_stated + changes[-1].events_retracted + read.height * len(stream.feeds)
     statements = pl.concat(rows)
     audit(statements, accounted_for)
-    _set_aside(lake_of_org.root / "quarantine", problems, run_id)
-    log.append(statements, before)
+    with lake_of_org.writing(suppressed, lake_of_org.root / "quarantine", log.path):
+        _set_aside(lake_of_org.root / "quarantine", problems, run_id)
+        log.append(statements, before)
     return changes
 
 
@@ -334,23 +377,26 @@ def _next_instant(now: datetime, loads: pl.DataFrame) -> datetime:
     return max(now, last.astimezone(UTC) + timedelta(microseconds=1)) if isinstance(last, datetime) else now
 
 
-def _loads_frame(source: str, loads: list[StreamLoad], recorded_at: datetime, run_id: str | None) -> pl.DataFrame:
+def _loads_frame(
+    suppressed: SuppressedOf, streams: list[Stream], loads: list[StreamLoad], recorded_at: datetime, run_id: str | None
+) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {
-                "source": source,
+                "source": suppressed.source,
                 "stream": load.stream,
                 "delivered": load.delivered,
                 "inserted": load.inserted,
                 "duplicates": load.duplicates,
+                "suppressed": load.suppressed,
                 "covered_from": load.covered and load.covered.start,
                 "covered_to": load.covered and load.covered.end,
-                "cursor": load.covered and load.covered.cursor,
-                "failure": load.failure and str(load.failure),
+                "cursor": load.covered and suppressed.cursor(load.stream, stream.people, load.covered.cursor),
+                "failure": load.failure and suppressed.text(load.stream, stream.people, str(load.failure)),
                 "recorded_at": recorded_at,
                 "run_id": run_id,
             }
-            for load in loads
+            for stream, load in zip(streams, loads, strict=True)
         ],
         schema=LOADS_SCHEMA,
     )

@@ -1,4 +1,4 @@
-"""The raw zone: every record as its vendor gave it, append-only, loaded by dlt and never changed.
+"""The raw zone: every record as its vendor gave it, append-only, loaded by dlt and never changed but by an erasure.
 
 Belongs here: what a raw row is, when a record is new, and the dlt load. Does not: what a record means (a source's
 `facts`), or the event log.
@@ -15,13 +15,8 @@ is known from the lake alone.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +29,7 @@ import polars as pl
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import lake
 from pipelines.source import Covered, Read, Record, SourceError, Stream, VendorError
+from pipelines.throwaway import throwaway_folder
 
 RAW_SCHEMA: dict[str, pl.DataType] = {
     "record_id": pl.String(),  # of source, stream, key, revision, content and the row that this one follows
@@ -56,7 +52,6 @@ _COLUMNS: Any = {
 }
 
 _ROWS_A_FRAME = 4_000
-_WORKING = "hito-dlt-"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 FEWEST_DOUBTED = 20
@@ -65,12 +60,21 @@ FEWEST_DOUBTED = 20
 OnPage = Callable[[str, int], None]
 """Called after each page with the stream's name and how many records it had."""
 
+Admit = Callable[[Stream, Record], Record | None]
+"""What may be stored of a record; None: nothing."""
+
+
+def admit_all(stream: Stream, record: Record) -> Record | None:  # noqa: ARG001 - as others are called
+    """Every record as it came."""
+    return record
+
 
 @dataclass
 class StreamLoad:
     """What one fetch delivered: delivered = inserted + duplicates. covered is None where it ended early.
 
-    removed: records that a snapshot no longer has; they are stored as deleted, beside what was inserted.
+    removed: records that a snapshot no longer has; they are stored as deleted, beside what was inserted. suppressed:
+    records that the vendor served as well and that were not admitted, as they are of people who were erased.
     """
 
     stream: str
@@ -78,6 +82,7 @@ class StreamLoad:
     inserted: int = 0
     duplicates: int = 0
     removed: int = 0
+    suppressed: int = 0
     covered: Covered | None = None
     failure: SourceError | None = None
 
@@ -112,16 +117,20 @@ class RawZone:
         read_of: Callable[[Stream], Read],
         recorded_at: datetime,
         on_page: OnPage = lambda stream, records: None,
+        admit: Admit = admit_all,
+        is_still_so: Callable[[], object] = lambda: None,
     ) -> list[StreamLoad]:
         """Fetch the streams and store what is new, through one dlt run.
 
         A stream that fails (`SourceError`) keeps what it had read, counts as not covered, and stops no other one.
+        is_still_so: asked before anything is stored, while nothing can be erased: raises where `admit` has changed.
         """
         loads = [StreamLoad(stream.name) for stream in streams]
 
         def resource(stream: Stream, load: StreamLoad) -> Any:
             def frames() -> Iterator[pl.DataFrame]:
-                yield from self._frames(source, stream, read_of(stream), recorded_at, load, on_page)
+                pages = self._admitted(stream, read_of(stream), load, on_page, admit)
+                yield from self._frames(source, stream, pages, recorded_at, load)
 
             return dlt.resource(
                 frames,
@@ -132,7 +141,7 @@ class RawZone:
                 write_disposition={"disposition": "merge", "strategy": "insert-only"},
             )()
 
-        with _working_folder() as working:
+        with throwaway_folder("dlt") as working:
             pipeline = dlt.pipeline(
                 pipeline_name=f"raw_{source.replace('-', '_')}{self.pipeline_suffix}",
                 pipelines_dir=str(working),
@@ -143,10 +152,13 @@ class RawZone:
             tables = self._linked(pipeline, source, streams)
             pipeline.extract([resource(stream, load) for stream, load in zip(streams, loads, strict=True)])
             pipeline.normalize()
-            pipeline.load()
-            _refuse_strays(source, tables)
-        for stream in streams:
-            lake.settle(self.path(source, stream.name))
+            paths = [self.path(source, stream.name) for stream in streams]
+            with lake.writing(*paths):
+                is_still_so()
+                pipeline.load()
+                _refuse_strays(source, tables)
+                for path in paths:
+                    lake.settle(path)
         return loads
 
     def _linked(self, pipeline: dlt.Pipeline, source: str, streams: list[Stream]) -> Path:
@@ -160,22 +172,36 @@ class RawZone:
             (tables / stream.name).symlink_to(table.resolve(), target_is_directory=True)
         return tables
 
-    def _frames(
-        self,
-        source: str,
-        stream: Stream,
-        read: Read,
-        recorded_at: datetime,
-        load: StreamLoad,
-        on_page: OnPage,
-    ) -> Iterator[pl.DataFrame]:
-        novelty = _Novelty(source, stream.name, recorded_at, self.scan(source, stream.name))
-        held = _Held(self.newest(source, stream.name)) if stream.is_snapshot else None
-        rows: list[dict[str, Any]] = []
+    def _admitted(
+        self, stream: Stream, read: Read, load: StreamLoad, on_page: OnPage, admit: Admit
+    ) -> Generator[tuple[list[str], list[Record]], None, Covered]:
+        """Pages: the keys of the records that came, and what may be stored of them."""
         pages = stream.fetch(read)
         while True:
             try:
                 page = next(pages)
+            except StopIteration as end:
+                covered: Covered = end.value
+                return covered
+            admitted = [one for record in page if (one := admit(stream, record)) is not None]
+            load.suppressed += len(page) - len(admitted)
+            on_page(stream.name, len(page))
+            yield [record.key for record in page], admitted
+
+    def _frames(
+        self,
+        source: str,
+        stream: Stream,
+        pages: Generator[tuple[list[str], list[Record]], None, Covered],
+        recorded_at: datetime,
+        load: StreamLoad,
+    ) -> Iterator[pl.DataFrame]:
+        novelty = _Novelty(source, stream.name, recorded_at, self.scan(source, stream.name))
+        held = _Held(self.newest(source, stream.name)) if stream.is_snapshot else None
+        rows: list[dict[str, Any]] = []
+        while True:
+            try:
+                came, page = next(pages)
             except StopIteration as end:
                 if end.value is None:
                     raise TypeError(f"{source}.{stream.name}: its fetch ended without saying what it covered") from None
@@ -190,13 +216,12 @@ class RawZone:
                 load.failure = failure
                 break
             if held is not None:
-                held.delivered.update(record.key for record in page)
+                held.delivered.update(came)
             new = [row for record in page if (row := novelty.row(record)) is not None]
             load.delivered += len(page)
             load.inserted += len(new)
             load.duplicates += len(page) - len(new)
             rows += new
-            on_page(stream.name, len(page))
             if len(rows) >= _ROWS_A_FRAME:
                 yield _frame(rows)
                 rows = []
@@ -245,6 +270,23 @@ class _Novelty:
             "payload": payload.decode(),
             "recorded_at": _EPOCH + timedelta(microseconds=recorded_at),
         }
+
+
+def replayed(
+    source: str, stream: str, rows: pl.DataFrame, change: Callable[[dict[str, Any]], Mapping[str, Any]]
+) -> pl.DataFrame:
+    """Every row of some records as it would have been stored had their payloads always been as `change` makes them.
+
+    rows: `RAW_SCHEMA`. A row that then says nothing new is left out.
+    """
+    novelty = _Novelty(source, stream, _EPOCH, pl.LazyFrame(schema=RAW_SCHEMA))
+    stored = []
+    for row in rows.sort("recorded_at", "record_id").iter_rows(named=True):
+        novelty.recorded_at = _epoch_microseconds(row["recorded_at"])
+        payload = change(orjson.loads(row["payload"]))
+        new = novelty.row(Record(row["record_key"], row["revision"], payload, row["is_deleted"]))
+        stored += [new] if new is not None else []
+    return _frame(stored)
 
 
 class _Held:
@@ -299,40 +341,6 @@ def _refuse_strays(source: str, tables: Path) -> None:
             f"{source}: dlt stores a stream as {', '.join(sorted(strays))}. "
             "Name the stream so, in lower-case words joined by single underscores"
         )
-
-
-@contextmanager
-def _working_folder() -> Iterator[Path]:
-    """A folder for one run of dlt, removed after it; those that killed runs left are removed before it."""
-    for left_over in Path(tempfile.gettempdir()).glob(f"{_WORKING}*"):
-        if (handle := _hold(left_over, wait=False)) is not None:
-            shutil.rmtree(left_over, ignore_errors=True)
-            os.close(handle)
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=_WORKING))
-        if (handle := _hold(folder, wait=True)) is not None:
-            break
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(handle)
-
-
-def _hold(folder: Path, *, wait: bool) -> int | None:
-    """A lock on a folder, which ends with its process; None where somebody has it, or there is no such folder now."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except (FileNotFoundError, PermissionError):
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(folder.stat(), os.fstat(handle)):
-            return handle
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    os.close(handle)
-    return None
 
 
 def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:

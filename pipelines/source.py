@@ -19,6 +19,8 @@ from typing import Any, Protocol
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from pipelines.people import NOBODY, People
+
 
 class Clock(Protocol):
     """Where waiting happens: real, or shared with the sandbox, so that waits are counted and not slept."""
@@ -95,6 +97,7 @@ class Stream:
     the reading that is doubted.
     group: from a record's key to what `facts` reads records together by; when one record of a group is new, `facts`
     is given all of it. Without one, records are understood one by one.
+    people: where its records name people.
     """
 
     name: str
@@ -108,6 +111,7 @@ class Stream:
     is_snapshot: bool = False
     most_removed: float = 0.5
     group: Callable[[pl.Expr], pl.Expr] | None = None
+    people: People = NOBODY
 
 
 class Options(BaseModel):

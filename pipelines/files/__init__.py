@@ -17,6 +17,7 @@ import polars as pl
 
 from pipelines.files.declaration import FilesOptions, FileStream, read_declaration
 from pipelines.files.mapping import Mapping, group_of
+from pipelines.files.people import people
 from pipelines.files.reading import Folder
 from pipelines.files.records import Reading
 from pipelines.settings import Settings
@@ -54,6 +55,7 @@ def _stream(account: Account, name: str, stream: FileStream) -> Stream:
         is_snapshot=stream.delivery == "snapshot",
         most_removed=float(stream.most_removed),
         group=None if stream.revision is None and stream.grouped_by is None else group_of,
+        people=people(stream),
     )
 
 

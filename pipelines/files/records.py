@@ -8,7 +8,6 @@ broken in its last row changes nothing.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ from pipelines.files.declaration import FileStream
 from pipelines.files.mapping import KEY, PLACE, TEXTS, Mapping, escaped, record_key
 from pipelines.files.reading import FILE, PROBLEM, ROW, Folder
 from pipelines.source import Covered, Pseudonym, Read, Record, SourceError
+from pipelines.throwaway import throwaway_folder
 
 ROWS_A_PAGE = 5_000
 _MOST_PLACES_TOLD = 3
@@ -41,8 +41,8 @@ class Reading:
         """Every row of every file, each time: what is not new is stored once anyway."""
         folder = self.folder()
         files = folder.files(self.stream)
-        with tempfile.TemporaryDirectory(prefix="hito-files-") as spool:
-            rows = self._spooled(folder, files, Path(spool))
+        with throwaway_folder("files") as spool:
+            rows = self._spooled(folder, files, spool)
             contradicted = self._contradicted(rows)
             latest = None
             alone = rows.join(contradicted.lazy().select(KEY), on=KEY, how="anti")

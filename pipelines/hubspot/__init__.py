@@ -16,7 +16,7 @@ from functools import partial
 
 import polars as pl
 
-from pipelines.hubspot import activities, contacts, deals
+from pipelines.hubspot import activities, contacts, deals, people
 from pipelines.hubspot.access import Access
 from pipelines.hubspot.api import Api
 from pipelines.hubspot.changes import payload_of
@@ -66,6 +66,7 @@ def _contacts(account: Account, options: HubSpotOptions) -> Stream:
         payload=_payload(contacts.wanted(options)),
         facts=partial(contacts.facts, options=options, zone=account.zone),
         overlap=OVERLAP,
+        people=people.of_contacts(options),
     )
 
 
@@ -81,6 +82,7 @@ def _deals(account: Account, options: HubSpotOptions) -> Stream:
         payload=_payload(deals.wanted(options)),
         facts=partial(deals.facts, options=options, zone=account.zone),
         overlap=OVERLAP,
+        people=people.OF_WHAT_CONTACTS_HAVE,
     )
 
 
@@ -94,6 +96,7 @@ def _calls(account: Account, options: HubSpotOptions, calls: Calls) -> Stream:
         payload=_payload(asked),
         facts=partial(activities.call_facts, options=options, calls=calls, zone=account.zone),
         overlap=OVERLAP,
+        people=people.OF_WHAT_CONTACTS_HAVE,
     )
 
 
@@ -112,6 +115,7 @@ def _meetings(account: Account, options: HubSpotOptions, meetings: Meetings) -> 
         payload=_payload(asked),
         facts=partial(activities.meeting_facts, options=options, meetings=meetings, zone=account.zone),
         overlap=OVERLAP,
+        people=people.OF_WHAT_CONTACTS_HAVE,
     )
 
 

@@ -92,9 +92,9 @@ class Api:
             content = self._get(url, {**params, "after": after} if after else params)
             page = self._whole(object_type, content["results"])
             if after and not page:
-                raise self._strange(f"the page of {object_type} after {after} is empty, though it was promised")
+                raise self._strange(f"a page of {object_type} is empty, though it was promised")
             if page and page[0]["id"] in seen:
-                raise self._strange(f"the page of {object_type} after {after} is one that came before")
+                raise self._strange(f"a page of {object_type} is one that came before")
             if page:
                 seen.add(page[0]["id"])
                 yield page
@@ -198,13 +198,13 @@ class Api:
         """Ids on this page of a record's associations and on those that follow it."""
         url, seen, found = self._url("objects", object_type, id_, "associations", to), set(), []
         while True:
-            with self._documented(f"the {to} of {object_type} {id_}"):
+            with self._documented(f"the {to} of one of the {object_type}"):
                 found += [str(one["id"] if "id" in one else one["toObjectId"]) for one in page["results"]]
             after = _next_page(page)
             if not after:
                 return found
             if after in seen:
-                raise self._strange(f"the {to} of {object_type} {id_} come again and again")
+                raise self._strange(f"the {to} of one of the {object_type} come again and again")
             seen.add(after)
             page = self._get(url, {"after": after, "limit": "500"})
 

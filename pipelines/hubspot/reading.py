@@ -28,7 +28,7 @@ from pipelines.source import Covered, Read, Record
 
 T = TypeVar("T")
 
-MERGED = "hs_merged_object_ids"
+MERGED, MERGED_INTO = "hs_merged_object_ids", "mergedInto"
 MOST_REMEMBERED = 10_000
 """Archived ids kept in the cursor, the latest ones. An older one that is restored is found by the next full reading."""
 
@@ -140,7 +140,7 @@ def _records(wanted: Wanted, found: Sequence[Object], contacts: Mapping[str, Seq
         revision = _instant(one["updatedAt"])
         records.append(Record(one["id"], revision, _kept(wanted, one, contacts.get(one["id"], ()))))
         merged = _merged_into(one) if wanted.is_mergeable else ()
-        records += [Record(id_, revision, {"mergedInto": one["id"]}, is_deleted=True) for id_ in merged]
+        records += [Record(id_, revision, {MERGED_INTO: one["id"]}, is_deleted=True) for id_ in merged]
     return records
 
 

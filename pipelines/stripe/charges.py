@@ -22,7 +22,7 @@ from pipelines.source import Account, Stream
 from pipelines.stripe.api import Item
 from pipelines.stripe.invoices import instant
 from pipelines.stripe.money import amount, currency
-from pipelines.stripe.reading import Kind, fetch, id_of, is_ahead
+from pipelines.stripe.reading import OF_CUSTOMERS, Kind, fetch, id_of, is_ahead
 
 CHANGES = ("charge.captured", "charge.expired", "charge.failed", "charge.succeeded", "charge.updated")
 PAYLOAD = pl.Struct(
@@ -54,6 +54,7 @@ def charges(account: Account, *, livemode: bool) -> Stream:
         fetch=lambda read: fetch(account, kind, read, livemode=livemode),
         payload=PAYLOAD,
         facts=lambda records: facts(records, livemode=livemode),
+        people=OF_CUSTOMERS,
         lateness=UNDER_WAY,
     )
 

@@ -22,7 +22,7 @@ from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines.source import Account, Stream
 from pipelines.stripe.api import Item
 from pipelines.stripe.money import amount, currency
-from pipelines.stripe.reading import Kind, fetch, id_of, is_ahead
+from pipelines.stripe.reading import OF_CUSTOMERS, Kind, fetch, id_of, is_ahead
 
 FEEDS = ("invoice.issued", "invoice.paid", "invoice.voided")
 CHANGES = (
@@ -70,6 +70,7 @@ def invoices(account: Account, labels: Mapping[str, str | None], *, livemode: bo
         fetch=lambda read: fetch(account, kind, read, livemode=livemode),
         payload=PAYLOAD,
         facts=lambda records: facts(records, livemode=livemode),
+        people=OF_CUSTOMERS,
     )
 
 

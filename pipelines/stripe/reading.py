@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from pipelines.people import People, Place
 from pipelines.source import Account, Covered, Read, Record, VendorError
 from pipelines.stripe.api import READ_AGAIN, Api, Item
 
@@ -31,6 +32,10 @@ EVENTS_TRUSTED = EVENTS_KEPT - timedelta(days=2)
 
 _FURTHEST_AHEAD = timedelta(minutes=5)
 _IDS_A_PAGE = 100
+
+CUSTOMER = "customer"
+OF_CUSTOMERS = People(whose=(Place(CUSTOMER, (CUSTOMER,)),), account=CUSTOMER)
+"""Where the objects name people: each is of one customer, whose id is kept and nothing else."""
 
 logger = logging.getLogger(__name__)
 

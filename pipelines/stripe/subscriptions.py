@@ -27,7 +27,7 @@ from pipelines.source import Account, Stream
 from pipelines.stripe.api import Item
 from pipelines.stripe.invoices import instant
 from pipelines.stripe.money import amount, currency
-from pipelines.stripe.reading import Kind, fetch, id_of, is_ahead
+from pipelines.stripe.reading import OF_CUSTOMERS, Kind, fetch, id_of, is_ahead
 
 FEEDS = ("subscription.started", "subscription.ended")
 CHANGES = ("customer.subscription.created", "customer.subscription.deleted", "customer.subscription.updated")
@@ -83,6 +83,7 @@ def subscriptions(account: Account, labels: Mapping[str, str | None], *, livemod
         fetch=lambda read: fetch(account, kind, read, livemode=livemode),
         payload=PAYLOAD,
         facts=lambda records: facts(records, livemode=livemode),
+        people=OF_CUSTOMERS,
     )
 
 

@@ -25,6 +25,9 @@ EXPORT_DELAY = timedelta(minutes=1)
 
 READ_AGAIN = "Nothing is counted as read; the next run reads it again"
 
+USER = "user"
+"""What an id of a person is: of a customer and of an agent alike."""
+
 Item = dict[str, Any]
 
 

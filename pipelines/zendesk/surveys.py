@@ -23,8 +23,9 @@ from typing import Any
 import polars as pl
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
+from pipelines.people import EACH, People, Place
 from pipelines.source import Account, Covered, Read, Record, Stream
-from pipelines.zendesk.helpdesk import EXPORT_DELAY, Helpdesk, Item
+from pipelines.zendesk.helpdesk import EXPORT_DELAY, USER, Helpdesk, Item
 
 FEEDS = ("survey.sent", "survey.answered")
 CHANGEABLE = timedelta(days=35)
@@ -69,6 +70,7 @@ def satisfaction_ratings(account: Account, subdomain: str, customer: str) -> Str
         payload=RATINGS,
         facts=lambda records: rating_facts(records, subdomain, customer),
         overlap=CHANGEABLE,
+        people=_people(customer, "requester_id"),
     )
 
 
@@ -81,7 +83,13 @@ def survey_responses(account: Account, subdomain: str, customer: str) -> Stream:
         payload=RESPONSES,
         facts=lambda records: response_facts(records, subdomain, customer),
         overlap=CHANGEABLE,
+        people=_people(customer, "responses", EACH, "responder_id"),
     )
+
+
+def _people(customer: str, *path: str) -> People:
+    """Surveys are of whoever answers them."""
+    return People(whose=(Place(USER, path),), account=USER if customer == "requester" else None)
 
 
 def _fetch_ratings(account: Account, subdomain: str, read: Read) -> Generator[list[Record], None, Covered]:

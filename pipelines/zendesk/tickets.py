@@ -26,8 +26,9 @@ from typing import Any
 import polars as pl
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
+from pipelines.people import EACH, People, Place
 from pipelines.source import Account, Covered, Read, Record, Stream
-from pipelines.zendesk.helpdesk import EXPORT_DELAY, Helpdesk, Item, instant
+from pipelines.zendesk.helpdesk import EXPORT_DELAY, USER, Helpdesk, Item, instant
 
 FEEDS = (
     "ticket.created",
@@ -73,6 +74,12 @@ def tickets(account: Account, subdomain: str, customer: str, channels: Mapping[s
         fetch=lambda read: _fetch(account, subdomain, read),
         payload=PAYLOAD,
         facts=lambda records: facts(records, subdomain, customer, channels),
+        people=People(
+            whose=(Place(USER, ("requester_id",)),),
+            beside=(Place(USER, ("steps", EACH, "by")),),
+            account=USER if customer == "requester" else None,
+            actor=USER,
+        ),
     )
 
 

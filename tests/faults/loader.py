@@ -42,10 +42,11 @@ import dlt.load.load
 import polars as pl
 import pyarrow.dataset  # noqa: F401 - imported by every load; once here is enough
 import requests
+import shop
 from faults.agency import Agency, facts_in, hour_of, pages_source, source
 
 from kr_definitions.events import COVERED, current
-from pipelines import load
+from pipelines import erasure, load
 from pipelines.raw_zone import RawZone
 
 
@@ -130,11 +131,27 @@ def load_pages(lake: str, loads: list[dict[str, Any]]) -> None:
         load.bring_up_to_date([told], of_org, instant)
 
 
+def load_shop(lake: str, hour: int, has: dict[str, Any]) -> None:
+    """A load of a shop that has these customers and orders."""
+    for loaded in shop.load_shop(Path(lake), shop.Shop(**has), hour):
+        assert loaded.failure is None
+
+
+def erase_from_shop(lake: str, hour: int, person: str) -> None:
+    """The erasure of a customer of the shop, as `hito erase` does it."""
+    of_org, sources = load.Lake(Path(lake)), [shop.source(shop.Shop())]
+    erasure.resume(of_org, sources, shop.at(hour))
+    erasure.erase(of_org, sources, erasure.find(of_org, sources, person), shop.at(hour))
+    erasure.published(of_org)
+
+
 JOBS: dict[str, Callable[..., None]] = {
     "ours": load_agency,
     "plain": load_plainly,
     "pages": load_pages,
     "watch": watch,
+    "shop": load_shop,
+    "erase": erase_from_shop,
 }
 
 

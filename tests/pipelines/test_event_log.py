@@ -170,11 +170,12 @@ def test_a_readings_statement_is_not_withdrawn_by_a_record():
 # --- facts that contradict each other, or move ------------------------------------------------------------------------
 
 
-def test_two_records_that_say_different_things_of_one_fact_are_refused_by_name():
+def test_two_records_that_say_different_things_of_one_fact_are_refused_by_type():
     with pytest.raises(
-        ContradictoryFacts, match=r"^crm\.deals: two different facts under one fact_key \(a\)\. The mapping"
-    ):
+        ContradictoryFacts, match=r"^crm\.deals: two different facts under one fact_key \(deal\.won\)\. The mapping"
+    ) as raised:
         told({"r": {"a": "7"}, "s": {"a": "8"}})
+    assert ["a"] == raised.value.fact_keys
 
 
 def test_two_records_that_say_the_same_of_one_fact_state_it_once():

@@ -1,0 +1,147 @@
+"""`hito erase`: show what there is of a person, ask, and erase it; and complete what was begun and cut off.
+
+Belongs here: the command, and the order of lake, publication and Dagster's records. Does not: what is a person's and
+how it goes (`pipelines.erasure`).
+
+Nothing of the person is said but what the operator typed: neither ids of records nor what is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from assets.home import Home
+    from kr_definitions.catalogue import Catalogue
+    from pipelines.erasure import Found
+
+out = Console(highlight=False, markup=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+_RUN_ID = "erasure"
+
+
+def erase(
+    organisation: Annotated[str, typer.Option("--organisation", "-o", help="Whose data it is.")],
+    person: Annotated[str, typer.Option(help="The id that they have in a source, as it gives it.")],
+    source: Annotated[str | None, typer.Option(help="Only in this one.", show_default="all")] = None,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option("--as", help="What the id is of, where a source has several; again for more.", show_default=False),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Without asking.")] = False,  # noqa: FBT002
+) -> None:
+    """Erase a person: what there is of them, in every file, for good (docs/erasure.md)."""
+    from assets.home import Home, started_at  # noqa: PLC0415
+    from assets.run import only_run, quiet  # noqa: PLC0415
+    from pipelines import erasure  # noqa: PLC0415
+
+    quiet()
+    home, at = Home.from_environment(), started_at()
+    catalogue = home.catalogue(organisation)
+    sources = home.sources(catalogue)
+    names = [one.name for one in sources]
+    if source is not None and source not in names:
+        err.print(f"{organisation} has no source {source}: choose from {', '.join(names)}", style="red")
+        raise typer.Exit(2)
+    lake = home.lake(organisation)
+    if erasure.is_under_way(lake):
+        with only_run(home):
+            complete(home, organisation, at)
+        err.print("An erasure that had been cut off is complete.")
+    found = erasure.find(lake, sources, person, source, kinds or ())
+    _refuse_nobody(found, [source] if source else names)
+    _refuse_several(found, kinds or ())
+    _tell(organisation, found)
+    if not yes:
+        typer.confirm("It goes for good, and is not read again. Erase it?", abort=True, err=True)
+    with only_run(home):
+        # Once more: a run may have read more of them since.
+        found = erasure.find(lake, sources, person, source, kinds or ())
+        _forget_runs(home, found)
+        erasure.erase(lake, sources, found, at)
+        complete(home, organisation, at)
+    out.print("Erased. The next run restates the figures that this had a part in.")
+
+
+def complete(home: Home, organisation: str, at: datetime) -> None:
+    """Complete an erasure that was begun, up to what is published; nothing to do where none was.
+
+    For whoever holds the home (`only_run`). What had been published goes where it cannot be published anew.
+    """
+    from pipelines import erasure  # noqa: PLC0415
+
+    lake = home.lake(organisation)
+    if not erasure.is_under_way(lake):
+        return
+    catalogue = home.catalogue(organisation)
+    erasure.resume(lake, home.sources(catalogue), at)
+    _publish_anew(home, catalogue, at)
+    erasure.published(lake)
+
+
+def _forget_runs(home: Home, found: Found) -> None:
+    from assets.dagster_records import RecordsInUse, forget  # noqa: PLC0415
+    from assets.run import RunRefused  # noqa: PLC0415
+
+    try:
+        runs = forget(home.dagster, found.traces)
+    except RecordsInUse as failure:
+        raise RunRefused(str(failure)) from None
+    if runs:
+        out.print(f"Dagster's records of {_counted(runs, 'run')} told of them, and are removed.")
+
+
+def _publish_anew(home: Home, catalogue: Catalogue, at: datetime) -> None:
+    from assets.publishing import publish_all  # noqa: PLC0415
+
+    if not home.published.exists():
+        return
+    is_anew = False
+    try:
+        publish_all(home, [catalogue], at, _RUN_ID)
+        is_anew = True
+    finally:
+        if not is_anew:
+            home.published.unlink(missing_ok=True)
+            err.print(f"{home.published} was removed: it could not be made anew. hito run publishes again", style="red")
+
+
+def _refuse_nobody(found: Found, names: Sequence[str]) -> None:
+    if not found.streams:
+        err.print(f"Nobody is known by this id in {', '.join(names)}. Nothing was written.", style="red")
+        raise typer.Exit(1)
+
+
+def _refuse_several(found: Found, kinds: Sequence[str]) -> None:
+    """One id may be several people's: a contact's and a seller's. Which of them is meant has to be said."""
+    for source, several in found.kinds.items():
+        if len(several) > 1 and not kinds:
+            say = " or ".join(f"--as {kind}" for kind in several)
+            err.print(f"In {source} this is the id of {_listed(several)}: say which is meant, {say}.", style="red")
+            raise typer.Exit(1)
+
+
+def _tell(organisation: str, found: Found) -> None:
+    """What would go, by stream."""
+    out.print(f"{organisation} has of this person:")
+    width = max(len(f"{one.source}.{one.stream}") for one in found.streams)
+    for one in found.streams:
+        told = [f"{_counted(len(one.records), 'record')}, {_counted(one.events, 'event')}"] if one.records else []
+        told += [f"{_counted(one.mentions, 'record')} of others that name them"] if one.mentions else []
+        out.print(f"  {f'{one.source}.{one.stream}':<{width}}  {'; '.join(told)}")
+    if any(one.mentions for one in found.streams):
+        out.print("Records of others stay, and lose the name alone.")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _listed(kinds: Sequence[str]) -> str:
+    return " and of ".join(f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}" for kind in kinds)
