@@ -57,7 +57,7 @@ def _known_id(text: str) -> str:
 
 
 def _known_currency(code: str) -> str:
-    if not re.fullmatch("[A-Z]{3}", code):
+    if code not in CURRENCIES:
         raise ValueError("not a currency | Use an ISO 4217 code such as EUR or COP")
     return code
 

@@ -310,6 +310,14 @@ def test_where_nothing_is_declared_an_unknown_organisation_is_told_so(tmp_path):
         load("agencia", tmp_path)
 
 
+@pytest.mark.parametrize("code", ["EUX", "eur", "euro", "XAU", "HRK"])
+def test_a_currency_is_one_of_the_world(tmp_path, code):
+    told = f"currency: not a currency (found '{code}'). Use an ISO 4217 code such as EUR or COP"
+    assert [f"organisation.yaml:5: error: agencia: {told}"] == problems(
+        tmp_path, ventas=SALES, organisation=ORGANISATION.replace("EUR", code)
+    )
+
+
 def test_a_folder_without_organisation_is_told(tmp_path):
     agency = written(tmp_path, ventas=SALES)
     (agency / "agencia" / "organisation.yaml").unlink()
