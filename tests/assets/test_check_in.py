@@ -23,6 +23,7 @@ NOW = "2026-11-21T10:00:00-05:00"
 def hito(monkeypatch, tmp_path):
     """Run `hito` in a home of its own, on a morning in November; gives exit code and output."""
     monkeypatch.setenv("HITO_HOME", str(tmp_path))
+    monkeypatch.delenv("HITO_DEFINITIONS", raising=False)
     monkeypatch.setenv("HITO_NOW", NOW)
 
     def run(*arguments: str, now: str = NOW) -> tuple[int, str]:

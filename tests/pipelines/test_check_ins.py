@@ -17,6 +17,7 @@ from kr_definitions.catalogue import load
 from kr_definitions.check_ins import CHECKED_IN, stated
 from kr_definitions.documents import DeclarationErrors
 from kr_definitions.events import RETRACTED, as_known_at
+from pipelines import erasure
 from pipelines.check_ins import NAME, CheckIn, Inbox, latest, source
 from pipelines.connectors import sources
 from pipelines.load import Lake, Source, bring_up_to_date, fetch
@@ -229,6 +230,22 @@ def test_one_that_is_no_longer_declared_when_it_is_read_is_set_aside(company):
     company.load()
     (problem,) = company.problems()
     assert problem.startswith(f"there is no key result 'inbound.ventas.cierre'. Did you mean {KR} or ")
+
+
+def test_what_somebody_said_goes_with_them_and_what_still_waits_does_not_come_back(company):
+    company.inbox.add(SURE, NOW)
+    company.inbox.add(CheckIn(KR, ON, "p-luis", Decimal("0.1")), NOW)
+    company.load()
+    company.inbox.add(CheckIn(KR, ON, "p-ana", Decimal("0.9"), note="Otra vez"), NOW)
+    found = erasure.find(company.lake, [company.source], "ana")
+    assert [(NAME, 1, 1)] == [(one.stream, len(one.records), one.events) for one in found.streams]
+    erasure.erase(company.lake, [company.source], found, company.now)
+    assert [(KR, 0.1)] == company.says()
+    company.load()
+    company.load()
+    assert [(KR, 0.1)] == company.says()
+    files = [path for path in company.root.rglob("*") if path.is_file() and "suppressed" not in path.parts]
+    assert not [path for path in files if b"p-ana" in path.read_bytes() or b"Otra vez" in path.read_bytes()]
 
 
 # --- from a file ------------------------------------------------------------------------------------------------------
