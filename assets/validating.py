@@ -6,16 +6,18 @@ the terminal. Does not: any rule (`kr_definitions.rules`), exit codes (`cli`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rich.console import Console
 
 from assets.home import Home
-from assets.steps import feeds
 from kr_definitions.catalogue import Catalogue, Reading, read_files
 from kr_definitions.documents import DeclarationErrors, Problem, Severity
 from kr_definitions.review import SEVERITIES, Review, in_order
+from kr_definitions.rules import Fed
 from kr_definitions.rules.base import places
+from pipelines.load import Source
 
 _STYLES: dict[Severity, str] = {"error": "red", "warning": "yellow", "remark": "cyan"}
 
@@ -61,8 +63,8 @@ def validated(home: Home, organisation: str) -> Validated:
     )
 
 
-def _sources(home: Home, reading: Reading) -> tuple[frozenset[str] | None, tuple[Problem, ...]]:
-    """The event types that an organisation's sources state, where they can be told, and what is wrong with them."""
+def _sources(home: Home, reading: Reading) -> tuple[Fed | None, tuple[Problem, ...]]:
+    """What an organisation's sources state, where that can be told, and what is wrong with them."""
     declared = reading.declarations
     if declared.organisation is None:
         return None, ()
@@ -71,7 +73,20 @@ def _sources(home: Home, reading: Reading) -> tuple[frozenset[str] | None, tuple
     except DeclarationErrors as errors:
         return None, errors.problems
     # What people say by command alone is no account to read from.
-    return frozenset(feeds(sources).streams) if declared.organisation.sources else frozenset(), ()
+    return _stated(sources) if declared.organisation.sources else {}, ()
+
+
+def _stated(sources: Sequence[Source]) -> Fed:
+    """The columns that sources say of each event type, and the only values that these have."""
+    found: dict[str, dict[str, frozenset[str] | None]] = {}
+    for stream in (stream for source in sources for stream in source.streams()):
+        columns = stream.columns()
+        for of_type in (found.setdefault(name, {}) for name in stream.feeds):
+            for column in columns:
+                only = frozenset({stream.always[column]}) if column in stream.always else None
+                others = of_type.get(column, frozenset())
+                of_type[column] = None if only is None or others is None else only | others
+    return found
 
 
 def tell(out: Console, found: Validated, *, verbose: bool) -> None:

@@ -18,7 +18,7 @@ from kr_definitions.measures import Measured
 from kr_definitions.organisation import Organisation
 from kr_definitions.periods import Span
 from kr_definitions.review import Review, in_order, review
-from kr_definitions.rules import Declarations
+from kr_definitions.rules import Declarations, Fed
 from kr_definitions.rules.measured import types_of
 from kr_definitions.vocabulary import nearest
 
@@ -95,8 +95,8 @@ class Reading:
     problems: tuple[Problem, ...]
     folder: Path
 
-    def reviewed(self, fed: frozenset[str] | None = None) -> Review:
-        """Everything that is wrong with what is declared. fed: the event types that its sources state, where known."""
+    def reviewed(self, fed: Fed | None = None) -> Review:
+        """Everything that is wrong with what is declared. fed: what its sources state, where that is known."""
         found = review(replace(self.declarations, fed=fed))
         return replace(found, problems=in_order([*self.problems, *found.problems]))
 

@@ -16,7 +16,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kr_definitions.documents import Problem, Severity, short
-from kr_definitions.rules import RULES, filters, functions, guides, links, measured, names, targets, units, windows
+from kr_definitions.rules import (
+    RULES,
+    filters,
+    functions,
+    guides,
+    links,
+    measured,
+    names,
+    sources,
+    targets,
+    units,
+    windows,
+)
 from kr_definitions.rules.base import Declarations, Rule, Rules, advice, into
 from kr_definitions.rules.links import ids
 from kr_definitions.vocabulary import nearest
@@ -148,7 +160,7 @@ def _needless(declarations: Declarations) -> Iterator[Problem]:
     # What cannot be read may be what it would have found something in.
     for name, switch in _switches(declarations).items() if declarations.are_all_understood else ():
         rule = RULES.get(name)
-        is_asked = name != "sources.feed" or declarations.fed is not None
+        is_asked = not name.startswith("sources.") or declarations.fed is not None
         if declarations.home is None or not is_asked or rule is None or rule.severity == "error":
             continue
         found = {problem.where for problem in rule.problems(declarations)}
@@ -168,6 +180,7 @@ _CHAPTERS: Mapping[str, tuple[str, Rules]] = {
     "Units": ("What figures are said to be counted in.", units.RULES),
     "Periods and windows": ("Over which days something is counted.", windows.RULES),
     "Measures and sources": ("What can be measured as it is said.", measured.RULES),
+    "Sources": ("What the sources of the organisation say.", sources.RULES),
     "Functions": ("What measures that are Python functions name.", functions.RULES),
     "Filters": ("What a filter says, and whether it can hold.", filters.RULES),
     "Names": ("What the vocabulary knows.", names.RULES),

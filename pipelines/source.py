@@ -95,6 +95,7 @@ class Stream:
     is_snapshot: a complete reading delivers every record that there is; one that was held and did not come is deleted.
     most_removed: the share of the held records that one reading of a snapshot may delete; where more are gone, it is
     the reading that is doubted.
+    always: attributes that all of its facts have alike.
     group: from a record's key to what `facts` reads records together by; when one record of a group is new, `facts`
     is given all of it. Without one, records are understood one by one.
     people: where its records name people.
@@ -111,6 +112,14 @@ class Stream:
     is_snapshot: bool = False
     most_removed: float = 0.5
     group: Callable[[pl.Expr], pl.Expr] | None = None
+    always: Mapping[str, str] = field(default_factory=dict)
+
+    def columns(self) -> frozenset[str]:
+        """The columns that its facts have; the others of the log it leaves empty. Computes nothing."""
+        read = {"record_key": pl.String(), "revision": pl.Datetime("us", "UTC")}
+        records = pl.LazyFrame(schema={**read, **{part.name: part.dtype for part in self.payload.fields}})
+        return frozenset(self.facts(records).collect_schema().names())
+
     people: People = NOBODY
 
 

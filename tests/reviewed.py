@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kr_definitions.catalogue import read_files
+from kr_definitions.rules import Fed
 
 ORGANISATION = """\
 id: agencia
@@ -55,7 +56,7 @@ def files() -> dict[str, str]:
     }
 
 
-def findings(home: Path, declared: dict[str, str], fed: frozenset[str] | None = None) -> list[str]:
+def findings(home: Path, declared: dict[str, str], fed: Fed | None = None) -> list[str]:
     """What a reviewer says of an organisation with these files, line by line, without the folder's name."""
     folder = home / "kr_definitions" / "agencia"
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +66,7 @@ def findings(home: Path, declared: dict[str, str], fed: frozenset[str] | None = 
     return [str(problem).removeprefix("kr_definitions/agencia/") for problem in found.problems]
 
 
-def of_spoilt(home: Path, *changes: tuple[str, str, str], fed: frozenset[str] | None = None) -> list[str]:
+def of_spoilt(home: Path, *changes: tuple[str, str, str], fed: Fed | None = None) -> list[str]:
     """What is said of the good set with, of a file, the first `before` replaced by `after`."""
     declared = files()
     for name, before, after in changes:

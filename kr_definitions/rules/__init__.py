@@ -8,14 +8,15 @@ To add one: a check in one of these modules, its test, and `python -m kr_definit
 
 from __future__ import annotations
 
-from kr_definitions.rules import filters, functions, guides, links, measured, names, targets, units, windows
-from kr_definitions.rules.base import Declarations, Rule, Rules
+from kr_definitions.rules import filters, functions, guides, links, measured, names, sources, targets, units, windows
+from kr_definitions.rules.base import Declarations, Fed, Rule, Rules
 
 RULES: Rules = {
     **names.RULES,
     **filters.RULES,
     **measured.RULES,
     **functions.RULES,
+    **sources.RULES,
     **targets.RULES,
     **units.RULES,
     **windows.RULES,
@@ -24,4 +25,4 @@ RULES: Rules = {
 }
 """Every rule, by its id."""
 
-__all__ = ["RULES", "Declarations", "Rule"]
+__all__ = ["RULES", "Declarations", "Fed", "Rule"]

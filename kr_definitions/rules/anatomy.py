@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kr_definitions.documents import Path
-from kr_definitions.measures import Conversion, Duration, Measured, Open, Participation, Retention, Share
+from kr_definitions.measures import Conversion, Distinct, Duration, Measured, Open, Participation, Retention, Share
 from kr_definitions.measures.levels import Transitions
 from kr_definitions.measures.membership import Roster
 from kr_definitions.measures.selection import Selection, Top
@@ -90,3 +90,20 @@ def counted_in(measure: Measured) -> str:
         units = [vocabulary().unit_of(name, column) for name in types if has_number(name, column)]
         return next(iter(units), None) or ""
     return "a count" if measure.kind == "count" else "money" if measure.kind == "money" else ""
+
+
+def keys_of(measure: Measured) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
+    """Each column that says which events are of one thing: its place, its name, and the types that have to carry it."""
+    if isinstance(measure, Distinct):
+        yield ("distinct",), measure.distinct, measure.of
+    of = from_to(measure)
+    if of is not None:
+        yield from (((of_what(measure), "by"), of.by, types) for types in (of.from_, of.to))
+    roster = opened_and_closed(measure)
+    if isinstance(roster, Roster):  # whose a closing is, the opening says
+        yield (*of_roster(measure), "by"), roster.by, roster.opened_by
+    if isinstance(measure, Participation):
+        did = measure.participation.did
+        yield ("participation", "did", "by"), did.by, did.of
+    for i, cohort in enumerate(getattr(measure, "among", ())):
+        yield from ((("among", i, "key"), cohort.key, types) for types in (narrowed(measure)[0], cohort.types))

@@ -20,6 +20,9 @@ from kr_definitions.measures.selection import columns_of
 from kr_definitions.organisation import Organisation
 from kr_definitions.periods import Span
 
+Fed = Mapping[str, Mapping[str, frozenset[str] | None]]
+"""What sources state: event type -> the columns that they say of it -> the only values that these have (None: any)."""
+
 
 @dataclass(frozen=True)
 class StatedObjective:
@@ -97,8 +100,8 @@ class Declarations:
     """All that an organisation declares. organisation: as far as organisation.yaml (`home`) can be read.
 
     files: the other ones. functions: the text of each Python file beside them, by its name without `.py`.
-    are_all_read: whether nothing of the files is missing here. fed: the event types that the organisation's sources
-    state; None where that is not known.
+    are_all_read: whether nothing of the files is missing here. fed: what the organisation's sources state; None where
+    that is not known.
     """
 
     home: Document | None
@@ -106,7 +109,7 @@ class Declarations:
     files: tuple[Document, ...]
     functions: Mapping[str, str] = field(default_factory=dict)
     are_all_read: bool = True
-    fed: frozenset[str] | None = None
+    fed: Fed | None = None
 
     @cached_property
     def objectives(self) -> tuple[StatedObjective, ...]:

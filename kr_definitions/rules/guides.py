@@ -96,13 +96,12 @@ def _objectives(declarations: Declarations) -> Iterator[Problem]:
         if not _is_of_kpis(stated, declarations):
             of_owner = by_owner.setdefault(stated.content.owner, [])
             of_owner.append((stated, stated.content.period.span(calendar)))
-    are_all_known = declarations.are_all_read and len(declarations.objectives) == len(declarations.files)
     for owner, objectives in by_owner.items():
         times = sorted({day for _, span in objectives for day in (span.first, span.last + timedelta(days=1))})
         in_force = [(day, [stated for stated, span in objectives if day in span]) for day in times]
         busiest = max(in_force, key=lambda one: len(one[1]))
         emptiest = min((one for one in in_force if one[1]), key=lambda one: len(one[1]))
-        too_many, too_few = len(busiest[1]) > MOST, len(emptiest[1]) < FEWEST and are_all_known
+        too_many, too_few = len(busiest[1]) > MOST, len(emptiest[1]) < FEWEST and declarations.are_all_understood
         for is_told, (day, found), do in ((too_few, emptiest, "add to them"), (too_many, busiest, "choose")):
             if is_told:
                 told = f"{owner} has {_several(len(found), 'objective')} on {day}"

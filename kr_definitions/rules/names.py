@@ -12,10 +12,9 @@ import polars as pl
 
 from kr_definitions.documents import Document, Path, Problem, short
 from kr_definitions.events import RESERVED
-from kr_definitions.measures import Distinct, ForecastAccuracy, Measured, Open, Participation
-from kr_definitions.measures.membership import Roster
+from kr_definitions.measures import ForecastAccuracy, Measured, Open
 from kr_definitions.measures.selection import Top, columns_of
-from kr_definitions.rules.anatomy import from_to, holds, narrowed, number_of, of_roster, of_what, opened_and_closed
+from kr_definitions.rules.anatomy import holds, keys_of, number_of
 from kr_definitions.rules.base import (
     Declarations,
     Rules,
@@ -103,29 +102,12 @@ def _columns(declarations: Declarations) -> Iterator[Problem]:
 
 def _told_apart(stated: StatedMeasure) -> Iterator[Problem]:
     for path, measure in stated.single():
-        for below, column, types in _keys(measure):
+        for below, column, types in keys_of(measure):
             lacking = [name for name in types if name in vocabulary().types and column not in columns_of((name,))]
             if lacking:
                 known = columns_of(tuple(name for name in types if name in vocabulary().types))
                 do = advice(nearest(column, known), f"They carry: {', '.join(sorted(known))}")
                 yield stated.problem((*path, *below), f"{' and '.join(lacking)} carry no '{short(column)}'", do)
-
-
-def _keys(measure: Measured) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
-    """Each column that says which events are of one thing: its place, its name, and the types that have to carry it."""
-    if isinstance(measure, Distinct):
-        yield ("distinct",), measure.distinct, measure.of
-    of = from_to(measure)
-    if of is not None:
-        yield (of_what(measure), "by"), of.by, (*of.from_, *of.to)
-    roster = opened_and_closed(measure)
-    if isinstance(roster, Roster):  # whose a closing is, the opening says
-        yield (*of_roster(measure), "by"), roster.by, roster.opened_by
-    if isinstance(measure, Participation):
-        did = measure.participation.did
-        yield ("participation", "did", "by"), did.by, did.of
-    for i, cohort in enumerate(getattr(measure, "among", ())):
-        yield ("among", i, "key"), cohort.key, (*narrowed(measure)[0], *cohort.types)
 
 
 def _gone_through(stated: StatedKeyResult) -> Iterator[Problem]:

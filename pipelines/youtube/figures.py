@@ -31,6 +31,7 @@ def channel_statistics(account: Account, channel: str) -> Stream:
         fetch=lambda read: _fetch(account, channel, read),
         payload=PAYLOAD,
         facts=facts,
+        always={"network": "youtube"},
         overlap=timedelta(0),
         lateness=timedelta(0),
     )

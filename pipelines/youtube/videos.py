@@ -42,6 +42,7 @@ def videos(account: Account, channel: str) -> Stream:
         fetch=lambda read: _fetch(account, channel, read),
         payload=PAYLOAD,
         facts=facts,
+        always={"network": "youtube"},
         is_snapshot=True,
     )
 

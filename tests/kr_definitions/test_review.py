@@ -256,7 +256,7 @@ def test_what_no_source_states_is_told_where_the_sources_are_known(tmp_path):
     assert [
         "norte.yaml:16: warning: agencia.norte.outcome: no source states call.made or lead.created. "
         "Let a source of organisation.yaml state it, or measure what one states [sources.feed]"
-    ] == of_spoilt(tmp_path, call, fed=frozenset({"deal.won"}))
+    ] == of_spoilt(tmp_path, call, fed={"deal.won": {"account_id": None}})
     assert [] == of_spoilt(tmp_path, call)
 
 
@@ -264,7 +264,53 @@ def test_an_organisation_without_sources_is_told_once(tmp_path):
     assert [
         "organisation.yaml:1: warning: agencia: no source states any event, so that nothing can be measured. "
         "Name the accounts to read from [sources.feed]"
-    ] == findings(tmp_path, files(), frozenset())
+    ] == findings(tmp_path, files(), {})
+
+
+SAYS = {"deal.won": {"market": None, "amount": None}, "deal.lost": {"market": None, "segment": None}}
+
+
+@pytest.mark.parametrize(
+    ("said", "measure"),
+    [
+        ("no source says the segment of deal.won, so that it is always empty",
+         "{count: deal.won, where: \"segment = 'clave' and market = 'norte'\"}"),
+        ("no source says the account_id of deal.won, so that it is always empty",
+         "{distinct: account_id, of: deal.won}\n    unit: customers"),
+        ("no source says the account_id of deal.lost, so that it is always empty",
+         "{duration: {from: deal.lost, to: deal.lost, where: \"market = 'a'\", by: account_id}}"),
+        ("no source says the amount of deal.lost, so that it is always empty",
+         "{sum: amount, of: deal.lost}\n    unit: EUR"),
+        ("no source says the product of deal.won, so that it is always empty",
+         "{count: deal.won}\n    each: {dimension: product}"),
+        (None, "{count: [deal.won, deal.lost], where: \"segment = 'clave'\"}"),
+        (None, "{count: deal.won, where: \"market = 'norte' and occurred_at is not null and amount > 5\"}"),
+    ],
+)  # fmt: skip
+def test_what_no_source_says_of_an_event_is_told(tmp_path, said, measure):
+    told = of_spoilt(tmp_path, ("norte", "{count: deal.won}", measure), fed=SAYS)
+    lines = [line for line in told if "[sources.columns]" in line]
+    assert ([said] if said else []) == [line.split(": ", 3)[3].partition(". ")[0] for line in lines]
+
+
+FOLLOWERS = {"followers.observed": {"quantity": None, "network": frozenset({"youtube"})}, "deal.won": {}}
+
+
+@pytest.mark.parametrize(
+    ("said", "more"),
+    [
+        ("no source has events for which «network = 'facebook'» holds: network is youtube",
+         ", where: \"network = 'facebook'\"}"),
+        ("no source has events of the network 'facebook' or 'x'",
+         "}\n    each: {dimension: network, members: [facebook, youtube, x]}"),
+        (None, ", where: \"network in ('facebook', 'youtube')\"}"),
+        (None, "}\n    each: {dimension: network, members: youtube}"),
+    ],
+)  # fmt: skip
+def test_a_value_that_no_source_has_is_told(tmp_path, said, more):
+    measure = f"{{gain: quantity, of: followers.observed{more}\n    unit: followers"
+    told = of_spoilt(tmp_path, ("norte", "{count: deal.won}", measure), fed=FOLLOWERS)
+    assert ([said] if said else []) == [line.split(": ", 3)[3].partition(". ")[0] for line in told]
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------

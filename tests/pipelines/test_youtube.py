@@ -96,6 +96,13 @@ def channel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Channel:
     return Channel(tmp_path, monkeypatch)
 
 
+def test_what_a_stream_always_says_is_among_the_columns_that_its_facts_have(channel):
+    streams = channel.source.streams()
+    assert [{"network": "youtube"}] * 2 == [stream.always for stream in streams]
+    assert [True, True] == [{"network", "quantity", "subject_id"} <= stream.columns() for stream in streams]
+    assert ["account_id" in stream.columns() for stream in streams] == [False, False]
+
+
 def answering(path: str, answer: Response, query: str = "") -> Around:
     """The stand-in, but for a path (and a query) that gives another answer."""
 
