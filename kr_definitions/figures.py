@@ -190,6 +190,7 @@ def judged(
     figures = valued.with_columns(_from_and_to(kr, baselines)).with_columns(
         elapsed(pl.col("as_of"), pl.lit(period.first), pl.lit(period.last)).alias("_elapsed"),
         formulas.progress_of(kr, pl.col("value"), pl.col("start"), pl.col("target")).alias("_progress"),
+        pl.lit(formulas.highest(kr), dtype=pl.Float64).alias("target_high"),
     )
     figures = _recurring(kr, figures) if kr.every else _once(kr, figures)
     return figures.with_columns(_status(kr, period, organisation)).sort("as_of")

@@ -37,6 +37,7 @@ COMPUTED_SCHEMA: Mapping[str, pl.DataType] = {
     "baseline": pl.Float64(),
     "start": pl.Float64(),  # where progress is measured from
     "target": pl.Float64(),
+    "target_high": pl.Float64(),  # of a band: its higher end; then target is its lower one
     "progress": pl.Float64(),  # of the whole period; overshoot kept; null: we do not know
     "expected": pl.Float64(),
     "window_progress": pl.Float64(),  # recurring key results: of the open window alone

@@ -86,6 +86,11 @@ def start_and_target(kr: KeyResult, baseline: float | None) -> tuple[float | Non
     return start, float(Decimal(repr(baseline)) + target.delta)
 
 
+def highest(kr: KeyResult) -> float | None:
+    """The higher end of a band, whose lower one is the target."""
+    return float(kr.target.within[1]) if isinstance(kr.target, Within) else None
+
+
 def progress_of(kr: KeyResult, value: pl.Expr, start: pl.Expr, target: pl.Expr) -> pl.Expr:
     """Progress of one value: 0 at the start, 1 at the target, overshoot and undershoot kept; null where unknown."""
     if kr.target is None:

@@ -114,7 +114,8 @@ def _heading(answer: Answer) -> Iterator[Text]:
     measured_in = figure["unit"]
     parts = [_value(answer.explained)]
     if figure["target"] is not None:
-        parts.append(f"target {numbers.figure(figure['target'], measured_in, _ENGLISH)}")
+        target = numbers.target(figure["target"], figure["target_high"], measured_in, None, _ENGLISH)
+        parts.append(f"target {target}")
     if figure["progress"] is not None and kr.target is not None:
         parts.append(f"progress {numbers.percent(figure['progress'], _ENGLISH)}")
     if figure["status"] is not None:
@@ -206,7 +207,7 @@ def _tell_parts(console: Console, answer: Answer) -> None:
         [
             "1" if row["is_met"] else "0",
             numbers.figure(row["value"], row["unit"], _ENGLISH),
-            numbers.figure(row["target"], row["unit"], _ENGLISH),
+            numbers.target(row["target"], row["target_high"], row["unit"], None, _ENGLISH),
             numbers.percent(row["progress"], _ENGLISH),
             row["member"],
             _ENGLISH.statuses.get(row["status"], row["status"]),

@@ -59,7 +59,7 @@ def line_of(row: Row, daily: pl.DataFrame, sheet: Sheet) -> Line:
     every, unit = row["every"], row["unit"]
     is_kpi = row["type"] == "kpi"
     own = daily.filter(pl.col("member").is_null())
-    more = numbers.more_decimals(row["value"], row["target"], unit)
+    more = _more_decimals(row)
     return Line(
         status="kpi" if is_kpi and row["status"] is None else row["status"],
         title=marks.text(row[f"title_{language.code}"]),
@@ -104,9 +104,13 @@ def _revision(row: Row, language: Language) -> str | None:
 
 
 def _target(row: Row, language: Language, more_decimals: int) -> str:
-    if row["direction"] == "within":
-        return row["target_text"] or numbers.NOT_KNOWN
-    return numbers.target(row["target"], row["unit"], row["direction"], language, more_decimals)
+    bound = row["direction"] if row["target_high"] is None else None
+    return numbers.target(row["target"], row["target_high"], row["unit"], bound, language, more_decimals)
+
+
+def _more_decimals(row: Row) -> int:
+    """How many decimals more than usual its figures need, so that the value does not look like its target."""
+    return max(numbers.more_decimals(row["value"], row[name], row["unit"]) for name in ("target", "target_high"))
 
 
 def _distance(row: Row) -> float | None:
@@ -189,10 +193,8 @@ def _members(daily: pl.DataFrame, roles: tuple[str, ...], language: Language) ->
     shown = []
     for row in members.iter_rows(named=True):
         name = language.windows[row["member"]][0] if row["role"] == "window" else row["member"]
-        more = numbers.more_decimals(row["value"], row["target"], row["unit"])
-        figures = [
-            numbers.figure(figure, row["unit"], language, more_decimals=more)
-            for figure in (row["value"], row["target"])
-        ]
-        shown.append(f"{name} {figures[0] if row['target'] is None else ' / '.join(figures)}")
+        more, unit = _more_decimals(row), row["unit"]
+        value = numbers.figure(row["value"], unit, language, more_decimals=more)
+        target = numbers.target(row["target"], row["target_high"], unit, None, language, more)
+        shown.append(f"{name} {value}" if row["target"] is None else f"{name} {value} / {target}")
     return " · ".join(shown)

@@ -68,10 +68,17 @@ def more_decimals(one: float | None, other: float | None, unit: str | None) -> i
 
 
 def target(
-    value: float | None, unit: str | None, direction: str | None, language: Language, more_decimals: int = 0
+    value: float | None,
+    high: float | None,
+    unit: str | None,
+    direction: str | None,
+    language: Language,
+    more_decimals: int = 0,
 ) -> str:
-    """What a value is measured against: 20, ≥ 90 %, 26 días."""
-    return f"{_BOUNDS.get(direction or '', '')}{figure(value, unit, language, more_decimals=more_decimals)}"
+    """What a value is measured against: 20, ≥ 90 %, 26 días; of a band, its two ends: 5 – 7."""
+    ends = [value] if high is None else [value, high]
+    written = [figure(end, unit, language, more_decimals=more_decimals) for end in ends]
+    return f"{_BOUNDS.get(direction or '', '')}{' – '.join(written)}"
 
 
 def moved(by: float | None, unit: str | None, language: Language) -> str:

@@ -347,6 +347,14 @@ def test_parts_are_listed_each_in_its_own_unit() -> None:
     assert "↳ sales €1,234 / €2,000 · satisfied 90% / 80%\n" in page
 
 
+def test_a_band_shows_both_of_its_ends() -> None:
+    guardrail = beside("guardrail", "margin", 0.5, unit="share", progress=0.0, target=0.2, target_high=0.3)
+    band = {"value": 4.0, "target": 5.0, "target_high": 7.0, "status": "at_risk", "breached": "margin"}
+    tables = one(band, unit="deals", direction="within", frames={"rows": [guardrail]})
+    assert " 4 / 5 – 7 " in second_line(tables)
+    assert "  ↳ margin 50% / 20% – 30%\n" in printed(tables)
+
+
 def test_a_guardrail_is_told_only_while_it_does_not_hold() -> None:
     guardrails = [beside("guardrail", "complaints", 7.0, progress=0.0, target=2.0)]
     broken = printed(one({"status": "at_risk", "breached": "complaints"}, frames={"rows": guardrails}))

@@ -69,16 +69,20 @@ def test_a_part_never_says_that_it_is_whole_before_it_is(part: float | None, tol
 
 
 @pytest.mark.parametrize(
-    ("target", "unit", "direction", "told"),
+    ("target", "high", "unit", "direction", "told"),
     [
-        (20.0, "deals", "increase", "20"),
-        (0.9, "share", "at_least", "≥ 90 %"),
-        (26.0, "days", "at_most", "≤ 26 días"),
-        (None, "deals", "increase", "—"),
+        (20.0, None, "deals", "increase", "20"),
+        (0.9, None, "share", "at_least", "≥ 90 %"),
+        (26.0, None, "days", "at_most", "≤ 26 días"),
+        (None, None, "deals", "increase", "—"),
+        (5.0, 7.0, "deals", None, "5 – 7"),
+        (0.85, 0.95, "share", None, "85 % – 95 %"),
     ],
 )
-def test_a_target_says_which_way_is_better(target: float | None, unit: str, direction: str, told: str) -> None:
-    assert numbers.target(target, unit, direction, ES) == told
+def test_a_target_says_which_way_is_better(
+    target: float | None, high: float | None, unit: str, direction: str | None, told: str
+) -> None:
+    assert numbers.target(target, high, unit, direction, ES) == told
 
 
 @pytest.mark.parametrize(
