@@ -7,12 +7,14 @@ not: which rows moved (`history`), what a definition change does (`editions`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from kr_definitions.events import COVERED, ERASED, RETRACTED
+from kr_definitions.coverage import Feeds, coverage
+from kr_definitions.events import COVERED, ERASED, RETRACTED, current
 from kr_definitions.history import CAUSES, KEY
+from kr_definitions.periods import Span
 from kr_definitions.vocabulary import DECIMAL
 
 # What the log gained after an instant, a row an event: stated anew, withdrawn, read, or erased.
@@ -226,20 +228,50 @@ def _depends(types_of: Mapping[str, Sequence[str]]) -> pl.DataFrame:
     )
 
 
+def reread_since(log: pl.LazyFrame, instant: datetime | None, zone: str, feeds: Feeds | None) -> dict[str, date]:
+    """Of each event type of which other days are known to have been read than at an instant: the first of them."""
+    if instant is None:
+        return {}
+    before, now = (
+        coverage(current(known), zone, feeds).spans for known in (log.filter(pl.col("recorded_at") <= instant), log)
+    )
+    firsts = {name: _first_difference(before.get(name, ()), now.get(name, ())) for name in {*before, *now}}
+    return {name: day for name, day in firsts.items() if day is not None}
+
+
+def _first_difference(some: Sequence[Span], others: Sequence[Span]) -> date | None:
+    edges = {edge for span in (*some, *others) for edge in (span.first, span.last + timedelta(days=1))}
+    differing = (day for day in sorted(edges) if any(day in one for one in some) != any(day in one for one in others))
+    return next(differing, None)
+
+
 def causes(
-    moved: pl.DataFrame, found: pl.DataFrame, arrivals: pl.DataFrame, types_of: Mapping[str, Sequence[str]]
+    moved: pl.DataFrame,
+    found: pl.DataFrame,
+    arrivals: pl.DataFrame,
+    types_of: Mapping[str, Sequence[str]],
+    reread: Mapping[str, date],
 ) -> pl.Series:
     """Why each restated row moved: the most telling cause (`CAUSES`) of the events that moved it.
 
     moved: rows of `movements`. found: their `movers`. Where none is known (a total of members, a baseline, a period
     that an event names), what arrived of the types that the key result depends on (types_of) by the end of the day. A
-    day that had not been read before, or is not any more, moved by its reading.
+    day that had not been read, or is not any more, moved by its reading, if days up to it are read otherwise
+    (`reread_since`).
     """
     rank = pl.Enum(CAUSES)
-    rows = moved.with_row_index("_row").select("_row", *KEY, "_was_read", "_is_read", "_is_by_reading")
-    was_read = rows.filter("_was_read", "_is_read")
+    first_reread = {
+        name: min((reread[one] for one in types if one in reread), default=date.max) for name, types in types_of.items()
+    }
+    read_from = pl.col("key_result_id").replace_strict(first_reread, return_dtype=pl.Date)
+    rows = (
+        moved.with_row_index("_row")
+        .with_columns(_is_reread=read_from <= pl.col("as_of"), _is_known=pl.col("_was_read") & pl.col("_is_read"))
+        .select("_row", *KEY, "_is_known", "_is_reread", "_is_by_reading")
+    )
+    by_data = rows.filter(pl.col("_is_known") | ~pl.col("_is_reread"))
     by_event = (
-        was_read.join(found.drop_nulls("cause"), on=_OF, nulls_equal=True)
+        by_data.join(found.drop_nulls("cause"), on=_OF, nulls_equal=True)
         .filter(pl.col("as_of").is_between("first_day", "last_day"))
         .select("_row", pl.col("cause").cast(rank))
     )
@@ -250,13 +282,16 @@ def causes(
         .agg(pl.col("day").min().alias("_from"))
     )
     by_arrival = (
-        was_read.join(by_event, on="_row", how="anti")
+        by_data.join(by_event, on="_row", how="anti")
         .join(firsts, on="key_result_id")
         .filter(pl.col("_from") <= pl.col("as_of"))
         .select("_row", pl.col("cause").cast(rank))
     )
-    is_by_reading = ~(pl.col("_was_read") & pl.col("_is_read")) | pl.col("_is_by_reading")
-    otherwise = pl.when(is_by_reading).then(pl.lit("coverage")).otherwise(pl.lit("unexplained"))
+    otherwise = (
+        pl.when(~pl.col("_is_known") | pl.col("_is_by_reading"))
+        .then(pl.lit("coverage"))
+        .otherwise(pl.lit("unexplained"))
+    )
     return (
         pl.concat([by_event, by_arrival, rows.select("_row", otherwise.cast(rank).alias("cause"))])
         .sort("cause")

@@ -31,7 +31,7 @@ EDITIONS_SCHEMA: Mapping[str, pl.DataType] = {
     "measured_hash": pl.String(),  # of what gives the value
     "functions_hash": pl.String(),  # of the files of the functions that it names; null without any
     "change": pl.String(),  # added, measure, target, retired, reinstated
-    "is_split": pl.Boolean(),  # the edition before was brought up to date first; null where there is none
+    "is_split": pl.Boolean(),  # the edition before was brought up to date first; null: there is none, or nobody knows
     "recorded_at": UTC_MICROSECONDS,
     "run_id": pl.String(),
     "declared": pl.String(),  # as YAML, from which it can be computed again; null: not known
@@ -89,10 +89,11 @@ class Refused:
 
 def completed(editions: pl.DataFrame, history: pl.LazyFrame) -> pl.DataFrame:
     """The editions, with those of which a run that was killed had recorded rows and no more."""
+    begun = editions.lazy().filter(~pl.col("change").is_in(["retired", "reinstated"]))
     found = (
         history.group_by("key_result_id", "edition")
         .agg(pl.col("definition_version", "definition_hash", "recorded_at", "run_id").sort_by("recorded_at").first())
-        .join(editions.lazy().select("key_result_id", "edition").unique(), on=["key_result_id", "edition"], how="anti")
+        .join(begun, on=["key_result_id", "edition"], how="anti")
         .collect()
     )
     missing = found.select(
@@ -131,10 +132,24 @@ def following(editions: pl.DataFrame, definitions: Iterable[Definition]) -> tupl
     return found, refused
 
 
+def untold(editions: pl.DataFrame, found: Iterable[Edition]) -> list[dict[str, Any]]:
+    """The rows of editions that go on, where a run that was killed recorded figures and no more (`completed`)."""
+    last = {row["key_result_id"]: row for row in in_force(editions).iter_rows(named=True)}
+    rows = []
+    for edition in found:
+        if edition.change is None and last[edition.definition.id]["change"] is None:
+            began = last[edition.definition.id]
+            is_measured_alike = not edition.version.endswith(".0")
+            change = "added" if edition.number == 1 else "target" if is_measured_alike else "measure"
+            rows.append({**edition.row(began["recorded_at"], began["run_id"], is_split=None), "change": change})
+    return rows
+
+
 def retired(editions: pl.DataFrame, declared: Sequence[Definition], at: datetime, run_id: str) -> list[dict[str, Any]]:
     """The rows by which the key results that are no longer declared are retired."""
     ids = {definition.id for definition in declared}
-    gone = in_force(editions).filter(~pl.col("key_result_id").is_in(list(ids)), pl.col("change") != "retired")
+    is_declared = pl.col("key_result_id").is_in(list(ids))
+    gone = in_force(editions).filter(~is_declared, pl.col("change").ne_missing(pl.lit("retired")))
     return [
         {**row, "change": "retired", "is_split": None, "recorded_at": at, "run_id": run_id}
         for row in gone.iter_rows(named=True)

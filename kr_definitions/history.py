@@ -198,15 +198,15 @@ def movements(remembered: pl.LazyFrame, computed: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def withdrawn(remembered: pl.LazyFrame, computed: pl.DataFrame, through: date) -> pl.DataFrame:
-    """Rows by which days up to `through`, or members, that were not computed any more are withdrawn.
+def withdrawn(remembered: pl.LazyFrame, computed: pl.DataFrame) -> pl.DataFrame:
+    """Rows by which days, or members, that were not computed any more are withdrawn.
 
     remembered: the history of the editions that were computed. Returns the same columns as `movements`.
     """
     said = {*KEY, "edition", "definition_version", "definition_hash", "role", "unit", "every", "is_provisional"}
     gone = (
         newest(remembered)
-        .filter(~pl.col("is_withdrawn"), pl.col("as_of") <= through)
+        .filter(~pl.col("is_withdrawn"))
         .join(computed.lazy().select(*KEY, "edition"), on=[*KEY, "edition"], how="anti", nulls_equal=True)
         .collect()
     )

@@ -8,19 +8,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
 import polars as pl
 
 from kr_definitions.catalogue import Definition, recalled
-from kr_definitions.causes import MOVERS_SCHEMA, arrivals_since, causes, movers
+from kr_definitions.causes import MOVERS_SCHEMA, arrivals_since, causes, movers, reread_since
 from kr_definitions.compute import compute, resolved
 from kr_definitions.contributions import contributions
 from kr_definitions.coverage import Feeds
 from kr_definitions.documents import DeclarationErrors
-from kr_definitions.editions import CAUSE_OF, EDITIONS_SCHEMA, Edition, Refused, completed, following, retired
+from kr_definitions.editions import (
+    CAUSE_OF,
+    EDITIONS_SCHEMA,
+    Edition,
+    Refused,
+    completed,
+    following,
+    retired,
+    untold,
+)
 from kr_definitions.history import (
     COMPUTATIONS_SCHEMA,
     HISTORY_SCHEMA,
@@ -71,7 +80,11 @@ class Memory:
 
 @dataclass(frozen=True)
 class Run:
-    """A run that computes. recorded_at: later than everything that was recorded. through: the last day to compute."""
+    """A run that computes. recorded_at: later than everything that was recorded. through: the last day to compute.
+
+    Every day that was ever recorded is computed too, whatever `through` says: an edition begins with all of its days,
+    and what explains a row is what arrived since the run before.
+    """
 
     run_id: str
     recorded_at: datetime
@@ -135,6 +148,8 @@ def remember(
     definition did. Raises nothing for an empty log.
     """
     memory = memory.complete()
+    reached = memory.history.select(pl.col("as_of").max()).collect().item()
+    run = replace(run, through=max(run.through, reached or run.through))
     chosen = [definition for definition in definitions if only is None or definition.id in only]
     editions, refused = following(memory.editions, chosen)
     computed = resolved([edition.definition for edition in editions], run.organisation, log, run.through, run.feeds)
@@ -144,7 +159,7 @@ def remember(
     arrived = _Arrivals(log, memory.last_computed(), run)
     old, moved_old, is_split = _brought_up_to_date(run, memory, editions, log, check, arrived)
     figures_now = _with_editions(checked.figures, editions)
-    new, moved_new = _moved(run, memory, editions, figures_now, arrived, run.organisation)
+    new, moved_new = _moved(memory, editions, figures_now, arrived, run.organisation)
     new = _opening(new, pl.concat([memory.history, old.lazy()], how="vertical"), editions)
     late = {
         edition.definition.id for edition in editions if edition.supersedes
@@ -157,6 +172,7 @@ def remember(
         for edition in editions
         if edition.change
     ]
+    rows += untold(memory.editions, editions)
     if only is None:
         rows += retired(memory.editions, definitions, run.recorded_at, run.run_id)
     return Gained(
@@ -200,7 +216,8 @@ class _Arrivals:
                 for log in (known, self._log)
             )
             told = movers(of_group, before, after, arrivals, self._log, types_of)
-            rows.append(of_group.with_columns(causes(of_group, told, arrivals, types_of).alias("cause")))
+            reread = reread_since(self._log, instant, organisation.zone, self._run.feeds)
+            rows.append(of_group.with_columns(causes(of_group, told, arrivals, types_of, reread).alias("cause")))
             found.append(told)
         return pl.concat(rows), pl.concat(found)
 
@@ -221,7 +238,6 @@ def _with_editions(figures: pl.DataFrame, editions: Iterable[Edition]) -> pl.Dat
 
 
 def _moved(
-    run: Run,
     memory: Memory,
     editions: Sequence[Edition],
     figures: pl.DataFrame,
@@ -235,7 +251,7 @@ def _moved(
         orient="row",
     )
     history = memory.history.join(numbers, on=["key_result_id", "edition"], how="semi")
-    moved = pl.concat([movements(history, figures), withdrawn(history, figures, run.through)])
+    moved = pl.concat([movements(history, figures), withdrawn(history, figures)])
     definitions = [edition.definition for edition in editions]
     restated, found = arrived.explained(moved.filter("is_restatement"), definitions, organisation)
     fresh = moved.filter(~pl.col("is_restatement")).with_columns(cause=pl.lit(None, pl.String))
@@ -314,7 +330,7 @@ def _brought_up_to_date(
             is_split[before.id] = False
             continue
         ending = [Edition(before, edition.follows["edition"], edition.follows["definition_version"], None)]
-        moved, by = _moved(run, memory, ending, _with_editions(checked.figures, ending), arrived, organisation)
+        moved, by = _moved(memory, ending, _with_editions(checked.figures, ending), arrived, organisation)
         rows.append(_recorded(moved, run, checked.quality, run.recorded_at))
         found.append(by)
     return pl.concat(rows), pl.concat(found), is_split

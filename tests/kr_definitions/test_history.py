@@ -333,6 +333,35 @@ def test_a_run_that_was_killed_before_it_told_of_its_edition_is_taken_up():
     assert [3] == story.now().get_column("edition").unique().to_list()
 
 
+def killed(story: Story, at: datetime, definitions: Sequence[Definition]) -> None:
+    """A run that was killed when it had recorded its figures, and no more."""
+    before = story.editions, story.computations
+    story.run(at, definitions=definitions)
+    story.editions, story.computations = before
+
+
+def test_what_a_killed_run_did_not_tell_of_its_edition_is_told_by_the_next():
+    story = after_a_run(won("2026-03-01", quantity="5"))
+    killed(story, SECOND, [DOUBLED])
+    story.run(THIRD, definitions=[DOUBLED])
+    assert [(1, "1.0", "added", None), (2, "1.1", "target", None)] == editions(story)
+    began = story.history.filter(pl.col("edition") == 2).get_column("recorded_at").unique().to_list()
+    assert began == story.editions.filter(pl.col("edition") == 2).get_column("recorded_at").to_list()
+    story.run(THIRD + timedelta(days=1), definitions=[AMOUNT])
+    assert (3, "2.0", "measure", True) == editions(story)[-1]
+
+
+def test_an_edition_of_which_a_killed_run_did_not_tell_is_retired_and_was_known():
+    calls = definition(**MARCH, id="test.team.calls", measure={"count": "call.made"})
+    story = after_a_run(won("2026-03-01"))
+    killed(story, SECOND, [WINS, calls])
+    story.run(THIRD, definitions=[WINS])
+    assert ("test.team.calls", "retired") == story.editions.select("key_result_id", "change").row(-1)
+    memory = story.memory.complete()
+    then = as_known_at(memory.history, memory.editions, SECOND).collect()
+    assert {WINS.id, calls.id} == set(then.get_column("key_result_id"))
+
+
 def test_a_key_result_that_is_no_longer_declared_is_retired_and_keeps_its_history():
     calls = definition(**MARCH, id="test.team.calls", measure={"count": "call.made"})
     story = Story([WINS, calls]).read(FIRST, "2026-03-03", "deal.won", "call.made")
@@ -374,6 +403,15 @@ def test_a_member_that_nothing_names_any_more_is_withdrawn():
     assert {None, "norte", "sur"} == set(story.now().get_column("member"))
 
 
+def test_what_was_not_read_and_is_not_now_moves_by_the_data_alone():
+    by_market = definition(**MARCH, each={"dimension": "market"})
+    story = Story([by_market]).told(FIRST, won("2026-03-02", market="norte"))
+    story.read(FIRST, "2026-03-03", since="2026-03-02").run(FIRST)
+    gained = story.told(SECOND, without=["a"]).read(SECOND, "2026-03-04", since="2026-03-02").run(SECOND)
+    assert {None, "norte"} == set(gained.get_column("member"))
+    assert {"deletion"} == set(gained.get_column("cause"))
+
+
 def launched(day: str, key: str = "launch") -> dict[str, Any]:
     return event("product.launched", day, key=key)
 
@@ -400,6 +438,19 @@ def test_a_period_whose_event_moves_has_the_days_that_it_has_now():
 def test_a_run_for_an_earlier_day_withdraws_nothing():
     story = after_a_run(won("2026-03-01"))
     assert 0 == story.run(SECOND, "2026-03-02").height
+
+
+def test_an_edition_begins_with_all_its_days_in_a_run_for_an_earlier_day_too():
+    story = after_a_run(won("2026-03-01"))
+    gained = story.run(SECOND, "2026-03-01", definitions=[DOUBLED])
+    assert [(day, 1, 1, "target") for day in (1, 2, 3)] == said(gained)
+
+
+def test_what_arrived_before_a_run_for_an_earlier_day_explains_the_days_after_it():
+    story = after_a_run(won("2026-03-01")).told(SECOND, won("2026-03-03", "late"))
+    story.run(SECOND, "2026-03-02")
+    story.run(THIRD)
+    assert [(3, 2, 1, "late_event")] == said(story.history.filter("is_restatement"))
 
 
 # --- reading back -----------------------------------------------------------------------------------------------------
