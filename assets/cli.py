@@ -25,6 +25,7 @@ from rich.console import Console
 
 from assets.commands.check_in import check_in
 from assets.commands.close import close
+from assets.commands.diff import diff
 from assets.commands.refused import Refused
 
 P = ParamSpec("P")
@@ -67,6 +68,7 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        from assets.commands.deployed import NotToBeHad  # noqa: PLC0415
         from assets.interruption import SAID, Interrupted  # noqa: PLC0415
         from assets.publication import PublicationError  # noqa: PLC0415
         from assets.run import RunRefused  # noqa: PLC0415
@@ -85,7 +87,7 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
                 err.print(str(problem), style="red", highlight=False, markup=False, soft_wrap=True)
             count = len(errors.problems)
             err.print(f"{count} problem{'s' if count != 1 else ''}", highlight=False)
-        except (Refused, RunRefused, PublicationError, LakeError, SandboxError, SourceError) as error:
+        except (NotToBeHad, Refused, RunRefused, PublicationError, LakeError, SandboxError, SourceError) as error:
             err.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         except OSError as error:
             err.print(_unwritten(error), style="red", highlight=False, markup=False, soft_wrap=True)
@@ -226,6 +228,7 @@ def sandbox(
 
 app.command("check-in")(told(check_in))
 app.command("close")(told(close))
+app.command("diff")(told(diff))
 
 
 @app.command()

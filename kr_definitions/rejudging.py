@@ -42,6 +42,8 @@ def rejudged(before: Definition, after: Definition, organisation: Organisation, 
     first, through = own.item(0, "as_of"), own.item(-1, "as_of")
     members = {name: day for name, day in _firsts(reported).items() if name is not None}
     old, new = (with_period(one, first) for one in (before, after))
+    if naming_types(new) and before.key_result.target is None and after.key_result.target is not None:
+        raise NeedsTheLog("up to which day its members had been named was not reported")
     known = _read(new, own)
     parts = {(part.role, part.name): part for part in parts_of(old, organisation, members)}
     found = [
