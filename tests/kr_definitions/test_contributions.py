@@ -425,6 +425,13 @@ def test_a_ratio_is_made_of_what_makes_its_parts():
     assert [("a", None, 0), ("a", None, 100), ("b", None, 60), ("c", None, -40)] == shown(4, events, measure=measure)
 
 
+def test_what_cancels_out_is_shown_with_what_each_gave():
+    won_less_lost = {"numerator": {"sum": "amount", "of": "deal.won"}, "minus": {"sum": "amount", "of": "deal.lost"}}
+    measure = {"ratio": {**won_less_lost, "denominator": {"count": "call.made"}}}
+    events = [won("a", "07-02", "40"), deal("lost", "b", "07-02", "40"), *(called(key, "07-02") for key in "cdef")]
+    assert [("a", None, 10), ("b", None, -10)] == [row for row in shown(2, events, measure=measure) if row[2]]
+
+
 def test_a_stated_figure_is_of_no_event():
     measure = {
         "ratio": {"numerator": {"sum": "amount", "of": "deal.won"}, "denominator": {"figure": 40, "of": "money"}}

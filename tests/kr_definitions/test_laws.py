@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
+from math import fsum
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -274,9 +275,10 @@ def test_contributions_add_up_to_the_figures(case, seed):
     each = pl.concat([frame.select(*keys, *numbers) for frame in (on_day(given, figures), parts)])
     sums = each.group_by(keys).agg(
         pl.col("numerator", "denominator").sum().name.prefix("given_"),
-        pl.col("contribution").sum(),
+        pl.col("contribution").drop_nulls().alias("each"),
         pl.col("contribution").abs().sum().alias("size"),
     )
+    sums = sums.with_columns(pl.Series("contribution", map(fsum, sums.get_column("each")), pl.Float64))
     both = figures.join(sums, on=keys, how="left", nulls_equal=True, validate="1:1").with_columns(
         pl.col("^given_.*$").fill_null(0), pl.col("contribution", "size").fill_null(0.0)
     )
