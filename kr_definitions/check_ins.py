@@ -13,7 +13,7 @@ import polars as pl
 from kr_definitions.catalogue import Definition
 from kr_definitions.compute import guarded
 from kr_definitions.events import current
-from kr_definitions.figures import judged
+from kr_definitions.figures import judged, reported_baselines
 from kr_definitions.measures.series import THE_BEGINNING
 from kr_definitions.organisation import Organisation
 from kr_definitions.periods import Span
@@ -186,13 +186,13 @@ def _meant(
     begins = pl.col("window_start").fill_null(THE_BEGINNING) if kr.cumulative == "ever" else pl.col("window_start")
     valued = own.sort("as_of").join(values, on="as_of", how="left", validate="1:1", maintain_order="left")
     instead = valued.select(
-        "as_of", "window_end", "stated_value",
+        "as_of", "window_end", "stated_value", "numerator", "denominator",
         begins.alias("window_start"),
         pl.when(pl.col("window_end").is_not_null()).then(pl.min_horizontal("as_of", "window_end")).alias("until"),
         pl.coalesce("stated_value", "value").alias("value"),
         knowledge.alias("_knowledge"),
     )  # fmt: skip
-    meant = judged(kr, definition.span, organisation, instead, valued.get_column("baseline").to_list())
+    meant = judged(kr, definition.span, organisation, instead, reported_baselines(valued))
     found = meant.select("as_of", "stated_value", "progress", "status")
     whole = own.drop("progress", "status").join(found, on="as_of", validate="1:1")
     guards = rows.filter(pl.col("role") == "guardrail")

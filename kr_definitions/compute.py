@@ -21,12 +21,25 @@ from kr_definitions.catalogue import Definition
 from kr_definitions.coverage import Coverage, Feeds, coverage
 from kr_definitions.declarations import KeyResult
 from kr_definitions.events import current
+from kr_definitions.failures import Failures, keep
 from kr_definitions.figures import Logged, Series, asked_days, closing
 from kr_definitions.history import COMPUTED_SCHEMA
 from kr_definitions.measures import Context, Measured
+from kr_definitions.measures.function import FunctionError
 from kr_definitions.measures.series import THE_BEGINNING
 from kr_definitions.organisation import Organisation
-from kr_definitions.parts import Part, as_part, asked, meets, meets_now, naming_types, whole_of, with_day, with_periods
+from kr_definitions.parts import (
+    Key,
+    Part,
+    as_part,
+    asked,
+    meets,
+    meets_now,
+    naming_types,
+    whole_of,
+    with_day,
+    with_periods,
+)
 from kr_definitions.units import unit
 
 _FOREIGN = {"day": pl.Date(), "foreign": pl.Int64(), "lasting": pl.Int64()}
@@ -38,22 +51,26 @@ def compute(
     log: pl.LazyFrame,
     through: date,
     feeds: Feeds | None = None,
+    failures: Failures | None = None,
 ) -> pl.DataFrame:
     """The figures of each definition, for each day from the beginning of its period to `through`.
 
     log: `EVENT_SCHEMA`, retractions included. through: the last whole business day to compute. feeds: the streams in
     use; without it, those that the log names, and no fact is expected late. Returns `COMPUTED_SCHEMA` rows ordered by
     key result, member and day. Raises nothing for an empty or partly loaded log: what is not known is null and says so.
+    A definition whose function fails has no rows: it is added to `failures`; without them `FunctionError` is raised.
     """
     if not definitions:
         return pl.DataFrame(schema=dict(COMPUTED_SCHEMA))
     found = asked(definitions, organisation, log, through, feeds)
     logged = _logged(found.parts, found.events, organisation)
-    rows = [
-        _figures(definition, parts, logged, organisation, found.known, through, feeds)
-        for definition, parts in found.made_of
-    ]
-    return pl.concat([pl.DataFrame(schema=dict(COMPUTED_SCHEMA)), *rows])
+    rows = [pl.DataFrame(schema=dict(COMPUTED_SCHEMA))]
+    for definition, parts in found.made_of:
+        try:
+            rows.append(_figures(definition, parts, logged, organisation, found.known, through, feeds))
+        except FunctionError as error:
+            keep(definition, error, failures)
+    return pl.concat(rows)
 
 
 def resolved(
@@ -81,18 +98,14 @@ def due_days(definition: Definition, organisation: Organisation, through: date) 
 # --- heavy ------------------------------------------------------------------------------------------------------------
 
 
-def _logged(
-    parts: Sequence[Part], events: pl.LazyFrame, organisation: Organisation
-) -> dict[tuple[Measured, Context], Logged]:
-    """What the log holds of each part, in one pass."""
+def _logged(parts: Sequence[Part], events: pl.LazyFrame, organisation: Organisation) -> dict[Key, Logged]:
+    """What the log holds of each part, and of its baseline, in one pass."""
     plans: list[pl.LazyFrame] = []
-    places: dict[tuple[Measured, Context], tuple[dict[str, int], int]] = {}
-    for part in parts:
-        if part.key in places:
-            continue
-        measure, context = part.key
+    places: dict[Key, tuple[dict[str, int], int]] = {}
+    for key in dict.fromkeys(key for part in parts for key in (part.key, part.key_of_baseline)):
+        measure, context = key
         compiled = measure.compiled(events, context)
-        places[part.key] = ({name: len(plans) + n for n, name in enumerate(compiled)}, len(plans) + len(compiled))
+        places[key] = ({name: len(plans) + n for n, name in enumerate(compiled)}, len(plans) + len(compiled))
         plans += [*compiled.values(), _foreign(measure, context, events, organisation.currency)]
     collected = pl.collect_all(plans)
     return {
@@ -122,16 +135,16 @@ def _foreign(measure: Measured, context: Context, events: pl.LazyFrame, currency
 def _figures(
     definition: Definition,
     parts: Sequence[Part],
-    logged: Mapping[tuple[Measured, Context], Logged],
+    logged: Mapping[Key, Logged],
     organisation: Organisation,
     known: Coverage,
     through: date,
     feeds: Feeds | None,
 ) -> pl.DataFrame:
-    found = [
-        (part, Series(part.kr, part.context, organisation, known).figures(logged[part.key], part.days(through)))
-        for part in parts
-    ]
+    found = []
+    for part in parts:
+        series = Series(part.kr, part.context, organisation, known)
+        found.append((part, series.figures(logged[part.key], logged[part.key_of_baseline], part.days(through))))
     return composed(definition, found, organisation, known, through, feeds)
 
 
@@ -161,6 +174,7 @@ def composed(
     late_days = feeds.lateness(definition.types) if feeds else 0
     return (
         pl.concat([own, *others, guards])
+        .with_columns(pl.selectors.float() + 0.0)  # no part of nothing is less than nothing: -0.0
         .with_columns(
             pl.col("window_start").replace(THE_BEGINNING, None),  # "ever" has no first day to show
             formulas.score_of(pl.col("progress")).alias("score"),
@@ -203,7 +217,8 @@ def _together(
 ) -> pl.DataFrame:
     """The whole of members or parts: met when all are; progress is their mean, each counting as 1 at most.
 
-    Its value is how many are met, its target and denominator how many there are.
+    Its value is how many are met, its target and denominator how many there are. What has not started is at its
+    beginning. Where members are found on the way, more may come until the last day, and without any it is missed.
     """
     is_met = meets(definition, "progress")
     weight = pl.col("member").replace_strict(weights, default=1.0, return_dtype=pl.Float64)
@@ -249,13 +264,17 @@ def _together(
         )
     )
     is_known = ~pl.col("_is_unknown")
+    is_last = pl.col("as_of") == definition.span.last
+    was_nobody = pl.col("_is_read") & (pl.col("_all") == 0) & is_last
+    is_done_early = pl.col("_is_achieved") & pl.lit(not naming)
     is_counted = is_known & ~pl.col("_is_unmeasured").fill_null(value=False)
     counted = days.with_columns(
         pl.when(is_counted).then(pl.col("_met")).cast(pl.Float64).alias("value"),
         pl.when(is_counted).then(pl.col("_met")).alias("numerator"),
         pl.when(is_counted).then(pl.col("_all")).alias("denominator"),
         pl.when(is_counted).then(pl.col("events")).alias("events"),
-        pl.when(is_known).then(pl.col("progress")).alias("progress"),
+        pl.when(was_nobody).then(0.0).when(is_known).then(pl.col("progress")).alias("progress"),
+        pl.when(was_nobody).then(1.0).when(is_known).then(pl.col("expected")).alias("expected"),
         pl.lit(0.0).alias("start"),
         pl.when("_is_read").then(pl.col("_all")).cast(pl.Float64).alias("target"),
         pl.when(is_counted).then(pl.col("_met")).cast(pl.Float64).alias("forecast"),
@@ -263,11 +282,13 @@ def _together(
     status = (
         pl.when("_has_no_data")
         .then(pl.lit("no_data"))
+        .when(was_nobody)
+        .then(pl.lit("missed"))
         .when((pl.col("_all") == 0) | pl.col("_is_waiting"))
         .then(pl.lit("not_started"))
         .when(pl.col("_is_unknown") | pl.col("progress").is_null())
         .then(pl.lit("unreliable"))
-        .otherwise(closing(definition.span, pl.col("_is_all_met"), pl.col("_is_achieved"), organisation))
+        .otherwise(closing(definition.span, pl.col("_is_all_met"), is_done_early, organisation))
         .alias("status")
     )
     return _shaped(definition, counted.with_columns(status), "own", None, definition.key_result, organisation.currency)

@@ -57,15 +57,33 @@ class _Threshold(Declared):
 
 
 class AtLeast(_Threshold):
-    """Stay at or above a figure."""
+    """Stay at or above a figure. from: the figure that progress is travelled from."""
 
     at_least: Number
+    from_: Number | None = Field(default=None, alias="from")
+
+    @model_validator(mode="after")
+    def _rises(self) -> AtLeast:
+        if self.from_ is not None and self.from_ >= self.at_least:
+            raise ValueError(
+                f"it comes from {self.from_:f}, which is not below {self.at_least:f} | Swap or correct them"
+            )
+        return self
 
 
 class AtMost(_Threshold):
-    """Stay at or below a figure."""
+    """Stay at or below a figure. from: the figure that progress is travelled from."""
 
     at_most: Number
+    from_: Number | None = Field(default=None, alias="from")
+
+    @model_validator(mode="after")
+    def _falls(self) -> AtMost:
+        if self.from_ is not None and self.from_ <= self.at_most:
+            raise ValueError(
+                f"it comes from {self.from_:f}, which is not above {self.at_most:f} | Swap or correct them"
+            )
+        return self
 
 
 def _two(value: Any) -> Any:
@@ -334,6 +352,11 @@ class Part(_Counted):
     measure: Measure
     target: Target
     weight: Annotated[Number, Field(gt=0)] = Decimal(1)
+
+    @property
+    def main(self) -> Measure:
+        """The measure."""
+        return self.measure
 
 
 class Guardrail(_Counted):

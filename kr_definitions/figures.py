@@ -14,7 +14,7 @@ from typing import NamedTuple
 import polars as pl
 
 from kr_definitions import progress as formulas
-from kr_definitions.coverage import Coverage
+from kr_definitions.coverage import Coverage, Knowledge
 from kr_definitions.declarations import Baseline, KeyResult
 from kr_definitions.measures import Context
 from kr_definitions.measures.base import Frames
@@ -32,8 +32,7 @@ from kr_definitions.periods import (
 )
 
 _DAY = timedelta(days=1)
-_HAS_NO_WAY = (pl.col("start") == pl.col("target")).fill_null(value=False)
-"""Where what the target is relative to was nothing: there is no way to go."""
+_IS_KNOWN = pl.col("_knowledge") == "known"
 _NO_FLOAT, _NO_INT = pl.lit(None, dtype=pl.Float64), pl.lit(None, dtype=pl.Int64)
 
 
@@ -43,6 +42,16 @@ class Logged:
 
     frames: Frames
     foreign: pl.DataFrame
+
+
+class Compared(NamedTuple):
+    """An earlier figure that a value is compared with. Where it is known and null, there was nothing to measure."""
+
+    value: float | None
+    knowledge: Knowledge
+
+
+_NOTHING = Compared(None, "known")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +67,12 @@ class Series:
     def period(self) -> Span:
         return self.context.period
 
-    def figures(self, logged: Logged, days: pl.DataFrame) -> pl.DataFrame:
-        """Its figures for each of its days (`asked_days`): part of `COMPUTED_SCHEMA`."""
-        valued, baselines = self._values(logged, days), self._baselines(logged, days)
+    def figures(self, logged: Logged, before: Logged, days: pl.DataFrame) -> pl.DataFrame:
+        """Its figures for each of its days (`asked_days`): part of `COMPUTED_SCHEMA`.
+
+        before: what the log holds of its baseline, which may be of other people than its own.
+        """
+        valued, baselines = self._values(logged, days), self._baselines(before, days)
         return judged(self.kr, self.period, self.organisation, valued, baselines)
 
     def _values(self, logged: Logged, days: pl.DataFrame) -> pl.DataFrame:
@@ -68,11 +80,11 @@ class Series:
         asked = days.filter(pl.col("until").is_not_null()).select(pl.col("until").alias("as_of"), "window_start")
         asked = asked.unique().sort("window_start", "as_of")
         measured = self.kr.main.valued(logged.frames, asked, self.context).with_columns(self._knowledge(logged, asked))
-        is_known = pl.col("_knowledge") == "known"
         return days.join(
             measured.rename({"as_of": "until"}), on=["until", "window_start"], how="left", maintain_order="left"
         ).with_columns(
-            pl.when(is_known).then(pl.col(name)).alias(name) for name in ("value", "numerator", "denominator", "events")
+            pl.when(_IS_KNOWN).then(pl.col(name)).alias(name)
+            for name in ("value", "numerator", "denominator", "events")
         )
 
     def _knowledge(self, logged: Logged, asked: pl.DataFrame) -> pl.Series:
@@ -93,11 +105,11 @@ class Series:
 
     # Baselines
 
-    def _baselines(self, logged: Logged, days: pl.DataFrame) -> list[float | None]:
-        """What the target is relative to on each day, or what the period started from; None where that is not known."""
+    def _baselines(self, logged: Logged, days: pl.DataFrame) -> list[Compared]:
+        """What the target is relative to on each day, or what the period started from."""
         asked = asked_baseline(self.kr)
         if asked is None:
-            return [None] * days.height
+            return [_NOTHING] * days.height
         if asked.of == "previous_window":
             return self._of_windows_before(logged, days)
         if asked.is_to_date:
@@ -105,7 +117,7 @@ class Series:
         if self.kr.every is not None and asked.of != "start":
             found = self._mean_of_windows(logged, self._before(asked.of))
         else:
-            (found,) = self._at(logged, [self._counted(self._before(asked.of))])
+            (found,) = self._at(logged, [self._counted(self._before(asked.of))], unobserved="unknown")
         return [found] * days.height
 
     def _before(self, baseline: Baseline) -> Span:
@@ -121,8 +133,8 @@ class Series:
             return Span(span.last - timedelta(days=self.kr.trailing - 1), span.last)
         return Span(THE_BEGINNING, span.last) if self.kr.cumulative == "ever" else span
 
-    def _at(self, logged: Logged, spans: Sequence[Span]) -> list[float | None]:
-        """The value over each span; None where it is not known."""
+    def _at(self, logged: Logged, spans: Sequence[Span], unobserved: Knowledge) -> list[Compared]:
+        """The value over each span. unobserved: what it counts as where nothing was ever observed."""
         asked = pl.DataFrame(
             {"as_of": [span.last for span in spans], "window_start": [span.first for span in spans]},
             schema={"as_of": pl.Date, "window_start": pl.Date},
@@ -131,38 +143,42 @@ class Series:
         valued = self.kr.main.valued(logged.frames, distinct, self.context).with_columns(
             self._knowledge(logged, distinct)
         )
-        known = valued.select(
-            "as_of", "window_start", pl.when(pl.col("_knowledge") == "known").then(pl.col("value").cast(pl.Float64))
+        is_unobserved = _IS_KNOWN & pl.col("value").is_null() & self.kr.main.is_unobserved()
+        found = valued.select(
+            "as_of",
+            "window_start",
+            pl.when(_IS_KNOWN).then(pl.col("value").cast(pl.Float64)),
+            pl.when(is_unobserved).then(pl.lit(unobserved)).otherwise("_knowledge").alias("_knowledge"),
         )
-        return asked.join(known, on=["as_of", "window_start"], how="left", maintain_order="left")["value"].to_list()
+        joined = asked.join(found, on=["as_of", "window_start"], how="left", maintain_order="left")
+        return [Compared(value, knowledge) for _, _, value, knowledge in joined.iter_rows()]
 
-    def _to_date(self, logged: Logged, days: pl.DataFrame) -> list[float | None]:
+    def _to_date(self, logged: Logged, days: pl.DataFrame) -> list[Compared]:
         """Of each day, the value over the same part of the span before."""
         before = self._before(formulas.baseline_of(self.kr) or "previous_period")
         ends = [same_day_of(self.period, day, before) for day in days.get_column("as_of")]
-        return self._at(logged, [Span(before.first, end) for end in ends])
+        return self._at(logged, [Span(before.first, end) for end in ends], unobserved="unknown")
 
-    def _of_windows_before(self, logged: Logged, days: pl.DataFrame) -> list[float | None]:
+    def _of_windows_before(self, logged: Logged, days: pl.DataFrame) -> list[Compared]:
         """Of each day, the value over the window before its own."""
         if self.kr.every is None:
-            return [None] * days.height
+            return [_NOTHING] * days.height
         held = {
             first: window_before(self.kr.every, Span(first, last), self.organisation.calendar)
             for first, last in days.select("window_start", "window_end").drop_nulls().unique().iter_rows()
         }
-        found = dict(zip(held, self._at(logged, list(held.values())), strict=True))
-        return [found.get(first) for first in days.get_column("window_start")]
+        found = dict(zip(held, self._at(logged, list(held.values()), unobserved="known"), strict=True))
+        return [found.get(first, _NOTHING) for first in days.get_column("window_start")]
 
-    def _mean_of_windows(self, logged: Logged, span: Span) -> float | None:
-        """The mean over the windows of a span that have a value; None where one of them is not known."""
+    def _mean_of_windows(self, logged: Logged, span: Span) -> Compared:
+        """The mean over the windows of a span that have a value; known where all of them are."""
         if self.kr.every is None:
-            return None
-        spans = windows(self.kr.every, span, self.organisation.calendar)
-        asked = pl.DataFrame({"as_of": [one.last for one in spans], "window_start": [one.first for one in spans]})
-        if not spans or (self._knowledge(logged, asked) != "known").any():
-            return None
-        values = [value for value in self._at(logged, spans) if value is not None]
-        return sum(values) / len(values) if values else None
+            return _NOTHING
+        found = self._at(logged, windows(self.kr.every, span, self.organisation.calendar), unobserved="known")
+        if any(one.knowledge != "known" for one in found):
+            return Compared(None, "partly")
+        values = [one.value for one in found if one.value is not None]
+        return Compared(sum(values) / len(values), "known") if values else _NOTHING
 
 
 class AskedBaseline(NamedTuple):
@@ -180,52 +196,71 @@ def asked_baseline(kr: KeyResult) -> AskedBaseline | None:
 
 
 def judged(
-    kr: KeyResult, period: Span, organisation: Organisation, valued: pl.DataFrame, baselines: Sequence[float | None]
+    kr: KeyResult, period: Span, organisation: Organisation, valued: pl.DataFrame, baselines: Sequence[Compared]
 ) -> pl.DataFrame:
     """The figures that values give: no more than formulas, whoever knows the values.
 
-    valued: a row a day, with its window (`asked_days`), its value, and what is known of the window (`_knowledge`:
-    known, partly, unknown; null on a day without one). baselines: what the target is relative to, of each row.
+    valued: a row a day, with its window (`asked_days`), its value, numerator and denominator, and what is known of the
+    window (`_knowledge`: known, partly, unknown; null on a day without one). baselines: what the target is relative to,
+    of each row.
     """
     figures = valued.with_columns(_from_and_to(kr, baselines)).with_columns(
         elapsed(pl.col("as_of"), pl.lit(period.first), pl.lit(period.last)).alias("_elapsed"),
         formulas.progress_of(kr, pl.col("value"), pl.col("start"), pl.col("target")).alias("_progress"),
         pl.lit(formulas.highest(kr), dtype=pl.Float64).alias("target_high"),
+        _is_empty(kr).alias("_is_empty"),
     )
     figures = _recurring(kr, figures) if kr.every else _once(kr, figures)
     return figures.with_columns(_status(kr, period, organisation)).sort("as_of")
 
 
-def _from_and_to(kr: KeyResult, baselines: Sequence[float | None]) -> list[pl.Series]:
-    """The columns baseline, start and target."""
-    found = {baseline: formulas.start_and_target(kr, baseline) for baseline in set(baselines)}
+def reported_baselines(figures: pl.DataFrame) -> list[Compared]:
+    """The baselines of figures that were reported (`COMPUTED_SCHEMA`): where one lacked, the status says why."""
+    is_lacking = pl.col("baseline").is_null() & pl.col("events").is_not_null() & (pl.col("status") == "unreliable")
+    found = figures.select("baseline", pl.when(is_lacking).then(pl.lit("unknown")).otherwise(pl.lit("known")))
+    return [Compared(value, knowledge) for value, knowledge in found.iter_rows()]
+
+
+def _from_and_to(kr: KeyResult, baselines: Sequence[Compared]) -> list[pl.Series]:
+    """The columns baseline, start and target, and what is known of the baseline."""
+    found = {baseline: formulas.start_and_target(kr, baseline.value) for baseline in set(baselines)}
     columns = {
-        "baseline": list(baselines),
+        "baseline": [baseline.value for baseline in baselines],
         "start": [found[baseline][0] for baseline in baselines],
         "target": [found[baseline][1] for baseline in baselines],
     }
-    return [pl.Series(name, values, dtype=pl.Float64) for name, values in columns.items()]
+    floats = [pl.Series(name, values, dtype=pl.Float64) for name, values in columns.items()]
+    return [*floats, pl.Series("_of_baseline", [one.knowledge for one in baselines], dtype=pl.String)]
+
+
+def _is_empty(kr: KeyResult) -> pl.Expr:
+    """Where all was read and there was nothing to measure (a share of no answers), or no way to go.
+
+    There is no way where the target is relative to nothing: half as much again as none, or as what was not there.
+    """
+    has_no_way = (pl.col("start") == pl.col("target")).fill_null(value=False)
+    if formulas.baseline_of(kr) is not None:
+        has_no_way |= (pl.col("_of_baseline") == "known") & pl.col("baseline").is_null()
+    return (_IS_KNOWN & (pl.col("value").is_null() | has_no_way)).fill_null(value=False)
 
 
 def _status(kr: KeyResult, period: Span, organisation: Organisation) -> pl.Expr:
     if kr.target is None:
         return pl.lit(None, dtype=pl.String).alias("status")
     is_met = formulas.is_reached(kr, pl.col("progress"))
-    is_done_early = is_met if formulas.only_grows(kr) else pl.lit(value=False)
-    is_waiting = pl.col("progress").is_null() & _HAS_NO_WAY
-    is_unknown, is_last = pl.col("_knowledge") == "unknown", pl.col("as_of") == period.last
-    without_value = pl.when(pl.col("value").is_null()).then(pl.lit("no_data")).otherwise(pl.lit("unreliable"))
+    is_done_early = is_met & (pl.col("target") > 0) if formulas.only_grows(kr) else pl.lit(value=False)
+    has_no_progress = pl.col("progress").is_null()
+    is_unobserved = pl.col("value").is_null() & kr.main.is_unobserved()
+    lacks_baseline = pl.lit(formulas.baseline_of(kr) is not None) & (pl.col("_of_baseline") != "known")
     return (
         pl.when(pl.col("window_start").is_null())
         .then(pl.lit("not_started"))
-        .when(is_unknown)
+        .when((pl.col("_knowledge") == "unknown") | (_IS_KNOWN & has_no_progress & is_unobserved))
         .then(pl.lit("no_data"))
-        .when(pl.col("_knowledge") == "partly")
+        .when((pl.col("_knowledge") == "partly") | (has_no_progress & (lacks_baseline | ~pl.col("_is_complete"))))
         .then(pl.lit("unreliable"))
-        .when(pl.lit(formulas.is_to_date(kr) or kr.every is not None) & is_waiting & ~is_last)
+        .when(has_no_progress)
         .then(pl.lit("not_started"))
-        .when(pl.col("progress").is_null())
-        .then(without_value)
         .otherwise(closing(period, is_met, is_done_early, organisation))
         .alias("status")
     )
@@ -286,11 +321,11 @@ def elapsed(day: pl.Expr, first: pl.Expr, last: pl.Expr) -> pl.Expr:
 def _once(kr: KeyResult, figures: pl.DataFrame) -> pl.DataFrame:
     """Progress of a key result with one figure for the whole period."""
     expected = pl.lit(1.0) if formulas.is_maintained(kr) else pl.col("_elapsed")
-    is_ever = kr.cumulative == "ever" and not formulas.is_maintained(kr)
-    begun = pl.col("baseline") if is_ever else pl.lit(0.0)
-    goes_on = is_ever or formulas.accumulates(kr)
-    forecast = begun + divided(pl.col("value") - begun, pl.col("_elapsed")) if goes_on else pl.col("value")
+    begun = pl.col("baseline") if kr.cumulative == "ever" else pl.lit(0.0)
+    going_on = begun + divided(pl.col("value") - begun, pl.col("_elapsed"))
+    forecast = going_on if formulas.is_extrapolated(kr) else pl.col("value")
     return figures.with_columns(
+        pl.lit(value=True).alias("_is_complete"),
         pl.col("_progress").alias("progress"),
         (expected if kr.target is not None else _NO_FLOAT).alias("expected"),
         _NO_FLOAT.alias("window_progress"),
@@ -303,11 +338,8 @@ def _once(kr: KeyResult, figures: pl.DataFrame) -> pl.DataFrame:
 
 def _recurring(kr: KeyResult, figures: pl.DataFrame) -> pl.DataFrame:
     """Progress of a key result whose figure has to be met anew in each window."""
-    # A window that was read and in which there was nothing to measure (a share of no answers) or nothing to reach (half
-    # as much again as nothing) counts in nothing.
-    is_empty = (pl.col("_knowledge") == "known") & (pl.col("value").is_null() | _HAS_NO_WAY)
     closing = (
-        figures.filter(pl.col("until") == pl.col("window_end"), ~is_empty)
+        figures.filter(pl.col("until") == pl.col("window_end"), ~pl.col("_is_empty"))  # an empty one counts in nothing
         .unique("window_start", keep="first")
         .sort("window_end")
     )
@@ -323,7 +355,7 @@ def _recurring(kr: KeyResult, figures: pl.DataFrame) -> pl.DataFrame:
         pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("windows_closed"),
     )
     joined = figures.sort("as_of").join_asof(closed, left_on="as_of", right_on="_closed_on", strategy="backward")
-    is_open = (pl.col("window_end") > pl.col("as_of")).fill_null(value=False) & ~is_empty.fill_null(value=False)
+    is_open = (pl.col("window_end") > pl.col("as_of")).fill_null(value=False) & ~pl.col("_is_empty")
     in_window = elapsed(pl.col("until"), pl.col("window_start"), pl.col("window_end"))
     has_window = pl.col("window_start").is_not_null()
     whole = formulas.recurring_progress(
@@ -334,8 +366,9 @@ def _recurring(kr: KeyResult, figures: pl.DataFrame) -> pl.DataFrame:
         pl.lit(1.0) if formulas.is_maintained(kr) else in_window,
     )
     is_complete = pl.col("_unknown").fill_null(0) == 0
-    forecast = divided(pl.col("value"), in_window) if formulas.accumulates(kr) else pl.col("value")
+    forecast = divided(pl.col("value"), in_window) if formulas.is_extrapolated(kr) else pl.col("value")
     return joined.with_columns(
+        is_complete.alias("_is_complete"),
         pl.when(is_complete).then(whole).alias("progress"),
         (pl.when(has_window).then(1.0) if kr.target is not None else _NO_FLOAT).alias("expected"),
         pl.col("_progress").alias("window_progress"),

@@ -24,6 +24,9 @@ from kr_definitions.measures.selection import filtered
 from kr_definitions.measures.series import THE_BEGINNING
 from kr_definitions.organisation import Organisation
 
+Key = tuple[Measured, Context]
+"""What makes partials: those of the same measure in the same context are the same."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -37,9 +40,18 @@ class Part:
     weight: float = 1.0
 
     @property
-    def key(self) -> tuple[Measured, Context]:
-        """What makes its partials: those of the same measure in the same context are the same."""
+    def key(self) -> Key:
+        """What makes its partials."""
         return self.kr.main, self.context
+
+    @property
+    def key_of_baseline(self) -> Key:
+        """What makes the partials of its baseline: others where its cohorts are those of the baseline's own span."""
+        match formulas.baseline_of(self.kr):
+            case "previous_period" | "previous_year" as name if self.kr.main.is_of_period:
+                return self.kr.main, replace(self.context, compared=self.context.span(name))
+            case _:
+                return self.key
 
     def days(self, through: date) -> pl.DataFrame:
         """Each day that it has a row for, with the window of its value (`asked_days`)."""

@@ -19,11 +19,12 @@ from kr_definitions.declarations import (
     KeyResult,
     NotAbove,
     NotBelow,
+    Part,
     Reach,
     Relative,
     Within,
 )
-from kr_definitions.measures import Gain
+from kr_definitions.measures import DailyMax, Gain, Steps
 from kr_definitions.measures.series import divided
 
 Preset = Literal["viva", "engagedly", "upraise", "servicenow"]
@@ -31,10 +32,19 @@ Preset = Literal["viva", "engagedly", "upraise", "servicenow"]
 
 Maintained = AtLeast | AtMost | Within | NotBelow | NotAbove
 
+TOLERANCE = 1e-12
+"""How far from a line a float may be and still be on it: 5/7 · 1.2 and 6/7 differ in their last digit."""
 
-def accumulates(kr: KeyResult) -> bool:
+
+def accumulates(kr: KeyResult | Part) -> bool:
     """Whether the value starts from nothing with each window and grows by activity (counts, sums)."""
     return kr.main.accumulates and kr.trailing is None and kr.cumulative == "period"
+
+
+def is_extrapolated(kr: KeyResult) -> bool:
+    """Whether what came so far says how much is to come: of a total; of its best day, or of steps, it does not."""
+    goes_on = kr.main.accumulates and not isinstance(kr.main, DailyMax | Steps)
+    return goes_on and kr.trailing is None and (kr.cumulative == "period" or not is_maintained(kr))
 
 
 def only_grows(kr: KeyResult) -> bool:
@@ -65,25 +75,25 @@ def baseline_of(kr: KeyResult) -> Baseline | None:
 def start_and_target(kr: KeyResult, baseline: float | None) -> tuple[float | None, float | None]:
     """Where progress is measured from, and to. None where the baseline that it depends on is not known.
 
-    A total begins at nothing, whatever it was the time before: the figure that it comes from is its baseline.
+    A total begins at nothing, whatever it was the time before: the figure that it comes from is its baseline. Only on
+    the way to a target that is not above nothing (less of a loss than the time before) does it come from the baseline.
     """
     target = kr.target
     if isinstance(target, Reach):
         return 0.0 if accumulates(kr) else float(target.from_), float(target.value)
-    if isinstance(target, AtLeast):
-        return None, float(target.at_least)
-    if isinstance(target, AtMost):
-        return None, float(target.at_most)
+    if isinstance(target, AtLeast | AtMost):
+        figure = target.at_least if isinstance(target, AtLeast) else target.at_most
+        return None if target.from_ is None else float(target.from_), float(figure)
     if isinstance(target, Within):
         return None, float(target.within[0])
     if target is None or baseline is None:
         return None, None
     if isinstance(target, NotBelow | NotAbove):
         return None, baseline
-    start = 0.0 if accumulates(kr) and not target.to_date else baseline
-    if isinstance(target, Relative):
-        return start, float(Decimal(repr(baseline)) * (1 + target.relative))
-    return start, float(Decimal(repr(baseline)) + target.delta)
+    exact = Decimal(repr(baseline))
+    goal = float(exact + (abs(exact) * target.relative if isinstance(target, Relative) else target.delta))
+    begins_at_nothing = accumulates(kr) and not target.to_date and goal > 0
+    return 0.0 if begins_at_nothing else baseline, goal
 
 
 def highest(kr: KeyResult) -> float | None:
@@ -95,11 +105,11 @@ def progress_of(kr: KeyResult, value: pl.Expr, start: pl.Expr, target: pl.Expr) 
     """Progress of one value: 0 at the start, 1 at the target, overshoot and undershoot kept; null where unknown."""
     if kr.target is None:
         return pl.lit(None, dtype=pl.Float64)
-    if isinstance(kr.target, Reach | Relative | Delta):
+    if isinstance(kr.target, Reach | Relative | Delta) or _comes_from(kr.target):
         return pl.when(target != start).then(divided(value - start, target - start))
     if isinstance(kr.target, Within):
-        low, high = (float(figure) for figure in kr.target.within)
-        return value.is_between(low, high).cast(pl.Float64)
+        low, high = (pl.lit(float(figure)) for figure in kr.target.within)
+        return (_is_at_least(value, low) & _is_at_least(high, value)).cast(pl.Int64).cast(pl.Float64)
     is_met = _is_met(kr.target, value, target)
     if kr.target.progress == "met":
         return is_met.cast(pl.Int64).cast(pl.Float64)
@@ -109,17 +119,30 @@ def progress_of(kr: KeyResult, value: pl.Expr, start: pl.Expr, target: pl.Expr) 
     return pl.when(target > 0).then(distance).otherwise(is_met.cast(pl.Int64).cast(pl.Float64))
 
 
+def _comes_from(threshold: Maintained) -> bool:
+    """Whether progress to a threshold is the distance travelled from a figure."""
+    return isinstance(threshold, AtLeast | AtMost) and threshold.from_ is not None
+
+
 def _is_met(threshold: AtLeast | AtMost | NotBelow | NotAbove, value: pl.Expr, target: pl.Expr) -> pl.Expr:
-    if isinstance(threshold, AtLeast | NotBelow):
-        return value > target if threshold.strict else value >= target
-    return value < target if threshold.strict else value <= target
+    is_floor = isinstance(threshold, AtLeast | NotBelow)
+    if threshold.strict:
+        return ~(_is_at_least(target, value) if is_floor else _is_at_least(value, target))
+    return _is_at_least(value, target) if is_floor else _is_at_least(target, value)
+
+
+def _is_at_least(value: pl.Expr, line: pl.Expr) -> pl.Expr:
+    """Whether a figure is on a line or above it."""
+    return value >= line - TOLERANCE * line.abs()
 
 
 def is_reached(kr: KeyResult, progress: pl.Expr) -> pl.Expr:
     """Whether a progress means that the target is met; for a strict threshold by distance, beyond it."""
     threshold = kr.target if isinstance(kr.target, AtLeast | AtMost | NotBelow | NotAbove) else None
-    strict_distance = threshold is not None and threshold.strict and threshold.progress == "distance"
-    return progress > 1 if strict_distance else progress >= 1
+    is_distance = threshold is not None and (threshold.progress == "distance" or _comes_from(threshold))
+    if threshold is not None and threshold.strict and is_distance:
+        return progress > 1 + TOLERANCE
+    return progress >= 1 - TOLERANCE
 
 
 def recurring_progress(
@@ -136,11 +159,8 @@ def recurring_progress(
 
 
 def judged(preset: Preset, progress: pl.Expr, expected: pl.Expr) -> pl.Expr:
-    """on_track, at_risk or off_track, by the organisation's thresholds.
-
-    Floats are compared with a tolerance of 1e-9, so that a value exactly on the line is on its better side.
-    """
-    tiny = 1e-9
+    """on_track, at_risk or off_track, by the organisation's thresholds: on the line is on its better side."""
+    tiny = TOLERANCE
     limits = {
         "viva": (progress >= expected - tiny, progress >= expected - 0.25 - tiny),
         "engagedly": (progress >= expected - 0.165 - tiny, progress >= expected - 0.33 - tiny),

@@ -12,11 +12,12 @@ from datetime import date
 
 import polars as pl
 
+from kr_definitions import progress as formulas
 from kr_definitions.catalogue import Definition
 from kr_definitions.compute import composed
 from kr_definitions.coverage import Coverage
 from kr_definitions.declarations import MonthOf, MonthsFrom
-from kr_definitions.figures import asked_baseline, judged
+from kr_definitions.figures import Compared, asked_baseline, judged, reported_baselines
 from kr_definitions.organisation import Organisation
 from kr_definitions.parts import Part, naming_types, parts_of
 from kr_definitions.periods import Span
@@ -92,7 +93,9 @@ def _figures(
     valued = valued.with_columns(_knowledge())
     if part.kr.target is not None and valued.filter(_is_undecided(before)).height:
         raise NeedsTheLog(f"whether {name} had been read on the days without a value was not reported")
-    baselines = [None] * days.height if asked is None else valued.get_column("baseline").to_list()
+    if asked is not None and valued.filter(_lacks_baseline(before)).height:
+        raise NeedsTheLog(f"why {name} had nothing to be relative to was not reported")
+    baselines = [Compared(None, "known")] * days.height if asked is None else reported_baselines(valued)
     return judged(part.kr, part.context.period, organisation, valued.drop("status", "baseline"), baselines)
 
 
@@ -114,6 +117,12 @@ def _knowledge() -> pl.Expr:
         .otherwise(pl.lit("unknown"))
         .alias("_knowledge")
     )
+
+
+def _lacks_baseline(before: Part) -> pl.Expr:
+    """Known days without a baseline, of what had no use for one: whether it was not read, or nothing, was not said."""
+    is_lacking = pl.col("baseline").is_null() & pl.col("events").is_not_null()
+    return pl.lit(formulas.baseline_of(before.kr) is None) & is_lacking
 
 
 def _is_undecided(before: Part) -> pl.Expr:

@@ -21,6 +21,7 @@ from kr_definitions.declarations import (
     NotAbove,
     NotBelow,
     Objective,
+    Part,
     Reach,
     Relative,
     Target,
@@ -150,7 +151,7 @@ def _key_result(definition: Definition, catalogue: Catalogue) -> dict[str, objec
         "why": kr.why,
         "feeds_from": kr.feeds_from,
         "measure_text": measure_text(kr),
-        "definition_version": definition.version,
+        "definition_hash": definition.meaning.content_hash,
         "definition_file": f"{definition.file}:{definition.line}",
     }
 
@@ -182,21 +183,20 @@ def direction(kr: KeyResult) -> str:
 def target_text(kr: KeyResult) -> str | None:
     """The target as declared, in words."""
     if kr.all_of:
-        return "all of: " + "; ".join(f"{part.name}: {_target_text(part.target, part.every)}" for part in kr.all_of)
+        return "all of: " + "; ".join(f"{part.name}: {_target_text(part.target, part)}" for part in kr.all_of)
     if kr.target is None:
         return None
-    text = _target_text(kr.target, kr.every)
+    text = _target_text(kr.target, kr)
     return f"{text} in each {kr.each.dimension}" if kr.each is not None else text
 
 
-def _target_text(target: Target, every: str | None) -> str:
+def _target_text(target: Target, of: KeyResult | Part) -> str:
     if isinstance(target, Reach):
-        text = f"{target.value:f}" + (f" of {target.of:f}" if target.of is not None else "")
-        text = f"from {target.from_:f} to {text}" if target.from_ else text
+        text = _figure_text(target, of)
     elif isinstance(target, AtLeast):
-        text = f"{'more than' if target.strict else 'at least'} {target.at_least:f}"
+        text = f"{'more than' if target.strict else 'at least'} {target.at_least:f}{_from(target)}"
     elif isinstance(target, AtMost):
-        text = f"{'less than' if target.strict else 'at most'} {target.at_most:f}"
+        text = f"{'less than' if target.strict else 'at most'} {target.at_most:f}{_from(target)}"
     elif isinstance(target, Within):
         text = f"from {target.within[0]:f} to {target.within[1]:f}"
     elif isinstance(target, NotBelow):
@@ -206,4 +206,16 @@ def _target_text(target: Target, every: str | None) -> str:
     else:
         change = f"{(target.relative * 100).normalize():+f} %" if isinstance(target, Relative) else f"{target.delta:+f}"
         text = f"{change} on the {target.baseline.replace('_', ' ')}"
-    return f"{text} every {every.replace('_', ' ')}" if every else text
+    return f"{text} every {of.every.replace('_', ' ')}" if of.every else text
+
+
+def _figure_text(target: Reach, of: KeyResult | Part) -> str:
+    """A figure to reach. A total is reached from nothing: what it was before is said beside it."""
+    text = f"{target.value:f}" + (f" of {target.of:f}" if target.of is not None else "")
+    if not target.from_:
+        return text
+    return f"{text} (before: {target.from_:f})" if formulas.accumulates(of) else f"from {target.from_:f} to {text}"
+
+
+def _from(target: AtLeast | AtMost) -> str:
+    return "" if target.from_ is None else f", from {target.from_:f}"

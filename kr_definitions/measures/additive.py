@@ -145,6 +145,10 @@ class Share(Measured):
         return tuple(name for cohort in self.among for name in cohort.types)
 
     @property
+    def is_of_period(self) -> bool:
+        return any(cohort.is_of_period for cohort in self.among)
+
+    @property
     def kind(self) -> Kind:
         return "share"
 

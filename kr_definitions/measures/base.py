@@ -43,8 +43,9 @@ Frames = Mapping[str, pl.DataFrame]
 class Context:
     """What a measure is compiled for.
 
-    period: the key result's; `before: period` and `over: previous_period` are relative to it. member: of an `each`, the
-    dimension and its member; only events with that value are seen.
+    period: the key result's; `over: previous_period` is relative to it. member: of an `each`, the dimension and its
+    member; only events with that value are seen. compared: the span that the period is compared with, where it is that
+    span's figure that is measured.
     """
 
     period: Span
@@ -53,6 +54,12 @@ class Context:
     working_hours: tuple[time, time] = (time(9), time(18))
     member: tuple[str, str] | None = None
     folder: Path | None = None  # where the organisation's declarations are, and its functions
+    compared: Span | None = None
+
+    @property
+    def begins(self) -> date:
+        """What `before: period` and `since: period` are relative to: the first day of what is measured."""
+        return (self.compared or self.period).first
 
     def events(self, log: pl.LazyFrame, types: tuple[str, ...]) -> pl.LazyFrame:
         """The events of these types that the measure may see, of a log of current events with `day`."""
@@ -92,6 +99,15 @@ class Measured(Declared):
     def remembered(self) -> tuple[str, ...]:
         """Event types of which everything up to a day counts, whatever the window of its value."""
         return self.also_read
+
+    @property
+    def is_of_period(self) -> bool:
+        """Whether where the period begins decides whom it is of (`before: period`, `since: period`)."""
+        return False
+
+    def is_unobserved(self) -> pl.Expr:
+        """Of its series: where what the value depends on was never observed, so that it is not known."""
+        return pl.lit(value=False)
 
     @property
     def kind(self) -> Kind:

@@ -34,8 +34,9 @@ class ForecastAccuracy(Measured):
     A month's forecast is the sum over subjects of what each last stated before the month began (on the organisation's
     clock), where that was about this month. Several months are weighed by what happened in them: 1 - Σ|forecast -
     actual| / Σ actual, known as WAPE (Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 5.8).
-    Numerator (Σ actual - Σ|error|) and denominator (Σ actual) are kept. A month that nobody forecast counts in neither;
-    the accuracy is negative where the error is larger than what happened.
+    Numerator (Σ actual - Σ|error|) and denominator (Σ actual) are kept. A month of which nobody ever forecast anything
+    counts in neither; one whose forecasts were all moved to other months was forecast as nothing. The accuracy is
+    negative where the error is larger than what happened.
     """
 
     forecast_accuracy: ForecastOf
@@ -66,31 +67,35 @@ class ForecastAccuracy(Measured):
 
     def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
         of = self.forecast_accuracy
-        forecast = self._stated(log, context).with_columns(pl.col("_month").dt.month_end().alias("day"))
+        forecast = (
+            self._stated(log, context).filter("_holds").with_columns(pl.col("_month").dt.month_end().alias("day"))
+        )
         happened = filtered(context.events(log, of.actual), of.actual_where, of.actual)
         return pl.concat([frame.select("day", "amount", "currency") for frame in (forecast, happened)])
 
     def compiled(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
         """By month (its last day as `day`): what was forecast of it as it began, and what happened in it."""
         of = self.forecast_accuracy
-        stated = self._stated(log, context)
+        holds = pl.col("_holds")
+        stated = self._stated(log, context).with_columns(
+            pl.when(holds).then(pl.col("amount")), events=holds.cast(pl.Int64)
+        )
         happened = filtered(context.events(log, of.actual), of.actual_where, of.actual)
         return {
             "forecast": _by_month(stated, pl.col("_month").dt.month_end()),
-            "actual": _by_month(happened, pl.col("day").dt.month_end()),
+            "actual": _by_month(happened.with_columns(events=pl.lit(1, dtype=pl.Int64)), pl.col("day").dt.month_end()),
         }
 
     def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
         """Of a month that was forecast too high (or right), twice what happened less what was forecast; else that."""
         of = self.forecast_accuracy
         amount, month_end = pl.col("amount").fill_null(0), pl.col("day").dt.month_end().alias("_month_end")
-        forecast = self._stated(log, context).select(
-            "event_id", pl.col("_month").dt.month_end().alias("_month_end"), expected=amount, actual=NOTHING
-        )
+        stated = self._stated(log, context).with_columns(pl.col("_month").dt.month_end().alias("_month_end"))
+        forecast = stated.filter("_holds").select("event_id", "_month_end", expected=amount, actual=NOTHING)
         happened = filtered(context.events(log, of.actual), of.actual_where, of.actual).select(
             "event_id", month_end, expected=NOTHING, actual=amount
         )
-        both = pl.concat([forecast, happened.join(forecast.select("_month_end").unique(), on="_month_end", how="semi")])
+        both = pl.concat([forecast, happened.join(stated.select("_month_end").unique(), on="_month_end", how="semi")])
         is_too_high = (pl.col("expected") - pl.col("actual")).sum().over("_month_end") >= 0
         given = pl.when(is_too_high).then(2 * pl.col("actual") - pl.col("expected")).otherwise(pl.col("expected"))
         return {
@@ -104,7 +109,7 @@ class ForecastAccuracy(Measured):
         }
 
     def _stated(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
-        """What each subject last stated before the `_month` it was about; a later word of no month withdraws it."""
+        """What was stated before the `_month` that it is about; it holds where its subject said no more by then."""
         of = self.forecast_accuracy
         return (
             filtered(context.events(log, of.forecast), of.where, of.forecast)
@@ -112,7 +117,8 @@ class ForecastAccuracy(Measured):
                 pl.col("forecast_month").dt.month_start().alias("_month"),
                 pl.col("day").shift(-1).over("subject_id", order_by=["occurred_at", "event_id"]).alias("_next"),
             )
-            .filter(pl.col("day") < pl.col("_month"), pl.col("_next").is_null() | (pl.col("_next") >= pl.col("_month")))
+            .filter(pl.col("day") < pl.col("_month"))
+            .with_columns((pl.col("_next").is_null() | (pl.col("_next") >= pl.col("_month"))).alias("_holds"))
         )
 
     def valued(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:  # noqa: ARG002
@@ -143,6 +149,4 @@ class ForecastAccuracy(Measured):
 
 
 def _by_month(events: pl.LazyFrame, month_end: pl.Expr) -> pl.LazyFrame:
-    return events.group_by(month_end.alias("day")).agg(
-        pl.col("amount").fill_null(0).sum(), pl.len().cast(pl.Int64).alias("events")
-    )
+    return events.group_by(month_end.alias("day")).agg(pl.col("amount").fill_null(0).sum(), pl.col("events").sum())

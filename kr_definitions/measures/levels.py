@@ -18,9 +18,15 @@ from kr_definitions.organisation import Declared
 from kr_definitions.vocabulary import DECIMAL
 from kr_definitions.words import EventTypes, NumberColumn
 
+_NOBODY = "\x1fnobody"
+"""Whose a subject is whose opening does not say."""
+
 
 class _Observed(OfNumber):
     """What the subjects show, each when it is observed."""
+
+    def is_unobserved(self) -> pl.Expr:
+        return pl.col("numerator").is_null()
 
     def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
         ranked = super().lasting_money(log, context)
@@ -249,7 +255,7 @@ def transitions(
     """By how much each event moved a level (`moved`), on which `day`, and whose (`key`); events: 1 for each event.
 
     key: whose level it is, as the opening that holds says: a subject that is opened anew by somebody else moves from
-    the one to the other.
+    the one to the other, and one that is opened anew without saying by whom is nobody's.
     """
     followed = _followed(log, context, between, key).with_columns(
         pl.col(of).shift(1).over("subject_id", order_by="_order").alias(f"{of}_before") for of in ("level", "key")
@@ -285,7 +291,7 @@ def _followed(log: pl.LazyFrame, context: Context, between: Transitions, key: Ke
     nobody, nothing = pl.lit(None, dtype=pl.String), pl.lit(None, dtype=DECIMAL)
     opened = filtered(context.events(log, between.opened_by), between.where, between.opened_by)
     states = [
-        opened.with_columns(_is_open=pl.lit(1), _number=number, _key=pl.col(key)),
+        opened.with_columns(_is_open=pl.lit(1), _number=number, _key=pl.col(key).fill_null(_NOBODY)),
         filtered(context.events(log, between.closed_by), between.closed_where, between.closed_by).with_columns(
             _is_open=pl.lit(0), _number=nothing, _key=nobody
         ),
@@ -310,7 +316,7 @@ def _followed(log: pl.LazyFrame, context: Context, between: Transitions, key: Ke
             "_order",
             (last("_is_open") == 1).fill_null(value=False).alias("is_open"),
             (last("_is_open").fill_null(0).cast(DECIMAL) * last("_number").fill_null(0)).alias("level"),
-            last("_key").alias("key"),
+            last("_key").replace(_NOBODY, None).alias("key"),
             last(pl.when(pl.col("_is_open") == 1).then("event_id")).alias("opened_by"),
             last(pl.when(pl.col("_number").is_not_null()).then("event_id")).alias("valued_by"),
         )

@@ -165,11 +165,21 @@ class Retention(Measured):
 
 
 class Activity(Declared):
-    """What a member may have done, and which column says who did it."""
+    """What a member may have done, and which column says who did it.
+
+    since: period leaves out what was done before the period, where the days counted (`trailing`) reach behind it.
+    """
 
     of: EventTypes
     where: str | None = None
     by: KeyColumn = "actor"
+    since: Literal["ever", "period"] = "ever"
+
+    def events(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        """What was done, by somebody who is known (`key`)."""
+        events = filtered(context.events(log, self.of), self.where, self.of).with_columns(pl.col(self.by).alias("key"))
+        done = events.filter(pl.col("key").is_not_null())
+        return done if self.since == "ever" else done.filter(pl.col("day") >= context.begins)
 
 
 class ParticipationOf(Declared):
@@ -199,6 +209,10 @@ class Participation(Measured):
         return self.participation.roster.types
 
     @property
+    def is_of_period(self) -> bool:
+        return self.participation.did.since == "period"
+
+    @property
     def kind(self) -> Kind:
         return "share"
 
@@ -209,12 +223,8 @@ class Participation(Measured):
             yield ("participation", "did", "where"), did.where, did.of
 
     def compiled(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
-        did = self.participation.did
-        days = filtered(context.events(log, did.of), did.where, did.of).select(pl.col(did.by).alias("key"), "day")
-        return {
-            "roster": self.participation.roster.spells(log, context),
-            "did": days.filter(pl.col("key").is_not_null()).unique(),
-        }
+        days = self.participation.did.events(log, context).select("key", "day").unique()
+        return {"roster": self.participation.roster.spells(log, context), "did": days}
 
     def valued(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:  # noqa: ARG002
         on: Literal["as_of", "eve"] = "as_of" if self.participation.members == "end" else "eve"
@@ -231,9 +241,7 @@ class Participation(Measured):
 
     def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
         """Each member by its opening, with the first in the window of what it did; or with nothing."""
-        did = self.participation.did
-        events = filtered(context.events(log, did.of), did.where, did.of).filter(pl.col(did.by).is_not_null())
-        active = firsts(events.with_columns(pl.col(did.by).alias("key")), "key").select(
+        active = firsts(self.participation.did.events(log, context), "key").select(
             "key", "starts_after", pl.col("day").alias("did_on"), pl.col("event_id").alias("did")
         )
         # Between two days on which something was done, and after the last, lie windows in which nothing was.

@@ -75,6 +75,13 @@ class Ratio(Measured):
         return tuple(dict.fromkeys(name for operand in self._operands.values() for name in operand.remembered))
 
     @property
+    def is_of_period(self) -> bool:
+        return any(operand.is_of_period for operand in self._operands.values())
+
+    def is_unobserved(self) -> pl.Expr:
+        return pl.col("numerator").is_null() | pl.col("denominator").is_null()
+
+    @property
     def kind(self) -> Kind:
         return "ratio" if self.ratio.numerator.kind == self.ratio.denominator.kind else "number"
 

@@ -23,25 +23,33 @@ from kr_definitions.words import EventType, EventTypes, one_of
 KeyColumn = Literal["account_id", "actor", "subject_id", "product", "market", "campaign", "system"]
 """A column that says whom or what an event is of."""
 
-_HAD_AT = "_had_first_at"
+_HAD_AT, _SPAN = "_had_first_at", "_had_in"
 
 
 class _Before(Declared):
     """An event of this type, with the same `key`, before the event itself or before the key result's period.
 
-    since: period leaves out what happened before the period: lines launched in it, customers won in it.
+    since: period leaves out what happened before the period (lines launched in it, customers won in it); since: month,
+    what happened before the event's own month (what is sold of a line in the month of its launch).
     """
 
     where: str | None = None
     key: KeyColumn = "account_id"
     before: Literal["event", "period"] = "event"
-    since: Literal["ever", "period"] = "ever"
+    since: Literal["ever", "period", "month"] = "ever"
 
     @model_validator(mode="after")
     def _leaves_time(self) -> Self:
         if self.before == "period" and self.since == "period":
             raise ValueError("before the period and since its beginning: nothing can be both | Keep one of them")
+        if self.before == "period" and self.since == "month":
+            raise ValueError("before the period and in the month of the event | Keep one of them")
         return self
+
+    @property
+    def is_of_period(self) -> bool:
+        """Whether where the period begins decides who is in it."""
+        return "period" in (self.before, self.since)
 
     @property
     def _type(self) -> str:
@@ -63,16 +71,18 @@ class _Before(Declared):
         earlier = filtered(log.filter(pl.col("event_type") == self._type), self.where, self.types)
         earlier = earlier.filter(pl.col(self.key).is_not_null())
         if self.since == "period":
-            earlier = earlier.filter(pl.col("day") >= context.period.first)
+            earlier = earlier.filter(pl.col("day") >= context.begins)
         if self.before == "period":
-            keys = earlier.filter(pl.col("day") < context.period.first).select(self.key).unique()
+            keys = earlier.filter(pl.col("day") < context.begins).select(self.key).unique()
             marked = events.join(keys.with_columns(_had=pl.lit(value=True)), on=self.key, how="left")
             had = pl.col("_had").fill_null(value=False)
             return marked.filter(pl.col(self.key).is_not_null() & self._fits(had)).drop("_had")
-        firsts = earlier.group_by(self.key).agg(pl.col("occurred_at").min().alias(_HAD_AT))
+        span = pl.col("day").dt.month_start() if self.since == "month" else pl.lit(None, dtype=pl.Date)
+        keys_and_span = [pl.col(self.key), span.alias(_SPAN)]
+        firsts = earlier.group_by(keys_and_span).agg(pl.col("occurred_at").min().alias(_HAD_AT))
         had = (pl.col(_HAD_AT) < pl.col("occurred_at")).fill_null(value=False)
-        marked = events.join(firsts, on=self.key, how="left")
-        return marked.filter(pl.col(self.key).is_not_null() & self._fits(had)).drop(_HAD_AT)
+        marked = events.with_columns(span.alias(_SPAN)).join(firsts, on=[self.key, _SPAN], how="left", nulls_equal=True)
+        return marked.filter(pl.col(self.key).is_not_null() & self._fits(had)).drop(_HAD_AT, _SPAN)
 
 
 class Had(_Before):
@@ -129,6 +139,11 @@ class Top(Declared):
     @property
     def types(self) -> tuple[str, ...]:
         return self.by.of
+
+    @property
+    def is_of_period(self) -> bool:
+        """The largest before the period are compared with themselves: who they are is not asked anew."""
+        return False
 
     def filters(self) -> Iterator[Filter]:
         if self.by.where is not None:
@@ -202,6 +217,10 @@ class Selection(Measured):
     def counted(self) -> tuple[str, ...]:
         """The event types that the filter is over."""
         return self.types
+
+    @property
+    def is_of_period(self) -> bool:
+        return any(cohort.is_of_period for cohort in self.among)
 
     @property
     def also_read(self) -> tuple[str, ...]:

@@ -140,6 +140,10 @@ class Duration(Measured):
         return (*self.duration.from_, *self.also_read)
 
     @property
+    def is_of_period(self) -> bool:
+        return any(cohort.is_of_period for cohort in self.among)
+
+    @property
     def kind(self) -> Kind:
         return "duration"
 
@@ -275,6 +279,10 @@ class Conversion(Measured):
     def remembered(self) -> tuple[str, ...]:
         """Somebody begins only once, and may have done so long ago."""
         return (*self.conversion.from_, *self.also_read)
+
+    @property
+    def is_of_period(self) -> bool:
+        return any(cohort.is_of_period for cohort in self.among)
 
     @property
     def kind(self) -> Kind:

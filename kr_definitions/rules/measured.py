@@ -25,7 +25,7 @@ from kr_definitions.measures import (
     Sum,
 )
 from kr_definitions.measures.membership import Activity, Roster
-from kr_definitions.measures.selection import HadNot
+from kr_definitions.measures.selection import Had, HadNot
 from kr_definitions.progress import baseline_of
 from kr_definitions.rules.anatomy import (
     counted_in,
@@ -227,24 +227,26 @@ def _whole(stated: StatedMeasure) -> Iterator[Problem]:
                 yield stated.problem((*path, "out_of"), found, "Name everything that they are counted out of")
 
 
-@_rule("measure.new_before", "error", "Those who are new in the period are not compared with a span before it.")
+@_rule("measure.new_before", "error", "Those who are new in the period are not compared with the eve of it.")
 @each_key_result
 def _new_before(stated: StatedKeyResult) -> Iterator[Problem]:
     for place, one in stated.targeted():
-        if baseline_of(one) in (None, "previous_window"):
+        if baseline_of(one) != "start":
             continue
         of_target = (*place, "measure")
         for path, measure in stated.measures():
             if path[: len(of_target)] == of_target and _is_empty_before(measure):
-                found = "nobody was new before the period in the span that it is compared with: the baseline is nothing"
-                do = "Write before: event in the cohort (new when it happened), or a target in figures"
+                found = "nobody was new before the period, on the eve of which it starts: the baseline is nothing"
+                do = "Name previous_period or previous_year, whose own new ones are counted, or a target in figures"
                 yield stated.problem((*path, "among"), found, do)
 
 
 def _is_empty_before(measure: Measured) -> bool:
-    """Whether, before the period, each event that is counted keeps its own account out of the cohort."""
+    """Whether nothing before the period counts: not in it, or each event keeps its own account out of the cohort."""
     types, where = narrowed(measure)
-    return any(
+    if isinstance(measure, Participation) and measure.participation.did.since == "period":
+        return True
+    return any(isinstance(cohort, Had) and cohort.since == "period" for cohort in getattr(measure, "among", ())) or any(
         isinstance(cohort, HadNot)
         and cohort.before == "period"
         and set(types) == {cohort.had_not}

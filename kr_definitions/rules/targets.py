@@ -143,7 +143,7 @@ def _impossible(one: KeyResult) -> list[Decimal]:
     lower = figures[-1:] if isinstance(target, Within) else lower
     found = [figure for figure in figures if most is not None and figure > most]
     found += [figure for figure in lower if least is not None and figure < least]
-    return [*found, *(figures if _is_beyond(one) else ())]
+    return [*found, *(figures[:1] if _is_beyond(one) else ())]
 
 
 def _is_beyond(one: KeyResult) -> bool:
@@ -274,7 +274,8 @@ def _between(low: Decimal, high: Decimal) -> str:
 def _figures(target: Target | None) -> Sequence[Decimal]:
     """The figures that a target names as such."""
     if isinstance(target, AtLeast | AtMost):
-        return (target.at_least if isinstance(target, AtLeast) else target.at_most,)
+        figure = target.at_least if isinstance(target, AtLeast) else target.at_most
+        return (figure,) if target.from_ is None else (figure, target.from_)
     if isinstance(target, Reach):
         return target.from_, target.value
     return target.within if isinstance(target, Within) else ()
@@ -297,7 +298,7 @@ def _of(stated: StatedKeyResult) -> Iterator[Problem]:
 def _distance(stated: StatedKeyResult) -> Iterator[Problem]:
     for place, one in stated.targeted():
         target = one.target
-        is_distance = isinstance(target, AtLeast | AtMost) and target.progress == "distance"
+        is_distance = isinstance(target, AtLeast | AtMost) and target.progress == "distance" and target.from_ is None
         if is_distance and _figures(target)[0] <= 0:
             found = f"progress by distance to {_figures(target)[0]:f}, of which there is no part: it is met or not"
             yield stated.problem((*place, "target"), found, "Remove progress: distance")

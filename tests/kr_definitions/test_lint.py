@@ -355,7 +355,7 @@ def test_one_type_with_two_filters_begins_and_ends_something(tmp_path):
     assert [] == of_measured(tmp_path, f"    measure: {{conversion: {of}}}\n    target: {{at_least: 0.5}}\n")
 
 
-NEW = "nobody was new before the period in the span that it is compared with: the baseline is nothing"
+NEW = "nobody was new before the period, on the eve of which it starts: the baseline is nothing"
 
 
 @pytest.mark.parametrize(
@@ -369,13 +369,26 @@ NEW = "nobody was new before the period in the span that it is compared with: th
         (False, "{sum: amount, of: deal.won, among: {had: deal.won, before: period}}"),
         (False, "{sum: amount, of: deal.won, among: {had_not: demo.attended, before: period}}"),
         (False, "{sum: amount, of: deal.won, among: {had_not: deal.won, where: \"product = 'a'\", before: period}}"),
+        (True, "{sum: amount, of: deal.won, among: {had: deal.created, since: period}}"),
+        (False, "{sum: amount, of: deal.won, among: {had_not: demo.attended, since: period}}"),
+        (False, "{sum: amount, of: deal.won, among: {had: deal.created, since: month}}"),
     ],
 )  # fmt: skip
-def test_the_new_are_not_compared_with_a_time_before_them(tmp_path, is_refused, measure):
-    text = f"    measure: {measure}\n    unit: EUR\n    target: {{relative: 0.1}}\n"
+def test_the_new_are_not_compared_with_the_eve_of_the_period(tmp_path, is_refused, measure):
+    target = "    trailing: 30 days\n    target: {relative: 0.1, baseline: start}\n"
+    text = f"    measure: {measure}\n    unit: EUR\n{target}"
     assert ([("16", "error", NEW)] if is_refused else []) == (
         [found(tmp_path, text)] if of_measured(tmp_path, text) else []
     )
+    assert [] == of_measured(tmp_path, text.replace("baseline: start", "baseline: previous_period"))
+
+
+def test_what_is_done_in_the_period_is_not_compared_with_the_eve_of_it(tmp_path):
+    did = "{roster: {opened_by: staff.joined, by: actor}, did: {of: call.made, since: period}}"
+    text = (
+        f"    measure: {{participation: {did}}}\n    trailing: 30 days\n    target: {{delta: 0.1, baseline: start}}\n"
+    )
+    assert ("16", "error", NEW) == found(tmp_path, text)
 
 
 # --- functions --------------------------------------------------------------------------------------------------------

@@ -290,7 +290,7 @@ def test_an_answer_that_says_neither_counts_in_neither():
 
 def test_a_share_of_nothing_is_null_and_not_zero():
     row = figures([], "2026-02-01", measure=GOOD, target={"at_least": 1}).row(-1, named=True)
-    assert (None, Decimal(0), Decimal(0), "no_data") == tuple(
+    assert (None, Decimal(0), Decimal(0), "not_started") == tuple(
         row[name] for name in ("value", "numerator", "denominator", "status")
     )
 
@@ -624,4 +624,4 @@ def test_a_baseline_that_nobody_read_is_null_and_so_is_what_depends_on_it():
 def test_a_baseline_of_nothing_leaves_nothing_to_reach():
     target = {"relative": Decimal("0.1"), "baseline": "previous_year"}
     row = figures(wins(d20260101=1), "2026-01-01", measure=WON, target=target).row(-1, named=True)
-    assert (0, 0, None, "unreliable") == tuple(row[name] for name in ("baseline", "target", "progress", "status"))
+    assert (0, 0, None, "not_started") == tuple(row[name] for name in ("baseline", "target", "progress", "status"))

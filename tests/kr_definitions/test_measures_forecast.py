@@ -112,6 +112,28 @@ def test_a_month_that_nobody_forecast_counts_in_neither():
     assert (1, 100, 100) == accuracy(events)
 
 
+def test_a_month_whose_only_forecast_was_moved_to_another_month_was_forecast_as_nothing():
+    events = [
+        forecast("2026-01-10", "2026-02", "100"),
+        forecast("2026-01-20", "2026-03", "100"),
+        won("2026-02-10", "80"),
+        won("2026-03-10", "100"),
+    ]
+    assert (0, 0, 80) == accuracy(events)
+    assert (100 / 180, 100, 180) == accuracy(events, "2026-03-31")
+
+
+def test_a_forecast_that_was_moved_in_another_currency_spoils_only_the_month_that_it_went_to():
+    events = [
+        forecast("2025-12-10", "2026-01", "100", currency="USD"),
+        forecast("2025-12-20", "2026-02", "100", currency="USD"),
+        won("2026-01-10", "100"),
+        won("2026-02-10", "100"),
+    ]
+    told = {"measure": ACCURACY, "every": "month", "target": {"at_least": Decimal("0.8")}}
+    assert [0, None] == [value(day, events, **told) for day in ("2026-01-31", "2026-02-28")]
+
+
 def test_an_error_larger_than_what_happened_is_below_nothing():
     assert (-1, -50, 50) == accuracy([forecast("2026-01-10", "2026-02", "150"), won("2026-02-10", "50")])
 

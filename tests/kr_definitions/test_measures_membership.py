@@ -61,6 +61,25 @@ def test_who_has_two_subscriptions_leaves_with_the_last_one():
     ]
 
 
+def test_a_subscription_that_starts_again_without_saying_whose_it_is_is_nobodys():
+    events = [
+        started("2025-05-01", "a"),
+        started("2025-05-01", "b"),
+        ended("2026-01-02", "a"),
+        started("2026-01-04", None, "of a"),
+        ended("2026-01-06", None, "of a"),
+        started("2026-01-08", "a", "of a"),
+    ]
+    by_day = figures(events, "2026-01-08", measure=STAYED, **KPI)
+    assert [1, 0.5, 0.5, 0.5, 1] == [on(by_day, f"2026-01-0{day}") for day in (1, 2, 4, 6, 8)]
+
+
+def test_a_subscription_that_is_said_anew_without_saying_whose_it_is_is_nobodys_from_then_on():
+    events = [started("2025-05-01", "a"), started("2026-01-04", None, "of a")]
+    by_day = figures(events, "2026-01-04", measure=STAYED, **KPI)
+    assert [1, 0] == [on(by_day, f"2026-01-0{day}") for day in (3, 4)]
+
+
 def test_a_subscription_that_ended_twice_or_before_it_started_is_over_once():
     events = [
         ended("2025-04-30", "a", "1"),

@@ -85,8 +85,34 @@ def test_a_member_that_is_found_counts_from_the_day_on_which_it_is_named():
     assert [{}, {"norte": 2}, {"norte": 2, "sur": 1}] == [
         members(found, day) for day in ("2026-01-31", "2026-02-02", "2026-02-04")
     ]
-    assert [(0, "not_started"), (1, "achieved"), (1, "on_track")] == [
+    assert [(0, "not_started"), (1, "on_track"), (1, "on_track")] == [
         (on(own(found), day), on(own(found), day, "status")) for day in ("2026-01-31", "2026-02-02", "2026-02-04")
+    ]
+
+
+def test_where_members_are_found_on_the_way_more_may_come_until_the_last_day():
+    events = [event("market.analysed", "2026-02-01", market="sur"), *won("2026-02-02", "sur", 2)]
+    for each in ({"dimension": "market"}, {"dimension": "market", "seen_in": "market.analysed"}):
+        found = own(figures(events, "2026-02-28", **{**EACH, "each": each, "period": {"month": "2026-02"}}))
+        assert ["on_track", "achieved"] == [on(found, day, "status") for day in ("2026-02-27", "2026-02-28")]
+
+
+def test_without_any_member_at_all_it_is_missed_on_the_last_day_and_not_before():
+    declared = {**EACH, "each": {"dimension": "market", "seen_in": "market.analysed"}, "period": {"month": "2026-02"}}
+    found = figures(won("2026-02-02", "sur", 2), "2026-02-28", **declared)
+    assert [(0, 0, None, "not_started"), (0, 0, 0, "missed")] == [
+        tuple(on(found, day, name) for name in WHOLE) for day in ("2026-02-27", "2026-02-28")
+    ]
+    assert (None, None, None, "no_data") == whole("2026-02-28", [], covered=None, **declared)
+
+
+def test_a_member_without_a_baseline_counts_as_one_that_has_not_started():
+    declared = {**EACH, "target": {"relative": Decimal("0.5")}, "period": {"month": "2026-02"}}
+    events = [*won("2026-01-10", "norte", 2), *won("2026-02-01", "norte", 3), *won("2026-02-01", "sur", 9)]
+    found = figures(events, "2026-02-28", **declared)
+    assert {"norte": "achieved", "sur": "not_started"} == members(found, "2026-02-28", "status")
+    assert [(1, 2, 0.5, "on_track"), (1, 2, 0.5, "missed")] == [
+        tuple(on(own(found), day, name) for name in WHOLE) for day in ("2026-02-10", "2026-02-28")
     ]
 
 
@@ -214,6 +240,13 @@ def test_a_part_that_has_not_begun_is_at_its_beginning_and_leaves_the_whole_know
     assert {"sales": "on_track", "weekly": "not_started"} == members(found, "2027-01-01", "status")
     assert (0.125, "on_track") == tuple(on(own(found), "2027-01-03", name) for name in ("progress", "status"))
     assert "off_track" == members(found, "2027-01-04", "status")["weekly"]
+
+
+def test_a_part_with_nothing_to_measure_is_at_its_beginning_and_leaves_the_whole_known():
+    answers = part("answers", HAPPY["measure"], {"at_least": Decimal("0.5")})
+    found = figures(won("2026-02-01", n=8), "2026-02-01", **parts(SALES, answers))
+    assert {"sales": "achieved", "answers": "not_started"} == members(found, "2026-02-01", "status")
+    assert (1, 2, 0.5, "on_track") == tuple(on(own(found), "2026-02-01", name) for name in WHOLE)
 
 
 def test_a_part_that_nobody_read_leaves_the_whole_unknown():

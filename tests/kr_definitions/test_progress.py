@@ -124,9 +124,65 @@ def test_a_threshold_is_met_or_not_or_so_far_away(expected, value, target):
     assert expected == pytest.approx(progress(value, target), rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("expected", "value", "target"),
+    [
+        (0.5, 8, {"at_least": 9, "from": 7}),
+        (-0.5, 6, {"at_least": 9, "from": 7}),
+        (1.5, 10, {"at_least": 9, "from": 7, "progress": "distance"}),
+        (0.25, 35, {"at_most": 20, "from": 40}),
+        (1.25, 15, {"at_most": 20, "from": 40, "strict": True}),
+    ],
+)
+def test_from_a_figure_to_a_threshold_progress_is_the_distance_travelled(expected, value, target):
+    assert expected == pytest.approx(progress(value, target), rel=1e-12)
+
+
+def test_a_strict_threshold_that_progress_is_travelled_to_is_met_beyond_it_and_expected_at_all_times():
+    told = {"measure": EXCLUSIVE, "period": {"month": "2026-02"}}
+    for is_met, target in (
+        (True, {"at_least": Decimal("0.5"), "from": Decimal("0.2")}),
+        (False, {"at_least": Decimal("0.5"), "from": Decimal("0.2"), "strict": True}),
+    ):
+        taken_on = [event("listing.captured", "2026-02-01", m, mandate=m) for m in ("exclusive", "open")]
+        kr = definition(target=target, **told)
+        row = compute([kr], organisation(), log(taken_on), date(2026, 2, 28)).row(-1, named=True)
+        assert ("achieved" if is_met else "missed", 1, 1, 0.2) == tuple(
+            row[name] for name in ("status", "progress", "expected", "start")
+        )
+
+
+@pytest.mark.parametrize("target", [{"at_least": 5, "from": 5}, {"at_least": 5, "from": 6}, {"at_most": 5, "from": 4}])
+def test_what_has_to_rise_to_a_threshold_comes_from_below_and_what_has_to_fall_from_above(target):
+    with pytest.raises(ValueError, match=r"which is not (below|above) 5"):
+        key_result(target=target)
+
+
 def test_15_percent_more_than_0_40_is_0_46():
     kr = key_result(measure=EXCLUSIVE, target={"relative": Decimal("0.15"), "baseline": "previous_year"})
     assert (0.40, 0.46) == formulas.start_and_target(kr, 0.40)
+
+
+@pytest.mark.parametrize(("expected", "relative"), [(-90, "0.1"), (-110, "-0.1"), (0, "1"), (100, "2")])
+def test_10_percent_more_than_a_loss_of_100_is_a_loss_of_90(expected, relative):
+    kr = key_result(measure=EXCLUSIVE, target={"relative": Decimal(relative), "baseline": "previous_year"})
+    assert (-100, expected) == formulas.start_and_target(kr, -100.0)
+
+
+def test_a_total_that_lost_less_than_the_year_before_has_reached_its_target_and_only_at_the_end():
+    told = {
+        "measure": {"sum": "amount", "of": "invoice.voided"},
+        "target": {"relative": Decimal("0.1"), "baseline": "previous_year"},
+    }
+    lost = [
+        event("invoice.voided", day, day, amount=amount, currency="EUR")
+        for day, amount in (("2025-05-01", "-100"), ("2026-02-01", "-80"), ("2026-12-31", "-15"))
+    ]
+    for status, said in (("achieved", lost[:2]), ("missed", lost)):
+        kr = definition(**told)
+        by_day = compute([kr], organisation(), log(said), date(2026, 12, 31))
+        assert ("on_track", 2) == tuple(on(by_day, "2026-02-01", name) for name in ("status", "progress"))
+        assert (status, -90) == tuple(on(by_day, "2026-12-31", name) for name in ("status", "target"))
 
 
 @pytest.mark.parametrize("target", [{"value": 10}, {"at_least": 5}, {"at_most": 5}, {"within": [5, 7]}])
@@ -153,6 +209,47 @@ def test_a_figure_that_is_reached_exactly_is_reached_whatever_it_is():
         rows = pl.DataFrame({"value": [0.0, figure / 2, float(figure)]}).with_columns(target=pl.lit(float(figure)))
         found = rows.select(formulas.progress_of(kr, pl.col("value"), pl.lit(0.0), pl.col("target"))).to_series()
         assert [0.0, 0.5, 1.0] == found.to_list(), figure
+
+
+def test_a_mean_is_on_its_line_whatever_the_last_digit_of_the_division_is():
+    kr = key_result(measure={"mean": "score", "of": "audit.completed"}, target={"at_least": Decimal("0.98")})
+    for audits in range(1, 500):
+        value, line = float(Decimal("0.98") * audits) / audits, 0.98
+        rows = pl.DataFrame({"value": [value]}).with_columns(start=pl.lit(None, dtype=pl.Float64), target=pl.lit(line))
+        assert 1 == rows.select(formulas.progress_of(kr, *map(pl.col, ("value", "start", "target")))).item(), audits
+
+
+@pytest.mark.parametrize(
+    ("is_met", "progress", "target"),
+    [
+        (True, 1 - 1e-13, {"value": 5}),
+        (False, 1 - 1e-11, {"value": 5}),
+        (True, 1.0, {"at_least": 5, "progress": "distance"}),
+        (False, 1 + 1e-13, {"at_least": 5, "progress": "distance", "strict": True}),
+        (True, 1 + 1e-11, {"at_least": 5, "progress": "distance", "strict": True}),
+    ],
+)
+def test_what_is_on_the_line_but_for_the_last_digits_of_a_float_is_on_it(is_met, progress, target):
+    found = pl.DataFrame({"progress": [progress]}).select(
+        formulas.is_reached(key_result(target=target), pl.col("progress"))
+    )
+    assert is_met == found.item()
+
+
+def test_a_closing_rate_a_fifth_above_the_year_before_is_achieved():
+    ends = [("won", "2025", 5), ("lost", "2025", 2), ("won", "2026", 6), ("lost", "2026", 1)]
+    events = [event(f"deal.{end}", f"{year}-05-01", f"{year} {n}") for end, year, many in ends for n in range(many)]
+    measure = {"ratio": {"numerator": {"count": "deal.won"}, "denominator": {"count": ["deal.won", "deal.lost"]}}}
+    kr = definition(measure=measure, target={"relative": Decimal("0.2"), "baseline": "previous_year"})
+    assert "achieved" == on(compute([kr], organisation(), log(events), date(2026, 12, 31)), "2026-12-31", "status")
+
+
+def test_no_part_of_nothing_is_less_than_nothing():
+    told = {"measure": {"open": {"opened_by": "ticket.created", "closed_by": "ticket.solved"}}}
+    events = [event("ticket.created", "2026-01-01", str(n)) for n in range(3)]
+    kr = definition(**told, target={"value": 1, "from": 3})
+    row = compute([kr], organisation(), log(events, types=kr.types), date(2026, 1, 1)).row(-1, named=True)
+    assert ["0.0", "0.0", "3.0"] == [str(row[name]) for name in ("progress", "score", "forecast")]
 
 
 def test_49_of_49_are_achieved_on_whatever_day_it_is_computed():
@@ -295,6 +392,24 @@ def test_a_running_total_is_forecast_to_go_on_as_it_went():
     )  # day 73 of 365
 
 
+def test_the_best_day_and_the_steps_taken_are_not_forecast_to_go_on():
+    flyers = [event("flyers.distributed", "2026-03-02", "1", quantity=150)]
+    kr = definition(measure={"daily_max": "quantity", "of": "flyers.distributed"}, every="week", target={"value": 200})
+    assert 150 == on(compute([kr], organisation(), log(flyers), date(2026, 3, 2)), "2026-03-02", "forecast")
+    steps = [{"name": "signed", "of": "deal.won"}, {"name": "lost", "of": "deal.lost"}]
+    told = {"measure": {"steps": steps}, "target": {"value": 2}}
+    assert (1,) == last({"2026-01-05": 1}, "2026-03-14", "forecast", **told)
+
+
+def test_a_share_of_ever_is_forecast_to_stay():
+    taken_on = [
+        event("listing.captured", day, day, mandate=mandate)
+        for day, mandate in (("2025-06-01", "open"), ("2026-01-05", "exclusive"))
+    ]
+    kr = definition(measure=EXCLUSIVE, cumulative="ever", target={"value": Decimal("0.8")})
+    assert 0.5 == on(compute([kr], organisation(), log(taken_on), date(2026, 3, 14)), "2026-03-14", "forecast")
+
+
 def test_a_total_of_ever_is_forecast_to_grow_as_it_grew_since_the_eve():
     told = {"measure": WON, "cumulative": "ever", "target": {"value": 200}}
     assert (110, 100, 150) == last(
@@ -321,6 +436,28 @@ def test_what_nobody_read_is_no_data_and_never_off_track():
     assert ("no_data", None, None, None) == last(
         {}, "2026-06-30", "status", "value", "progress", "score", covered=None, **YEARLY
     )
+
+
+RATE = {"ratio": {"numerator": {"count": "deal.won"}, "denominator": {"count": ["deal.won", "deal.lost"]}}}
+
+
+def test_what_was_read_and_had_nothing_to_measure_has_not_started_on_the_last_day_either():
+    by_day = figures({}, "2026-04-30", measure=RATE, target={"at_least": Decimal("0.5")}, period={"month": "2026-04"})
+    assert {("not_started", None, None)} == set(by_day.select("status", "value", "progress").iter_rows())
+
+
+def test_of_two_types_of_which_one_was_never_read_there_is_no_data():
+    kr = definition(measure=RATE, target={"at_least": Decimal("0.5")})
+    read = log(wins({"2026-01-02": 3}), types=["deal.won"])
+    row = compute([kr], organisation(), read, date(2026, 1, 2)).row(-1, named=True)
+    assert ("no_data", None) == (row["status"], row["value"])
+
+
+def test_a_figure_that_nobody_ever_observed_is_no_data_although_its_source_was_read():
+    kr = definition(measure={"gain": "quantity", "of": "followers.observed"}, target={"value": 10})
+    seen = [event("followers.observed", "2026-01-03", quantity=5)]
+    by_day = compute([kr], organisation(), log(seen), date(2026, 1, 3))
+    assert ["no_data", "at_risk"] == [on(by_day, f"2026-01-0{day}", "status") for day in (2, 3)]
 
 
 def test_what_was_read_in_part_is_unreliable_and_never_on_track():

@@ -151,7 +151,25 @@ def test_an_objective_without_figures_has_no_rows():
     [
         ("10", "increase", {"target": {"value": 10}}),
         ("10 of 20 every month", "increase", {"target": {"value": 10, "of": 20}, "every": "month"}),
-        ("from 100 to 60", "decrease", {"target": {"value": 60, "from": 100}}),
+        ("60 (before: 50)", "increase", {"target": {"value": 60, "from": 50}}),
+        ("from 100 to 60", "decrease", {"target": {"value": 60, "from": 100}, "trailing": "30 days"}),
+        (
+            "all of: a: 60 (before: 50); b: from 3 to 2",
+            "increase",
+            {
+                "measure": None,
+                "target": None,
+                "all_of": [
+                    {"name": "a", "measure": {"count": "deal.won"}, "target": {"value": 60, "from": 50}},
+                    {
+                        "name": "b",
+                        "measure": {"open": {"opened_by": "ticket.created", "closed_by": "ticket.solved"}},
+                        "target": {"value": 2, "from": 3},
+                    },
+                ],
+            },
+        ),
+        ("at least 0.9, from 0.7", "at_least", {"target": {"at_least": Decimal("0.9"), "from": Decimal("0.7")}}),
         ("at least 0.90", "at_least", {"target": {"at_least": Decimal("0.90")}}),
         (
             "more than 5 every working day",

@@ -171,6 +171,41 @@ def test_a_first_window_after_one_of_nothing_has_not_started():
     )
 
 
+def test_a_window_after_one_with_nothing_to_measure_counts_in_nothing_and_the_later_ones_count():
+    measure = {"duration": {"from": "ticket.created", "to": "ticket.solved"}, "statistic": "mean", "unit": "hours"}
+    events = [
+        event(f"ticket.{what}", f"{day} {clock}:00", day)
+        for day, hours in (("2025-12-10", 4), ("2026-01-10", 2), ("2026-03-10", 6), ("2026-04-10", 3))
+        for what, clock in (("created", "08"), ("solved", f"{8 + hours:02}"))
+    ]
+    target = {"relative": Decimal("-0.5"), "baseline": "previous_window"}
+    by_day = figures(events, "2026-04-30", measure=measure, every="month", target=target)
+    told = ("baseline", "value", "window_progress", "progress", "windows_closed", "status")
+    # February has nothing to measure, and so March nothing to be relative to.
+    assert [
+        (4, 2, 1, 1, 1, "on_track"),
+        (2, None, None, 1, 1, "on_track"),
+        (None, 6, None, 1, 1, "on_track"),
+        (6, 3, 1, 1, 2, "on_track"),
+    ] == [
+        tuple(on(by_day, day, name) for name in told)
+        for day in ("2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30")
+    ]
+
+
+@pytest.mark.parametrize("events", [[], answered("2026-01-05", "good")])
+def test_a_baseline_of_nothing_to_measure_leaves_nothing_to_be_relative_to(events):
+    target = {"relative": TENTH, "baseline": "previous_period"}
+    by_day = figures(events, "2026-03-31", measure=GOOD, period={"quarter": "2026-Q1"}, target=target)
+    assert {("not_started", None, None)} == set(by_day.select("status", "baseline", "progress").iter_rows())
+
+
+def test_a_baseline_that_was_never_observed_is_not_known():
+    seen = [event("followers.observed", "2026-01-03", quantity=5)]
+    told = {"measure": {"level": "quantity", "of": "followers.observed"}, "target": {"delta": 5, "baseline": "start"}}
+    assert (5, None, "unreliable") == row("2026-01-03", seen, "value", "baseline", "status", **told)
+
+
 def test_a_window_before_the_reading_began_is_not_known():
     told = {"measure": WON, "every": "month", "target": BEFORE, "since": "2026-01-01"}
     assert (1, None, None, "unreliable") == row(
@@ -205,6 +240,10 @@ def test_to_date_each_day_is_held_against_the_same_day_of_the_year_before():
 def test_to_date_before_anything_was_spent_the_year_before_there_is_no_way_to_go():
     events = [spent("2025-01-10", "100"), spent("2026-01-05", "5")]
     assert (0, 0, 0, 5, None, 1, "not_started") == row("2026-01-09", events, *TO_DATE, **FALL)
+
+
+def test_to_date_a_year_after_one_of_nothing_has_not_started_on_its_last_day_either():
+    assert "not_started" == value("2026-12-31", [spent("2026-01-05", "5")], "status", **FALL)
 
 
 def test_to_date_a_total_is_forecast_to_go_on_as_it_went_since_nothing():
