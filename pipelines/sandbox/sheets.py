@@ -43,7 +43,7 @@ SHEETS: Mapping[str, Mapping[str, Sheet]] = {
         "plantilla": Sheet("plantilla", ("fecha", "baja", "equipo", "propietario")),
         "sistemas": Sheet("sistemas", ("fecha", "sistema")),
         "panel": Sheet("panel", ("fecha", "sistema", "propietario")),
-        "formacion": Sheet("formacion", ("fecha", "terminada", "curso", "equipo")),
+        "formacion": Sheet("formacion", ("fecha", "terminada", "curso", "equipo", "propietario")),
         "informes": Sheet("informes", ("fecha", "informe", "automatico")),
         "auditorias": Sheet("auditorias", ("fecha", "sistema", "acierto")),
         "gastos": Sheet("gastos", ("fecha", "concepto", "importe"), days_behind=9),
@@ -53,7 +53,7 @@ SHEETS: Mapping[str, Mapping[str, Sheet]] = {
     "ventas-b2b": {
         "mercado": Sheet("mercado", ("fecha", "mercado", "ventas")),
         "lanzamientos": Sheet("lanzamientos", ("fecha", "producto")),
-        "demostraciones": Sheet("demostraciones", ("fecha", "producto", "permanencia"), days_behind=None),
+        "demostraciones": Sheet("demostraciones", ("fecha", "contacto", "producto", "permanencia"), days_behind=None),
     },
     "ventas-marketing": {
         "gastos": Sheet("gastos", ("fecha", "campana", "importe")),

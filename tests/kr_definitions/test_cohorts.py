@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from builders import event, figures, on, row, value
 
+from kr_definitions import catalogue
+
 KPI = {"type": "kpi"}
 BOUGHT = {"had": "deal.won"}
 CALLED = {"count": "call.made"}
@@ -50,6 +52,93 @@ def test_before_the_period_is_not_before_the_window():
     declared = {"every": "month", "target": {"value": 1}, "type": "outcome"}
     assert 0 == calls(events, {**BOUGHT, "before": "period"}, **declared)
     assert 1 == calls(events, BOUGHT, **declared)
+
+
+YEAR_BEFORE = {"type": "outcome", "target": {"relative": 1, "baseline": "previous_year"}}
+
+
+def baseline(events: list[dict[str, Any]], measure: dict[str, Any], **declared: Any) -> tuple[Any, ...]:
+    return row("2026-12-31", events, "value", "baseline", measure=measure, **{**YEAR_BEFORE, **declared})
+
+
+@pytest.mark.parametrize(
+    ("expected", "among"),
+    [
+        ((4, 1), {**BOUGHT, "before": "period"}),
+        ((1, 3), {"had_not": "deal.won", "before": "period"}),
+        ((1, 1), {**BOUGHT, "since": "period"}),
+    ],
+)
+def test_a_baseline_is_of_those_who_were_there_in_its_own_span(expected, among):
+    # a came in 2024, b and d in 2025, and c in 2026.
+    events = [won("2024-05-01", "a"), won("2025-05-01", "b"), won("2025-06-01", "b"), won("2025-07-01", "a")]
+    events += [won("2025-07-02", "d"), won("2026-05-01", "c"), won("2026-06-01", "b"), won("2026-06-02", "a")]
+    events += [won("2026-07-02", "d"), won("2026-08-01", "b")]
+    counted = {"count": "deal.won", "among": among}
+    assert expected == baseline(events, counted)
+    assert expected == baseline(events, {"ratio": {"numerator": counted, "denominator": {"figure": 1, "of": "count"}}})
+
+
+def test_the_largest_are_compared_with_themselves():
+    events = [won("2024-05-01", "a", "900"), won("2025-05-01", "a", "10"), won("2025-05-01", "b", "20")]
+    events += [
+        called("2025-06-01", "a"),
+        called("2025-06-02", "b"),
+        called("2025-06-03", "b"),
+        called("2026-06-01", "b"),
+    ]
+    among = {"top": 1, "by": {"sum": "amount", "of": "deal.won"}, "over": "previous_year"}
+    assert (1, 2) == baseline(events, {**CALLED, "among": among})
+
+
+def test_the_month_before_an_event_is_left_out():
+    events = [
+        won("2026-01-31 23:59", "a"),
+        called("2026-02-01", "a"),
+        won("2026-02-10 10:00", "b"),
+        called("2026-02-10 10:00", "b"),
+        called("2026-02-28 23:59", "b"),
+        called("2026-03-01", "b"),
+        called("2026-02-11", None),
+    ]
+    declared = {"every": "month", "target": {"value": 1}, "type": "outcome"}
+    of_month, not_of_month = ({**cohort, "since": "month"} for cohort in (BOUGHT, {"had_not": "deal.won"}))
+    assert [1, 0] == [calls(events, of_month, day, **declared) for day in ("2026-02-28", "2026-03-31")]
+    assert [2, 1] == [calls(events, not_of_month, day, **declared) for day in ("2026-02-28", "2026-03-31")]
+
+
+def test_each_new_product_sells_in_the_month_of_its_own_launch():
+    launches = [("Nova", "2026-10-05"), ("Sol", "2026-11-10"), ("Luna", "2026-12-01")]
+    events = [event("product.launched", day, product, product=product) for product, day in launches]
+    events += [
+        won(day, "a", f"{millions}000000", product=product, pipeline="ventas")
+        for product, day, millions in [
+            ("Nova", "2026-10-31", 40), ("Nova", "2026-11-10", 70), ("Sol", "2026-10-20", 70),
+            ("Sol", "2026-11-11", 30), ("Luna", "2026-12-31", 25),
+        ]
+    ]  # fmt: skip
+    of = catalogue.load("ventas-b2b").definitions
+    (measure,) = (one.key_result.measure for one in of if one.id == "ventas-b2b.equipo.lanzamiento")
+    told = {"period": {"quarter": "2026-Q4"}, "target": {"value": 95000000}, "of": {"currency": "EUR"}}
+    assert (95000000, "achieved") == row("2026-12-31", events, "value", "status", measure=measure, **told)
+
+
+def test_before_the_period_is_not_in_the_month_of_the_event():
+    with pytest.raises(ValueError, match="before the period and in the month of the event"):
+        calls([], {**BOUGHT, "before": "period", "since": "month"})
+
+
+def test_who_took_part_before_the_period_has_not_taken_part_since():
+    measure = {
+        "participation": {
+            "roster": {"opened_by": "staff.joined", "by": "actor"},
+            "did": {"of": "call.made", "since": "period"},
+        }
+    }
+    events = [event("staff.joined", "2025-01-01", name, actor=name) for name in "ab"]
+    events += [event("call.made", day, day, actor=name) for day, name in (("2025-12-31", "a"), ("2026-01-02", "b"))]
+    by_day = figures(events, "2026-01-02", measure=measure, trailing="30 days", target={"at_least": 1})
+    assert [0, 0.5] == [on(by_day, day) for day in ("2026-01-01", "2026-01-02")]
 
 
 def test_who_buys_for_the_first_time_in_the_period_stays_new_in_all_of_it():

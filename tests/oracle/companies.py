@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from builders import empty, event, facts
 
+from kr_definitions.periods import Span
 from pipelines.event_log import readings, statements
 
 FIRST = date(2025, 1, 1)
@@ -34,6 +35,8 @@ HARDEST_DAYS = (
     "2024-02-29", "2025-12-31", "2026-01-01", "2026-01-06", "2026-03-29", "2026-03-31", "2026-06-30", "2026-07-01",
     "2026-09-30", "2026-10-25", "2026-12-28", "2026-12-31", "2027-01-01",
 )  # fmt: skip
+
+SPRING, OCTOBER = Span(date(2026, 3, 1), date(2026, 6, 28)), Span(date(2026, 10, 1), date(2026, 10, 20))
 
 Fact = dict[str, Any]
 Values = Mapping[str, Sequence[Any]]
@@ -195,7 +198,7 @@ def funnel(pipeline: str, stages: Sequence[str], says: Values) -> Story:
 
 
 def subscription(chance: Chance, n: int) -> Iterator[Fact]:
-    """A subscription: it goes on, ends, is replaced in the same instant, or its customer returns."""
+    """A subscription: it goes on, ends, is replaced in the same instant, or its customer, or who knows who, returns."""
     random = chance.random
     start = chance.moment(chance.day(date(2024, 6, 1), date(2026, 8, 1)))
     end = start + timedelta(days=random.randrange(1, 500), seconds=random.randrange(86400))
@@ -207,7 +210,8 @@ def subscription(chance: Chance, n: int) -> Iterator[Fact]:
     if way != "goes on":
         yield event(*over, name, key=f"{name}/over", account_id=account)
     if way == "returns":
-        yield event("subscription.started", back, name, key=f"{name}/back", account_id=account)
+        who = random.choice((account, account, None))
+        yield event("subscription.started", back, name, key=f"{name}/back", account_id=who)
     if way == "replaced":
         yield event("subscription.started", end, f"{name} b", key=f"{name}/b", account_id=account)
     if way == "said twice":
@@ -256,31 +260,40 @@ def profile(networks: Sequence[str]) -> Story:
 def forecast(chance: Chance, n: int) -> Iterator[Fact]:
     """What is expected of one deal, and when: said anew, of another month, in the first instant of the month, too late.
 
-    Of two months nobody ever says anything.
+    Of two months nobody ever says anything; of two others, everything that is said is put off in time.
     """
     random = chance.random
     year, month = divmod(2025 * 12 + 2 + random.randrange(22), 12)
     about, begins = date(year, month + 1, 1), chance.local(date(year, month + 1, 1), time.min)
     after = (about + timedelta(days=31)).replace(day=1)
-    if about in (date(2025, 7, 1), date(2026, 4, 1)):
+    silent, put_off = (date(2025, 7, 1), date(2026, 4, 1)), (date(2025, 9, 1), date(2026, 6, 1))
+    if about in silent:
         return
     whens = [
         begins - timedelta(days=70, microseconds=n), begins - timedelta(days=40), begins - timedelta(days=9),
         begins - MICROSECOND, begins, begins + timedelta(days=3),
     ]  # fmt: skip
-    for i, at in enumerate(sorted(random.sample(whens, random.randrange(1, 4)))):
-        of = random.choice((about, about, about, after))
+    said = [(at, random.choice((about, about, about, after))) for at in random.sample(whens, random.randrange(1, 4))]
+    if about in put_off:
+        said = [(whens[0], about), (random.choice(whens[1:4]), after)]
+    for i, (at, of) in enumerate(sorted(said)):
         amount = random.choice(("4000", "8000.50", "0", "15000", "2500"))
-        if of not in (date(2025, 7, 1), date(2026, 4, 1)):
+        if of not in silent and (of not in put_off or of == about):
             yield event("forecast.stated", at, f"deal {n}", key=f"forecast {n}/{i}", forecast_month=of, amount=amount)
 
 
 def launches(
-    event_type: str, column: str, values: Sequence[str], old: Sequence[str] = (), meanwhile: str = ""
+    event_type: str,
+    column: str,
+    values: Sequence[str],
+    old: Sequence[str] = (),
+    meanwhile: Often | None = None,
+    days: Span = SPRING,
 ) -> Story:
     """Something goes live in the year: first one that matters, said twice; one before it that had never happened.
 
-    old: what went live long before. meanwhile: what is said of each in the instant of its launch, and just after it.
+    old: what went live long before. meanwhile: what is said of each in the instant of its launch, just after it, and in
+    the weeks that follow. days: those on which the first may be.
     """
 
     def story(chance: Chance, n: int) -> Iterator[Fact]:
@@ -288,14 +301,16 @@ def launches(
             yield event(
                 event_type, date_of(chance, "2024-11-30"), value, key=f"{event_type}/{value}", **{column: value}
             )
-        first, mistaken = date(2026, 3, 1) + timedelta(chance.random.randrange(120)), date_of(chance, "2025-11-30")
+        first = days.first + timedelta(chance.random.randrange(days.days))
+        mistaken = date_of(chance, "2025-11-30")
         yield event(event_type, mistaken, values[0], key=f"withdrawn/{event_type}", **{column: values[0]})
         for i, value in enumerate((*values, values[0])):
             at = chance.local(first + timedelta(days=25 * i), chance.random.choice((time.min, time.max)))
             yield event(event_type, at, value, key=f"{event_type}/{i}", **{column: value})
-            for after in (timedelta(0), MICROSECOND) if meanwhile else ():
-                key = f"{meanwhile} at {event_type} {i} {after}"
-                yield event(meanwhile, at + after, key, key=key, amount="777", **{column: value})
+            for after in (timedelta(0), MICROSECOND, timedelta(6), timedelta(17)) if meanwhile else ():
+                key = f"{meanwhile.event_type} at {event_type} {i} {after}"
+                says = {**chance.says(meanwhile.says), column: value, "amount": "777"}
+                yield event(meanwhile.event_type, at + after, key, key=key, **says)
 
     return story
 
@@ -381,12 +396,14 @@ AROUND_MINUTES = (*MINUTES, timedelta(minutes=5) + MICROSECOND, timedelta(minute
 ANY_MINUTES = (*MINUTES, *(timedelta(minutes=m * m) for m in range(1, 60)))
 DAYS = tuple(timedelta(days=d, minutes=7 * d) for d in (1, 2, 9, 30, 61, 200))
 PEOPLE = (*(f"person {n}" for n in range(30)), None)
+TRAINED = (*(f"person {n}" for n in range(120)), None)
 LINES = ("clasico", "linea 0", "linea 1", "linea 1", "linea 2", "linea 3", None)
 REVOPS_DEAL: Values = {
     "amount": ("1234.56", "8000", "3500", "12000.01", None),
     "category": ("upsell", "cross_sell", "renewal", "new", None),
     "market": ("norte", "norte", "sur", "sur", "este", None),
 }
+SALE: Values = {"pipeline": ("ventas",)}
 B2B_DEAL: Values = {
     "pipeline": ("ventas", "ventas", "propuestas", "plan de cuenta", None),
     "product": ("A", "B", "C", "D", "crm", "crm", "Nova", "Sol", "Luna", None),
@@ -448,12 +465,13 @@ COMPANIES: Mapping[str, Company] = {
             Often("flyers.distributed", 0.5, {"quantity": ("200", "120", "80", "0.5", None)}),
             Often("referral.received", 0.5),
             Often("survey.answered", 0.5, {"rating": ("good", "good", "good", "bad", None)}),
-            Often("call.made", 4),
+            Often("call.made", 4, {"direction": ("outbound", "outbound", "inbound", None)}),
         ),
         stories=(
             (profile(("facebook", "linkedin", "youtube", "instagram", "x", "tiktok", "facebook", "x")), 8),
             (launches("listing.published", "portal", ("kyero", "yaencontre")), 1),
             (at_once("referral.received"), 1),
+            (at_once("call.made", {"direction": ("outbound",)}), 1),
         ),
     ),
     "revops": Company(
@@ -481,13 +499,17 @@ COMPANIES: Mapping[str, Company] = {
             (sales_in("burdeos", "lisboa", "oporto", "lyon"), 1),
             (
                 launches(
-                    "product.launched", "product", ("linea 1", "linea 2", "linea 3"), ("linea 0",), "invoice.issued"
+                    "product.launched",
+                    "product",
+                    ("linea 1", "linea 2", "linea 3"),
+                    ("linea 0",),
+                    Often("invoice.issued", 0),
                 ),
                 1,
             ),
             (launches("system.launched", "system", ("crm", "panel"), ("erp",)), 1),
             (pair("survey.sent", "survey.answered", {}, DAYS, {}), 200),
-            (pair("training.assigned", "training.completed", {}, DAYS), 150),
+            (pair("training.assigned", "training.completed", {"actor": TRAINED}, DAYS), 150),
             (subscription, 110),
             (colleague("ventas", "soporte"), 50),
             (forecast, 420),
@@ -531,7 +553,11 @@ COMPANIES: Mapping[str, Company] = {
                 },
             ),
             Often("call.made", 2, {"category": ("prospeccion", "seguimiento", None)}),
-            Often("meeting.scheduled", 1, {"segment": ("clave", "ABC", None)}),
+            Often(
+                "meeting.scheduled",
+                2,
+                {"category": ("comercial", "comercial", "interna", None), "segment": ("clave", "ABC", None)},
+            ),
             Often("meeting.held", 2, {"category": ("comercial", "interna", None), "segment": ("ABC", "KAM", None)}),
             Often("lifecycle.entered", 1.5, {"lifecycle": ("salesqualifiedlead", "lead", None)}),
             Often("demo.attended", 1, {"attended_share": ("0.9", "0.899999", "1", "0.25", None)}),
@@ -540,22 +566,34 @@ COMPANIES: Mapping[str, Company] = {
             (deal(B2B_DEAL, B2B_STAGES), 600),
             (funnel("ventas", ("preventa", "propuesta", "negociacion", "contrato"), B2B_DEAL), 450),
             (pair("ticket.created", "ticket.first_replied", {}, AROUND_MINUTES), 700),
-            (launches("product.launched", "product", ("Nova", "Sol", "Luna"), ("Estrella",)), 1),
+            (
+                launches(
+                    "product.launched",
+                    "product",
+                    ("Nova", "Sol", "Luna"),
+                    ("Estrella",),
+                    Often("deal.won", 0, {"pipeline": ("ventas",)}),
+                    OCTOBER,
+                ),
+                1,
+            ),
             (market_months, 1),
             (subscription, 110),
             (pair("subscription.started", "subscription.ended", {}, DAYS), 40),
-            (at_once("call.made", {"category": ("prospeccion",)}), 2),
+            (at_once("call.made", {"category": ("prospeccion",)}, SALE), 2),
+            (at_once("meeting.scheduled", {"category": ("comercial",), "segment": ("clave",)}, SALE), 2),
+            (at_once("ticket.created", {}, SALE), 2),
             (
                 at_once(
                     "deal.stage_entered",
                     {"pipeline": ("propuestas",), "stage": ("presentada",), "product": ("B", "C")},
-                    {"product": ("A",)},
+                    {**SALE, "product": ("A",)},
                 ),
                 2,
             ),
             (
                 largest(
-                    {"segment": ("ABC",)},
+                    {**SALE, "segment": ("ABC",)},
                     "deal.stage_entered",
                     {"pipeline": ("propuestas", "propuestas", "ventas"), "stage": ("preparada",)},
                     places=10,
@@ -564,7 +602,10 @@ COMPANIES: Mapping[str, Company] = {
             ),
             (
                 largest(
-                    {"pipeline": ("propuestas",)}, "deal.won", {"pipeline": ("ventas",), "amount": LARGE}, places=5
+                    {"pipeline": ("propuestas",), "segment": ("ABC",)},
+                    "deal.won",
+                    {**SALE, "amount": LARGE},
+                    places=5,
                 ),
                 1,
             ),

@@ -3,12 +3,10 @@
 
 -- views
 -- Stays in the sales team: from the moment at which somebody joined it until that person next left it or joined it anew.
--- Where a joining does not say who joined, it is who joined before under the same number.
+-- Where a joining does not say who joined, nobody did.
 CREATE VIEW stays AS
 SELECT
-  last_value(if(event_type = 'staff.joined', actor, NULL) IGNORE NULLS) OVER (
-    PARTITION BY subject_id ORDER BY occurred_at ROWS UNBOUNDED PRECEDING
-  ) AS actor,
+  actor,
   event_type = 'staff.joined' AS is_in,
   day AS first,
   coalesce(lead(day) OVER (PARTITION BY subject_id ORDER BY occurred_at), DATE '9999-12-31') AS until
@@ -40,7 +38,8 @@ WHERE event_type = 'deal.won' AND occurred_at >= opened_at
 GROUP BY subject_id;
 
 -- Month by month of the year before and of this one: what was sold, and what had been forecast before the month began:
--- of each deal the last that was said before it, where that was about the month. Without forecast: nobody said anything.
+-- of each deal the last that was said before it, where that was about the month. A month of which nobody had ever said
+-- anything by then is not among them; one whose deals were all said to be of other months since was forecast as nothing.
 CREATE VIEW forecasts AS
 WITH months AS (
   SELECT CAST(unnest(range(DATE '2025-01-01', DATE '2027-01-01', INTERVAL 1 MONTH)) AS DATE) AS month
@@ -50,7 +49,8 @@ last_said AS (
     month,
     subject_id,
     arg_max(forecast_month, occurred_at) AS about,
-    arg_max(amount, occurred_at) AS amount
+    arg_max(amount, occurred_at) AS amount,
+    bool_or(forecast_month = month) AS was_about_it
   FROM months
   JOIN happened ON event_type = 'forecast.stated' AND day < month
   GROUP BY month, subject_id
@@ -61,19 +61,18 @@ sold AS (
   LEFT JOIN happened ON event_type = 'deal.won' AND date_trunc('month', day) = month
   GROUP BY month
 )
-SELECT month, any_value(sold.amount) AS actual, sum(last_said.amount) AS forecast
+SELECT
+  month, any_value(sold.amount) AS actual, coalesce(sum(last_said.amount) FILTER (about = month), 0) AS forecast
 FROM sold
-LEFT JOIN last_said USING (month)
-WHERE about = month
-GROUP BY month;
+JOIN last_said USING (month)
+GROUP BY month
+HAVING bool_or(was_about_it);
 
 -- Subscriptions of a customer: open from when they start until they next end. Where a start does not say whose it is, it is
--- whose it was when it started before.
+-- nobody's.
 CREATE VIEW subscriptions AS
 SELECT
-  last_value(if(event_type = 'subscription.started', account_id, NULL) IGNORE NULLS) OVER (
-    PARTITION BY subject_id ORDER BY occurred_at ROWS UNBOUNDED PRECEDING
-  ) AS account_id,
+  account_id,
   event_type = 'subscription.started' AS is_open,
   day AS first,
   coalesce(lead(day) OVER (PARTITION BY subject_id ORDER BY occurred_at), DATE '9999-12-31') AS until
@@ -117,8 +116,8 @@ WHERE as_of <= DATE '2026-09-30'
 GROUP BY as_of;
 
 -- key result: revops.eficiencia.adopcion_crm
--- Of the sales people of the day, those who called, met somebody or moved a deal in the last 30 days; in the four months
--- from the day on which the CRM first went live.
+-- Of the sales people of the day, those who called, met somebody or moved a deal in the last 30 days, in the new CRM: since
+-- the day on which it first went live. In the four months from then on.
 WITH live AS (
   SELECT min(day) AS day FROM happened WHERE event_type = 'system.launched' AND system = 'crm'
 ),
@@ -134,7 +133,8 @@ SELECT
 FROM days
 JOIN live ON as_of >= live.day AND as_of < live.day + INTERVAL 4 MONTH
 LEFT JOIN sales_people USING (as_of)
-LEFT JOIN active ON active.actor = sales_people.actor AND active.day BETWEEN as_of - 29 AND as_of
+LEFT JOIN active
+  ON active.actor = sales_people.actor AND active.day BETWEEN greatest(as_of - 29, live.day) AND as_of
 GROUP BY as_of;
 
 -- key result: revops.retencion.tasa
@@ -238,30 +238,31 @@ JOIN satisfaction USING (as_of)
 CROSS JOIN at_the_start;
 
 -- key result: revops.procesos.formacion
--- Of the trainings assigned in the half-year so far, those completed by the end of the day. A training is assigned when
--- it is first assigned; what was completed before that does not complete it.
+-- Of the people to whom the training has been assigned, those who have completed it by the end of the day: each person
+-- once, however often they were enrolled, and whenever that was. What was completed before the first enrolment does not
+-- count.
 WITH assigned AS (
-  SELECT subject_id, min(occurred_at) AS assigned_at, min(day) AS day
+  SELECT actor, min(occurred_at) AS assigned_at, min(day) AS day
   FROM happened
-  WHERE event_type = 'training.assigned'
-  GROUP BY subject_id
+  WHERE event_type = 'training.assigned' AND actor IS NOT NULL
+  GROUP BY actor
 ),
 completed AS (
-  SELECT subject_id, min(happened.day) AS day
+  SELECT actor, min(happened.day) AS day
   FROM happened
-  JOIN assigned USING (subject_id)
+  JOIN assigned USING (actor)
   WHERE event_type = 'training.completed' AND occurred_at >= assigned_at
-  GROUP BY subject_id
+  GROUP BY actor
 )
 SELECT
   as_of,
-  count(completed.subject_id) AS numerator,
-  count(assigned.subject_id) AS denominator,
-  count(completed.subject_id) / nullif(count(assigned.subject_id), 0) AS value,
+  count(completed.actor) AS numerator,
+  count(assigned.actor) AS denominator,
+  count(completed.actor) / nullif(count(assigned.actor), 0) AS value,
   1 AS target
 FROM days
-LEFT JOIN assigned ON assigned.day BETWEEN DATE '2026-01-01' AND as_of
-LEFT JOIN completed ON completed.subject_id = assigned.subject_id AND completed.day <= as_of
+LEFT JOIN assigned ON assigned.day <= as_of
+LEFT JOIN completed ON completed.actor = assigned.actor AND completed.day <= as_of
 WHERE as_of <= DATE '2026-06-30'
 GROUP BY as_of;
 
@@ -358,9 +359,12 @@ FROM lines
 UNION ALL
 SELECT as_of, 'ingresos', of_lines / nullif(of_all, 0), of_lines, of_all, 0.15 FROM revenue
 UNION ALL
-SELECT as_of, NULL, met, met, if(met IS NULL, NULL, 2), 2
+SELECT as_of, NULL, met, met, 2, 2
 FROM (
-  SELECT as_of, CAST(launched >= 2 AS INTEGER) + CAST(of_lines / nullif(of_all, 0) >= 0.15 AS INTEGER) AS met
+  SELECT
+    as_of,
+    CAST(launched >= 2 AS INTEGER)
+      + CAST(coalesce(of_lines / nullif(of_all, 0) >= 0.15 * (1 - 1e-12), false) AS INTEGER) AS met
   FROM lines JOIN revenue USING (as_of)
 );
 

@@ -34,14 +34,15 @@ SEEDS = (2025, 2026)
 
 # log:      every statement ever made, retractions included (columns of the event log)
 # days:     as_of: each day of 2026 up to the last one that is known
-# happened: the events that hold, with `day`, the date on a clock in the organisation's zone
+# happened: the events that hold, with `day`, the date on a clock in the organisation's zone; without the day that a
+#           check-in is said of, which is called as the days that are asked for
 VIEWS = """
 CREATE TABLE days AS
 SELECT CAST(day AS DATE) AS as_of
 FROM range(DATE '2026-01-01', DATE '{through}' + INTERVAL 1 DAY, INTERVAL 1 DAY) AS calendar(day);
 
 CREATE TABLE happened AS
-SELECT *, CAST(timezone('{zone}', occurred_at) AS DATE) AS day
+SELECT * EXCLUDE (as_of), CAST(timezone('{zone}', occurred_at) AS DATE) AS day
 FROM log
 WHERE event_type <> 'fact.retracted'
   AND NOT EXISTS (

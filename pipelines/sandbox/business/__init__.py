@@ -45,7 +45,7 @@ def life(plan: Business, seed: int, founded: date, last_day: date, zone: str) ->
         tickets=tuple(tickets(ground, known.pool, plan.care)) if plan.care else (),
         invoices=tuple(billing.invoices(ground, plan, known, billed, subscribed)),
         videos=(),
-        sheet_rows=tuple(sheet_rows.sheet_rows(ground, plan)),
+        sheet_rows=tuple(sheet_rows.sheet_rows(ground, plan, known)),
         subscribers={},
         views={},
         subscriptions=tuple(subscribed),

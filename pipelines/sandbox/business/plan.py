@@ -217,7 +217,7 @@ class Regular:
     """Rows of a sheet that come again and again: so many of each of `cells` in every week, month or quarter.
 
     on: any working day, or the last day of a month. says: cells that differ; numbers: of which the phase's amount is a
-    factor; volume is one of their count.
+    factor; volume is one of their count. who: somebody whom it is about, by their number in the CRM (`contacto`).
     """
 
     sheet: str
@@ -228,6 +228,7 @@ class Regular:
     says: Mapping[str, Weights] = field(default_factory=dict)
     numbers: Mapping[str, Number] = field(default_factory=dict)
     phases: tuple[Phase, ...] = ()
+    who: Leads | None = None
 
 
 @dataclass(frozen=True)

@@ -10,30 +10,41 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 
-from pipelines.sandbox.business.people import chosen
-from pipelines.sandbox.business.plan import Business, Course, Dated, Number, Opened, Regular, Roster, Rows, in_force
+from pipelines.sandbox.business.people import Acquaintances, chosen
+from pipelines.sandbox.business.plan import (
+    Business,
+    Course,
+    Dated,
+    Leads,
+    Number,
+    Opened,
+    Regular,
+    Roster,
+    Rows,
+    in_force,
+)
 from pipelines.sandbox.company import Change, Changes, SheetRow
 from pipelines.sandbox.ground import DAY, HOUR, Ground, numbered, until
 from pipelines.sandbox.handwriting import as_typed, typed_row
 from pipelines.sandbox.hubspot.records import owner_id
 
 
-def sheet_rows(ground: Ground, plan: Business) -> list[SheetRow]:
+def sheet_rows(ground: Ground, plan: Business, people: Acquaintances) -> list[SheetRow]:
     """Every row ever typed in, in the order of ids."""
     rows = [
         replace(row, id=f"{row.sheet}-{place + 1}-{row.id}")
         for place, one in enumerate(plan.rows)
-        for row in _rows(ground, plan, one, f"{one.sheet} {place}")
+        for row in _rows(ground, plan, people, one, f"{one.sheet} {place}")
     ]
     return sorted((row for row in rows if ground.has_lived(row.cells[0].at)), key=lambda row: row.id)
 
 
-def _rows(ground: Ground, plan: Business, one: Rows, luck: str) -> Iterator[SheetRow]:
+def _rows(ground: Ground, plan: Business, people: Acquaintances, one: Rows, luck: str) -> Iterator[SheetRow]:
     """The rows of one plan. luck: what its chances are called."""
     if isinstance(one, Dated):
         yield from _dated(ground, one, luck)
     elif isinstance(one, Regular):
-        yield from _regular(ground, one, luck)
+        yield from _regular(ground, people, one, luck)
     elif isinstance(one, Roster):
         yield from _roster(ground, plan, one, luck)
     elif isinstance(one, Course):
@@ -54,7 +65,7 @@ def _dated(ground: Ground, one: Dated, luck: str) -> Iterator[SheetRow]:
         yield replace(_row(ground, rng, one.sheet, day, number, dict(cells)), removed_at=None)
 
 
-def _regular(ground: Ground, one: Regular, luck: str) -> Iterator[SheetRow]:
+def _regular(ground: Ground, people: Acquaintances, one: Regular, luck: str) -> Iterator[SheetRow]:
     for first, last in _spans(ground, one.every):
         phase = in_force(one.phases, first)
         worked = [day for day in _days(first, last) if ground.is_working(day) and day >= ground.founded]
@@ -70,7 +81,15 @@ def _regular(ground: Ground, one: Regular, luck: str) -> Iterator[SheetRow]:
             says = {**cells, **chosen(rng, one.says.items())}
             says |= {column: "" for column in one.says if column not in says}
             numbers = {name: _number(rng, number_, phase.amount) for name, number_ in one.numbers.items()}
+            if one.who is not None:
+                says["contacto"] = _contact(ground.chance(f"{luck} who", day, number), people, one.who, day)
             yield _corrected(rng, _row(ground, rng, one.sheet, day, number, {**says, **numbers}), one, phase.amount)
+
+
+def _contact(rng: random.Random, people: Acquaintances, who: Leads, day: date) -> str:
+    """Somebody's number in the CRM."""
+    found = people.leads.draw(rng, day, who.within_days, frozenset())
+    return "" if found is None else str(found)
 
 
 def _corrected(rng: random.Random, row: SheetRow, one: Regular, factor: float) -> SheetRow:

@@ -5,7 +5,7 @@ Belongs here: what this company does, as data.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from pipelines.sandbox.business.plan import (
     SEASON,
@@ -34,6 +34,7 @@ _SALES = ("preventa", 6.0), ("propuesta", 10.0), ("negociacion", 9.0), ("contrat
 _ORDER = ("propuesta", 6.0), ("negociacion", 6.0), ("contrato", 4.0)
 _PROPOSAL = ("preparada", 7.0), ("presentada", 16.0)
 _SECTORS = {"comercio": 4, "salud": 3, "industria": 3, "tecnologia": 1}
+_LAUNCHES = (date(2026, 10, 5), "Nova"), (date(2026, 11, 4), "Sol"), (date(2026, 12, 1), "Luna")
 _QUICKER = Phase(date(2026, 7, 1), volume=1.25, pace=0.82)
 
 PLAN = Business(
@@ -98,14 +99,18 @@ PLAN = Business(
             says={"producto": {"B": 1, "C": 1}, "tipo_de_negocio": {"venta cruzada": 1}},
             step=50_000, lost_after=(1, 4), phases=(Phase(date(2024, 1, 1), volume=0.0), Phase(date(2026, 9, 1))),
         ),
-        Flow(
-            "novedades", "ventas", 13, (("propuesta", 5.0), ("negociacion", 5.0), ("contrato", 3.0)), 0.72,
-            11 * _MILLION, Buyers(),
-            says={"producto": {"Nova": 3, "Sol": 2, "Luna": 2}, "tipo_de_negocio": {"lanzamiento": 1}},
-            step=100_000, lost_after=(3, 1, 1),
-            phases=(
-                Phase(date(2024, 1, 1), volume=0.0), Phase(date(2026, 10, 1)), Phase(date(2026, 11, 1), volume=0.2),
-            ),
+        *(
+            Flow(
+                product, "ventas", 9, (("propuesta", 5.0), ("negociacion", 5.0), ("contrato", 3.0)), 0.72,
+                11 * _MILLION, Buyers(),
+                says={"producto": {product: 1}, "tipo_de_negocio": {"lanzamiento": 1}},
+                step=100_000, lost_after=(3, 1, 1),
+                phases=(
+                    Phase(date(2024, 1, 1), volume=0.0), Phase(launched.replace(day=1)),
+                    Phase(launched.replace(day=1) + timedelta(days=31), volume=0.2),
+                ),
+            )
+            for launched, product in _LAUNCHES
         ),
     ),
     agreed=(
@@ -161,13 +166,10 @@ PLAN = Business(
             numbers={"ventas": Number(9_800 * _MILLION, 0.02)},
             phases=(Phase(date(2026, 1, 1), amount=1.04), Phase(date(2026, 7, 1), amount=1.1)),
         ),
-        Dated("lanzamientos", (
-            (date(2026, 10, 5), {"producto": "Nova"}), (date(2026, 10, 7), {"producto": "Sol"}),
-            (date(2026, 10, 14), {"producto": "Luna"}),
-        )),
+        Dated("lanzamientos", tuple((launched, {"producto": product}) for launched, product in _LAUNCHES)),
         Regular(
             "demostraciones", "week", ({},), count=4, says={"producto": {"A": 2, "crm": 3}},
-            numbers={"permanencia": Number(0.9, 0.15, 2, most=1)},
+            numbers={"permanencia": Number(0.9, 0.15, 2, most=1)}, who=Leads(60),
         ),
     ),
 )  # fmt: skip

@@ -339,5 +339,5 @@ def test_an_export_that_is_behind_is_as_it_was_then(everybody: dict[str, Company
 def test_an_export_that_was_asked_for_once_is_empty(everybody: dict[str, Company], tmp_path: Any) -> None:
     present = datetime(2026, 11, 20, 5, tzinfo=UTC)
     write_sheets(everybody["ventas-b2b"], SHEETS["ventas-b2b"], present, tmp_path)
-    assert (tmp_path / "demostraciones.csv").read_text() == "id;fecha;producto;permanencia\n"
+    assert (tmp_path / "demostraciones.csv").read_text() == "id;fecha;contacto;producto;permanencia\n"
     assert datetime.fromtimestamp((tmp_path / "demostraciones.csv").stat().st_mtime, UTC).date() == FOUNDED
