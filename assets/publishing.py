@@ -19,6 +19,7 @@ from kr_definitions import check_ins, seals, tables
 from kr_definitions.catalogue import Catalogue
 from kr_definitions.compute import resolved
 from kr_definitions.contributions import contributions
+from kr_definitions.failures import Failures
 from kr_definitions.foreign import foreign_events
 from kr_definitions.history import COMPUTED_SCHEMA, current
 
@@ -69,7 +70,8 @@ def _contributions(home: Home, catalogue: Catalogue, now: pl.DataFrame) -> pl.Da
     if not isinstance(through, date):
         return pl.DataFrame(schema=dict(EVENTS_SCHEMA))
     in_use = steps.feeds(home.sources(catalogue))
-    found = contributions(catalogue.definitions, catalogue.organisation, log, through, in_use)
+    failures: Failures = []  # told by the run that computes
+    found = contributions(catalogue.definitions, catalogue.organisation, log, through, in_use, failures)
     return _said(log, found.lazy()).select(EVENTS_SCHEMA.keys())
 
 

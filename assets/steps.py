@@ -18,12 +18,14 @@ from pathlib import Path
 import polars as pl
 
 from assets.checks import Audit, Finding, audit_events, audit_progress
+from assets.checks.rules import Severity
 from assets.home import Home
 from assets.publication.results import FINDINGS_SCHEMA
 from kr_definitions import tables
 from kr_definitions.catalogue import Catalogue, Definition
 from kr_definitions.coverage import Feeds
 from kr_definitions.editions import EDITIONS_SCHEMA, Refused
+from kr_definitions.failures import Failure
 from kr_definitions.history import COMPUTATIONS_SCHEMA, HISTORY_SCHEMA
 from kr_definitions.remembering import RECORDED_MOVERS_SCHEMA, Checked, Memory, Run, remember
 from pipelines import lake
@@ -107,7 +109,9 @@ def remember_progress(
     for path, rows in zip(_written(home, organisation.id), gained.in_order(), strict=True):
         if rows.height:
             lake.append_after(versions[path], path, rows, writer=path.name)
-    remarks = (*(_of_retired_id(one) for one in gained.refused), *_unexplained(gained.history))
+    failed = [_of_failure(one, "critical") for one in gained.failures]
+    failed += [_of_failure(one, "warning") for one in gained.unexplained]
+    remarks = (*(_of_retired_id(one) for one in gained.refused), *failed, *_unexplained(gained.history))
     if remarks:
         _keep_findings(home, organisation.id, replace(audits[0], findings=remarks), started_at, run_id)
     audit = replace(audits[0], findings=(*audits[0].findings, *remarks))
@@ -129,6 +133,21 @@ def _of_retired_id(refused: Refused) -> Finding:
         found=f"{definition.file}:{definition.line} declares {definition.id}, "
         f"which was retired on {refused.retired_at:%Y-%m-%d} with another meaning",
         do="Give it an id of its own, or the meaning that it had",
+        key_results=(definition.id,),
+        failed=1,
+        checked=1,
+    )
+
+
+def _of_failure(failure: Failure, severity: Severity) -> Finding:
+    definition = failure.definition
+    found, _, do = failure.reason.rpartition(". ")
+    return Finding(
+        check="functions.give_what_they_owe",
+        severity=severity,
+        says="A function gives a number for each window, and which events it is made of.",
+        found=f"{definition.file}:{definition.line}: {definition.id}: {found}",
+        do=do,
         key_results=(definition.id,),
         failed=1,
         checked=1,

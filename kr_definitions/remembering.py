@@ -30,6 +30,7 @@ from kr_definitions.editions import (
     retired,
     untold,
 )
+from kr_definitions.failures import Failure, Failures
 from kr_definitions.history import (
     COMPUTATIONS_SCHEMA,
     HISTORY_SCHEMA,
@@ -110,7 +111,8 @@ Check = Callable[[pl.DataFrame, Sequence[Definition]], Checked]
 class Gained:
     """What a run adds, to be written `in_order`: what a kill leaves undone is found by the next run.
 
-    figures: all that the definitions in force gave. refused: those that could not be computed.
+    figures: all that the definitions in force gave. refused: those whose ids were retired. failures: those whose
+    function fails: nothing is added of them. unexplained: those whose function does not say which events it counted.
     """
 
     history: pl.DataFrame
@@ -119,6 +121,8 @@ class Gained:
     computations: pl.DataFrame
     figures: pl.DataFrame
     refused: tuple[Refused, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    unexplained: tuple[Failure, ...] = ()
 
     def in_order(self) -> tuple[pl.DataFrame, ...]:
         """The rows of the movers, the history, the editions and the computations.
@@ -153,10 +157,13 @@ def remember(
     chosen = [definition for definition in definitions if only is None or definition.id in only]
     editions, refused = following(memory.editions, chosen)
     computed = resolved([edition.definition for edition in editions], run.organisation, log, run.through, run.feeds)
-    figures = compute(computed, run.organisation, log, run.through, run.feeds)
-    checked = check(figures, computed)
-    editions = [edition for edition in editions if edition.definition.id not in checked.held_back]
-    arrived = _Arrivals(log, memory.last_computed(), run)
+    failures: Failures = []
+    unexplained: Failures = []
+    figures = compute(computed, run.organisation, log, run.through, run.feeds, failures)
+    failing = {failure.definition.id for failure in failures}
+    checked = check(figures, [definition for definition in computed if definition.id not in failing])
+    editions = [e for e in editions if e.definition.id not in failing and e.definition.id not in checked.held_back]
+    arrived = _Arrivals(log, memory.last_computed(), run, unexplained)
     old, moved_old, is_split = _brought_up_to_date(run, memory, editions, log, check, arrived)
     figures_now = _with_editions(checked.figures, editions)
     new, moved_new = _moved(memory, editions, figures_now, arrived, run.organisation)
@@ -182,6 +189,8 @@ def remember(
         computations=_computation(run, editions, log),
         figures=figures,
         refused=tuple(refused),
+        failures=tuple(failures),
+        unexplained=tuple(dict.fromkeys(unexplained)),
     )
 
 
@@ -191,8 +200,8 @@ def remember(
 class _Arrivals:
     """What the log gained since each key result was last computed."""
 
-    def __init__(self, log: pl.LazyFrame, since: Mapping[str, datetime], run: Run) -> None:
-        self._log, self._since, self._run = log, since, run
+    def __init__(self, log: pl.LazyFrame, since: Mapping[str, datetime], run: Run, failures: Failures) -> None:
+        self._log, self._since, self._run, self._failures = log, since, run, failures
         self._found: dict[datetime | None, pl.DataFrame] = {}
 
     def explained(
@@ -212,7 +221,7 @@ class _Arrivals:
             types_of = {definition.id: definition.types for definition in group}
             known = self._log.filter(pl.col("recorded_at") <= instant) if instant else self._log.clear()
             before, after = (
-                contributions(group, organisation, log, self._run.through, self._run.feeds)
+                contributions(group, organisation, log, self._run.through, self._run.feeds, self._failures)
                 for log in (known, self._log)
             )
             told = movers(of_group, before, after, arrivals, self._log, types_of)
@@ -325,8 +334,10 @@ def _brought_up_to_date(
             continue
         before, organisation = was
         computed = resolved([before], organisation, log, run.through, run.feeds)
-        checked = check(compute(computed, organisation, log, run.through, run.feeds), computed)
-        if before.id in checked.held_back:
+        failures: Failures = []
+        figures = compute(computed, organisation, log, run.through, run.feeds, failures)
+        checked = check(figures, computed) if not failures else None
+        if checked is None or before.id in checked.held_back:
             is_split[before.id] = False
             continue
         ending = [Edition(before, edition.follows["edition"], edition.follows["definition_version"], None)]

@@ -6,12 +6,14 @@ the declarations that name them.
 
 from __future__ import annotations
 
+import importlib.abc
 import importlib.util
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Annotated
 
 import polars as pl
@@ -186,17 +188,36 @@ def found_beside(folder: Path | None, reference: str) -> Computes | None:
     return computes if callable(computes) else None
 
 
-@cache
 def _module(folder: Path | None, file: str) -> ModuleType:
     path = Path() if folder is None else folder / f"{file}.py"
     if folder is None or not path.is_file():
         raise FunctionError(f"there is no {file}.py beside the declarations. Put the function there")
-    specification = importlib.util.spec_from_file_location(f"hito_function_{folder.name}_{file}", path)
-    if specification is None or specification.loader is None:
-        raise FunctionError(f"{path.name} is no Python file that can be loaded. Put the function in one")
-    module = importlib.util.module_from_spec(specification)
     try:
-        specification.loader.exec_module(module)
+        return _loaded(path, path.read_text("utf-8"))
     except (Exception, SystemExit) as failure:  # whatever it is, it is its author's to mend
         raise FunctionError(f"{path.name} cannot be loaded ({_told(failure)}). Mend it") from failure
+
+
+@cache
+def _loaded(path: Path, text: str) -> ModuleType:
+    """The module of a text: another text is another one, however long a process lives."""
+    name = f"hito_function_{path.parent.name}_{path.stem}"
+    specification = importlib.util.spec_from_loader(name, _Text(path, text), origin=str(path))
+    assert specification is not None
+    module = importlib.util.module_from_spec(specification)
+    _Text(path, text).exec_module(module)
     return module
+
+
+@dataclass(frozen=True)
+class _Text(importlib.abc.InspectLoader):
+    """Loads a module from its text alone: no compiled file beside it is ever read or written."""
+
+    path: Path
+    text: str
+
+    def get_source(self, fullname: str) -> str:  # noqa: ARG002 - it has one
+        return self.text
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - it has one
+        return self.source_to_code(self.text, str(self.path))

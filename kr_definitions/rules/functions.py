@@ -42,8 +42,9 @@ def _wrong(declarations: Declarations, file: str, name: str) -> tuple[str, str] 
         return f"{file}.py{line} is no Python: {getattr(error, 'msg', error)}", "Mend it"
     defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     if name in defined:
-        takes = _taken(defined[name].args)
-        return None if takes is None else (f"{file}:{name} takes {takes}", "Let it take events and windows, two frames")
+        called = [one for one in (name, f"{name}_events") if one in defined]  # the other one names what it counted
+        takes = [(f"{file}:{one} takes {taken}") for one in called if (taken := _taken(defined[one].args))]
+        return (takes[0], "Let it take events and windows, two frames") if takes else None
     if name in _bound(tree):  # assigned or imported: what it is shows when it is called
         return None
     do = advice(nearest(name, defined), "Write it there, or name one that there is")

@@ -16,6 +16,7 @@ from assets.home import Home
 from assets.publication import read
 from assets.publishing import publish_all
 from kr_definitions import remembering
+from kr_definitions.catalogue import FOLDER, Catalogue
 from kr_definitions.compute import compute
 from pipelines import lake, plausibility
 from pipelines.load import LOADS_SCHEMA, fetch
@@ -46,10 +47,10 @@ def published(agency, key_result: str) -> dict[str, object]:
 def spoilt(monkeypatch):
     """From now on the visits' progress comes out infinite on the last day, as a wrong formula would have it."""
 
-    def spoil(definitions, organisation, log_, through, feeds=None):
+    def spoil(definitions, organisation, log_, through, *more):
         is_hit = (pl.col("key_result_id") == VISITS) & (pl.col("as_of") == through)
         infinite = pl.when(is_hit).then(float("inf")).otherwise(pl.col("progress")).alias("progress")
-        return compute(definitions, organisation, log_, through, feeds).with_columns(infinite)
+        return compute(definitions, organisation, log_, through, *more).with_columns(infinite)
 
     return lambda: monkeypatch.setattr(remembering, "compute", spoil)
 
@@ -79,6 +80,40 @@ def test_the_rows_come_back_once_the_fault_is_mended(agency, spoilt, monkeypatch
     monkeypatch.undo()
     run(agency, SECOND, "mended")
     assert (published(agency, VISITS)["as_of"], published(agency, VISITS)["value"]) == (SECOND, 11.0)
+
+
+@pytest.fixture
+def by_function(agency, tmp_path):
+    """The agency with its visits counted by a Python function; a function that writes what that does."""
+    declared = tmp_path / "kr_definitions"
+    shutil.copytree(FOLDER / "inmobiliaria", declared / "inmobiliaria")
+    sales = declared / "inmobiliaria" / "ventas.yaml"
+    text = sales.read_text("utf-8")
+    assert text.count("{count: visit.held}") == 1
+    sales.write_text(text.replace("{count: visit.held}", "{function: 'vistas:cuenta', of: visit.held, value: count}"))
+
+    def write(name: str, does: str) -> tuple[Home, Catalogue]:
+        sales.write_text(sales.read_text("utf-8").replace("vistas:cuenta", f"{name}:cuenta"))
+        (sales.parent / f"{name}.py").write_text(f"import polars as pl\n\ndef cuenta(events, windows):\n    {does}\n")
+        home = Home(agency[0].root, declared)
+        return home, home.catalogue("inmobiliaria")
+
+    return write
+
+
+def test_a_function_that_fails_keeps_the_last_good_rows_and_the_others_move_on(by_function):
+    agency = by_function("vistas", "return windows.with_columns(numerator=pl.lit(3))")
+    run(agency, FIRST, "good")
+    agency = by_function("vistas", "raise ValueError('x')")
+    computed = run(agency, SECOND, "bad")
+    assert set(computed.appended.get_column("key_result_id")) == {SALES}
+    assert (published(agency, VISITS)["as_of"], published(agency, VISITS)["value"]) == (FIRST, 3.0)
+    assert (computed.audit.held_back, computed.audit.passed) == ((VISITS,), False)
+    (finding,) = computed.audit.of(VISITS)
+    found = "inmobiliaria.ventas.visitas: vistas:cuenta raised ValueError: x"
+    assert (finding.check, finding.do) == ("functions.give_what_they_owe", "Mend it")
+    assert finding.found.startswith("kr_definitions/inmobiliaria/ventas.yaml:")
+    assert finding.found.endswith(found)
 
 
 def test_a_figure_of_money_that_holds_another_currency_says_which_and_how_often(agency):

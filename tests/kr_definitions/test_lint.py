@@ -416,6 +416,8 @@ def test_what_is_done_in_the_period_is_not_compared_with_the_eve_of_it(tmp_path)
          "def notas(events): ...\n"),
         ("calculos:notas takes 3 arguments. Let it take events and windows, two frames", "calculos:notas",
          "def notas(events, windows, weight): ...\n"),
+        ("calculos:notas_events takes 1 argument. Let it take events and windows, two frames", "calculos:notas",
+         "def notas(events, windows): ...\ndef notas_events(windows): ...\n"),
         ("calculos:notas takes weight by name alone. Let it take events and windows, two frames", "calculos:notas",
          "def notas(events, windows, *, weight): ...\n"),
     ],

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import event, figures, on, row, value
+from builders import definition, event, figures, log, on, organisation, row, value
 
+from kr_definitions.compute import compute
+from kr_definitions.contributions import contributions
 from kr_definitions.measures.function import FunctionError
 
 KPI = {"type": "kpi"}
@@ -50,6 +53,58 @@ def doubled(events, windows):
     return pl.concat([windows, windows]).with_columns(numerator=pl.lit(1))
 
 
+def raising(events, windows):
+    raise RuntimeError("boom\\n  and more")
+
+
+def leaving(events, windows):
+    raise SystemExit("bye")
+
+
+def lazily_raising(events, windows):
+    return windows.with_columns(numerator=pl.col("day"))
+
+
+def eager(events, windows):
+    return windows.collect().with_columns(numerator=pl.lit(2))
+
+
+def five(events, windows):
+    return 5
+
+
+def nothing(events, windows):
+    pass
+
+
+def infinite(events, windows):
+    return windows.with_columns(numerator=pl.lit(1.0), denominator=pl.lit(float("inf")))
+
+
+def undefined(events, windows):
+    return windows.with_columns(numerator=pl.lit(float("nan")))
+
+
+def textual(events, windows):
+    return windows.with_columns(numerator=pl.lit("5"))
+
+
+def endless(events, windows):
+    return windows.with_columns(numerator=pl.lit(1e40))
+
+
+def of_days_as_text(events, windows):
+    return windows.with_columns(pl.col("as_of").cast(pl.String), numerator=pl.lit(1))
+
+
+def yes(events, windows):
+    return windows.with_columns(numerator=pl.lit(True))
+
+
+def alone(events):
+    return events
+
+
 not_callable = 3
 """
 
@@ -58,6 +113,7 @@ not_callable = 3
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "calculos.py").write_text(CALCULATIONS, "utf-8")
     (tmp_path / "roto.py").write_text("import does_not_exist", "utf-8")
+    (tmp_path / "sale.py").write_text("raise SystemExit(3)", "utf-8")
     return tmp_path
 
 
@@ -134,11 +190,61 @@ def test_what_a_function_looks_back_on_must_have_been_read_from_the_beginning(fo
         (r"roto.py cannot be loaded \(ModuleNotFoundError: No module named 'does_not_exist'\). Mend it", "roto:good"),
         ("calculos:nameless gives no numerator. Give one row a window, with them", "nameless"),
         ("calculos:doubled gives several rows of one window. Give one row a window", "doubled"),
+        (r"sale.py cannot be loaded \(SystemExit: 3\). Mend it", "sale:good"),
+        ("calculos:raising raised RuntimeError: boom and more. Mend it", "raising"),
+        ("calculos:leaving raised SystemExit: bye. Mend it", "leaving"),
+        ("calculos:lazily_raising raised ColumnNotFoundError: ", "lazily_raising"),
+        (r"calculos:alone raised TypeError: alone\(\) takes 1 positional argument but 2 were given. Mend it", "alone"),
+        ("calculos:five gives int, which is no frame. Give one row a window", "five"),
+        ("calculos:nothing gives NoneType, which is no frame. Give one row a window", "nothing"),
+        ("calculos:infinite gives a denominator of inf on 2026-01-01. Give a number, or nothing", "infinite"),
+        ("calculos:undefined gives a numerator of nan on 2026-01-01. Give a number, or nothing", "undefined"),
+        ("calculos:textual gives a numerator that is String. Give numbers", "textual"),
+        ("calculos:endless gives a numerator of more than 32 digits. Give a smaller one", "endless"),
+        ("calculos:of_days_as_text gives as_of as String. Give it as it is given: Date", "of_days_as_text"),
     ],
 )
 def test_a_function_that_does_not_give_what_it_owes_is_told(folder, said, name):
     with pytest.raises(FunctionError, match=said):
         value("2026-02-01", [answered("2026-02-01")], measure=of(name), folder=folder, **KPI)
+
+
+@pytest.mark.parametrize(("expected", "name"), [(2, "eager"), (1, "yes")])
+def test_what_a_function_gives_may_be_collected_or_a_truth(folder, expected, name):
+    assert expected == value("2026-02-01", [answered("2026-02-01")], measure=of(name), folder=folder, **KPI)
+
+
+def test_a_function_that_fails_is_told_with_its_key_result_and_its_place(folder):
+    said = r"^test.yaml:1: test.team.kr: calculos:raising raised RuntimeError: boom and more. Mend it$"
+    with pytest.raises(FunctionError, match=said):
+        value("2026-02-01", [answered("2026-02-01")], measure=of("raising"), folder=folder, **KPI)
+
+
+def test_a_function_that_fails_takes_out_its_own_key_result_alone(folder):
+    failing = definition(id="test.team.fails", measure=of("raising"), folder=folder, **KPI)
+    others = [definition(id=f"test.team.{n}", measure=of("eager"), folder=folder, **KPI) for n in ("a", "z")]
+    read, failures, kept = log([answered("2026-02-01")]), [], []
+    day = date(2026, 2, 1)
+    found = compute([failing, *others], organisation(), read, day, failures=failures)
+    assert {"test.team.a", "test.team.z"} == set(found.get_column("key_result_id"))
+    assert ["test.yaml:1: test.team.fails: calculos:raising raised RuntimeError: boom and more. Mend it"] == [
+        str(failure) for failure in failures
+    ]
+    explained = contributions([failing, *others], organisation(), read, day, failures=kept)
+    assert ({"test.team.a", "test.team.z"}, failures) == (set(explained.get_column("key_result_id")), kept)
+
+
+def test_a_function_that_was_changed_is_the_changed_one_in_the_same_process(folder):
+    told = {"measure": of("siete:cuenta"), "folder": folder, **KPI}
+    found = []
+    for number in (7, 8):
+        text = (
+            f"import polars as pl\ndef cuenta(events, windows):\n    return windows.with_columns(numerator={number})\n"
+        )
+        (folder / "siete.py").write_text(text, "utf-8")
+        found.append(value("2026-02-01", [answered("2026-02-01")], **told))
+    assert [7, 8] == found
+    assert not (folder / "__pycache__").exists()
 
 
 def test_without_a_folder_there_is_no_function():
