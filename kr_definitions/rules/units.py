@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from kr_definitions.currencies import CURRENCIES
 from kr_definitions.documents import Problem, short
-from kr_definitions.measures import Count, Duration, Measured, Open, Ratio
+from kr_definitions.measures import Count, Distinct, Duration, Measured, Open, Ratio
 from kr_definitions.rules.anatomy import counted_in
 from kr_definitions.rules.base import Declarations, Rules, into
 from kr_definitions.units import length_of_time, unit_of
@@ -66,7 +66,8 @@ def _wrong_number(unit: str, measure: Measured, currency: str | None) -> tuple[s
     if unit in _PARTS and counted not in ("", "share"):
         return f"the unit {unit}, a percentage, of {counted}", "Name what is counted, or remove the unit"
     time, of_measure = length_of_time(unit), length_of_time(counted)
-    if time is not None and (of_measure or counted) not in ("", time):
+    may_be_time = isinstance(measure, Distinct)  # different months are counted in months
+    if time is not None and not may_be_time and (of_measure or counted) not in ("", time):
         do = f"Write {counted}" if of_measure else "Name what is counted, or remove the unit"
         return f"the unit '{unit}' of {counted}", do
     is_money = isinstance(measure, Ratio) and counted_in(measure.ratio.numerator) == "money"
