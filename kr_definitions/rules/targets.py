@@ -81,8 +81,10 @@ def _falling(stated: StatedKeyResult) -> Iterator[Problem]:
 def _strict(stated: StatedKeyResult) -> Iterator[Problem]:
     for place, one in stated.targeted():
         limit = one.target if isinstance(one.target, AtLeast | AtMost | NotBelow | NotAbove) else None
-        if limit is not None and limit.strict and limit.progress == "distance":
-            found = "strict beside progress: distance, which is all the way at the limit itself, where it is not met"
+        is_travelled = isinstance(limit, AtLeast | AtMost) and limit.from_ is not None
+        if limit is not None and limit.strict and (limit.progress == "distance" or is_travelled):
+            how = "from" if is_travelled else "progress: distance"
+            found = f"strict beside {how}, which is all the way at the limit itself, where it is not met"
             yield stated.problem((*place, "target", "strict"), found, "Keep one of them")
 
 

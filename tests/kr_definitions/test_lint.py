@@ -453,6 +453,8 @@ TWO_STEPS = "{steps: [{name: a, of: deal.won}, {name: b, of: deal.lost, weight: 
          "{count: deal.won}", "{at_most: 1, strict: true, progress: distance}"),
         ("error", "strict beside progress: distance, which is all the way at the limit itself, where it is not met",
          "{count: deal.won}", "{not_below: previous_year, strict: true, progress: distance}"),
+        ("error", "strict beside from, which is all the way at the limit itself, where it is not met",
+         "{open: {opened_by: ticket.created, closed_by: ticket.solved}}", "{at_most: 1, from: 9, strict: true}"),
         ("error", "two figures were expected", "{count: deal.won}", "{within: [1, 2, 3]}"),
         ("error", "two figures were expected", "{count: deal.won}", "{within: []}"),
         ("error", "two figures were expected (found '12')", "{count: deal.won}", "{within: '12'}"),
