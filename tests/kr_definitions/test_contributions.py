@@ -531,7 +531,7 @@ def test_a_function_alone_gives_its_values_of_no_event(functions):
 def test_a_function_whose_events_do_not_add_up_is_refused(functions, name, said):
     with pytest.raises(FunctionError) as refused:
         given([won("a", "07-02"), won("b", "07-04")], measure=function(name), folder=functions)
-    assert said == str(refused.value)
+    assert f"test.yaml:1: test.team.kr: {said}" == str(refused.value)
 
 
 # --- what a key result is made of -------------------------------------------------------------------------------------
