@@ -89,7 +89,8 @@ class Refused:
 
 def completed(editions: pl.DataFrame, history: pl.LazyFrame) -> pl.DataFrame:
     """The editions, with those of which a run that was killed had recorded rows and no more."""
-    begun = editions.lazy().filter(~pl.col("change").is_in(["retired", "reinstated"]))
+    is_of_what_was = pl.col("change").is_in(["retired", "reinstated"]).fill_null(value=False)
+    begun = editions.lazy().filter(~is_of_what_was)
     found = (
         history.group_by("key_result_id", "edition")
         .agg(pl.col("definition_version", "definition_hash", "recorded_at", "run_id").sort_by("recorded_at").first())

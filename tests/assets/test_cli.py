@@ -14,9 +14,9 @@ import pytest
 from agency_results import publication
 from typer.testing import CliRunner
 
-from assets import steps
 from assets.cli import app
 from assets.publication import publish, read
+from kr_definitions import remembering
 from kr_definitions.catalogue import FOLDER
 from kr_definitions.compute import compute
 
@@ -206,7 +206,7 @@ def test_a_run_in_which_a_check_holds_figures_back_fails_and_says_whose(hito, tm
         is_hit = pl.col("key_result_id") == "inbound.ventas.cierres"
         return compute(*asked).with_columns(pl.when(is_hit).then(float("inf")).alias("forecast"))
 
-    monkeypatch.setattr(steps, "compute", spoilt)
+    monkeypatch.setattr(remembering, "compute", spoilt)
     code, output = hito("run", definitions=tmp_path / "kr_definitions")
     (told,) = [line for line in output.splitlines() if line.startswith("inbound: held back: ")]
     assert code == 1
