@@ -73,6 +73,7 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
         from assets.publication import PublicationError  # noqa: PLC0415
         from assets.run import RunRefused  # noqa: PLC0415
         from kr_definitions.documents import DeclarationErrors  # noqa: PLC0415
+        from kr_definitions.measures.function import FunctionError  # noqa: PLC0415
         from pipelines.lake import LakeError  # noqa: PLC0415
         from pipelines.sandbox.server import SandboxError  # noqa: PLC0415
         from pipelines.source import SourceError  # noqa: PLC0415
@@ -87,7 +88,9 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
                 err.print(str(problem), style="red", highlight=False, markup=False, soft_wrap=True)
             count = len(errors.problems)
             err.print(f"{count} problem{'s' if count != 1 else ''}", highlight=False)
-        except (NotToBeHad, Refused, RunRefused, PublicationError, LakeError, SandboxError, SourceError) as error:
+        except (FunctionError, NotToBeHad, Refused, RunRefused) as error:
+            err.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        except (PublicationError, LakeError, SandboxError, SourceError) as error:
             err.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         except OSError as error:
             err.print(_unwritten(error), style="red", highlight=False, markup=False, soft_wrap=True)
@@ -173,7 +176,7 @@ def validate(
     from assets.validating import tell, validated  # noqa: PLC0415
 
     home = Home.from_environment()
-    found = [validated(home, name) for name in _chosen(home, organisation)]
+    found = [validated(home, name) for name in _chosen(home, organisation, with_strays=True)]
     for one in found:
         tell(out, one, verbose=verbose)
     if any(one.review.errors for one in found):
@@ -281,23 +284,29 @@ def _day(given: datetime | None) -> date | None:
     return None if given is None else given.date()
 
 
-def _chosen(home, organisations: list[str] | None, *, sandbox: bool = False) -> list[str]:  # type: ignore[no-untyped-def]
+def _chosen(  # type: ignore[no-untyped-def]
+    home, organisations: list[str] | None, *, sandbox: bool = False, with_strays: bool = False
+) -> list[str]:
     """The organisations that were named, or all of them (in the sandbox, all that it simulates).
 
-    Raises `DeclarationErrors` for a named one that is not declared; what else is declared does not matter to it.
+    with_strays: also folders with declarations that lack their organisation.yaml, which else are refused. Raises
+    `DeclarationErrors` for a named one that is not declared; what else is declared does not matter to it.
     """
     from assets.run import RunRefused, simulated  # noqa: PLC0415
+    from kr_definitions.catalogue import strays  # noqa: PLC0415
 
-    declared = home.organisations()
-    if not declared:
-        raise RunRefused(f"{home.definitions} declares no organisation: it has no folder with an organisation.yaml")
+    declared, without = home.organisations(), strays(home.definitions)
     if organisations:
         for unknown in set(organisations) - set(declared):
             home.catalogue(unknown)
         return list(dict.fromkeys(organisations))
-    strays = sorted({path.parent.name for path in home.definitions.glob("*/*.yaml")} - set(declared))
-    if strays:
-        raise RunRefused(f"{home.definitions / strays[0]} has declarations but no organisation.yaml: add or remove it")
+    if with_strays and without:
+        return sorted([*declared, *without])
+    if not declared:
+        raise RunRefused(f"{home.definitions} declares no organisation: it has no folder with an organisation.yaml")
+    if without:
+        where = f"{home.definitions.name}/{without[0]}"
+        raise RunRefused(f"{where} has declarations but no organisation.yaml: add or remove it")
     return simulated(declared) if sandbox else declared
 
 

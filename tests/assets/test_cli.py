@@ -269,7 +269,28 @@ def test_a_folder_that_lost_its_organisation_is_told(hito, declared):
     (declared / "agencia").mkdir()
     (declared / "agencia" / "ventas.yaml").write_text("objective: {}")
     code, output = hito("validate", definitions=declared)
-    assert (code, "declarations but no organisation.yaml" in output) == (1, True)
+    told = f"{declared.name}/agencia:1: error: agencia: no organisation.yaml. Add one beside the declarations"
+    assert (code, told in output, str(declared) in output) == (1, True, False)
+    assert "inmobiliaria: " in output
+
+
+def test_what_no_source_says_is_told_of_the_organisations_own_sources(hito, declared):
+    spoil(
+        declared / "inmobiliaria" / "ventas.yaml", "mandate = 'exclusive'", "mandate = 'exclusive' and category = 'a'"
+    )
+    referrals = "{count: referral.received, among: {had: deal.won}}"
+    spoil(declared / "inmobiliaria" / "clientes.yaml", referrals, "{count: deal.won, where: \"segment = 'a'\"}")
+    _, output = hito("validate", "-o", "inmobiliaria", definitions=declared)
+    assert "no source says the segment of deal.won, so that it is always empty" in output
+
+
+def test_a_mistake_in_one_organisation_does_not_keep_the_others_from_being_reviewed(hito, declared):
+    spoil(
+        declared / "inmobiliaria" / "ventas.yaml", "mandate = 'exclusive'", "CAST(market AS TEXT) = '5' or mandat = 5"
+    )
+    code, output = hito("validate", definitions=declared)
+    assert (code, "an unknown column, mandat" in output) == (1, True)
+    assert all(f"{path.parent.name}: " in output for path in declared.glob("*/organisation.yaml"))
 
 
 def test_a_total_cannot_be_asked_to_fall(hito, declared):
