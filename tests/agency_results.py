@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from assets.publication import Publication, Results
-from assets.publication.results import FINDINGS_SCHEMA
+from assets.publication.results import EVENTS_SCHEMA, FINDINGS_SCHEMA, RESTATEMENT_EVENTS_SCHEMA
 from kr_definitions.check_ins import CHECK_INS_SCHEMA
 from kr_definitions.history import HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
 from kr_definitions.organisation import Organisation, Title
@@ -265,6 +265,8 @@ def results() -> Results:
         organisation=ORGANISATION,
         key_results=pl.DataFrame([declared(kind) for kind in KINDS], schema=dict(KEY_RESULTS_SCHEMA)),
         history=history,
+        contributions=pl.DataFrame([_event()], schema=dict(EVENTS_SCHEMA)),
+        restatement_events=pl.DataFrame([_mover(history)], schema=dict(RESTATEMENT_EVENTS_SCHEMA)),
         objectives=pl.DataFrame(_objectives(rows), schema=dict(OBJECTIVES_SCHEMA)),
         findings=pl.DataFrame([_finding()], schema=dict(FINDINGS_SCHEMA)),
         loads=pl.DataFrame(_loads(), schema=dict(LOADS_SCHEMA)),
@@ -273,6 +275,26 @@ def results() -> Results:
         check_ins=pl.DataFrame(_check_ins(rows), schema=dict(CHECK_INS_SCHEMA)),
         seals=pl.DataFrame(_seals(), schema=dict(STANDING_SCHEMA)),
     )
+
+
+def _event() -> dict[str, Any]:
+    """A property that was taken on, and counts to the end of its month."""
+    return {
+        "key_result_id": "inmobiliaria.ventas.captaciones", "first_day": date(2026, 11, 18),
+        "last_day": date(2026, 11, 30), "event_id": "e1", "numerator": Decimal(1), "event_type": "listing.captured",
+        "occurred_at": datetime(2026, 11, 18, 10, tzinfo=UTC), "known_since": _morning_after(date(2026, 11, 18)),
+        "subject_id": "1", "source": "hubspot", "source_url": "https://app.hubspot.com/contacts/1/record/0-3/1",
+    }  # fmt: skip
+
+
+def _mover(history: pl.DataFrame) -> dict[str, Any]:
+    """The same property, as what moved a day that had been reported."""
+    restated = history.filter("is_restatement").row(0, named=True)
+    return {
+        **_event(), "key_result_id": restated["key_result_id"], "first_day": restated["as_of"],
+        "last_day": restated["as_of"], "change": "entered", "cause": "late_event", "numerator_change": Decimal(1),
+        "recorded_at": restated["recorded_at"], "run_id": restated["run_id"],
+    }  # fmt: skip
 
 
 def _check_ins(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
