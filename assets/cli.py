@@ -1,4 +1,4 @@
-"""The command line: `hito run`, `validate`, `report`, `check-in`, `close`, `sandbox`, `schema`, `dev`.
+"""The command line: `hito run`, `validate`, `report`, `sandbox`, `schema`, `dev`, `check-in`, `close`, `erase`.
 
 Belongs here: commands, their options, exit codes, and turning what went wrong into lines a person can act on. Does not:
 what a command does. Heavy libraries are imported by the command that needs them: `hito --help` answers at once.
@@ -26,6 +26,8 @@ from rich.console import Console
 from assets.commands.check_in import check_in
 from assets.commands.close import close
 from assets.commands.diff import diff
+from assets.commands.erase import erase
+from assets.commands.look import explain, replay
 from assets.commands.refused import Refused
 
 P = ParamSpec("P")
@@ -229,11 +231,6 @@ def sandbox(
             err.print("ended")
 
 
-app.command("check-in")(told(check_in))
-app.command("close")(told(close))
-app.command("diff")(told(diff))
-
-
 @app.command()
 def schema(
     kind: Annotated[str, typer.Argument(help="objective or organisation")] = "objective",
@@ -265,6 +262,14 @@ def dev(
     os.chdir(PROJECT)
     arguments = ["-w", "workspace.yaml", "--host", "127.0.0.1", "--port", str(port)]
     os.execv(Path(sys.executable).with_name("dagster"), ["dagster", "dev", *arguments])  # noqa: S606
+
+
+app.command("check-in")(told(check_in))
+app.command()(told(close))
+app.command()(told(diff))
+app.command()(told(erase))
+app.command()(told(explain))
+app.command()(told(replay))
 
 
 def _refuse_the_future(today: datetime | None, organisations: list[str]) -> None:
