@@ -120,9 +120,7 @@ class _Answers:
         calls = [a for a in done if a.kind == "call" and value_at(a.outcome, present) is not None]
         called: dict[date, set[int]] = {}
         for call in calls:
-            bought_at = first_bought.get(call.contact_id)
-            if bought_at is not None and bought_at < call.starts_at:  # a customer
-                called.setdefault(self._local(call.starts_at), set()).add(call.contact_id)
+            called.setdefault(self._local(call.starts_at), set()).add(call.contact_id)
         calendar = Calendar("ES-MD")
         last_working_day = self.day
         while not calendar.is_working_day(last_working_day):

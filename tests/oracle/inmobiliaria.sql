@@ -179,8 +179,8 @@ LEFT JOIN happened ON event_type = 'survey.answered' AND day BETWEEN as_of - 89 
 GROUP BY as_of;
 
 -- key result: inmobiliaria.clientes.llamadas
--- Customers called on the working day: those who had bought before the call, and whom the agency called, not the other way
--- round; a day off shows the last working day of the year before it.
+-- Contacts called on the working day, by the agency and not the other way round; a day off shows the last working day of
+-- the year before it.
 WITH working AS (
   SELECT as_of AS day FROM days WHERE isodow(as_of) <= 5 AND as_of NOT IN (SELECT day FROM holidays)
 ),
@@ -193,10 +193,4 @@ LEFT JOIN happened AS call
   ON call.event_type = 'call.made'
   AND call.direction = 'outbound'
   AND call.day = shown.day
-  AND EXISTS (
-    FROM happened AS sale
-    WHERE sale.event_type = 'deal.won'
-      AND sale.account_id = call.account_id
-      AND sale.occurred_at < call.occurred_at
-  )
 GROUP BY as_of;
