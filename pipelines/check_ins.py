@@ -11,7 +11,7 @@ record like any vendor's, and what is removed there does not come back from here
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -87,6 +87,14 @@ class Inbox:
             if until is not None and sum("key" in entry for entry in entries) > len(rest):
                 self._replace([{"at": until}, *rest])
         return [_record(entry) for entry in rest]
+
+    def keep(self, is_kept: Callable[[Record], bool]) -> None:
+        """Drop what waits and is not to be kept, as it is of somebody who was erased."""
+        with self._alone():
+            entries = self._entries()
+            kept = [entry for entry in entries if "key" not in entry or is_kept(_record(entry))]
+            if len(kept) < len(entries):
+                self._replace(kept or [{"at": entries[-1]["at"]}])
 
     def _alone(self) -> FileLock:
         self.path.parent.mkdir(parents=True, exist_ok=True)

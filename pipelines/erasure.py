@@ -28,10 +28,11 @@ from pathlib import Path
 import polars as pl
 
 from kr_definitions.events import current
+from pipelines import lake
 from pipelines.load import Lake, Source
 from pipelines.people import IsErased
 from pipelines.suppression import person_digest, record_digest, suppress
-from pipelines.sweeping import Shelf, judged, shelves, sweep
+from pipelines.sweeping import OURSELVES, SIGNER, Shelf, judged, shelves, sweep
 
 _SWEEP, _PUBLISH = "sweep", "publish"
 
@@ -81,6 +82,7 @@ def find(
     """What the lake has of whoever has an id, in one source or in all; of these kinds, where some are named.
 
     person: the id as the source has it; where the source's ids are turned into pseudonyms, as it was before that.
+    sources: all that the organisation uses, at least one.
     """
     meant: set[tuple[str, str, str]] = set()
     on = [shelf for shelf in shelves(lake_of_org, sources) if of_source in (None, shelf.source)]
@@ -97,6 +99,11 @@ def find(
             events = current(stated.lazy()).select(pl.len()).collect().item()
             streams.append(InStream(shelf.source, shelf.name, what.theirs, events, len(what.mentioning)))
             traces |= {*what.theirs, *stated.get_column("event_id")}
+    if of_source is None and (not kinds or SIGNER in kinds):
+        signer = sources[0].account.pseudonym(person.strip())
+        if seals := _signed(lake_of_org, signer):
+            known |= {(OURSELVES, SIGNER, signer)}
+            streams.append(InStream(OURSELVES, "seals", frozenset(), 0, seals))
     return Found(known, tuple(streams), frozenset(traces))
 
 
@@ -105,7 +112,8 @@ def erase(lake_of_org: Lake, sources: Sequence[Source], found: Found, at: dateti
 
     Raises `Busy` where another process is writing: the sweep is then due (`resume`).
     """
-    of = {shelf.source: shelf.pseudonym for shelf in shelves(lake_of_org, sources)}
+    of = {OURSELVES: sources[0].account.pseudonym}
+    of |= {shelf.source: shelf.pseudonym for shelf in shelves(lake_of_org, sources)}
     people = [person_digest(of[source], source, kind, id_) for source, kind, id_ in found.identities]
     records = [
         record_digest(of[one.source], one.source, one.stream, key) for one in found.streams for key in one.records
@@ -150,6 +158,14 @@ def _is_named(shelf: Shelf, person: str, identities: Collection[tuple[str, str, 
 
 def _names(pseudonym: Callable[[str], str], person: str) -> tuple[str, str]:
     return person.strip(), pseudonym(person.strip())
+
+
+def _signed(lake_of_org: Lake, signer: str) -> int:
+    """How many seals somebody has signed."""
+    seals = lake_of_org.root / "seals"
+    if lake.version(seals) is None:
+        return 0
+    return int(lake.stored(seals).filter(pl.col("sealed_by") == signer).select(pl.len()).collect().item())
 
 
 def _stated(log: pl.LazyFrame, shelf: Shelf, records: Collection[str]) -> pl.DataFrame:

@@ -201,25 +201,26 @@ def renewed(rows: pl.DataFrame) -> pl.DataFrame:
     """Everything that was ever said of some facts, with the identities that go with what it says now.
 
     rows: all rows of these facts that there are, whose content an erasure has changed. Statements of a fact and their
-    retractions follow each other, each identity being made of the one before.
+    retractions follow each other, each identity being made of the one before. Returns them with `was`, the `event_id`
+    that each had.
     """
     retractions = rows.filter(pl.col("event_type") == RETRACTED)
     turn = pl.int_range(pl.len()).over("fact_id", order_by=["recorded_at", "event_id"])
     stated = rows.filter(pl.col("event_type") != RETRACTED).with_columns(
         content_hash().alias("content_hash"), turn=turn, was="event_id"
     )
-    found = [rows.clear()]
+    found = [rows.clear().with_columns(was=pl.lit(None, pl.String))]
     follows = pl.DataFrame(schema={"fact_id": pl.String, "follows": pl.String})
     for _, of_turn in sorted(stated.group_by("turn")):
         events = of_turn.join(follows, on="fact_id", how="left").with_columns(event_id().alias("event_id"))
         withdrawn = (
             retractions.drop("content_hash")
             .join(events.select("content_hash", now="event_id", retracts="was"), on="retracts")
-            .with_columns(retracts="now")
+            .with_columns(retracts="now", was="event_id")
             .with_columns(retraction_id().alias("event_id"))
         )
         follows = withdrawn.select("fact_id", follows="event_id")
-        found += [events.select(rows.columns), withdrawn.select(rows.columns)]
+        found += [events.select(*rows.columns, "was"), withdrawn.select(*rows.columns, "was")]
     return pl.concat(found)
 
 

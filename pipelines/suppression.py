@@ -36,7 +36,7 @@ SUPPRESSED_SCHEMA: dict[str, pl.DataType] = {
 GONE = "…"
 """What stands in a text where an id stood."""
 
-_TOKEN, _WORD = re.compile(r"\w+(?:[-.]\w+)*"), re.compile(r"\w+")
+TOKEN, _WORD = re.compile(r"\w+(?:[-.]\w+)*"), re.compile(r"\w+")
 _REMEMBERED = 100_000
 
 
@@ -134,12 +134,12 @@ class SuppressedOf:
             is_gone = self.is_record(stream, one) or any(self.is_person(kind, one) for kind in people.kinds)
             return GONE if is_gone else one
 
-        return _TOKEN.sub(kept, text)
+        return TOKEN.sub(kept, text)
 
 
 def _tokens(cursor: str) -> Iterator[str]:
     """The words of a text, and of what it says if it is in base 64, as cursors often are."""
-    yield from (*_TOKEN.findall(cursor), *_WORD.findall(cursor))
+    yield from (*TOKEN.findall(cursor), *_WORD.findall(cursor))
     try:
         decoded = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (binascii.Error, ValueError):

@@ -12,7 +12,7 @@ goes as theirs do. The log gains tombstones: how many events of which type and d
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -28,10 +28,14 @@ from pipelines.load import Lake, Source, understand
 from pipelines.people import NOBODY, WHEREVER, Identity, IsErased, People
 from pipelines.raw_zone import RAW_SCHEMA, replayed
 from pipelines.source import Pseudonym, Stream
-from pipelines.suppression import GONE, Suppressed, SuppressedOf, record_digest, suppress
+from pipelines.suppression import GONE, TOKEN, Suppressed, SuppressedOf, record_digest, suppress
 from pipelines.throwaway import remove_left_over
 
+OURSELVES, SIGNER = "hito", "signer"
+"""The source and the kind of the ids that people sign seals with: pseudonyms, of whatever they call themselves."""
+
 _ROWS_AT_ONCE = 20_000
+_ERASED_MEMBER = re.compile(r"erased (\d+)")
 _STREAM = ["source", "stream"]
 _RECORD = [*_STREAM, "record_key"]
 
@@ -84,7 +88,7 @@ def shelves(lake_of_org: Lake, sources: Sequence[Source]) -> list[Shelf]:
             source, stream = declared[path]
             if stream.people is not NOBODY:
                 found.append(Shelf(source.name, stream.name, path, source.account.pseudonym, stream))
-        elif sources:
+        else:
             folder = path.parent.name
             found.append(Shelf(names.get(folder, folder), path.name, path, sources[0].account.pseudonym))
     return found
@@ -116,7 +120,8 @@ def sweep(lake_of_org: Lake, sources: Sequence[Source], at: datetime) -> None:
     on = shelves(lake_of_org, sources)
     for shelf in on:
         _sweep_raw(lake_of_org, shelf, at)
-    _Flat(lake_of_org, on, lake_of_org.suppressed(), at).sweep()
+    suppressed = lake_of_org.suppressed()
+    _Flat(lake_of_org, on, suppressed, suppressed.of(OURSELVES, sources[0].account.pseudonym), at).sweep()
     remove_left_over()
 
 
@@ -179,18 +184,22 @@ class _Flat:
     lake_of_org: Lake
     shelves: Sequence[Shelf]
     suppressed: Suppressed
+    ourselves: SuppressedOf
     at: datetime
 
     def sweep(self) -> None:
         root = self.lake_of_org.root
+        names = self._names_of_members()
         self._rewrite(root / "quarantine", self._quarantine)
         self._rewrite(root / "loads", self._loads)
-        self._rewrite(root / "progress_history", self._history)
+        self._rewrite(root / "seals", self._seals)
+        self._rewrite(root / "progress_history", lambda rows: rows.with_columns(pl.col("member").replace(names)))
         log = self.lake_of_org.log
         if log.version() is not None:
             with lake.alone(log.path):
                 loses = self._what_the_log_loses()
                 self._rewrite(root / "findings", lambda rows: self._findings(rows, loses.event_ids))
+                self._rewrite(root / "movers", lambda rows: self._movers(rows, names, loses.event_ids))
                 _put(log.path, [loses.others, loses.renewed.lazy(), loses.tombstones.lazy()], loses.height)
                 lake.forget(log.path)
 
@@ -248,23 +257,35 @@ class _Flat:
         ]
         return self._said(rows, "failure").with_columns(pl.Series("cursor", cursors, dtype=pl.String))
 
-    def _history(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """What was reported stays reported; a member who is a person has no name any more."""
-        members = rows.get_column("member").drop_nulls().unique().sort().to_list()
-        taken = sum(1 for member in members if re.fullmatch(r"erased \d+", member))
-        erased = [member for member in members if self._is_anybody(member)]
-        names = {member: f"erased {number}" for number, member in enumerate(erased, start=taken + 1)}
-        return rows.with_columns(pl.col("member").replace(names))
+    def _seals(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """What was sealed stays sealed; by whom, is not said any more."""
+        signers = rows.get_column("sealed_by").drop_nulls().unique().to_list()
+        erased = [one for one in signers if self.ourselves.is_person(SIGNER, one) or self._is_anybody(one)]
+        return rows.with_columns(sealed_by=pl.when(~pl.col("sealed_by").is_in(erased)).then("sealed_by"))
 
-    def _findings(self, rows: pl.DataFrame, event_ids: frozenset[str]) -> pl.DataFrame:
-        def without(text: str) -> str:
-            return re.sub(
-                r"\w+(?:[-.]\w+)*",
-                lambda token: GONE if token[0] in event_ids or self._is_anybody(token[0]) else token[0],
-                text,
-            )
+    def _names_of_members(self) -> dict[str, str]:
+        """What members of reported figures are called from now on who are erased: what was reported stays reported."""
+        tables = [self.lake_of_org.root / name for name in ("progress_history", "movers")]
+        members = {
+            member
+            for table in tables
+            if lake.version(table) is not None
+            for member in lake.stored(table).select(pl.col("member").unique()).collect().to_series().drop_nulls()
+        }
+        taken = max((int(number[1]) for one in members if (number := _ERASED_MEMBER.fullmatch(one))), default=0)
+        erased = sorted(member for member in members if self._is_anybody(member))
+        return {member: f"erased {number}" for number, member in enumerate(erased, start=taken + 1)}
 
-        return rows.with_columns(pl.col("found").map_elements(without, return_dtype=pl.String))
+    def _movers(self, rows: pl.DataFrame, names: dict[str, str], event_ids: Mapping[str, str | None]) -> pl.DataFrame:
+        """What moved a reported figure, without naming events that are gone."""
+        return rows.with_columns(pl.col("member").replace(names), pl.col("event_id").replace(dict(event_ids)))
+
+    def _findings(self, rows: pl.DataFrame, event_ids: Mapping[str, str | None]) -> pl.DataFrame:
+        def kept(token: re.Match[str]) -> str:
+            return GONE if token[0] in event_ids or self._is_anybody(token[0]) else token[0]
+
+        found = [None if text is None else TOKEN.sub(kept, text) for text in rows.get_column("found")]
+        return rows.with_columns(pl.Series("found", found, dtype=pl.String))
 
     def _said(self, rows: pl.DataFrame, column: str) -> pl.DataFrame:
         """Rows whose text in a column quotes nobody who is erased."""
@@ -289,16 +310,17 @@ class _Flat:
         affected = others.join(facts, on="fact_id", how="semi").collect()
         kept, dropped = self._without_mentions(affected)
         renewed = event_log.renewed(kept.select(theirs.columns))
+        gone = [*theirs.get_column("event_id"), *affected.get_column("event_id")]
         lost = pl.concat([theirs, dropped.select(theirs.columns)])
         held = current(pl.concat([theirs, affected.select(theirs.columns)]).lazy()).select("event_id")
         tombstones = event_log.tombstones(lost.lazy().join(held, on="event_id", how="semi"), recorded_at)
         total = rows.select(pl.len()).collect().item()
         return _Losses(
             others=others.join(facts, on="fact_id", how="anti").select(theirs.columns),
-            renewed=renewed,
+            renewed=renewed.drop("was"),
             tombstones=tombstones,
             height=total - theirs.height - affected.height + renewed.height + tombstones.height,
-            event_ids=frozenset([*theirs.get_column("event_id"), *affected.get_column("event_id")]),
+            event_ids={**dict.fromkeys(gone), **dict(renewed.select("was", "event_id").iter_rows())},
         )
 
     def _without_mentions(self, affected: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -406,14 +428,14 @@ _NOTHING = SuppressedOf("", lambda text: text, frozenset())
 class _Losses:
     """What becomes of the log: rows that stay, facts that are renewed, tombstones; how many rows that makes.
 
-    event_ids: of the events that are not in it any more, or under another id.
+    event_ids: of the events that are not in it any more (None), or under another id.
     """
 
     others: pl.LazyFrame
     renewed: pl.DataFrame
     tombstones: pl.DataFrame
     height: int
-    event_ids: frozenset[str]
+    event_ids: Mapping[str, str | None]
 
 
 def _put(table: Path, parts: list[pl.LazyFrame], height: int) -> None:

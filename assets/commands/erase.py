@@ -81,8 +81,21 @@ def complete(home: Home, organisation: str, at: datetime) -> None:
         return
     catalogue = home.catalogue(organisation)
     erasure.resume(lake, home.sources(catalogue), at)
+    _forget_check_ins(home, catalogue)
     _publish_anew(home, catalogue, at)
     erasure.published(lake)
+
+
+def _forget_check_ins(home: Home, catalogue: Catalogue) -> None:
+    """Drop those that no run has taken yet."""
+    from pipelines.check_ins import NAME  # noqa: PLC0415
+
+    source = next(one for one in home.sources(catalogue) if one.name == NAME)
+    [stream] = source.streams()
+    suppressed = home.lake(catalogue.organisation.id).suppressed().of(source.name, source.account.pseudonym)
+    home.inbox(catalogue.organisation.id).keep(
+        lambda record: suppressed.applied(stream.name, stream.people, record) is not None
+    )
 
 
 def _forget_runs(home: Home, found: Found) -> None:

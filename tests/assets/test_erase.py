@@ -35,7 +35,7 @@ def files(root: Path) -> dict[str, bytes]:
 def test_somebody_who_is_not_known_is_told_and_nothing_is_written(world):
     before = files(world.root)
     code, output = world.hito("erase", "-o", "agencia", "--person", "nobody-at-all", "--yes")
-    assert (1, "Nobody is known by this id in crm, soporte, cobros, hojas. Nothing was written.") == (
+    assert (1, "Nobody is known by this id in crm, soporte, cobros, hojas, check_ins. Nothing was written.") == (
         code,
         output.strip(),
     )
@@ -49,7 +49,10 @@ def test_somebody_who_is_known_elsewhere_is_not_known_in_the_source_that_is_name
 
 def test_a_source_that_there_is_not_is_refused(world):
     code, output = world.hito("erase", "-o", "agencia", "--person", str(QUIQUE), "--source", "erp", "--yes")
-    assert (2, "agencia has no source erp: choose from crm, soporte, cobros, hojas") == (code, output.strip())
+    assert (2, "agencia has no source erp: choose from crm, soporte, cobros, hojas, check_ins") == (
+        code,
+        output.strip(),
+    )
 
 
 @pytest.mark.parametrize("says", ["n\n", "\n", None])
@@ -94,7 +97,7 @@ def test_what_had_been_published_goes_where_it_cannot_be_published_anew(world, m
 
 
 def test_an_erasure_that_was_cut_off_is_completed_by_the_next_run(world, monkeypatch):
-    def cut(*arguments):
+    def cut(*arguments, **named):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("pipelines.lake.rewrite", cut)
@@ -117,7 +120,7 @@ def test_a_run_that_tells_of_somebody_is_taken_out_of_dagsters_records_and_no_ot
     who, other = "cus_A1B2C3", "cus_Z9Y8X7"
 
     @dg.asset(check_specs=[dg.AssetCheckSpec("c", asset="told")])
-    def told(context: dg.AssetExecutionContext):
+    def told(context):
         context.log.error(f"{who} is strange")
         print(f"{who} again")
         yield dg.MaterializeResult(
@@ -132,7 +135,7 @@ def test_a_run_that_tells_of_somebody_is_taken_out_of_dagsters_records_and_no_ot
         raise ValueError(f"conversion failed for 'José {who}'")
 
     @dg.asset
-    def quiet(context: dg.AssetExecutionContext) -> None:
+    def quiet(context) -> None:
         context.log.info(f"{other} and longer_{who}")
 
     assets = {"told": told, "failed": failed, "quiet": quiet}

@@ -96,6 +96,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         for _ in range(2):
             outcome = world.run()
             assert not outcome.failed
+            world.check_in(ANA)
         sought = of_her(world)
         said = Told(world, sought, mentions(world.root, sought), world.events(), history(world), not_found(world))
         for person in (str(LUCIA), HER_CUSTOMER_ID, NAME):
@@ -162,6 +163,13 @@ def test_what_would_go_is_told_by_stream(told):
         "Records of others stay, and lose the name alone.",
         "Erased. The next run restates the figures that this had a part in.",
     ]
+
+
+def test_every_table_of_the_lake_is_swept_or_names_nobody(read_anew):
+    tables = {path.parent.name for path in read_anew.world.lake.root.glob("*/_delta_log")}
+    swept = {"events", "loads", "quarantine", "findings", "progress_history", "movers", "seals"}
+    assert {"events", "loads", "quarantine", "progress_history", "movers"} <= tables
+    assert tables - swept == {"suppressed", "editions", "computations"}
 
 
 def test_everybody_whom_an_event_names_can_be_found(told):
@@ -238,15 +246,19 @@ def test_nothing_of_her_comes_back_even_where_everything_is_served_again(read_an
 
 def test_a_seller_is_forgotten_by_the_deals_that_stay(read_anew):
     world = read_anew.world
+    world.check_in(ANA)
     sought = [ANAS_ID, ANA, pseudonym(world, ANA)]
-    assert {ANAS_ID, sought[2]} == set().union(*mentions(world.root, sought).values())
-    before = current(world.lake.log.scan()).filter(pl.col("event_type") != COVERED).collect()
+    found = mentions(world.root, sought)
+    assert {ANAS_ID, sought[2]} == set().union(*found.values())
+    assert {"check_ins/agencia.jsonl"} < set(found)
+    is_others = (pl.col("event_type") != COVERED) & (pl.col("source") != "check_ins")
+    before = current(world.lake.log.scan()).filter(is_others).collect()
     members = set(history(world).get_column("member").drop_nulls())
     for person in (ANAS_ID, ANA):
         code, output = world.hito("erase", "-o", "agencia", "--person", person, "--yes")
         assert code == 0, output
     assert {} == mentions(world.root, sought)
-    after = current(world.lake.log.scan()).filter(pl.col("event_type") != COVERED).collect()
+    after = current(world.lake.log.scan()).filter(is_others).collect()
     said = ["fact_id", "event_type", "subject_id", "account_id", "occurred_at", "amount", "recorded_at"]
     assert before.select(said).sort("fact_id").equals(after.select(said).sort("fact_id"))
     assert {None} == set(after.filter(pl.col("source") == "crm").get_column("actor"))
@@ -602,6 +614,29 @@ def test_members_of_a_reported_figure_lose_their_name_and_stay_apart(root):
     kept = lake.stored(root / "progress_history").collect()
     assert [("erased 2", 1.0), ("erased 1", 2.0), ("north", 3.0), (None, 4.0)] == kept.sort("value").select(
         "member", "value"
+    ).rows()
+
+
+def test_what_moved_a_figure_stays_without_naming_events_that_are_gone(root):
+    load_shop(root, Shop([customer("101")], [order("1", "202", seller="101"), order("2", "303")]), 2)
+    ids = dict(Lake(root).log.scan().select("subject_id", "event_id").collect().rows())
+    rows = {"member": ["101", "101", None], "event_id": [ids["101"], ids["1"], ids["2"]], "numerator_change": [1, 2, 3]}
+    lake.append(root / "movers", pl.DataFrame(rows), "test")
+    erase(root, "101", 3, "customer", "seller")
+    now = dict(events_of(root).select("subject_id", "event_id").rows())
+    kept = lake.stored(root / "movers").collect().sort("numerator_change")
+    assert [("erased 1", None, 1), ("erased 1", now["1"], 2), (None, ids["2"], 3)] == kept.rows()
+    assert now["1"] != ids["1"]
+
+
+def test_a_seal_stays_and_says_no_more_who_signed_it(root):
+    load_shop(root, Shop([customer("202")]), 2)
+    signed = {"sealed_by": [shop.code("Ana Ruiz"), "sales", None], "score": [0.1, 0.2, 0.3], "note": ["n"] * 3}
+    lake.append(root / "seals", pl.DataFrame(signed), "test")
+    found = erase(root, "Ana Ruiz", 3)
+    assert {"seals": (set(), 0, 1)} == told_of(found)
+    assert [(None, 0.1), ("sales", 0.2), (None, 0.3)] == lake.stored(root / "seals").collect().sort("score").select(
+        "sealed_by", "score"
     ).rows()
 
 
