@@ -17,8 +17,6 @@ from rich.console import Console
 MOVES = 3
 """The exit code, where it is asked for, that says that figures would move; 2 is a wrong command line."""
 
-out = Console(markup=False, highlight=False)
-
 
 class Format(StrEnum):
     """For whom the answer is written: a person, a pull request, or a program."""
@@ -44,6 +42,7 @@ def diff(
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Of the simulated companies.")] = False,  # noqa: FBT002
 ) -> None:
     """Say what the declarations would do to the figures that are deployed; nothing is written (docs/diff.md)."""
+    out = Console(markup=False, highlight=False)  # made now: it keeps the width that it first sees
     from assets.commands import diff_data, diff_markdown, diff_told  # noqa: PLC0415
     from assets.commands.comparing import compared  # noqa: PLC0415
     from assets.home import PROJECT, Home, started_at  # noqa: PLC0415
