@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,6 +13,7 @@ from builders import definition, event, log, organisation
 
 from kr_definitions.compute import compute
 from kr_definitions.declarations import Objective
+from kr_definitions.meaning import meaning
 
 MADRID, BOGOTA = "Europe/Madrid", "America/Bogota"
 
@@ -114,7 +115,8 @@ def found(case: Case, zone: str) -> dict[str, float]:
     asked = definition(measure={"count": "call.made"}, **content)
     objective = Objective.model_validate({**asked.objective.model_dump(by_alias=True), "period": case.period})
     span = objective.period.span(of.calendar)
-    asked = type(asked)(asked.key_result, objective, span, "v1", "test.yaml", 1)
+    means = meaning(asked.key_result, objective, span, of, folder=None)
+    asked = replace(asked, objective=objective, period=span, meaning=means)
     calls = [event("call.made", datetime.fromisoformat(f"{at}:00+00:00"), str(n)) for n, at in enumerate(case.calls)]
     read = log(calls, covered="2035-12-31")
     figures = compute([asked], of, read, max(date.fromisoformat(day) for day in case.right))
