@@ -1,7 +1,7 @@
 """Exports in a folder: CSV, JSON Lines and Parquet files whose rows an organisation declares to be events.
 
-Belongs here: the connector. Does not: what may be declared (`declaration`, `checks`), from files to records (`reading`,
-`records`), from records to facts (`mapping`, `cells`).
+Belongs here: the connector. Does not: what may be declared (`declaration`), from files to records (`reading`,
+`records`), from records to facts (`pipelines.rows`).
 
 For whatever a company keeps in sheets, and for vendors that offer no interface but an export. The folder is the
 setting `sources.<organisation>.<source>.folder`.
@@ -16,10 +16,11 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.files.declaration import FilesOptions, FileStream, read_declaration
-from pipelines.files.mapping import Mapping, group_of
-from pipelines.files.people import people
 from pipelines.files.reading import Folder
 from pipelines.files.records import Reading
+from pipelines.rows.mapping import Mapping
+from pipelines.rows.people import people
+from pipelines.rows.records import group_of
 from pipelines.settings import Settings
 from pipelines.source import Account, Options, SourceConfigError, Stream
 
@@ -54,7 +55,7 @@ def _stream(account: Account, name: str, stream: FileStream) -> Stream:
         lateness=timedelta(days=stream.late_days),
         is_snapshot=stream.delivery == "snapshot",
         most_removed=float(stream.most_removed),
-        group=None if stream.revision is None and stream.grouped_by is None else group_of,
+        group=None if stream.states is None and stream.grouped_by is None else group_of,
         people=people(stream),
     )
 

@@ -1,7 +1,7 @@
 """Files as rows of text: which files, and what stands in them, with the place of every row.
 
 Belongs here: finding and opening files, their encodings and formats, and what is wrong with a file as a whole. Does
-not: what a row says (`mapping`), or what identifies it (`records`).
+not: what a row says, or what identifies it (`pipelines.rows`).
 
 CSV is read with Python's reader and not with Polars': only it says in which row a quote is left open, and which rows
 have too few or too many fields; Polars fills the ones and cuts the others without a word.
@@ -23,9 +23,10 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from kr_definitions.vocabulary import nearest
 from pipelines.files.declaration import Csv, FileStream, JsonLines
+from pipelines.rows.records import PROBLEM
 from pipelines.source import SourceError
 
-FILE, ROW, PROBLEM = "\x1ffile", "\x1frow", "\x1fproblem"
+FILE, ROW = "\x1ffile", "\x1frow"
 """Columns beside the file's own; no file's column can be called so, as no expression could name it."""
 
 ROWS_A_FRAME = 20_000

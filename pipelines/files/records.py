@@ -1,6 +1,7 @@
-"""Rows as records: what identifies a row, rows that have no identity or share one, and how far a reading reaches.
+"""Rows of files as records: rows that have no identity or share one, and how far a reading reaches.
 
-Belongs here: from files to pages of records. Does not: opening files (`reading`), or what a row says (`mapping`).
+Belongs here: from files to pages of records. Does not: opening files (`reading`), what identifies a row, or what it
+says (`pipelines.rows`).
 
 Everything is read to its end, into a throw-away folder, before the first record is given: a file that turns out to be
 broken in its last row changes nothing.
@@ -18,8 +19,20 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from pipelines.files.declaration import FileStream
-from pipelines.files.mapping import KEY, PLACE, TEXTS, Mapping, escaped, record_key
-from pipelines.files.reading import FILE, PROBLEM, ROW, Folder
+from pipelines.files.reading import FILE, ROW, Folder
+from pipelines.rows.mapping import Mapping
+from pipelines.rows.records import (
+    KEY,
+    NAMELESS,
+    PLACE,
+    PROBLEM,
+    TEXTS,
+    escaped,
+    identifying,
+    record_key,
+    unidentified,
+    without_people,
+)
 from pipelines.source import Covered, Pseudonym, Read, Record, SourceError
 from pipelines.throwaway import throwaway_folder
 
@@ -56,39 +69,20 @@ class Reading:
 
     def _spooled(self, folder: Folder, files: list[Path], spool: Path) -> pl.LazyFrame:
         """Every row of the files, understood one by one, each with its record's key."""
+        unreadable = pl.coalesce(PROBLEM, *unidentified(identifying(self.stream))).alias(PROBLEM)
         parts = (frame for path in files for frame in folder.rows(path, self.stream))
         for number, frame in enumerate(parts):
             rows = (
-                self._without_people(frame)
+                without_people(self.stream, self.pseudonym, frame)
                 .lazy()
-                .with_columns(pl.struct(self.stream.used).alias(TEXTS), self._unreadable().alias(PROBLEM))
+                .with_columns(pl.struct(self.stream.used).alias(TEXTS), unreadable)
             )
             rows = self.mapping.understood(rows.with_columns(pl.col(PROBLEM).alias(_UNREADABLE)))
             self._keyed(rows).collect().write_ipc(spool / f"{number:06}.arrow")
         return pl.scan_ipc(sorted(spool.glob("*.arrow")))
 
-    def _without_people(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The rows with pseudonyms where there were people."""
-        for name in sorted(self.stream.pseudonymised):
-            people = frame.get_column(name).str.strip_chars()
-            codes = {person: self.pseudonym(person) for person in people.drop_nulls().unique().to_list()}
-            frame = frame.with_columns(
-                pl.Series(name, [codes.get(person) for person in people.to_list()], dtype=pl.String)
-            )
-        return frame
-
-    def _unreadable(self) -> pl.Expr:
-        """What keeps a row from being a record that can be understood at all: its shape, or a part of its key."""
-        needed = list(self.stream.key)
-        if self.stream.revision is not None:
-            needed += [name for name in (self.stream.revision.column, self.stream.revision.then) if name is not None]
-        lacking = [
-            pl.when(pl.col(name).is_null()).then(pl.lit(f"{name} is empty, and identifies the row")) for name in needed
-        ]
-        return pl.coalesce(PROBLEM, *lacking)
-
     def _keyed(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        nameless = pl.format("!{}/{}", escaped(pl.col(FILE)), ROW)
+        nameless = pl.format(NAMELESS + "{}/{}", escaped(pl.col(FILE)), ROW)
         return rows.with_columns(
             pl.coalesce(record_key(self.stream), nameless).alias(KEY), pl.format("{} row {}", FILE, ROW).alias(PLACE)
         )
@@ -106,9 +100,7 @@ class Reading:
             .sort(KEY)
         )
         more = pl.when(pl.col("rows") > _MOST_PLACES_TOLD).then(pl.lit(", …")).otherwise(pl.lit(""))
-        order = self.stream.revision
-        ordering = [] if order is None else [name for name in (order.column, order.then) if name is not None]
-        names = ", ".join((*self.stream.key, *ordering)).replace("{", "(").replace("}", ")")
+        names = ", ".join(identifying(self.stream)).replace("{", "(").replace("}", ")")
         problem = pl.format("{} rows have the same " + names + " and differ: {}{}", "rows", "places", more)
         return shared.select(KEY, problem.alias("problem")).collect()
 

@@ -24,13 +24,13 @@ from kr_definitions.events import COVERED, ERASED, RETRACTED, as_known_at, curre
 from kr_definitions.vocabulary import vocabulary
 from pipelines import erasure, lake, raw_zone
 from pipelines.files.declaration import FileStream
-from pipelines.files.people import PERSONS
-from pipelines.files.people import people as people_of_file
 from pipelines.http import _place
 from pipelines.hubspot import people as hubspot_people
 from pipelines.lake import Busy, LakeError, Overtaken
 from pipelines.load import Lake, bring_up_to_date, fetch
 from pipelines.people import ANYWHERE, People, Place
+from pipelines.rows.people import PERSONS
+from pipelines.rows.people import people as people_of_file
 from pipelines.source import Record
 from pipelines.suppression import GONE, Suppressed, person_digest, record_digest
 

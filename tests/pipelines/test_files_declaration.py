@@ -36,7 +36,14 @@ def rule(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "stream", [STREAM, HISTORY, {**STREAM, "format": {"type": "jsonl"}}, {**STREAM, "key": ["a", "b"]}]
+    "stream",
+    [
+        STREAM,
+        HISTORY,
+        {**STREAM, "format": {"type": "jsonl"}},
+        {**STREAM, "key": ["a", "b"]},
+        {**HISTORY, "events": [{**RULE, "once": True}, {**RULE, "id": "b", "subject": "x", "once": True}]},
+    ],
 )
 def test_a_sound_declaration_has_no_problems(tmp_path: Path, stream: dict[str, Any]) -> None:
     assert problems(tmp_path, stream) == []
@@ -91,10 +98,20 @@ def test_a_sound_declaration_has_no_problems(tmp_path: Path, stream: dict[str, A
         ({**HISTORY, "events": [{"type": "ticket.reopened", "subject": "number", "each_rise_of": "reopened"}]},
          "each_rise_of:", "reopened is text", "number"),
         ({**HISTORY, "columns": {"n": "number"}, "events": [{**RULE, "each_rise_of": "n"}]},
-         "each_rise_of:", "at or once beside it", "leave them out"),
+         "each_rise_of:", "each_rise_of has at beside it", "leave out at"),
+        ({**HISTORY, "columns": {"n": "number"}, "events": [{"type": "ticket.reopened", "subject": "number",
+                                                             "each_rise_of": "n", "once": True}]},
+         "each_rise_of:", "each_rise_of and once together", "leave one of them"),
+        (rule(at=None, each_change_of="state"), "each_change_of:", "there is no revision", "orders the rows"),
+        (rule(**{"at": None, "while": "state = 'x'"}), "while:", "there is no revision", "orders the rows"),
+        ({**HISTORY, "events": [{**RULE, "while": "state = 'x'", "when": "state = 'x'"}]},
+         "while:", "while has when beside it", "with AND"),
+        ({**HISTORY, "events": [{**RULE, "while": "state"}]}, "while:", "a text where a condition", "Compare it"),
+        ({**HISTORY, "events": [{**RULE, "while": "agent = 'Ana'", "actor": "agent"}]},
+         "while:", "it looks into agent", "IS NULL"),
         ({**STREAM, "revision": {"column": "updated", "then": "n"}}, "then:", "n is text", "number"),
         ({**HISTORY, "columns": {"updated": "number"}}, "column:", "updated is no time", "text or an instant"),
-        ({**HISTORY, "events": [{**RULE, "once": True}]}, "revision:", "once and revision", "leave out once"),
+        (rule(at=None, once=True), "- type:", "ticket.created has no time", "Name in at"),
         ({**STREAM, "events": [{**RULE, "once": True}, {**RULE, "id": "b", "subject": "x", "once": True}]},
          "events:", "different subjects", "streams of their own"),
         # people, and names

@@ -1,7 +1,8 @@
 """Rows as facts, as the declaration says: pure, vectorised, and every row that cannot be understood told.
 
 Belongs here: what a row says, and which of several rows of one thing speaks for it. Does not: where rows come from
-(`reading`, `records`), or how one cell is read (`cells`).
+(`pipelines.files`, `pipelines.sql`), how rows of one thing follow each other (`states`), or how one cell is read
+(`cells`).
 
 A row that cannot be understood is set aside as a whole; of a thing that has several rows, the others go on speaking.
 """
@@ -16,60 +17,29 @@ import polars as pl
 
 from kr_definitions.events import FACT_SCHEMA
 from kr_definitions.vocabulary import DTYPES, UTC_MICROSECONDS
-from pipelines.files import cells
-from pipelines.files.declaration import EventRule, FileStream, Moment
-from pipelines.files.reading import PROBLEM
+from pipelines.rows import cells, states
+from pipelines.rows.declaration import EventRule, Moment, RowStream
+from pipelines.rows.records import CHANGED, KEY, PLACE, PROBLEM
+from pipelines.rows.states import GROUP, RISE, SPEAKER
 
-KEY, PLACE, TEXTS, GROUP, SPEAKER, CHANGED, AT, RISE = (
-    f"\x1f{name}" for name in ("key", "place", "texts", "group", "speaker", "changed", "at", "rise")
-)
-_APART = "@"
-_ESCAPED = (("%", "%25"), ("/", "%2F"), (_APART, "%40"), ("!", "%21"))
+AT = "at"
 
 MOST_RISES = 1_000
 """A running count above that is no count of times that something happened."""
 
-
-def escaped(text: pl.Expr) -> pl.Expr:
-    """A text as part of a record's key: what holds keys together is written otherwise in it."""
-    for sign, instead in _ESCAPED:
-        text = text.str.replace_all(sign, instead, literal=True)
-    return text
-
-
-def group_of(record_key: pl.Expr) -> pl.Expr:
-    """What a record's rows are read together by: the part of its key that stands before what orders them."""
-    return record_key.str.split(_APART).list.first()
-
-
-def record_key(stream: FileStream) -> pl.Expr:
-    """The key of a row's record, null where a part of it is missing.
-
-    A key's columns; after them, where rows of one key are states of one thing, what orders them; before them, where a
-    subject counts once, the subject.
-    """
-    texts = [pl.col(TEXTS).struct.field(name).str.strip_chars() for name in stream.key]
-    key = pl.concat_str([escaped(text) for text in texts], separator="/")
-    if stream.revision is not None:
-        order = [pl.col(CHANGED).dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ")]
-        if stream.revision.then is not None:
-            order.append(escaped(pl.col(stream.revision.then).cast(pl.String)))
-        return pl.concat_str([key, pl.concat_str(order, separator="/")], separator=_APART)
-    if stream.grouped_by is not None:
-        return pl.concat_str([escaped(stream.value(stream.grouped_by).expr()), key], separator=_APART)
-    return key
+_FIGURES = ("amount", "currency", "quantity")
 
 
 @dataclass(frozen=True)
 class Mapping:
     """The understanding half of a stream."""
 
-    stream: FileStream
+    stream: RowStream
     zone: str
 
     def facts(self, records: pl.LazyFrame) -> pl.LazyFrame:
         """From records (`record_key`, `row`, `place`, `problem`) to facts."""
-        rows = self.understood(
+        read = self.read(
             records.select(
                 pl.col("record_key").alias(KEY),
                 pl.col("place").alias(PLACE),
@@ -77,35 +47,48 @@ class Mapping:
                 *(pl.col("row").struct.field(name).alias(name) for name in self.stream.used),
             )
         )
-        place = pl.when(pl.col(PLACE).is_not_null()).then(pl.format("{}: ", PLACE)).otherwise(pl.lit(""))
-        strange = rows.filter(pl.col(PROBLEM).is_not_null()).select(
-            pl.col(KEY).alias("record_key"), pl.concat_str(place, PROBLEM).alias("problem")
-        )
-        sound = self._in_order(rows.filter(pl.col(PROBLEM).is_null()))
+        rows = states.grouped(_sound(read))
+        if self.stream.history is not None:
+            rows = states.filled(states.in_order(rows, self.stream), self.stream.history)
+        told = self.told(rows)
+        sound = _sound(told)
+        if self.stream.states is not None:
+            sound = states.without_ended(states.in_order(sound, self.stream), self.stream)
         stated = [self._events(sound, index, rule) for index, rule in enumerate(self.stream.events)]
-        return pl.concat([*stated, strange], how="diagonal")
+        return pl.concat([*stated, _strange(read), _strange(told)], how="diagonal")
 
     def understood(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         """Rows of text (and what was wrong with them already, in `PROBLEM`) with what they say, each by itself."""
+        return self.told(self.read(rows))
+
+    def read(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """Rows of text with what their cells say, and when each became what its thing is."""
         read = {
-            name: cells.cell(name, column, self.stream.format, column.zone or self.zone)
+            name: cells.cell(name, column, self.stream.cells, column.zone or self.zone)
             for name, column in self.stream.columns.items()
         }
+        flags = {}
+        if self.stream.versions is not None and self.stream.versions.deleted is not None:
+            flag = self.stream.versions.deleted
+            flags = {cells.flag_name(flag): cells.flag(flag)}
         rows = rows.with_columns(
-            *(value.alias(name) for name, (value, _) in read.items()),
-            self._first([pl.col(PROBLEM), *(problem for _, problem in read.values())]).alias(PROBLEM),
+            *(value.alias(name) for name, (value, _) in {**read, **flags}.items()),
+            _first([pl.col(PROBLEM), *(problem for _, problem in {**read, **flags}.values())]).alias(PROBLEM),
         )
-        changed, unordered = self._moment(self.stream.revision)
-        rows = rows.with_columns(changed.alias(CHANGED), self._first([pl.col(PROBLEM), unordered]).alias(PROBLEM))
+        changed, unordered = self._moment(self.stream.states)
+        return rows.with_columns(changed.alias(CHANGED), _first([pl.col(PROBLEM), unordered]).alias(PROBLEM))
+
+    def told(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """Rows whose cells were read, with what they say of events, and whether they are what is expected of them."""
         for index, rule in enumerate(self.stream.events):
             rows = self._said(rows, index, rule)
-        return rows.with_columns(self._first([pl.col(PROBLEM), *self._unmet()]).alias(PROBLEM))
+        return rows.with_columns(_first([pl.col(PROBLEM), *self._unmet()]).alias(PROBLEM))
 
     def latest(self, until: datetime) -> pl.Expr:
         """The last moment that understood rows tell of; one in the future tells nothing of how far they reach."""
         told = [pl.col(CHANGED)]
         for index, rule in enumerate(self.stream.events):
-            if rule.each_rise_of is None:
+            if rule.at is not None:
                 told.append(pl.when(pl.col(_of(index, "when"))).then(pl.col(_of(index, AT))))
         past = [pl.when((at <= until) & pl.col(PROBLEM).is_null()).then(at) for at in told]
         return pl.max_horizontal(past).max()
@@ -113,7 +96,7 @@ class Mapping:
     # What a row says
 
     def _said(self, rows: pl.LazyFrame, index: int, rule: EventRule) -> pl.LazyFrame:
-        applies = pl.lit(value=True) if rule.when is None else self.stream.condition(rule.when).expr()
+        applies = pl.lit(value=True) if rule.condition is None else self.stream.condition(rule.condition).expr()
         at, untimely = self._moment(rule.at)
         values = {
             column: self.stream.value(text).expr().alias(_of(index, column)) for column, text in rule.texts.items()
@@ -122,14 +105,14 @@ class Mapping:
             applies.fill_null(value=False).alias(_of(index, "when")), at.alias(_of(index, AT)), *values.values()
         )
         problems = [*([untimely] if rule.at is not None else []), *self._lacking(index, rule)]
-        wrong = pl.when(pl.col(_of(index, "when"))).then(self._first(problems))
-        return rows.with_columns(self._first([pl.col(PROBLEM), wrong]).alias(PROBLEM))
+        wrong = pl.when(pl.col(_of(index, "when"))).then(_first(problems))
+        return rows.with_columns(_first([pl.col(PROBLEM), wrong]).alias(PROBLEM))
 
     def _lacking(self, index: int, rule: EventRule) -> Iterator[pl.Expr]:
         """What an event cannot do without and a row does not say."""
         if rule.at is not None:
             yield _empty(pl.col(_of(index, AT)), f"{rule.name}: {rule.at.column} is empty")
-        for column in ("subject_id", "amount", "currency", "quantity"):
+        for column in ("subject_id", *(() if self._is_of_states(rule) else _FIGURES)):
             if column in rule.texts:
                 said = column.removesuffix("_id")
                 yield _empty(pl.col(_of(index, column)), f"{rule.name}: its {said} is empty")
@@ -143,6 +126,10 @@ class Mapping:
             yield pl.when(~is_count).then(
                 pl.lit(f"{rule.name}: {rule.each_rise_of} counts nothing (0 to {MOST_RISES})")
             )
+
+    def _is_of_states(self, rule: EventRule) -> bool:
+        """Whether an event is found among the states of a thing, many of which do not say its figures yet."""
+        return self.stream.states is not None and bool(rule.once or rule.each_change_of or rule.standing)
 
     def _moment(self, moment: Moment | None) -> tuple[pl.Expr, pl.Expr]:
         """When a column says it was, and what is wrong with that."""
@@ -164,60 +151,66 @@ class Mapping:
         for expectation in self.stream.expect:
             yield pl.when(~self.stream.condition(expectation.that).expr()).then(pl.lit(expectation.says))
 
-    @staticmethod
-    def _first(problems: list[pl.Expr]) -> pl.Expr:
-        return pl.coalesce([*problems, pl.lit(None, pl.String)])
-
     # Which row speaks
-
-    def _in_order(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        rows = rows.with_columns(group_of(pl.col(KEY)).alias(GROUP))
-        if self.stream.revision is None:
-            return rows
-        then = [self.stream.revision.then] if self.stream.revision.then is not None else []
-        return rows.sort(GROUP, CHANGED, *then, KEY).with_columns(pl.col(KEY).first().over(GROUP).alias(SPEAKER))
 
     def _events(self, rows: pl.LazyFrame, index: int, rule: EventRule) -> pl.LazyFrame:
         applies, at = pl.col(_of(index, "when")), pl.col(_of(index, AT))
-        speaker = key = pl.col(KEY)
-        if self.stream.revision is not None:  # facts stay with a thing's first row, so that a new last one moves none
+        parts = [pl.lit(rule.name)]
+        key = pl.col(KEY) if self.stream.states is None and not rule.once else pl.col(GROUP)
+        if self.stream.states is None:
+            rows, speaker = rows.filter(applies), pl.col(KEY)
+            if rule.once:
+                earliest = rows.sort(GROUP, at, KEY)
+                rows = earliest.unique(GROUP, keep="first", maintain_order=True)
+        else:  # facts stay with a thing's first row, so that a new last one moves none
             speaker = pl.col(SPEAKER)
-        if rule.each_rise_of is not None:
-            rows, at, key = self._rises(rows, rule.each_rise_of).filter(applies), pl.col(CHANGED), pl.col(GROUP)
-        elif self.stream.revision is not None:
-            rows, key = rows.unique(GROUP, keep="last", maintain_order=True).filter(applies), pl.col(GROUP)
-        elif rule.once:
-            earliest = rows.filter(applies).sort(GROUP, at, KEY)
-            rows, key = earliest.unique(GROUP, keep="first", maintain_order=True), pl.col(GROUP)
-        else:
-            rows = rows.filter(applies)
-        parts = [
-            key,
-            pl.lit(rule.name),
-            *([pl.col(RISE).cast(pl.String)] if rule.each_rise_of is not None else []),
-        ]
+            if rule.each_rise_of is not None:
+                rows, parts = states.rises(rows, rule.each_rise_of).filter(applies), [*parts, pl.col(RISE)]
+            elif self._is_of_states(rule):
+                rows = self._found_among_states(rows, index, rule, applies)
+            else:
+                rows = rows.unique(GROUP, keep="last", maintain_order=True).filter(applies)
+            if rule.each_change_of:
+                then = self.stream.states.then
+                parts += [pl.col(CHANGED).dt.epoch("us"), *([pl.col(then)] if then is not None else [])]
+            if rule.at is None:
+                at = pl.col(CHANGED)
         said = {column: pl.col(_of(index, column)).cast(FACT_SCHEMA[column]) for column in rule.texts}
+        if "currency" in said:
+            said["currency"] = pl.when(pl.col(_of(index, "amount")).is_not_null()).then(said["currency"])
         return rows.select(
             speaker.alias("record_key"),
-            pl.concat_str(parts, separator="/").alias("fact_key"),
+            pl.concat_str([key, *(part.cast(pl.String) for part in parts)], separator="/").alias("fact_key"),
             pl.lit(rule.type).alias("event_type"),
             at.cast(UTC_MICROSECONDS).alias("occurred_at"),
             **said,
         )
 
-    def _rises(self, rows: pl.LazyFrame, column: str) -> pl.LazyFrame:
-        """The rows in which a running count rose, once for each step, so that its last height is their number."""
-        count = pl.col(column).cast(pl.Int64)
-        return (
-            rows.with_columns(
-                count.shift(1, fill_value=0).over(GROUP).alias("\x1fbefore"), count.last().over(GROUP).alias("\x1flast")
-            )
-            .filter(count > pl.col("\x1fbefore"))
-            .with_columns(pl.int_ranges(pl.col("\x1fbefore") + 1, count + 1).alias(RISE))
-            .explode(RISE, empty_as_null=False)
-            .filter(pl.col(RISE) <= pl.col("\x1flast"))
-            .unique([GROUP, RISE], keep="last", maintain_order=True)
-        )
+    def _found_among_states(self, rows: pl.LazyFrame, index: int, rule: EventRule, applies: pl.Expr) -> pl.LazyFrame:
+        figures = [_of(index, name) for name in _FIGURES if name in rule.texts]
+        said = [_of(index, name) for name in rule.texts if name not in (*_FIGURES, "subject_id")]
+        rows = states.entered_later(rows, said)
+        if rule.standing is not None:
+            return states.standing(rows, applies, figures)
+        if rule.each_change_of:
+            return states.changes(rows, rule.each_change_of).filter(applies)
+        return rows.filter(applies).unique(GROUP, keep="first", maintain_order=True)
+
+
+def _sound(rows: pl.LazyFrame) -> pl.LazyFrame:
+    return rows.filter(pl.col(PROBLEM).is_null())
+
+
+def _strange(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """What is told of the rows that are set aside."""
+    place = pl.when(pl.col(PLACE).is_not_null()).then(pl.format("{}: ", PLACE)).otherwise(pl.lit(""))
+    return rows.filter(pl.col(PROBLEM).is_not_null()).select(
+        pl.col(KEY).alias("record_key"), pl.concat_str(place, PROBLEM).alias("problem")
+    )
+
+
+def _first(problems: list[pl.Expr]) -> pl.Expr:
+    return pl.coalesce([*problems, pl.lit(None, pl.String)])
 
 
 def _of(index: int, column: str) -> str:

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.files.cells import cell
-from pipelines.files.declaration import ColumnType, Csv
+from pipelines.files.declaration import Csv
+from pipelines.rows.cells import cell
+from pipelines.rows.declaration import ColumnType
 
 
 def read(

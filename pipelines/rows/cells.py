@@ -1,6 +1,6 @@
 """What a cell says: text as number, boolean, date or instant, or why it is none.
 
-Belongs here: reading one cell, as Polars expressions. Does not: files (`reading`), or rows (`mapping`).
+Belongs here: reading one cell, as Polars expressions. Does not: rows (`mapping`), or where they come from.
 
 Every function gives two expressions: the value, null where there is none, and the problem, null where there is none.
 A problem shows the shape of what was found (letters as a, digits as 9), never the text itself: in a row whose cells
@@ -14,7 +14,7 @@ import re
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
-from pipelines.files.declaration import ISO, UNIX, UNIX_MS, Ambiguous, Cells, ColumnType, Csv
+from pipelines.rows.declaration import ISO, UNIX, UNIX_MS, Ambiguous, Cells, ColumnType, Flag
 
 Read = tuple[pl.Expr, pl.Expr]
 
@@ -74,6 +74,26 @@ def instant(name: str, text: pl.Expr, written: str, zone: str, ambiguous: Ambigu
     return value, pl.coalesce(problem, pl.when(~is_one).then(change))
 
 
+def flag(declared: Flag) -> Read:
+    """Whether a column says yes; a time says that it happened, and what is empty says no."""
+    text = pl.col(declared.column).str.strip_chars().str.to_lowercase()
+    yes, no = ([word.lower() for word in words] for words in (declared.yes, declared.no))
+    is_yes = text.is_in(yes) | text.str.contains(r"^\d{4}-\d{2}-\d{2}")
+    value = pl.when(text.is_null() | text.is_in(no)).then(statement=False).when(is_yes).then(statement=True)
+    return value, _unless(value, declared.column, text, f"one of {', '.join((*declared.yes, *declared.no))}, or a time")
+
+
+def flag_name(declared: Flag) -> str:
+    """The name of the column that a flag is read into."""
+    return f"\x1fis {declared.column}"
+
+
+def is_past(text: pl.Expr) -> pl.Expr:
+    """Whether a time that something ends at has come: it is not empty, and not at the end of all time."""
+    is_never = text.str.contains(r"^(?:[3-9]\d|2[2-9])\d\d-|^\+?\d{5,}-|^infinity$")
+    return text.is_not_null() & ~is_never
+
+
 def _number(name: str, text: pl.Expr, cells: Cells) -> Read:
     decimal, thousands = re.escape(cells.decimal), re.escape(cells.thousands)
     whole = rf"\d{{1,{MOST_DIGITS}}}"
@@ -84,7 +104,7 @@ def _number(name: str, text: pl.Expr, cells: Cells) -> Read:
     plain = plain.str.replace(cells.decimal, ".", literal=True)
     value = pl.when(text.str.contains(shape)).then(plain).cast(DECIMAL, strict=False)
     problem = _unless(value, name, text, f"a number with '{cells.decimal}' before the decimals")
-    if isinstance(cells, Csv) and not {"decimal", "thousands"} & cells.model_fields_set:
+    if cells.is_handwritten:
         # 1.200 is twelve hundred to one hand and one and a fifth to another: it is not guessed.
         says = "can be read in two ways: declare decimal (and thousands) in the stream's format"
         is_either = text.str.contains(r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+$")

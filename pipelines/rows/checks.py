@@ -1,4 +1,4 @@
-"""What can be wrong with the declaration of a stream as a whole, before any file is seen.
+"""What can be wrong with the declaration of a stream as a whole, before any row is seen.
 
 Belongs here: rules between the parts of a declaration. Does not: the shape of each part (`declaration`).
 """
@@ -13,7 +13,7 @@ from kr_definitions.expressions import Expression, ExpressionError
 from kr_definitions.vocabulary import DTYPES, EventType, nearest, vocabulary
 
 if TYPE_CHECKING:
-    from pipelines.files.declaration import EventRule, FileStream
+    from pipelines.rows.declaration import EventRule, RowStream
 
 Found = tuple[tuple[str | int, ...], str]
 """Where in the declaration, and "what is wrong | What to do"."""
@@ -22,7 +22,7 @@ _FIELDS = {"subject_id": "subject", "account_id": "account", "source_url": "url"
 """What a column of the log is called in a declaration, where it is called something else."""
 
 
-def problems(stream: FileStream) -> list[Found]:
+def problems(stream: RowStream) -> list[Found]:
     """Everything that is wrong with a stream, the expressions first: the rest asks what they say."""
     return list(_in_expressions(stream)) or [
         *_in_names(stream),
@@ -33,12 +33,11 @@ def problems(stream: FileStream) -> list[Found]:
     ]
 
 
-def _in_expressions(stream: FileStream) -> Iterator[Found]:
+def _in_expressions(stream: RowStream) -> Iterator[Found]:
     conditions: list[Found] = [(("expect", index, "that"), one.that) for index, one in enumerate(stream.expect)]
     values: list[Found] = []
     for index, rule in enumerate(stream.events):
-        if rule.when is not None:
-            conditions.append((("events", index, "when"), rule.when))
+        conditions += _conditions(index, rule)
         values += [(_place(index, rule, column), text) for column, text in rule.texts.items()]
     for compiled, texts in ((stream.condition, conditions), (stream.value, values)):
         for place, text in texts:
@@ -48,7 +47,7 @@ def _in_expressions(stream: FileStream) -> Iterator[Found]:
                 yield place, f"{error.found}, at character {error.position} | {error.do}"
 
 
-def _in_names(stream: FileStream) -> Iterator[Found]:
+def _in_names(stream: RowStream) -> Iterator[Found]:
     names = [rule.name for rule in stream.events]
     for index, name in enumerate(names):
         if name in names[:index]:
@@ -56,23 +55,21 @@ def _in_names(stream: FileStream) -> Iterator[Found]:
     for name in stream.used:
         if name == "*" or (name.startswith("^") and name.endswith("$")):
             yield (), f"the column {name} is called like a pattern | Rename it where it is exported"
-    if len({rule.subject for rule in stream.events if rule.once}) > 1:
+    if stream.states is None and len({rule.subject for rule in stream.events if rule.once}) > 1:
         yield ("events",), "rules that count once have different subjects | Put them in streams of their own"
 
 
-def _in_order(stream: FileStream) -> Iterator[Found]:
-    revision = stream.revision
+def _in_order(stream: RowStream) -> Iterator[Found]:
+    revision = stream.states
     if revision is None:
         return
     if revision.then is not None and stream.types[revision.then] != DTYPES["number"]:
         yield ("revision", "then"), f"{revision.then} is text | Declare it under columns as a number"
     if stream.types[revision.column] not in (DTYPES["text"], DTYPES["instant"]):
         yield ("revision", "column"), f"{revision.column} is no time | Name a column that is text or an instant"
-    if stream.grouped_by is not None:
-        yield ("revision",), "once and revision together | The rows of one key are one thing already: leave out once"
 
 
-def _in_rule(stream: FileStream, index: int, rule: EventRule) -> Iterator[Found]:
+def _in_rule(stream: RowStream, index: int, rule: EventRule) -> Iterator[Found]:
     types = {name: kind for name, kind in vocabulary().types.items() if name not in RESERVED}
     if rule.type not in types:
         close = nearest(rule.type, types) or sorted(types)
@@ -82,30 +79,44 @@ def _in_rule(stream: FileStream, index: int, rule: EventRule) -> Iterator[Found]
     yield from _in_columns(stream, index, rule, types[rule.type])
 
 
-def _in_time(stream: FileStream, index: int, rule: EventRule) -> Iterator[Found]:
-    if rule.each_rise_of is not None:
-        yield from _in_rise(stream, index, rule, rule.each_rise_of)
-    elif rule.at is None:
-        yield ("events", index), f"{rule.name} has no time | Name in at the column that says when it happened"
-    else:
-        kind = stream.types[rule.at.column]
-        if kind not in (DTYPES["text"], DTYPES["date"], DTYPES["instant"]):
-            yield ("events", index, "at"), f"{rule.at.column} is {kind} | Name a column that is text, date or instant"
-        elif kind != DTYPES["text"] and rule.at.model_fields_set != {"column"}:
-            yield ("events", index, "at"), f"{rule.at.column} has its format under columns | Say it in one place"
+def _in_time(stream: RowStream, index: int, rule: EventRule) -> Iterator[Found]:
+    yield from _in_changes(stream, index, rule)
+    if rule.at is None:
+        if not is_of_states(rule) or (rule.once and stream.states is None):
+            yield ("events", index), f"{rule.name} has no time | Name in at the column that says when it happened"
+        return
+    kind = stream.types[rule.at.column]
+    if kind not in (DTYPES["text"], DTYPES["date"], DTYPES["instant"]):
+        yield ("events", index, "at"), f"{rule.at.column} is {kind} | Name a column that is text, date or instant"
+    elif kind != DTYPES["text"] and rule.at.model_fields_set != {"column"}:
+        yield ("events", index, "at"), f"{rule.at.column} has its format under columns | Say it in one place"
 
 
-def _in_rise(stream: FileStream, index: int, rule: EventRule, column: str) -> Iterator[Found]:
-    place = ("events", index, "each_rise_of")
-    if stream.revision is None:
+def is_of_states(rule: EventRule) -> bool:
+    """Whether a rule looks at how the rows of one thing follow each other."""
+    return bool(rule.once or rule.each_rise_of or rule.each_change_of or rule.standing)
+
+
+def _in_changes(stream: RowStream, index: int, rule: EventRule) -> Iterator[Found]:
+    said = {"each_rise_of": rule.each_rise_of, "each_change_of": rule.each_change_of, "while": rule.standing}
+    named = [name for name, value in said.items() if value]
+    if not named:
+        return
+    place = ("events", index, named[0])
+    if stream.states is None:
         yield place, "there is no revision | Say with revision what orders the rows of one key"
-    if rule.at is not None or rule.once:
-        yield place, "it has at or once beside it | A rise happens when its row was written: leave them out"
-    if stream.types[column] != DTYPES["number"]:
-        yield place, f"{column} is text | Declare it under columns as a number"
+    if rule.once or len(named) > 1:
+        both = " and ".join((*named, *(["once"] if rule.once else [])))
+        yield place, f"{both} together | Each of them says how rows are counted: leave one of them"
+    if rule.at is not None and rule.standing is None:
+        yield place, f"{named[0]} has at beside it | It happens when its row was written: leave out at"
+    if rule.when is not None and rule.standing is not None:
+        yield place, "while has when beside it | Put both into one condition, with AND"
+    if rule.each_rise_of is not None and stream.types[rule.each_rise_of] != DTYPES["number"]:
+        yield place, f"{rule.each_rise_of} is text | Declare it under columns as a number"
 
 
-def _in_columns(stream: FileStream, index: int, rule: EventRule, event_type: EventType) -> Iterator[Found]:
+def _in_columns(stream: RowStream, index: int, rule: EventRule, event_type: EventType) -> Iterator[Found]:
     for name in ("amount", "quantity"):
         if getattr(rule, name) is not None and getattr(event_type, name) is None:
             yield ("events", index, name), f"{rule.type} has no {name} | Leave it out"
@@ -126,13 +137,13 @@ def _in_columns(stream: FileStream, index: int, rule: EventRule, event_type: Eve
             yield _place(index, rule, column), f"it is {found} | {do}"
 
 
-def _in_codes(stream: FileStream) -> Iterator[Found]:
+def _in_codes(stream: RowStream) -> Iterator[Found]:
     for name in stream.codes:
         if name in stream.personal or name not in stream.of_actors:
             yield ("codes",), f"{name} is personal, or says of nothing who did it | Leave it out here, or there"
 
 
-def _about_people(stream: FileStream) -> Iterator[Found]:
+def _about_people(stream: RowStream) -> Iterator[Found]:
     """A pseudonym can be told from another one and counted; whatever looks into one is a mistake."""
     for name in sorted(stream.pseudonymised.intersection(stream.columns)):
         yield ("columns", name), f"{name} is personal, and so becomes a pseudonym, which is text | Leave it out here"
@@ -140,8 +151,7 @@ def _about_people(stream: FileStream) -> Iterator[Found]:
         (("expect", index, "that"), stream.condition(one.that)) for index, one in enumerate(stream.expect)
     ]
     for index, rule in enumerate(stream.events):
-        if rule.when is not None:
-            looked_at.append((("events", index, "when"), stream.condition(rule.when)))
+        looked_at += [(place, stream.condition(text)) for place, text in _conditions(index, rule)]
         for column, text in rule.texts.items():
             if column not in ("subject_id", "account_id", "actor"):
                 looked_at.append((_place(index, rule, column), stream.value(text)))
@@ -150,6 +160,11 @@ def _about_people(stream: FileStream) -> Iterator[Found]:
             quoted = '"' + name.replace('"', '""') + '"'
             if quoted in expression.normal_form.replace(f"{quoted} IS NULL", ""):
                 yield place, f"it looks into {name}, which is personal | Ask only whether it IS NULL"
+
+
+def _conditions(index: int, rule: EventRule) -> list[tuple[tuple[str | int, ...], str]]:
+    said = {"when": rule.when, "while": rule.standing}
+    return [(("events", index, name), text) for name, text in said.items() if text is not None]
 
 
 def _place(index: int, rule: EventRule, column: str) -> tuple[str | int, ...]:

@@ -1,4 +1,4 @@
-"""Where rows of files name people: in the columns that say an event's account, its actor, or a subject who is somebody.
+"""Where rows name people: in the columns that say an event's account, its actor, or a subject who is somebody.
 
 Belongs here: finding those columns in a declaration. Does not: what becomes of whom they name (`pipelines.people`).
 
@@ -15,8 +15,8 @@ from urllib.parse import unquote
 
 from kr_definitions.expressions import Expression
 from kr_definitions.vocabulary import vocabulary
-from pipelines.files.declaration import FileStream
 from pipelines.people import Identity, People, Place
+from pipelines.rows.declaration import RowStream
 
 SUBJECT, ACCOUNT, ACTOR = "subject", "account", "actor"
 
@@ -26,13 +26,13 @@ PERSONS = frozenset({"contact", "member of staff"})
 _FIRST_OF_SEVERAL = re.compile(r'coalesce\((?:"(?:[^"]|"")*"(?:, )?)+\)')
 
 
-def people(stream: FileStream) -> People:
+def people(stream: RowStream) -> People:
     """Where the rows of a stream name people."""
     kinds = {column: kind for kind, columns in _columns(stream).items() for column in columns}
     places = {kind: _places(kind, columns) for kind, columns in _columns(stream).items()}
     of_key = tuple(kinds.get(name) for name in stream.key)
     return People(
-        in_key=_in_key(of_key, is_grouped=stream.revision is None and stream.grouped_by is not None),
+        in_key=_in_key(of_key, is_grouped=stream.grouped_by is not None),
         own=places[SUBJECT],
         whose=places[ACCOUNT] or places[ACTOR],
         beside=places[ACTOR] if places[ACCOUNT] else (),
@@ -41,7 +41,7 @@ def people(stream: FileStream) -> People:
     )
 
 
-def _columns(stream: FileStream) -> dict[str, list[str]]:
+def _columns(stream: RowStream) -> dict[str, list[str]]:
     """The columns that hold ids of each kind; one that holds two is of the first."""
     types = vocabulary().types
     subjects = [rule.subject for rule in stream.events if types[rule.type].subject in PERSONS]

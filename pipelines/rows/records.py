@@ -1,0 +1,79 @@
+"""What a row is as a record: its key, what keeps it from being one, and the pseudonyms of the people that it names.
+
+Belongs here: what is the same of every row, whatever it comes from. Does not: reading rows (`pipelines.files`,
+`pipelines.sql`), or what they say (`mapping`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from pipelines.rows.declaration import RowStream
+from pipelines.source import Pseudonym
+
+KEY, PLACE, PROBLEM, TEXTS, CHANGED = (f"\x1f{name}" for name in ("key", "place", "problem", "texts", "changed"))
+"""Columns beside the rows' own; none of theirs can be called so, as no expression could name it."""
+
+NAMELESS = "!"
+"""What the key of a row begins with that has no key of its own."""
+
+_APART = "@"
+_ESCAPED = (("%", "%25"), ("/", "%2F"), (_APART, "%40"), (NAMELESS, "%21"))
+
+
+def escaped(text: pl.Expr) -> pl.Expr:
+    """A text as part of a record's key: what holds keys together is written otherwise in it."""
+    for sign, instead in _ESCAPED:
+        text = text.str.replace_all(sign, instead, literal=True)
+    return text
+
+
+def group_of(record_key: pl.Expr) -> pl.Expr:
+    """What a record's rows are read together by: the part of its key that stands before what orders them."""
+    return record_key.str.split(_APART).list.first()
+
+
+def record_key(stream: RowStream) -> pl.Expr:
+    """The key of a row's record, null where a part of it is missing.
+
+    A key's columns; after them, where rows of one key are states of one thing, what orders them; before them, where a
+    subject counts once, the subject.
+    """
+    texts = [pl.col(TEXTS).struct.field(name).str.strip_chars() for name in stream.key]
+    key = pl.concat_str([escaped(text) for text in texts], separator="/")
+    if stream.states is not None:
+        order = [pl.col(CHANGED).dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ")]
+        if stream.states.then is not None:
+            order.append(escaped(pl.col(stream.states.then).cast(pl.String)))
+        if stream.history is not None:
+            order.append(escaped(pl.col(stream.history.field)))
+        return pl.concat_str([key, pl.concat_str(order, separator="/")], separator=_APART)
+    if stream.grouped_by is not None:
+        return pl.concat_str([escaped(stream.value(stream.grouped_by).expr()), key], separator=_APART)
+    return key
+
+
+def identifying(stream: RowStream) -> tuple[str, ...]:
+    """The columns that identify a row, in the order in which its key has them."""
+    order = stream.states
+    states = () if order is None else tuple(name for name in (order.column, order.then) if name is not None)
+    return (*stream.key, *states, *((stream.history.field,) if stream.history is not None else ()))
+
+
+def unidentified(names: Sequence[str]) -> list[pl.Expr]:
+    """The problem of a row that lacks one of the columns by which it is known."""
+    return [
+        pl.when(pl.col(name).is_null()).then(pl.lit(f"{name} is empty, and identifies the row"))
+        for name in dict.fromkeys(names)
+    ]
+
+
+def without_people(stream: RowStream, pseudonym: Pseudonym, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with pseudonyms where there were people."""
+    for name in sorted(stream.pseudonymised.intersection(rows.columns)):
+        people = rows.get_column(name).str.strip_chars()
+        codes = {person: pseudonym(person) for person in people.drop_nulls().unique().to_list()}
+        rows = rows.with_columns(pl.Series(name, [codes.get(person) for person in people.to_list()], dtype=pl.String))
+    return rows
