@@ -68,7 +68,9 @@ def state_events(
         if not audit.passed:
             raise AuditFailed(audit)
 
-    changes = bring_up_to_date(home.sources(catalogue), home.lake(organisation), started_at, check, run_id)
+    changes = bring_up_to_date(
+        home.sources(catalogue), home.lake(organisation), started_at, check, run_id, catalogue.organisation
+    )
     return changes, found[0]
 
 

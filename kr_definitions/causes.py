@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from kr_definitions.coverage import Feeds, coverage
-from kr_definitions.events import COVERED, ERASED, RETRACTED, current
+from kr_definitions.events import COVERED, ERASED, LINKED, RETRACTED, current
 from kr_definitions.history import CAUSES, KEY
 from kr_definitions.periods import Span
 from kr_definitions.vocabulary import DECIMAL
@@ -23,6 +23,7 @@ ARRIVALS_SCHEMA: Mapping[str, pl.DataType] = {
     "event_type": pl.String(),  # of a reading or an erasure: the type that it is of
     "subject_id": pl.String(),
     "account_id": pl.String(),
+    "same_as": pl.String(),
     "day": pl.Date(),  # the local day that it happened on
     "change": pl.String(),  # entered, left, read or erased
     "cause": pl.String(),  # one of CAUSES
@@ -48,7 +49,7 @@ def arrivals_since(log: pl.LazyFrame, instant: datetime | None, zone: str) -> pl
     both = pl.concat(
         [
             frame.select(
-                "event_id", "fact_id", "event_type", "subject_id", "account_id", "occurred_at", "_reason",
+                "event_id", "fact_id", "event_type", "subject_id", "account_id", "same_as", "occurred_at", "_reason",
                 change=pl.lit(change),
             )
             for frame, change in ((entered, "entered"), (left, "left"))
@@ -185,20 +186,31 @@ def _types(differing: pl.DataFrame, log: pl.LazyFrame) -> pl.DataFrame:
 def _beside(
     direct: pl.DataFrame, arrivals: pl.DataFrame, log: pl.LazyFrame, types_of: Mapping[str, Sequence[str]]
 ) -> pl.DataFrame:
-    """What arrived of the same subjects and accounts as events that are as they were and give something else now."""
+    """What arrived of the same subjects and customers as events that are as they were and give something else now."""
     others = direct.filter(pl.col("cause").is_null())
     if not others.height:
         return direct.clear()
     ids = others.lazy().select("event_id").unique()
-    whose = log.join(ids, on="event_id", how="semi").select("event_id", "subject_id", "account_id").collect()
+    named = pl.format("{}/{}", "source", "account_id").alias("customer")
+    whose = log.join(ids, on="event_id", how="semi").select("event_id", "subject_id", "account_id", named).collect()
     spans = others.join(whose, on="event_id")
     mine = _depends(types_of).join(arrivals.filter(pl.col("change").is_in(["entered", "left"])), on="event_type")
+    linking = mine.filter(pl.col("event_type") == LINKED)
+    mine = pl.concat(
+        [
+            mine.with_columns(customer=pl.lit(None, pl.String)),
+            *(
+                linking.with_columns(pl.col(one).alias("customer"), subject_id=pl.lit(None, pl.String))
+                for one in ("subject_id", "same_as")
+            ),
+        ]
+    )
     linked = pl.concat(
         [
             mine.filter(pl.col(key).is_not_null()).join(
                 spans.select(*_OF, key, "first_day", "last_day"), on=["key_result_id", key]
             ).select(*_OF, "event_id", "event_type", "cause", "first_day", "last_day")
-            for key in ("subject_id", "account_id")
+            for key in ("subject_id", "account_id", "customer")
         ]
     )  # fmt: skip
     told = linked.join(direct, on=[*_OF, "event_id"], how="anti", nulls_equal=True)

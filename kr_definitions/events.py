@@ -20,8 +20,13 @@ from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS, vocabulary
 RETRACTED = "fact.retracted"
 COVERED = "source.covered"
 ERASED = "record.erased"
+LINKED = "identity.linked"
+IDENTIFIED = "account.identified"
 
-RESERVED = (RETRACTED, COVERED, ERASED)
+CUSTOMER = "customer"
+"""Whose an event is, whatever system says it: a column that a log is given as it is read (`identities`)."""
+
+RESERVED = (RETRACTED, COVERED, ERASED, LINKED)
 """What the log says of itself: no source states it, and no key result counts it."""
 
 # What a source's mapping must say of each fact; every other fact column may be left out and is then null.

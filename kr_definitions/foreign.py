@@ -12,6 +12,7 @@ import polars as pl
 
 from kr_definitions.catalogue import Definition
 from kr_definitions.events import current
+from kr_definitions.identities import with_customers
 from kr_definitions.measures import Context
 from kr_definitions.measures.series import THE_BEGINNING
 from kr_definitions.organisation import Organisation
@@ -25,7 +26,7 @@ def foreign_events(
     log: `EVENT_SCHEMA`, retractions included. first: None is the beginning.
     """
     day = pl.col("occurred_at").dt.convert_time_zone(organisation.zone).dt.date()
-    events = current(log).with_columns(day.alias("day"))
+    events = with_customers(current(log), organisation.identity.customers).with_columns(day.alias("day"))
     is_foreign = pl.col("amount").is_not_null() & (pl.col("currency") != organisation.currency)
     found = [
         amounts.filter(is_foreign, pl.col("day").is_between(since, last)).select("currency")

@@ -70,6 +70,7 @@ def meaning(
         "working_hours": str(organisation.working_hours) if needs_calendar else None,
         "currency": organisation.currency,
         "functions": functions,
+        **({"customers": customers} if (customers := organisation.identity.customers) else {}),
     }
     judged = {
         **{name: value for name, value in content.items() if name in _JUDGED},
@@ -123,6 +124,9 @@ def _declared(kr: KeyResult, objective: Objective, period: Span | None, organisa
         "key_result": kr.model_dump(mode="python", by_alias=True, exclude_none=True),
         "objective": objective.model_dump(mode="python", by_alias=True, exclude_none=True),
         "period": days,
-        "organisation": organisation.model_dump(mode="python", by_alias=True, include=_ORGANISATION),
+        "organisation": {
+            **organisation.model_dump(mode="python", by_alias=True, include=_ORGANISATION),
+            **({"identity": {"customers": customers}} if (customers := organisation.identity.customers) else {}),
+        },
     }
     return yaml.dump(content, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=10_000)

@@ -84,6 +84,49 @@ class SourceUse(Declared):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+def _known_account(text: str) -> str:
+    source, _, customer = text.partition("/")
+    if not re.fullmatch(ID_PART, source) or not customer.strip():
+        raise ValueError("not a customer of a source | Write <source>/<id of the customer there>, as in hubspot/501")
+    return text
+
+
+Account = Annotated[str, AfterValidator(_known_account), like(ID_PART + r"/.*\S.*")]
+Pair = Annotated[list[Account], Field(min_length=2, max_length=2)]
+
+
+class Identity(Declared):
+    """What makes two customers, of one system or of two, one.
+
+    customers: source -> the source whose customers it names, by the ids that they have there (a sheet that is kept with
+    the CRM's numbers); other sources have customers of their own. by: words for what systems state of a customer and of
+    no other (`email`, `domain`, `external_id`, or one's own); the first word counts first. ignore: values that make
+    nobody one, as many share them; the domains of public mail services are ignored anyway. same: customers that are
+    one, though no system says so. never: customers that are two, whatever systems say: it withdraws a wrong link.
+    """
+
+    customers: dict[Id, Id] = Field(default_factory=dict)
+    by: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
+    ignore: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
+    same: Annotated[tuple[Pair, ...], BeforeValidator(listed)] = ()
+    never: Annotated[tuple[Pair, ...], BeforeValidator(listed)] = ()
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Identity:
+        for source, whose in self.customers.items():
+            if whose in self.customers or whose == source:
+                raise ValueError(
+                    f"{source} names the customers of {whose}, who has none of its own | Name whose they are"
+                )
+        for pair in (*self.same, *self.never):
+            if pair[0] == pair[1]:
+                raise ValueError(f"{pair[0]} twice in one pair | Name two customers")
+        for pair in self.same:
+            if {*pair} in [{*other} for other in self.never]:
+                raise ValueError(f"{pair[0]} and {pair[1]} are said to be one, and to be two | Keep what is right")
+        return self
+
+
 _CLOCK = r"([01][0-9]|2[0-3]):([0-5][0-9])"
 
 
@@ -134,8 +177,25 @@ class Organisation(Declared):
     thresholds: Literal["viva", "engagedly", "upraise", "servicenow"] = "viva"
     working_hours: WorkingHours = WorkingHours()
     sources: dict[Id, SourceUse] = Field(default_factory=dict)
+    identity: Identity = Identity()
     close_after: Days | None = None
     lint: dict[str, Switch] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _customers_are_of_sources(self) -> Organisation:
+        if not self.sources:  # as a definition is remembered: without them
+            return self
+        known = ", ".join(self.sources)
+        for source in (one for pair in self.identity.customers.items() for one in pair):
+            if source not in self.sources:
+                raise ValueError(f"identity.customers names {source}, which is no source | Name one of: {known}")
+        for account in (one for pair in (*self.identity.same, *self.identity.never) for one in pair):
+            source, _, customer = account.partition("/")
+            if source not in self.sources:
+                raise ValueError(f"{account} is of no source | Name one of: {known}")
+            if (whose := self.identity.customers.get(source)) is not None:
+                raise ValueError(f"{account} is a customer of {whose} | Write {whose}/{customer}")
+        return self
 
     @property
     def calendar(self) -> Calendar:

@@ -17,8 +17,9 @@ from kr_definitions import progress as formulas
 from kr_definitions.catalogue import Definition, happening
 from kr_definitions.coverage import Coverage, Feeds, coverage
 from kr_definitions.declarations import Each, KeyResult, MonthOf, MonthsFrom
-from kr_definitions.events import COVERED, current
+from kr_definitions.events import COVERED, LINKED, current
 from kr_definitions.figures import asked_days
+from kr_definitions.identities import with_customers
 from kr_definitions.measures import Context, Measured
 from kr_definitions.measures.selection import filtered
 from kr_definitions.measures.series import THE_BEGINNING
@@ -86,7 +87,8 @@ def asked(
 ) -> Asked:
     """What the definitions ask of a log (`EVENT_SCHEMA`, retractions included), up to a day."""
     needed = sorted({name for definition in definitions for name in definition.types})
-    events = with_day(current(log), organisation.zone).filter(pl.col("event_type").is_in([*needed, COVERED]))
+    those = current(log).filter(pl.col("event_type").is_in([*needed, COVERED, LINKED]))
+    events = with_customers(with_day(those, organisation.zone), organisation.identity.customers)
     known = coverage(events, organisation.zone, feeds)
     ordered = sorted(with_periods(definitions, events, known, through), key=lambda definition: definition.id)
     parts = _all_parts(ordered, organisation, events, through)

@@ -30,6 +30,7 @@ from kr_definitions.editions import (
     retired,
     untold,
 )
+from kr_definitions.events import LINKED
 from kr_definitions.failures import Failure, Failures
 from kr_definitions.history import (
     COMPUTATIONS_SCHEMA,
@@ -218,7 +219,7 @@ class _Arrivals:
         for instant, group in by_since.items():
             of_group = moved.filter(pl.col("key_result_id").is_in([definition.id for definition in group]))
             arrivals = self._arrivals(instant)
-            types_of = {definition.id: definition.types for definition in group}
+            types_of = {definition.id: (*definition.types, LINKED) for definition in group}
             known = self._log.filter(pl.col("recorded_at") <= instant) if instant else self._log.clear()
             before, after = (
                 contributions(group, organisation, log, self._run.through, self._run.feeds, self._failures)

@@ -23,12 +23,14 @@ import orjson
 import polars as pl
 
 from kr_definitions.events import EVENT_SCHEMA, facts_frame
+from kr_definitions.organisation import Organisation
 from kr_definitions.vocabulary import UTC_MICROSECONDS
-from pipelines import event_log, lake, plausibility
+from pipelines import event_log, identity, lake, plausibility
 from pipelines.event_log import EventLog
 from pipelines.raw_zone import OnPage, RawZone, StreamLoad
-from pipelines.source import Account, Clock, Connector, Options, Read, Record, Stream
+from pipelines.source import Account, Clock, Connector, Mark, Options, Read, Stream
 from pipelines.suppression import Suppressed, SuppressedOf
+from pipelines.under_way import UnderWay
 
 # One row for each stream that a run tried to read; delivered = inserted + duplicates, and suppressed is what was served
 # as well of people who were erased. Where covered_to is null the reading did not complete, and failure says why.
@@ -67,6 +69,10 @@ class Lake:
     @property
     def raw(self) -> RawZone:
         return RawZone(self.root / "raw")
+
+    @property
+    def under_way(self) -> UnderWay:
+        return UnderWay(self.root / "under_way")
 
     @property
     def log(self) -> EventLog:
@@ -146,41 +152,98 @@ def fetch(
 ) -> list[StreamLoad]:
     """Fetch a source's streams into the raw zone and note what was read completely.
 
+    A reading that was interrupted goes on from its last mark, as it was asked for; what has changed since it began is
+    then read as well.
+
     started_at: the run's instant. run_id: which run reads. A vendor's failure is in the stream's load, not raised.
     """
-    streams = source.streams()
     suppressed = lake_of_org.suppressed()
-    suppressed_of = suppressed.of(source.name, source.account.pseudonym)
-    earlier = lake_of_org.loads().filter(pl.col("source") == source.name).collect()
-    recorded_at = _next_instant(started_at, earlier)
-    complete = earlier.filter(pl.col("covered_to").is_not_null()).sort("recorded_at")
-    last = {row["stream"]: row for row in complete.iter_rows(named=True)}
+    reader = _Reader(source, lake_of_org, clock, started_at, on_page, run_id, suppressed)
+    streams = source.streams()
+    loads, resumed = reader.read(streams)
+    if not resumed:
+        return loads
+    again, _ = reader.read(resumed)  # what a resumed reading covers ends where it would have ended at first
+    later = {load.stream: load for load in again}
+    return [_together(load, later[load.stream]) if load.stream in later else load for load in loads]
 
-    def read_of(stream: Stream) -> Read:
-        reading = last.get(stream.name)
+
+@dataclass(frozen=True)
+class _Reader:
+    """What one run reads a source with."""
+
+    source: Source
+    lake_of_org: Lake
+    clock: Clock
+    started_at: datetime
+    on_page: OnPage
+    run_id: str | None
+    suppressed: Suppressed
+
+    def read(self, streams: list[Stream]) -> tuple[list[StreamLoad], list[Stream]]:
+        """Read streams once and note how it went; also those that came to an end that was not today's."""
+        source, lake_of_org = self.source, self.lake_of_org
+        suppressed_of = self.suppressed.of(source.name, source.account.pseudonym)
+        earlier = self._noted()
+        recorded_at = _next_instant(self.started_at, earlier)
+        complete = earlier.filter(pl.col("covered_to").is_not_null()).sort("recorded_at")
+        last = {row["stream"]: row for row in complete.iter_rows(named=True)}
+        asked = {stream.name: _mapping(stream, source.options) for stream in streams}
+        raw, under_way = lake_of_org.raw, lake_of_org.under_way
+        reads: dict[str, Read] = {}
+
+        def read_of(stream: Stream) -> Read:
+            version = lake.version(raw.path(source.name, stream.name))
+            resumed = under_way.found(source.name, stream.name, asked[stream.name], version, self.clock)
+            reads[stream.name] = resumed or self._read_after(stream, last.get(stream.name))
+            return reads[stream.name]
+
+        def note(stream: Stream, read: Read, mark: Mark) -> None:
+            version = lake.version(raw.path(source.name, stream.name))
+            under_way.note(source.name, stream.name, asked[stream.name], version, read, mark.text)
+
+        loads = raw.load(
+            source.name,
+            streams,
+            read_of,
+            recorded_at,
+            self.on_page,
+            lambda stream, record: suppressed_of.applied(stream.name, stream.people, record),
+            lambda: lake_of_org.refuse_if_erased_since(self.suppressed),
+            note,
+        )
+        with lake_of_org.writing(self.suppressed, lake_of_org.root / "loads"):
+            before = lake.version(lake_of_org.root / "loads")
+            at = _next_instant(recorded_at, self._noted())
+            rows = _loads_frame(suppressed_of, streams, loads, at, self.run_id)
+            lake.append_after(before, lake_of_org.root / "loads", rows, writer="loads")
+        ended = [stream for stream, load in zip(streams, loads, strict=True) if load.covered is not None]
+        for stream in ended:
+            under_way.ended(source.name, stream.name)
+        return loads, [stream for stream in ended if reads[stream.name].mark is not None]
+
+    def _read_after(self, stream: Stream, reading: dict[str, Any] | None) -> Read:
         if reading is None:
-            return Read(since=None, until=started_at, cursor=None, clock=clock)
+            return Read(since=None, until=self.started_at, cursor=None, clock=self.clock)
         since = reading["covered_to"].astimezone(UTC) - stream.overlap
-        return Read(since=since, until=started_at, cursor=reading["cursor"], clock=clock)
+        return Read(since=since, until=self.started_at, cursor=reading["cursor"], clock=self.clock)
 
-    def admit(stream: Stream, record: Record) -> Record | None:
-        return suppressed_of.applied(stream.name, stream.people, record)
+    def _noted(self) -> pl.DataFrame:
+        return self.lake_of_org.loads().filter(pl.col("source") == self.source.name).collect()
 
-    loads = lake_of_org.raw.load(
-        source.name,
-        streams,
-        read_of,
-        recorded_at,
-        on_page,
-        admit,
-        lambda: lake_of_org.refuse_if_erased_since(suppressed),
+
+def _together(first: StreamLoad, second: StreamLoad) -> StreamLoad:
+    """Two readings of a stream in one run, as one."""
+    return StreamLoad(
+        first.stream,
+        delivered=first.delivered + second.delivered,
+        inserted=first.inserted + second.inserted,
+        duplicates=first.duplicates + second.duplicates,
+        removed=first.removed + second.removed,
+        suppressed=first.suppressed + second.suppressed,
+        covered=second.covered,
+        failure=second.failure,
     )
-    with lake_of_org.writing(suppressed, lake_of_org.root / "loads"):
-        before = lake.version(lake_of_org.root / "loads")
-        noted = lake_of_org.loads().filter(pl.col("source") == source.name).collect()
-        rows = _loads_frame(suppressed_of, streams, loads, _next_instant(recorded_at, noted), run_id)
-        lake.append_after(before, lake_of_org.root / "loads", rows, writer="loads")
-    return loads
 
 
 def bring_up_to_date(
@@ -189,11 +252,12 @@ def bring_up_to_date(
     started_at: datetime,
     audit: Callable[[pl.DataFrame, int], None] = lambda statements, stated: None,
     run_id: str | None = None,
+    organisation: Organisation | None = None,
 ) -> list[StreamChange]:
     """Bring the event log up to the raw zone: map what is new, state it, and state what has been read; one commit.
 
     audit: is shown the statements (`EVENT_SCHEMA`) before they are appended, and how many the streams account for; what
-    it raises leaves the log as it was. run_id: which run this is.
+    it raises leaves the log as it was. run_id: which run this is. organisation: says what makes two customers one.
     Raises `ContradictoryFacts` for a mapping that contradicts itself, `LakeError` for a damaged table, `Overtaken`
     where another process stated something meanwhile.
     """
@@ -212,7 +276,7 @@ def bring_up_to_date(
     accounted_for = 0
     for source in sources:
         for stream in source.streams():
-            mapping = f"{stream.mapping_version}:{_fingerprint(source.options)}"
+            mapping = _mapping(stream, source.options)
             last = stated_readings.get((source.name, stream.name))
             stored = _stored(lake_of_org.raw, source.name, stream.name)
             is_still_so = _is_still_so(last, mapping, stored)
@@ -241,6 +305,9 @@ def bring_up_to_date(
             changes.append(_change(source.name, stream.name, stated, understood.problems.height))
             accounted_for += changes[-1].events_stated + changes[-1].events_retracted + read.height * len(stream.feeds)
     statements = pl.concat(rows)
+    if organisation is not None:
+        links = identity.statements(pl.concat([log.scan(), statements.lazy()]), organisation, recorded_at)
+        statements, accounted_for = pl.concat([statements, links]), accounted_for + links.height
     audit(statements, accounted_for)
     with lake_of_org.writing(suppressed, lake_of_org.root / "quarantine", log.path):
         _set_aside(lake_of_org.root / "quarantine", problems, run_id)
@@ -402,6 +469,7 @@ def _loads_frame(
     )
 
 
-def _fingerprint(options: Options) -> str:
+def _mapping(stream: Stream, options: Options) -> str:
+    """Changes with what is asked of a stream's records, and with what they are understood as."""
     content = orjson.dumps(options.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(content).hexdigest()[:12]
+    return f"{stream.mapping_version}:{hashlib.sha256(content).hexdigest()[:12]}"

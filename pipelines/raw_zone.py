@@ -8,6 +8,9 @@ A record is stored when it differs from the newest one stored for the same key a
 back is stored three times. A row is always recorded later than the one that it follows, whatever the clock says, so
 that the newest is the one that nothing follows.
 
+A long reading is stored in parts: where it passes a mark, what it has yielded so far is loaded, and how far it has got
+is told.
+
 dlt works in a throw-away folder, where what it writes down for itself stays as well; only the Delta tables in it are
 links into the lake. So a killed run leaves nothing behind that the next one could stumble over, and what has been read
 is known from the lake alone.
@@ -16,10 +19,11 @@ is known from the lake alone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import dlt
@@ -28,7 +32,7 @@ import polars as pl
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import lake
-from pipelines.source import Covered, Read, Record, SourceError, Stream, VendorError
+from pipelines.source import Covered, Mark, Read, Record, SourceError, Stream, VendorError
 from pipelines.throwaway import throwaway_folder
 
 RAW_SCHEMA: dict[str, pl.DataType] = {
@@ -52,6 +56,8 @@ _COLUMNS: Any = {
 }
 
 _ROWS_A_FRAME = 4_000
+_RECORDS_A_PART, _SECONDS_A_PART = 20_000, 60
+"""A long reading is stored when it has yielded so many new records, or has taken so long, and passes a mark."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 FEWEST_DOUBTED = 20
@@ -59,6 +65,9 @@ FEWEST_DOUBTED = 20
 
 OnPage = Callable[[str, int], None]
 """Called after each page with the stream's name and how many records it had."""
+
+OnPart = Callable[[Stream, Read, Mark], None]
+"""Called with how far a reading has got, once what it yielded until there is stored."""
 
 Admit = Callable[[Stream, Record], Record | None]
 """What may be stored of a record; None: nothing."""
@@ -119,28 +128,15 @@ class RawZone:
         on_page: OnPage = lambda stream, records: None,
         admit: Admit = admit_all,
         is_still_so: Callable[[], object] = lambda: None,
+        on_part: OnPart = lambda stream, read, mark: None,
     ) -> list[StreamLoad]:
-        """Fetch the streams and store what is new, through one dlt run.
+        """Fetch the streams and store what is new, part by part, through dlt.
 
         A stream that fails (`SourceError`) keeps what it had read, counts as not covered, and stops no other one.
         is_still_so: asked before anything is stored, while nothing can be erased: raises where `admit` has changed.
+        on_part: called when a part of a stream is stored that ends with a mark and is not its last.
         """
-        loads = [StreamLoad(stream.name) for stream in streams]
-
-        def resource(stream: Stream, load: StreamLoad) -> Any:
-            def frames() -> Iterator[pl.DataFrame]:
-                pages = self._admitted(stream, read_of(stream), load, on_page, admit)
-                yield from self._frames(source, stream, pages, recorded_at, load)
-
-            return dlt.resource(
-                frames,
-                name=stream.name,
-                columns=_COLUMNS,
-                primary_key="record_id",
-                table_format="delta",
-                write_disposition={"disposition": "merge", "strategy": "insert-only"},
-            )()
-
+        readings = [_Reading(self, source, stream, read_of(stream), recorded_at, on_page, admit) for stream in streams]
         with throwaway_folder("dlt") as working:
             pipeline = dlt.pipeline(
                 pipeline_name=f"raw_{source.replace('-', '_')}{self.pipeline_suffix}",
@@ -150,16 +146,22 @@ class RawZone:
             )
             pipeline.config.restore_from_destination = False
             tables = self._linked(pipeline, source, streams)
-            pipeline.extract([resource(stream, load) for stream, load in zip(streams, loads, strict=True)])
-            pipeline.normalize()
-            paths = [self.path(source, stream.name) for stream in streams]
-            with lake.writing(*paths):
-                is_still_so()
-                pipeline.load()
-                _refuse_strays(source, tables)
-                for path in paths:
-                    lake.settle(path)
-        return loads
+            under_way = readings
+            while under_way:
+                pipeline.extract([one.resource() for one in under_way])
+                pipeline.normalize()
+                paths = [self.path(source, one.stream.name) for one in under_way]
+                with lake.writing(*paths):
+                    is_still_so()
+                    pipeline.load()
+                    _refuse_strays(source, tables)
+                    for path in paths:
+                        lake.settle(path)
+                for one in under_way:
+                    if one.load.covered is None and one.mark is not None:
+                        on_part(one.stream, one.read, one.mark)
+                under_way = [one for one in under_way if not one.is_over]
+        return [one.load for one in readings]
 
     def _linked(self, pipeline: dlt.Pipeline, source: str, streams: list[Stream]) -> Path:
         """The dataset's folder as dlt sees it: its own notes, and links to the streams' tables, which exist."""
@@ -172,61 +174,106 @@ class RawZone:
             (tables / stream.name).symlink_to(table.resolve(), target_is_directory=True)
         return tables
 
-    def _admitted(
-        self, stream: Stream, read: Read, load: StreamLoad, on_page: OnPage, admit: Admit
-    ) -> Generator[tuple[list[str], list[Record]], None, Covered]:
-        """Pages: the keys of the records that came, and what may be stored of them."""
-        pages = stream.fetch(read)
+
+class _Reading:
+    """One stream's fetch, from its first page to its last, as parts that are stored one after the other.
+
+    mark: the last place that it passed; what it yielded before is in the parts that have been made so far.
+    """
+
+    def __init__(
+        self,
+        zone: RawZone,
+        source: str,
+        stream: Stream,
+        read: Read,
+        recorded_at: datetime,
+        on_page: OnPage,
+        admit: Admit,
+    ) -> None:
+        self.source, self.stream, self.read = source, stream, read
+        self.load = StreamLoad(stream.name)
+        self.mark: Mark | None = None
+        self.is_over = False
+        self._recorded_at, self._on_page, self._admit = recorded_at, on_page, admit
+        self._zone = zone
+        self._pages = iter(self._rows())
+
+    def resource(self) -> Any:
+        """What dlt extracts: the frames of the next part."""
+
+        def part() -> Iterator[pl.DataFrame]:  # dlt takes functions, and no methods
+            yield from self._part()
+
+        return dlt.resource(
+            part,
+            name=self.stream.name,
+            columns=_COLUMNS,
+            primary_key="record_id",
+            table_format="delta",
+            write_disposition={"disposition": "merge", "strategy": "insert-only"},
+        )()
+
+    def _part(self) -> Iterator[pl.DataFrame]:
+        began, size, rows = monotonic(), 0, list[dict[str, Any]]()
+        for found in self._pages:
+            if isinstance(found, Mark):
+                self.mark = found
+                if size >= _RECORDS_A_PART or monotonic() - began >= _SECONDS_A_PART:
+                    break
+                continue
+            size += len(found)
+            rows += found
+            if len(rows) >= _ROWS_A_FRAME:
+                yield _frame(rows)
+                rows = []
+        else:
+            self.is_over = True
+        if rows:
+            yield _frame(rows)
+
+    def _rows(self) -> Iterator[list[dict[str, Any]] | Mark]:
+        """What is new of each page, and the marks between them; how it ended is in `load`."""
+        stored = self._zone.scan(self.source, self.stream.name)
+        novelty = _Novelty(self.source, self.stream.name, self._recorded_at, stored)
+        held = _Held(self._zone.newest(self.source, self.stream.name)) if self.stream.is_snapshot else None
+        pages, load = self.stream.fetch(self.read), self.load
         while True:
             try:
                 page = next(pages)
             except StopIteration as end:
-                covered: Covered = end.value
-                return covered
-            admitted = [one for record in page if (one := admit(stream, record)) is not None]
-            load.suppressed += len(page) - len(admitted)
-            on_page(stream.name, len(page))
-            yield [record.key for record in page], admitted
-
-    def _frames(
-        self,
-        source: str,
-        stream: Stream,
-        pages: Generator[tuple[list[str], list[Record]], None, Covered],
-        recorded_at: datetime,
-        load: StreamLoad,
-    ) -> Iterator[pl.DataFrame]:
-        novelty = _Novelty(source, stream.name, recorded_at, self.scan(source, stream.name))
-        held = _Held(self.newest(source, stream.name)) if stream.is_snapshot else None
-        rows: list[dict[str, Any]] = []
-        while True:
-            try:
-                came, page = next(pages)
-            except StopIteration as end:
                 if end.value is None:
-                    raise TypeError(f"{source}.{stream.name}: its fetch ended without saying what it covered") from None
-                gone = [] if held is None else held.gone()
-                if held is not None and held.is_doubtful(gone, stream.most_removed):
-                    load.failure = _doubted(f"{source}.{stream.name}", len(gone), len(held.revisions))
-                    break
-                load.covered, load.removed = end.value, len(gone)
-                rows += [row for record in gone if (row := novelty.row(record)) is not None]
-                break
+                    place = f"{self.source}.{self.stream.name}"
+                    raise TypeError(f"{place}: its fetch ended without saying what it covered") from None
+                yield self._ended(end.value, held, novelty)
+                return
             except SourceError as failure:
                 load.failure = failure
-                break
+                return
+            if isinstance(page, Mark):
+                if held is not None:
+                    raise TypeError(f"{self.source}.{self.stream.name}: a snapshot is read whole: it has no marks")
+                yield page
+                continue
             if held is not None:
-                held.delivered.update(came)
-            new = [row for record in page if (row := novelty.row(record)) is not None]
-            load.delivered += len(page)
+                held.delivered.update(record.key for record in page)
+            admitted = [one for record in page if (one := self._admit(self.stream, record)) is not None]
+            new = [row for record in admitted if (row := novelty.row(record)) is not None]
+            load.suppressed += len(page) - len(admitted)
+            load.delivered += len(admitted)
             load.inserted += len(new)
-            load.duplicates += len(page) - len(new)
-            rows += new
-            if len(rows) >= _ROWS_A_FRAME:
-                yield _frame(rows)
-                rows = []
-        if rows:
-            yield _frame(rows)
+            load.duplicates += len(admitted) - len(new)
+            self._on_page(self.stream.name, len(page))
+            yield new
+
+    def _ended(self, covered: Covered, held: _Held | None, novelty: _Novelty) -> list[dict[str, Any]]:
+        """The rows that say which records a whole reading of a snapshot did not have any more."""
+        gone = [] if held is None else held.gone()
+        if held is not None and held.is_doubtful(gone, self.stream.most_removed):
+            self.load.failure = _doubted(f"{self.source}.{self.stream.name}", len(gone), len(held.revisions))
+            return []
+        self.load.covered, self.load.removed = covered, len(gone)
+        return [row for record in gone if (row := novelty.row(record)) is not None]
 
 
 class _Novelty:

@@ -55,13 +55,25 @@ class Read:
 
     since: read what changed from here on (the end of the last complete reading less the stream's overlap); None reads
     everything that the vendor still has. until: when this run began. cursor: the vendor's own cursor after the last
-    complete reading. clock: for waiting.
+    complete reading. clock: for waiting. mark: where a reading that was interrupted had got to; all the rest is then
+    what that reading was asked for.
     """
 
     since: datetime | None
     until: datetime
     cursor: str | None
     clock: Clock
+    mark: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a reading: what was yielded before it need not be fetched again by a reading that is given its text.
+
+    text: whatever the stream finds the place by; no secret and nothing of a person.
+    """
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +89,11 @@ class Covered:
     cursor: str | None = None
 
 
-Fetch = Callable[[Read], Generator[list[Record], None, Covered]]
-"""A generator of pages (lists of records) that returns `Covered`. Ending without it is an error: nothing is assumed."""
+Fetch = Callable[[Read], Generator[list[Record], None, Covered] | Generator[list[Record] | Mark, None, Covered]]
+"""A generator of pages (lists of records) that returns `Covered`. Ending without it is an error: nothing is assumed.
+
+Between pages it may yield a `Mark`: a long reading that is killed, or stopped by a quota, goes on from the last one.
+"""
 
 
 @dataclass(frozen=True, slots=True)

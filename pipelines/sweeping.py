@@ -23,7 +23,7 @@ import orjson
 import polars as pl
 
 from kr_definitions.events import current, fact_id
-from pipelines import event_log, lake
+from pipelines import event_log, identity, lake
 from pipelines.load import Lake, Source, understand
 from pipelines.people import NOBODY, WHEREVER, Identity, IsErased, People
 from pipelines.raw_zone import RAW_SCHEMA, replayed
@@ -190,6 +190,7 @@ class _Flat:
     def sweep(self) -> None:
         root = self.lake_of_org.root
         names = self._names_of_members()
+        self.lake_of_org.under_way.forget()
         self._rewrite(root / "quarantine", self._quarantine)
         self._rewrite(root / "loads", self._loads)
         self._rewrite(root / "seals", self._seals)
@@ -300,7 +301,7 @@ class _Flat:
     def _what_the_log_loses(self) -> _Losses:
         rows = event_log.complete(lake.stored(self.lake_of_org.log.path))
         recorded_at = self.lake_of_org.log.next_instant(self.at)
-        records = self._erased_records(rows).lazy()
+        records = pl.concat([self._erased_records(rows), self._links_of_the_erased(rows)]).lazy()
         theirs = rows.join(records, on=_RECORD, how="semi").collect()
         others = rows.join(records, on=_RECORD, how="anti")
         for column, flag in (("account_id", "_is_account"), ("actor", "_is_actor")):
@@ -383,6 +384,17 @@ class _Flat:
             (source, stream, key)
             for source, stream, key in records.iter_rows()
             if self._of(source, stream).is_record(stream, key)
+        ]
+        return pl.DataFrame(erased, schema=dict.fromkeys(_RECORD, pl.String), orient="row")
+
+    def _links_of_the_erased(self, rows: pl.LazyFrame) -> pl.DataFrame:
+        """Source, stream and key of the links to customers who are erased. Those of others are found again."""
+        found = rows.filter(pl.col("source") == identity.NAME, pl.col("same_as").is_not_null())
+        links = found.select(*_RECORD, "subject_id", "same_as").unique().collect()
+        erased = [
+            record
+            for *record, one, other in links.iter_rows()
+            if any(self._is_anybody(account.partition("/")[2]) for account in (one, other))
         ]
         return pl.DataFrame(erased, schema=dict.fromkeys(_RECORD, pl.String), orient="row")
 

@@ -14,7 +14,9 @@ from kr_definitions.catalogue import Definition
 from kr_definitions.coverage import Feeds
 from kr_definitions.editions import EDITIONS_SCHEMA
 from kr_definitions.history import COMPUTATIONS_SCHEMA, HISTORY_SCHEMA, current
+from kr_definitions.organisation import Organisation
 from kr_definitions.remembering import RECORDED_MOVERS_SCHEMA, Memory, Run, remember
+from pipelines import identity
 from pipelines.event_log import readings, statements
 
 FIRST = datetime(2026, 3, 4, 5, tzinfo=UTC)
@@ -34,14 +36,20 @@ class Story:
     editions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict(EDITIONS_SCHEMA)))
     computations: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict(COMPUTATIONS_SCHEMA)))
     feeds: Feeds | None = None
+    of: Organisation = field(default_factory=organisation)
 
-    def told(self, at: datetime, *events: dict[str, Any], without: Iterable[str] = ()) -> Story:
-        """The log is told these facts, and that the records `without` state none any more."""
+    def told(self, at: datetime, *events: dict[str, Any], without: Iterable[str] = (), source: str = "test") -> Story:
+        """The log is told these facts by a source, and that its records `without` state none any more."""
         stated = facts(events)
         touched = pl.concat(
             [stated.select("record_key"), pl.LazyFrame({"record_key": list(without)}, {"record_key": pl.String})]
         )
-        self.log = pl.concat([self.log, statements(self.log.lazy(), stated, touched, "test", "stream", at)])
+        self.log = pl.concat([self.log, statements(self.log.lazy(), stated, touched, source, "stream", at)])
+        return self
+
+    def linked(self, at: datetime) -> Story:
+        """The log is told which customers are one, as far as it is known."""
+        self.log = pl.concat([self.log, identity.statements(self.log.lazy(), self.of, at)])
         return self
 
     def read(self, at: datetime, until: str, *types: str, since: str | None = None) -> Story:
@@ -56,7 +64,7 @@ class Story:
     def run(self, at: datetime, through: str = "2026-03-03", definitions: Sequence[Definition] = ()) -> pl.DataFrame:
         """What the history gains from a run."""
         self.definitions = definitions or self.definitions
-        told = Run("run", at, date.fromisoformat(through), organisation(), self.feeds)
+        told = Run("run", at, date.fromisoformat(through), self.of, self.feeds)
         gained = remember(told, self.memory, self.definitions, self.log.lazy())
         self.history = pl.concat([self.history, gained.history])
         self.movers = pl.concat([self.movers, gained.movers])

@@ -12,7 +12,7 @@ import polars as pl
 
 from kr_definitions.measures.base import Bounds, Context, Frames, Kind, of_sum, words
 from kr_definitions.measures.claims import ON_ITS_DAY, ONE, asked, claims, firsts, given, lasting
-from kr_definitions.measures.selection import Selection, Top
+from kr_definitions.measures.selection import Selection, Top, keyed
 from kr_definitions.measures.series import day_totals, window_sums, with_plain_value, within_windows
 from kr_definitions.vocabulary import DECIMAL, vocabulary
 from kr_definitions.words import Column, EventTypes
@@ -44,8 +44,8 @@ class Distinct(Selection):
         """One row a day and value: mergeable, because a value seen twice is still one."""
         return (
             self.selected(log, context)
-            .filter(pl.col(self.distinct).is_not_null())
-            .group_by("day", pl.col(self.distinct).alias("key"))
+            .filter(pl.col(keyed(self.distinct)).is_not_null())
+            .group_by("day", pl.col(keyed(self.distinct)).alias("key"))
             .agg(pl.len().cast(pl.Int64).alias("events"))
         )
 
@@ -60,7 +60,8 @@ class Distinct(Selection):
 
     def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
         """The first event of each value in the window."""
-        seen = firsts(self.selected(log, context).filter(pl.col(self.distinct).is_not_null()), self.distinct)
+        column = keyed(self.distinct)
+        seen = firsts(self.selected(log, context).filter(pl.col(column).is_not_null()), column)
         return {"": claims(seen, numerator=ONE, starts_after=pl.col("starts_after"), **ON_ITS_DAY)}
 
     def text(self) -> str:

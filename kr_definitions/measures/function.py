@@ -19,6 +19,7 @@ from typing import Annotated
 import polars as pl
 from pydantic import AfterValidator, WithJsonSchema
 
+from kr_definitions.events import CUSTOMER
 from kr_definitions.measures.base import Context, Frames, Kind, Measured, words
 from kr_definitions.measures.claims import asked, given, lasting
 from kr_definitions.measures.selection import columns_of
@@ -79,7 +80,7 @@ class Function(Measured):
         return self.value
 
     def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
-        return context.events(log, self.of).select("event_id", "event_type", "day", *columns_of(self.of))
+        return context.events(log, self.of).select("event_id", "event_type", "day", CUSTOMER, *columns_of(self.of))
 
     def valued(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:
         values = self._values(frames, windows, context)

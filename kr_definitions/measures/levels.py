@@ -12,7 +12,7 @@ import polars as pl
 
 from kr_definitions.measures.base import Bounds, Context, Filter, Kind, Measured, of_sum, words
 from kr_definitions.measures.claims import ON_ITS_DAY, claims
-from kr_definitions.measures.selection import KeyColumn, OfNumber, concatenated, filtered
+from kr_definitions.measures.selection import KeyColumn, OfNumber, concatenated, filtered, keyed
 from kr_definitions.measures.series import window_sums, with_plain_value
 from kr_definitions.organisation import Declared
 from kr_definitions.vocabulary import DECIMAL
@@ -291,7 +291,7 @@ def _followed(log: pl.LazyFrame, context: Context, between: Transitions, key: Ke
     nobody, nothing = pl.lit(None, dtype=pl.String), pl.lit(None, dtype=DECIMAL)
     opened = filtered(context.events(log, between.opened_by), between.where, between.opened_by)
     states = [
-        opened.with_columns(_is_open=pl.lit(1), _number=number, _key=pl.col(key).fill_null(_NOBODY)),
+        opened.with_columns(_is_open=pl.lit(1), _number=number, _key=pl.col(keyed(key)).fill_null(_NOBODY)),
         filtered(context.events(log, between.closed_by), between.closed_where, between.closed_by).with_columns(
             _is_open=pl.lit(0), _number=nothing, _key=nobody
         ),

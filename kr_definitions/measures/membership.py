@@ -13,7 +13,7 @@ import polars as pl
 from kr_definitions.measures.base import Context, Filter, Frames, Kind, Measured, words
 from kr_definitions.measures.claims import NOTHING, ONE, claims, firsts
 from kr_definitions.measures.levels import Transitions, standing, transitions
-from kr_definitions.measures.selection import KeyColumn, filtered
+from kr_definitions.measures.selection import KeyColumn, filtered, keyed
 from kr_definitions.measures.series import with_ratio
 from kr_definitions.organisation import Declared
 from kr_definitions.vocabulary import DECIMAL
@@ -177,7 +177,9 @@ class Activity(Declared):
 
     def events(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """What was done, by somebody who is known (`key`)."""
-        events = filtered(context.events(log, self.of), self.where, self.of).with_columns(pl.col(self.by).alias("key"))
+        events = filtered(context.events(log, self.of), self.where, self.of).with_columns(
+            pl.col(keyed(self.by)).alias("key")
+        )
         done = events.filter(pl.col("key").is_not_null())
         return done if self.since == "ever" else done.filter(pl.col("day") >= context.begins)
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 import polars as pl
 from pydantic import BeforeValidator, Field, Tag, model_validator
 
+from kr_definitions.events import CUSTOMER
 from kr_definitions.expressions import Expression, predicate
 from kr_definitions.measures.base import Context, Filter, Kind, Measured, words
 from kr_definitions.organisation import Declared
@@ -24,6 +25,11 @@ KeyColumn = Literal["account_id", "actor", "subject_id", "product", "market", "c
 """A column that says whom or what an event is of."""
 
 _HAD_AT, _SPAN = "_had_first_at", "_had_in"
+
+
+def keyed(name: str) -> str:
+    """The column that tells whom or what a column names: accounts in several systems may be one customer."""
+    return CUSTOMER if name == "account_id" else name
 
 
 class _Before(Declared):
@@ -69,20 +75,21 @@ class _Before(Declared):
     def among(self, events: pl.LazyFrame, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """The events that fit. One without the key fits neither way."""
         earlier = filtered(log.filter(pl.col("event_type") == self._type), self.where, self.types)
-        earlier = earlier.filter(pl.col(self.key).is_not_null())
+        key = keyed(self.key)
+        earlier = earlier.filter(pl.col(key).is_not_null())
         if self.since == "period":
             earlier = earlier.filter(pl.col("day") >= context.begins)
         if self.before == "period":
-            keys = earlier.filter(pl.col("day") < context.begins).select(self.key).unique()
-            marked = events.join(keys.with_columns(_had=pl.lit(value=True)), on=self.key, how="left")
+            keys = earlier.filter(pl.col("day") < context.begins).select(key).unique()
+            marked = events.join(keys.with_columns(_had=pl.lit(value=True)), on=key, how="left")
             had = pl.col("_had").fill_null(value=False)
-            return marked.filter(pl.col(self.key).is_not_null() & self._fits(had)).drop("_had")
+            return marked.filter(pl.col(key).is_not_null() & self._fits(had)).drop("_had")
         span = pl.col("day").dt.month_start() if self.since == "month" else pl.lit(None, dtype=pl.Date)
-        keys_and_span = [pl.col(self.key), span.alias(_SPAN)]
+        keys_and_span = [pl.col(key), span.alias(_SPAN)]
         firsts = earlier.group_by(keys_and_span).agg(pl.col("occurred_at").min().alias(_HAD_AT))
         had = (pl.col(_HAD_AT) < pl.col("occurred_at")).fill_null(value=False)
-        marked = events.with_columns(span.alias(_SPAN)).join(firsts, on=[self.key, _SPAN], how="left", nulls_equal=True)
-        return marked.filter(pl.col(self.key).is_not_null() & self._fits(had)).drop(_HAD_AT, _SPAN)
+        marked = events.with_columns(span.alias(_SPAN)).join(firsts, on=[key, _SPAN], how="left", nulls_equal=True)
+        return marked.filter(pl.col(key).is_not_null() & self._fits(had)).drop(_HAD_AT, _SPAN)
 
 
 class Had(_Before):
@@ -153,22 +160,22 @@ class Top(Declared):
         """The events that the ranking is over."""
         span = context.span(self.over)
         events = filtered(log.filter(pl.col("event_type").is_in(self.by.of)), self.by.where, self.by.of)
-        return events.filter(pl.col("day").is_between(span.first, span.last), pl.col(self.key).is_not_null())
+        return events.filter(pl.col("day").is_between(span.first, span.last), pl.col(keyed(self.key)).is_not_null())
 
     def keys(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """The largest N, as one column."""
         size = pl.len().cast(DECIMAL) if self.by.sum is None else pl.col(self.by.sum).fill_null(0).sum()
         return (
             self.ranked(log, context)
-            .group_by(self.key)
+            .group_by(keyed(self.key))
             .agg(size.alias("_size"))
-            .sort(["_size", self.key], descending=[True, False])
+            .sort(["_size", keyed(self.key)], descending=[True, False])
             .head(self.top)
-            .select(self.key)
+            .select(keyed(self.key))
         )
 
     def among(self, events: pl.LazyFrame, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
-        return events.join(self.keys(log, context), on=self.key, how="semi")
+        return events.join(self.keys(log, context), on=keyed(self.key), how="semi")
 
     def text(self) -> str:
         return f"of the largest {self.top} by {self.by.sum or 'number'} of {words(self.by.of)}"

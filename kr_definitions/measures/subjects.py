@@ -18,7 +18,15 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from kr_definitions.measures.base import Bounds, Context, Filter, Frames, Kind, Measured, words
 from kr_definitions.measures.claims import NOTHING, ON_ITS_DAY, ONE, asked, claims, decided, firsts, stated
-from kr_definitions.measures.selection import Cohorts, KeyColumn, cohort_filters, filtered, ranked_money, selected
+from kr_definitions.measures.selection import (
+    Cohorts,
+    KeyColumn,
+    cohort_filters,
+    filtered,
+    keyed,
+    ranked_money,
+    selected,
+)
 from kr_definitions.measures.series import at_place, divided, with_plain_value, with_ratio, within_windows
 from kr_definitions.organisation import Declared
 from kr_definitions.periods import Calendar
@@ -78,9 +86,9 @@ class FromTo(Declared):
         """When each key began, the first time: key, began_at, began_on, and the event that says so (`began`)."""
         return (
             selected(log, self.from_, self.from_where, among, context)
-            .filter(pl.col(self.by).is_not_null())
+            .filter(pl.col(keyed(self.by)).is_not_null())
             .sort("occurred_at", "event_id")
-            .group_by(pl.col(self.by).alias("key"), maintain_order=True)
+            .group_by(pl.col(keyed(self.by)).alias("key"), maintain_order=True)
             .agg(
                 pl.col("occurred_at").first().alias("began_at"),
                 pl.col("day").first().alias("began_on"),
@@ -91,7 +99,7 @@ class FromTo(Declared):
     def ends(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """Each event that may end something: key, ended_at, ended_on, and which one it is (`ended`)."""
         return filtered(context.events(log, self.to), self.where, self.to).select(
-            pl.col(self.by).alias("key"),
+            pl.col(keyed(self.by)).alias("key"),
             pl.col("occurred_at").alias("ended_at"),
             pl.col("day").alias("ended_on"),
             pl.col("event_id").alias("ended"),
