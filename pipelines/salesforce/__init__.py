@@ -1,0 +1,149 @@
+"""Salesforce: leads, contacts, opportunities, calls, meetings and cases of one org, from its REST API.
+
+Belongs here: the streams of an org. Does not: what they read (`reading`, `api`), what the options may say (`options`),
+what records mean (`leads`, `deals`, `activities`, `cases`).
+
+Configuration, below `sources.<organisation>.<source>`: base_url (My Domain), client_id and client_secret of a connected
+app, and a refresh_token, where the app does not sign in by itself; api_version where it is another than the tested one.
+Permissions of the user: "API Enabled", and to view all records and fields of the objects that are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+import polars as pl
+
+from pipelines.people import People
+from pipelines.salesforce import activities, cases, deals, leads
+from pipelines.salesforce.access import Access
+from pipelines.salesforce.api import Api
+from pipelines.salesforce.changes import payload_of
+from pipelines.salesforce.customers import OF_PEOPLE, OF_WHAT_PEOPLE_HAVE
+from pipelines.salesforce.declared import require, require_record_types
+from pipelines.salesforce.options import SalesforceOptions, fields_of
+from pipelines.salesforce.reading import Fetched, Wanted, read_all
+from pipelines.source import Account, Options, Read, Stream
+
+__all__ = ["SALESFORCE", "Salesforce", "SalesforceOptions"]
+
+OVERLAP = timedelta(hours=1)
+"""What is saved in a long transaction has the time of its beginning, and is seen when it ends."""
+
+
+class Salesforce:
+    """Salesforce as a kind of source."""
+
+    kind: str = "salesforce"
+    options: type[Options] = SalesforceOptions
+
+    def streams(self, account: Account, options: SalesforceOptions) -> list[Stream]:
+        """The org's streams: those that the options declare, calls and meetings unless they are left out."""
+        org = _Org(account, options)
+        return [
+            stream
+            for stream in (org.leads(), org.contacts(), org.deals(), org.calls(), org.meetings(), org.cases())
+            if stream is not None
+        ]
+
+
+SALESFORCE = Salesforce()
+
+
+class _Org:
+    """One org of an organisation, and its streams."""
+
+    def __init__(self, account: Account, options: SalesforceOptions) -> None:
+        self.account, self.options = account, options
+
+    def leads(self) -> Stream | None:
+        """Leads, where they are declared."""
+        if (says := self.options.leads) is None:
+            return None
+        asked = leads.wanted_leads(self.options, says)
+        named = fields_of(*leads.attributes(says).values())
+        values = {leads.STATUS: tuple(says.lifecycle)}
+        facts = partial(leads.lead_facts, options=self.options, leads=says)
+        return self._stream("leads", leads.FEEDS, asked, facts, named, values, people=OF_PEOPLE)
+
+    def contacts(self) -> Stream | None:
+        """Contacts, where they are declared."""
+        if (says := self.options.contacts) is None:
+            return None
+        asked = leads.wanted_contacts(self.options, says)
+        named = fields_of(says.lifecycle, *leads.attributes(says).values())
+        facts = partial(leads.contact_facts, options=self.options, contacts=says)
+        values = {says.lifecycle.field: tuple(says.lifecycle.values)}
+        return self._stream("contacts", leads.FEEDS, asked, facts, named, values, people=OF_PEOPLE)
+
+    def deals(self) -> Stream | None:
+        """Opportunities, where sales are declared."""
+        if not self.options.sales:
+            return None
+        asked, ends = deals.wanted(self.options), [name for one in self.options.sales for name in (*one.won, *one.lost)]
+        facts = partial(deals.facts, options=self.options)
+        named, values = deals.declared(self.options), {deals.STAGE: ends}
+        return self._stream("opportunities", deals.feeds(self.options), asked, facts, named, values)
+
+    def calls(self) -> Stream | None:
+        """Tasks that are calls."""
+        if (says := self.options.calls) is None:
+            return None
+        facts = partial(activities.call_facts, options=self.options, calls=says, zone=self.account.zone)
+        asked, named = activities.wanted_calls(self.options, says), fields_of(says.at, says.category, says.segment)
+        return self._stream("calls", activities.call_feeds(), asked, facts, named, {"Type": says.types})
+
+    def meetings(self) -> Stream | None:
+        """Events that are meetings."""
+        if (says := self.options.meetings) is None:
+            return None
+        facts = partial(activities.meeting_facts, options=self.options, meetings=says, zone=self.account.zone)
+        asked = activities.wanted_meetings(self.options, says)
+        named = fields_of(says.outcome, says.market, says.segment, says.product)
+        values = {"Type": (*says.types, *says.visits, *says.categories)}
+        values |= {says.outcome: says.held} if says.outcome else {}
+        return self._stream("meetings", activities.meeting_feeds(says), asked, facts, named, values)
+
+    def cases(self) -> Stream | None:
+        """Cases, where they are declared."""
+        if (says := self.options.cases) is None:
+            return None
+        facts = partial(cases.facts, options=self.options, cases=says)
+        named = fields_of(says.first_replied, says.category, says.segment)
+        values = {cases.STATUS: (*says.solved, *says.closed)}
+        return self._stream("cases", cases.feeds(says), cases.wanted(self.options, says), facts, named, values)
+
+    def _stream(
+        self,
+        name: str,
+        feeds: tuple[str, ...],
+        asked: Wanted,
+        facts: Callable[[pl.LazyFrame], pl.LazyFrame],
+        named: tuple[str, ...],
+        values: Mapping[str, tuple[str, ...] | list[str]],
+        people: People = OF_WHAT_PEOPLE_HAVE,
+    ) -> Stream:
+        return Stream(
+            name=name,
+            feeds=feeds,
+            fetch=partial(self._fetch, asked, named, values),
+            payload=payload_of(asked, *((deals.CURRENCY,) if asked.has_stages else ())),
+            facts=facts,
+            overlap=OVERLAP,
+            people=people,
+        )
+
+    def _fetch(
+        self, asked: Wanted, named: tuple[str, ...], values: Mapping[str, tuple[str, ...] | list[str]], read: Read
+    ) -> Fetched:
+        api = Api(Access(self.account, read.clock, self.options.quota_share))
+        described = api.described(asked.sobject)
+        require(api, asked.sobject, described, named, values)
+        if asked.has_stages:
+            require_record_types(api, described, (one.record_type for one in self.options.sales if one.record_type))
+            if any(one["name"] == deals.CURRENCY for one in described["fields"]):
+                asked = replace(asked, fields=(*asked.fields, deals.CURRENCY))
+        return (yield from read_all(api, asked, read))

@@ -1,0 +1,181 @@
+"""What Salesforce's tasks and events say: calls made, meetings scheduled and held, properties shown.
+
+Belongs here: which fields of an activity are read, and the facts they make. Does not: fetching; subjects and texts,
+which are personal and never read.
+
+A task has a day, and the time at which it was closed; when a call really began is only known where the org keeps it in
+a field of its own. An event for several people has a child for each of them, and a series has a record beside its
+occurrences: neither is a meeting of its own.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+
+from kr_definitions.vocabulary import DECIMAL
+from pipelines.salesforce.changes import current, date_of, first_moment, instant, now, number, problems
+from pipelines.salesforce.customers import Customers
+from pipelines.salesforce.options import Calls, Meetings, SalesforceOptions, fields_of
+from pipelines.salesforce.reading import Wanted
+
+AHEAD = timedelta(days=1)
+"""A record cannot say that something took place later than this after its own last change: its time is a slip."""
+
+DIRECTIONS = {"Inbound": "inbound", "Outbound": "outbound"}
+_IS_TRUE = "true"
+
+
+# Calls
+
+
+def call_feeds() -> tuple[str, ...]:
+    """The types of fact that calls make."""
+    return ("call.made",)
+
+
+def wanted_calls(options: SalesforceOptions, calls: Calls) -> Wanted:
+    """What is read of a task: of calls alone, where Salesforce itself says which those are."""
+    customers = Customers(options)
+    fields = (
+        *("Type", "TaskSubtype", "IsClosed", "IsRecurrence", "ActivityDate", "CompletedDateTime"),
+        *("CallType", "CallDisposition", "CallDurationInSeconds", "OwnerId"),
+    )
+    return Wanted(
+        "Task",
+        fields=(*fields, *fields_of(calls.at, calls.category, calls.segment)),
+        whose=customers.of_activity(),
+        where="" if calls.types else "TaskSubtype = 'Call'",
+        moved=customers.moved("Task"),
+    )
+
+
+def call_facts(records: pl.LazyFrame, options: SalesforceOptions, calls: Calls, zone: str) -> pl.LazyFrame:
+    """Facts of calls, and the problem of each that cannot be understood."""
+    is_call = current("Type").is_in(calls.types) if calls.types else current("TaskSubtype") == "Call"
+    closed = (current("IsClosed") == _IS_TRUE) & (current("IsRecurrence") != _IS_TRUE)
+    made = records.filter(is_call & closed).with_columns(occurred_at=_called_at(calls, zone))
+    seconds = current("CallDurationInSeconds")
+    stated = made.select(
+        "record_key",
+        "occurred_at",
+        fact_key=pl.format("call/{}", "record_key"),
+        event_type=pl.lit("call.made"),
+        subject_id="record_key",
+        account_id="customer",
+        actor=current("OwnerId"),
+        outcome=current("CallDisposition").replace(calls.outcomes).fill_null("completed"),
+        direction=current("CallType").replace_strict(DIRECTIONS, default=None, return_dtype=pl.String),
+        category=now(calls.category),
+        segment=now(calls.segment),
+        quantity=number(seconds),
+        source_url=_url(options, "Task"),
+    )
+    strange = problems(
+        made,
+        (pl.col("occurred_at").is_null(), "the time of the call is none"),
+        (pl.col("occurred_at") > pl.col("revision") + AHEAD, "a call made is after its own last change"),
+        (seconds.is_not_null() & number(seconds).is_null(), "CallDurationInSeconds is not a number"),
+    )
+    return pl.concat([stated, strange], how="diagonal")
+
+
+def _called_at(calls: Calls, zone: str) -> pl.Expr:
+    """When the org's own field says; else when it was closed, if that was on its day; else the day's first moment."""
+    completed, day = instant(current("CompletedDateTime")), date_of(current("ActivityDate"))
+    is_that_day = (completed.dt.convert_time_zone(zone).dt.date() == day).fill_null(value=True)
+    by_itself = pl.when(is_that_day & completed.is_not_null()).then(completed).otherwise(first_moment(day, zone))
+    if calls.at is None:
+        return by_itself
+    return pl.when(current(calls.at).is_not_null()).then(instant(current(calls.at))).otherwise(by_itself)
+
+
+# Meetings
+
+
+def meeting_feeds(meetings: Meetings) -> tuple[str, ...]:
+    """The types of fact that meetings make."""
+    held = ("meeting.held", *(("visit.held",) if meetings.visits else ())) if meetings.held else ()
+    return ("meeting.scheduled", *held)
+
+
+def wanted_meetings(options: SalesforceOptions, meetings: Meetings) -> Wanted:
+    """What is read of an event."""
+    customers = Customers(options)
+    fields = ("Type", "StartDateTime", "EndDateTime", "IsAllDayEvent", "IsChild", "IsRecurrence", "OwnerId")
+    declared = fields_of(meetings.outcome, meetings.market, meetings.segment, meetings.product)
+    return Wanted(
+        "Event",
+        fields=(*fields, *declared),
+        whose=customers.of_activity(),
+        moved=customers.moved("Event"),
+    )
+
+
+def meeting_facts(records: pl.LazyFrame, options: SalesforceOptions, meetings: Meetings, zone: str) -> pl.LazyFrame:
+    """Facts of meetings, and the problem of each that cannot be understood."""
+    is_meeting = current("Type").is_in(meetings.types) if meetings.types else pl.lit(value=True)
+    is_one = (current("IsChild") != _IS_TRUE) & (current("IsRecurrence") != _IS_TRUE)
+    is_all_day, starts, ends = current("IsAllDayEvent") == _IS_TRUE, current("StartDateTime"), current("EndDateTime")
+    is_held = current(meetings.outcome).is_in(meetings.held) if meetings.outcome else pl.lit(value=False)
+    read = records.filter(is_meeting & is_one).with_columns(
+        scheduled_at=instant(pl.col("created")),
+        starts_at=pl.when(is_all_day).then(first_moment(date_of(starts.str.head(10)), zone)).otherwise(instant(starts)),
+        ends_at=pl.when(~is_all_day).then(instant(ends)),
+        kind=current("Type"),
+        segment=now(meetings.segment),
+        product=now(meetings.product),
+        is_held=is_held.fill_null(value=False),
+        subject_id="record_key",
+        account_id="customer",
+        actor=current("OwnerId"),
+        source_url=_url(options, "Event"),
+    )
+    shared = ("record_key", "subject_id", "account_id", "actor", "source_url")
+    category = pl.col("kind").replace(meetings.categories)
+    scheduled = read.select(
+        *shared,
+        fact_key=pl.format("meeting/{}/scheduled", "record_key"),
+        event_type=pl.lit("meeting.scheduled"),
+        occurred_at="scheduled_at",
+        category=category,
+        segment="segment",
+        product="product",
+    )
+    is_visit = pl.col("kind").is_in(meetings.visits).fill_null(value=False)
+    held = read.filter("is_held").select(
+        *shared,
+        fact_key=pl.format("meeting/{}/held", "record_key"),
+        event_type=pl.when(is_visit).then(pl.lit("visit.held")).otherwise(pl.lit("meeting.held")),
+        occurred_at="starts_at",
+        outcome=pl.lit("completed"),
+        category=pl.when(~is_visit).then(category),
+        segment=pl.when(~is_visit).then(pl.col("segment")),
+        product=pl.when(~is_visit).then(pl.col("product")),
+        market=pl.when(is_visit).then(now(meetings.market)),
+        quantity=_minutes(pl.col("ends_at") - pl.col("starts_at")),
+    )
+    strange = problems(
+        read,
+        (pl.col("scheduled_at").is_null(), "CreatedDate is not a time"),
+        (pl.col("is_held") & pl.col("starts_at").is_null(), "StartDateTime is not a time"),
+        (
+            pl.col("is_held") & (pl.col("starts_at") > pl.col("revision") + AHEAD),
+            "a meeting held is after its own last change",
+        ),
+    )
+    return pl.concat([scheduled, held, strange], how="diagonal")
+
+
+# Both
+
+
+def _url(options: SalesforceOptions, sobject: str) -> pl.Expr:
+    return pl.lit(options.record_url(sobject)) + pl.col("record_key") + "/view"
+
+
+def _minutes(span: pl.Expr) -> pl.Expr:
+    """Null where a meeting has no end, or one before its start."""
+    seconds = span.dt.total_seconds()
+    return pl.when(seconds >= 0).then(seconds.cast(DECIMAL) / 60)

@@ -1,0 +1,256 @@
+"""Reading a Salesforce org: everything the first time, what has changed since then, and what is gone.
+
+Belongs here: which queries make up a reading, and which part of a record is kept (an allow-list: what is not asked for
+is not stored either). Does not: how a query is asked (`api`) or what a record means.
+
+Records come in the order of their last change, by Salesforce's own clock (SystemModstamp) and their ids, so that a bulk
+update of thousands at one instant hides nothing, and a record that changes while it is read comes once more at the end.
+Deleted and merged records are among them, for the fifteen days that they are in the recycle bin. After each batch a
+mark says up to which instant everything has been read, so that a reading that ends early is gone on with.
+
+A merge gives the victim's deals and activities to the winner, and a conversion the lead's to the contact; whether that
+moves their own last change is not documented, so they are read again.
+
+The cursor is what was asked of each record. Where more is asked now, because the options name another field,
+everything is read again: what has not changed lately has that field too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from pipelines.salesforce.api import Api, Row, any_of, instant_literal, select, text_literal
+from pipelines.source import Covered, Mark, Read, Record
+
+ROWS_A_QUERY = 2_000
+IDS_A_QUERY = 200
+"""Ids that fit into an address beside the fields that are asked for."""
+
+OWNER = "Owner"
+"""What histories call the owner: once by name, which is not kept, and once by id."""
+
+Fetched = Generator[list[Record] | Mark, None, Covered]
+
+
+@dataclass(frozen=True)
+class Whose:
+    """How a record says who its customer is: the first of these paths that says something. selected: what is asked."""
+
+    paths: tuple[str, ...]
+    selected: tuple[str, ...]
+    person: tuple[str, ...] = ()  # of leads and contacts: who they are, likewise
+    ids: tuple[str, ...] = ()  # and every other id that they have
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Where the records of a merged or converted one went: by this field of that object, to be found again by `by`."""
+
+    sobject: str
+    to: str
+    by: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is read of one kind of record."""
+
+    sobject: str
+    fields: tuple[str, ...]
+    whose: Whose
+    tracked: tuple[str, ...] = ()  # fields whose history is read
+    has_stages: bool = False
+    line_field: str | None = None  # of the products on a deal
+    where: str = ""
+    moved: tuple[Moved, ...] = ()
+    is_mergeable: bool = False
+
+    @property
+    def selected(self) -> tuple[str, ...]:
+        """The fields and children that are asked for."""
+        merged = ("MasterRecordId",) if self.is_mergeable else ()
+        plain = ("Id", "IsDeleted", "SystemModstamp", "CreatedDate", *merged, *self.fields, *self.whose.selected)
+        return (*dict.fromkeys(plain), *self._children())
+
+    def _children(self) -> Iterator[str]:
+        if self.tracked:
+            yield _child("Histories", _HISTORY, f"Field IN {any_of(self.tracked)}")
+        if self.has_stages:
+            yield _child("OpportunityHistories", _STAGES)
+        if self.line_field:
+            yield _child("OpportunityLineItems", ("IsDeleted", "TotalPrice", f"Product2.{self.line_field}"))
+
+    def soql(self, *conditions: str, is_paged: bool = True) -> str:
+        """A query for these records that also meet the conditions."""
+        paged = f"ORDER BY SystemModstamp, Id LIMIT {ROWS_A_QUERY}" if is_paged else ""
+        return select(self.selected, self.sobject, self.where, *conditions, then=paged)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with what is asked of each record."""
+        return hashlib.sha256(self.soql().encode()).hexdigest()[:12]
+
+
+_HISTORY = ("Field", "OldValue", "NewValue", "CreatedDate")
+_STAGES = ("StageName", "Amount", "CloseDate", "ForecastCategory", "CreatedDate")
+
+
+def _child(name: str, fields: Sequence[str], *conditions: str) -> str:
+    return f"({select(fields, name, *conditions, then='ORDER BY CreatedDate, Id')})"
+
+
+def read_all(api: Api, wanted: Wanted, read: Read) -> Fetched:
+    """Pages of records, with a mark after each: what a fetch is, once the org is signed in to."""
+    since = read.since if read.cursor == wanted.fingerprint else None
+    for batch in _changed(api, wanted, _marked(wanted, read.mark) or since):
+        yield [_record(wanted, row, read.until) for row in batch]
+        yield Mark(f"{wanted.fingerprint} {instant_literal(_instant(api, batch[-1]))}")
+    if since is not None:
+        for batch in _of_moved(api, wanted, since):
+            yield [_record(wanted, row, read.until) for row in batch]
+    return Covered(start=since, end=read.until, cursor=wanted.fingerprint)
+
+
+def _marked(wanted: Wanted, mark: str | None) -> datetime | None:
+    """The instant that an interrupted reading had got to, if it asked for the same."""
+    asked, _, at = (mark or "").partition(" ")
+    return datetime.fromisoformat(at) if asked == wanted.fingerprint else None
+
+
+def _changed(api: Api, wanted: Wanted, since: datetime | None) -> Iterator[list[Row]]:
+    """The records changed since then, in the order of their last change; each query goes on after the last row."""
+    after, floor, last = "" if since is None else f"SystemModstamp >= {instant_literal(since)}", since, ""
+    at_floor: set[str] = set()
+    """Ids of the rows that came with the last instant."""
+    while True:
+        came = 0
+        for batch in api.query(wanted.soql(after)):
+            for row in batch:
+                at, last = _instant(api, row), str(row["Id"])
+                if floor is not None and (at < floor or (at == floor and last in at_floor)):
+                    raise api.strange(f"the changed {wanted.sobject}s are not in the order or span that was asked for")
+                if at != floor:
+                    floor = at
+                    at_floor.clear()
+                at_floor.add(last)
+            came += len(batch)
+            yield batch
+        if came < ROWS_A_QUERY or floor is None:
+            return
+        stamp = instant_literal(floor)
+        after = f"SystemModstamp > {stamp} OR (SystemModstamp = {stamp} AND Id > {text_literal(last)})"
+
+
+def _of_moved(api: Api, wanted: Wanted, since: datetime) -> Iterator[list[Row]]:
+    """The records of those who were merged or converted of late: they have another customer now."""
+    for moved in wanted.moved:
+        became = "IsConverted = true" if moved.to.startswith("Converted") else "IsDeleted = true"
+        lately = f"SystemModstamp >= {instant_literal(since)}"
+        soql = select((moved.to,), moved.sobject, became, f"{moved.to} != null", lately)
+        found = sorted({str(row[moved.to]) for batch in api.query(soql) for row in batch})
+        for start in range(0, len(found), IDS_A_QUERY):
+            theirs = f"{moved.by} IN {any_of(found[start : start + IDS_A_QUERY])}"
+            yield from api.query(wanted.soql(theirs, is_paged=False))
+
+
+def _record(wanted: Wanted, row: Row, until: datetime) -> Record:
+    """A row as it is kept. Of one that is gone, who it is part of now; a last change yet to come is none."""
+    key, revision = str(row["Id"]), min(datetime.fromisoformat(row["SystemModstamp"]).astimezone(UTC), until)
+    if row["IsDeleted"] is True:
+        master = _id(row.get("MasterRecordId"))
+        return Record(key, revision, {"ids": [master]} if master else {}, is_deleted=True)
+    return Record(key, revision, _kept(wanted, row))
+
+
+def _kept(wanted: Wanted, row: Row) -> dict[str, Any]:
+    fields = {name: text for name in wanted.fields if (text := _text(_at(row, name))) is not None}
+    kept: dict[str, Any] = {"created": _text(row["CreatedDate"]), "fields": fields}
+    kept["customer"] = _first(row, wanted.whose.paths)
+    if wanted.whose.person:
+        kept["person"] = _first(row, wanted.whose.person)
+        kept["ids"] = sorted({str(found) for name in wanted.whose.ids if (found := _text(_at(row, name)))})
+    if wanted.tracked:
+        kept["history"] = list(_history(row.get("Histories") or ()))
+    if wanted.has_stages:
+        kept["stages"] = [
+            {
+                "at": _text(one.get("CreatedDate")),
+                "stage": _text(one.get("StageName")),
+                "amount": _text(one.get("Amount")),
+                "close_date": _text(one.get("CloseDate")),
+                "forecast": _text(one.get("ForecastCategory")),
+            }
+            for one in row.get("OpportunityHistories") or ()
+        ]
+    if wanted.line_field:
+        kept["lines"] = [
+            {"value": _text(one.get("TotalPrice")), "product": _text(_at(one, f"Product2.{wanted.line_field}"))}
+            for one in row.get("OpportunityLineItems") or ()
+            if one.get("IsDeleted") is not True
+        ]
+    return kept
+
+
+def _history(entries: Iterable[Row]) -> Iterator[dict[str, str | None]]:
+    """A history without the names that it has of owners."""
+    for one in entries:
+        field, old, new = str(one.get("Field")), _text(one.get("OldValue")), _text(one.get("NewValue"))
+        if field == OWNER:
+            if not any(value and _ID.fullmatch(value) for value in (old, new)):
+                continue
+            old, new = _id(old), _id(new)
+        yield {"field": field, "at": _text(one.get("CreatedDate")), "old": old, "new": new}
+
+
+def _first(row: Row, paths: Sequence[str]) -> str | None:
+    return next((found for path in paths if (found := _text(_at(row, path)))), None)
+
+
+def _at(row: Row, path: str) -> Any:
+    """A field, or one of a record that it belongs to."""
+    name, _, rest = path.partition(".")
+    value = row.get(name)
+    return value if not rest else _at(value, rest) if isinstance(value, dict) else None
+
+
+def _text(value: Any) -> str | None:
+    """A value as text, numbers in full; null where it is empty."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else format(Decimal(repr(value)), "f")
+    return None if value is None else str(value).strip() or None
+
+
+_ID = re.compile(r"0[0-9A-Za-z]{14}(?:[0-9A-Za-z]{3})?")
+_CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+
+
+def _id(text: Any) -> str | None:
+    """An id in its long form, of which the end says which letters are capitals; null for what is none."""
+    found = _text(text)
+    if found is None or not _ID.fullmatch(found):
+        return None
+    return found if len(found) == 18 else found + id_check(found)
+
+
+def id_check(short: str) -> str:
+    """The three letters that make an id of fifteen one that can be told apart without capitals."""
+    parts = (short[start : start + 5] for start in (0, 5, 10))
+    return "".join(_CHECK[sum(1 << n for n, letter in enumerate(part) if letter.isupper())] for part in parts)
+
+
+def _instant(api: Api, row: Row) -> datetime:
+    try:
+        at = datetime.fromisoformat(row["SystemModstamp"])
+        if at.tzinfo is None or not isinstance(row["Id"], str) or "IsDeleted" not in row or "CreatedDate" not in row:
+            raise ValueError
+    except (KeyError, TypeError, ValueError):
+        raise api.strange("a record has no SystemModstamp, Id, IsDeleted or CreatedDate that can be read") from None
+    return at.astimezone(UTC)
