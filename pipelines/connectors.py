@@ -18,7 +18,10 @@ from pipelines.source import Account, Connector, Pseudonym
 
 KINDS = {
     "hubspot": "pipelines.hubspot:HUBSPOT",
+    "salesforce": "pipelines.salesforce:SALESFORCE",
+    "pipedrive": "pipelines.pipedrive:PIPEDRIVE",
     "zendesk": "pipelines.zendesk:ZENDESK",
+    "freshdesk": "pipelines.freshdesk:FRESHDESK",
     "youtube": "pipelines.youtube:YOUTUBE",
     "stripe": "pipelines.stripe:STRIPE",
     "files": "pipelines.files:FILES",

@@ -1,0 +1,138 @@
+"""Answers to satisfaction surveys: the newest one of each ticket.
+
+Belongs here: fetching answers, and the facts that they state. Does not: HTTP (`helpdesk`), tickets; that a survey was
+sent, of which Freshdesk keeps nothing (`tickets` states it where the options say when it is).
+
+* `survey.answered`: the answer that holds now, at the time at which it was last changed: good or bad, neither where it
+  is neutral; score: its place on the vendor's seven steps, from 1 (extremely unhappy) to 7 (extremely happy). A
+  customer who changes an answer, or answers again about the same ticket, corrects the fact.
+
+The list goes by when an answer was first given, so each reading goes back over the last 14 days for those that were
+changed. It may still have answers about tickets that are deleted or spam: their lists are read too, and such a ticket's
+answers state nothing until it is back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+import polars as pl
+
+from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS
+from pipelines.freshdesk.helpdesk import BEGINNING, USER, Helpdesk, Item
+from pipelines.people import People, Place
+from pipelines.source import Account, Covered, Read, Record, Stream
+
+CHANGEABLE = timedelta(days=14)
+STEPS = {"-103": 1, "-102": 2, "-101": 3, "100": 4, "101": 5, "102": 6, "103": 7}
+"""The vendor's codes of an answer, from extremely unhappy to extremely happy."""
+NEUTRAL = 4
+
+MOST_REMEMBERED = 10_000
+"""Tickets kept in the cursor that were deleted or spam. An older one that is restored is found by a full reading."""
+
+PAYLOAD = pl.Struct(
+    {
+        "id": pl.String(),
+        "ticket_id": pl.String(),
+        "user_id": pl.String(),
+        "answer": pl.String(),
+        "updated_at": pl.String(),
+        "is_gone": pl.Boolean(),
+    }
+)
+
+
+def satisfaction_ratings(account: Account, subdomain: str, customer: str) -> Stream:
+    """The stream. customer: `requester` or `company`, of which answers name only the first."""
+    return Stream(
+        name="satisfaction_ratings",
+        feeds=("survey.answered",),
+        fetch=lambda read: _fetch(account, subdomain, read),
+        payload=PAYLOAD,
+        facts=lambda records: facts(records, subdomain, customer),
+        overlap=CHANGEABLE,
+        group=lambda key: key.str.split("/").list.first(),
+        people=People(whose=(Place(USER, ("user_id",)),), account=USER if customer == "requester" else None),
+    )
+
+
+def _fetch(account: Account, subdomain: str, read: Read) -> Generator[list[Record], None, Covered]:
+    helpdesk = Helpdesk(account, subdomain, read.clock)
+    since = read.since or BEGINNING
+    once_gone: list[str] = orjson.loads(read.cursor) if read.cursor else []
+    for page in helpdesk.ratings(since):
+        yield [_record(one) for one in page]
+    back = _changed(helpdesk, since) if once_gone else {}
+    gone = {**_changed(helpdesk, since, filter="deleted"), **_changed(helpdesk, since, filter="spam")}
+    restored = [id_ for id_ in once_gone if id_ in back and id_ not in gone]
+    yield [_mark(id_, is_gone=True) for id_ in gone] + [_mark(id_, is_gone=False) for id_ in restored]
+    remembered = list(dict.fromkeys([*(id_ for id_ in once_gone if id_ not in restored), *gone]))[-MOST_REMEMBERED:]
+    return Covered(read.since, read.until, orjson.dumps(remembered).decode())
+
+
+def _changed(helpdesk: Helpdesk, since: datetime, **params: str) -> dict[str, None]:
+    return {str(one["id"]): None for page, _ in helpdesk.tickets(since, **params) for one in page}
+
+
+def _record(rating: Item) -> Record:
+    """An answer, without what was written beside it; without revision: what arrives last holds."""
+    ticket = str(rating.get("ticket_id"))
+    payload: dict[str, Any] = {
+        "id": rating["id"],
+        "ticket_id": ticket,
+        "user_id": rating.get("user_id"),
+        "answer": (rating.get("ratings") or {}).get("default_question"),
+        "updated_at": rating.get("updated_at") or rating.get("created_at"),
+        "is_gone": False,
+    }
+    return Record(f"{ticket}/{rating['id']}", None, payload)
+
+
+def _mark(ticket: str, *, is_gone: bool) -> Record:
+    """Whether a ticket's answers count."""
+    return Record(f"{ticket}/gone", None, {"ticket_id": ticket, "is_gone": is_gone})
+
+
+def facts(records: pl.LazyFrame, subdomain: str, customer: str) -> pl.LazyFrame:
+    """What answers state."""
+    alive = records.with_columns(is_gone=pl.col("is_gone").any().over("ticket_id"))
+    answers = alive.filter(pl.col("id").is_not_null()).with_columns(
+        occurred_at=pl.col("updated_at")
+        .str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+        .cast(UTC_MICROSECONDS),
+        step=pl.col("answer").replace_strict(STEPS, default=None, return_dtype=pl.Int64),
+    )
+    newest = (
+        answers.filter(~pl.col("is_gone") & pl.col("occurred_at").is_not_null() & pl.col("step").is_not_null())
+        .sort("ticket_id", "occurred_at", "id", nulls_last=False)
+        .unique("ticket_id", keep="last", maintain_order=True)
+    )
+    stated = newest.select(
+        "record_key",
+        "occurred_at",
+        subject_id="ticket_id",
+        account_id=pl.col("user_id") if customer == "requester" else pl.lit(None, pl.String()),
+        source_url=pl.format("https://{}.freshdesk.com/a/tickets/{}", pl.lit(subdomain), "ticket_id"),
+        fact_key=pl.format("ticket/{}/answered", "ticket_id"),
+        event_type=pl.lit("survey.answered"),
+        rating=pl.when(pl.col("step") > NEUTRAL)
+        .then(pl.lit("good"))
+        .when(pl.col("step") < NEUTRAL)
+        .then(pl.lit("bad")),
+        score=pl.col("step").cast(DECIMAL),
+    )
+    problem = (
+        pl.when(pl.col("occurred_at").is_null())
+        .then(pl.format("updated_at: not a time ({})", pl.col("updated_at").fill_null("nothing")))
+        .when(pl.col("step").is_null())
+        .then(pl.format("ratings: {} is no answer that is known", pl.col("answer").fill_null("nothing")))
+        .when(~pl.col("ticket_id").str.contains(r"^\d+$"))
+        .then(pl.lit("ticket_id: nothing"))
+    )
+    return pl.concat(
+        [stated, answers.select("record_key", problem=problem).filter(pl.col("problem").is_not_null())], how="diagonal"
+    )

@@ -1,0 +1,325 @@
+"""Tickets, one record for each time that one was seen to have changed, and what they state together.
+
+Belongs here: which part of a ticket is kept, and the facts that its sightings state. Does not: HTTP (`helpdesk`),
+surveys.
+
+Freshdesk lists no history of a ticket. It has the ticket as it is now, and of its past these times (`include=stats`):
+the first reply, the last change of the status, the last reopening, since when it is pending, and when it was solved and
+closed, which are emptied when it is opened again. So each reading keeps the ticket as it is seen (a sighting: ticket
+and time of its last change), and the facts of a ticket are read from all of them:
+
+* `ticket.created`: at the ticket's `created_at`;
+* `ticket.status_entered`: each status that was seen, at the time of its entry, and those that the times above tell;
+* `ticket.first_replied`: the vendor's own first response. Where it has none though an agent has responded, or one
+  that is no later than the creation: the first public reply or note to the customer among the conversations;
+* `ticket.solved`: each time of solving that was seen; a ticket that was closed without it is solved by that;
+* `ticket.reopened`: each time of reopening, and where a ticket that was solved or closed is seen in another status;
+  `ticket.closed`: each time of closing.
+
+Each says the priority of the first sighting that shows it. What happens and is undone between two readings leaves
+nothing. A ticket that is deleted, or taken for spam, states nothing while it is so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import orjson
+import polars as pl
+
+from kr_definitions.vocabulary import UTC_MICROSECONDS
+from pipelines.freshdesk.helpdesk import BEGINNING, USER, Helpdesk, Item, instant
+from pipelines.people import People, Place
+from pipelines.source import Account, Covered, Mark, Read, Record, Stream
+
+FEEDS = (
+    "ticket.created",
+    "ticket.status_entered",
+    "ticket.first_replied",
+    "ticket.solved",
+    "ticket.reopened",
+    "ticket.closed",
+)
+SURVEY_SENT = "survey.sent"
+PRIORITIES = {"1": "low", "2": "normal", "3": "high", "4": "urgent"}
+"""The vendor calls its second one medium."""
+
+LISTS: Mapping[str, Mapping[str, str]] = {
+    "live": {"include": "stats"},
+    "deleted": {"filter": "deleted"},
+    "spam": {"filter": "spam"},
+}
+"""In the order in which they are read: a ticket that is deleted meanwhile is seen live first, and then gone."""
+
+TIMES = ("first_responded_at", "status_updated_at", "reopened_at", "pending_since", "resolved_at", "closed_at")
+PAYLOAD = pl.Struct(
+    {
+        "id": pl.String(),
+        "created_at": pl.String(),
+        "updated_at": pl.String(),
+        "status": pl.String(),
+        "priority": pl.String(),
+        "source": pl.String(),
+        "requester_id": pl.String(),
+        "company_id": pl.String(),
+        "is_gone": pl.Boolean(),
+        "replied_at": pl.String(),
+        "replied_by": pl.String(),
+        **dict.fromkeys(TIMES, pl.String()),
+    }
+)
+OPEN, PENDING, SOLVED, CLOSED = "2", "3", "4", "5"
+
+_FURTHEST_AHEAD = timedelta(minutes=5)
+_REPLY, _NOTE = 0, 2
+_KEPT = ("id", "created_at", "updated_at", "status", "priority", "source", "requester_id", "company_id")
+
+
+@dataclass(frozen=True)
+class Words:
+    """The vendor's numbers of statuses and channels, in our words."""
+
+    statuses: Mapping[str, str]
+    channels: Mapping[str, str]
+
+
+def tickets(
+    account: Account,
+    subdomain: str,
+    customer: str,
+    statuses: Mapping[int, str],
+    channels: Mapping[int, str],
+    survey_sent: Literal["solved", "closed"] | None,
+) -> Stream:
+    """The stream. customer: `requester` or `company`; statuses, channels: vendor's number -> our word."""
+    words = Words(
+        {str(number): word for number, word in statuses.items()},
+        {str(number): word for number, word in channels.items()},
+    )
+    return Stream(
+        name="tickets",
+        feeds=(*FEEDS, SURVEY_SENT) if survey_sent else FEEDS,
+        fetch=lambda read: _fetch(account, subdomain, read),
+        payload=PAYLOAD,
+        facts=lambda records: facts(records, subdomain, customer, words, survey_sent),
+        group=lambda key: key.str.split("/").list.first(),
+        people=People(
+            whose=(Place(USER, ("requester_id",)),),
+            beside=(Place(USER, ("replied_by",)),),
+            account=USER if customer == "requester" else None,
+            actor=USER,
+        ),
+    )
+
+
+def _fetch(account: Account, subdomain: str, read: Read) -> Generator[list[Record] | Mark, None, Covered]:
+    helpdesk = Helpdesk(account, subdomain, read.clock)
+    lists = list(LISTS)
+    at, reached = lists[0], read.since or BEGINNING
+    if read.mark is not None:
+        marked = orjson.loads(read.mark)
+        at, reached = marked["list"], datetime.fromisoformat(marked["from"])
+    for name in lists[lists.index(at) :]:
+        start = reached if name == at else read.since or BEGINNING
+        seen: set[str] = set()
+        for page, going_on_from in helpdesk.tickets(start, **LISTS[name]):
+            new = [one for one in page if _key(one) not in seen]
+            seen = {_key(one) for one in page}
+            yield [_record(helpdesk, one, read, is_gone=name != "live") for one in new]
+            yield Mark(orjson.dumps({"list": name, "from": going_on_from.isoformat()}).decode())
+    return Covered(read.since, read.until)
+
+
+def _key(ticket: Item) -> str:
+    """A sighting: the ticket, and when it was last changed, in one way of writing times."""
+    changed = instant(ticket.get("updated_at"))
+    return f"{ticket['id']}/{changed.isoformat() if changed else '?'}"
+
+
+def _record(helpdesk: Helpdesk, ticket: Item, read: Read, *, is_gone: bool) -> Record:
+    kept: dict[str, Any] = {name: ticket.get(name) for name in _KEPT}
+    if is_gone:
+        return Record(_key(ticket), _revision(ticket, read), {**kept, "is_gone": True})
+    stats = ticket.get("stats") or {}
+    kept |= {name: stats.get(name) for name in TIMES}
+    if _lacks_first_reply(ticket, stats):
+        kept |= _first_reply(helpdesk.conversations(str(ticket["id"])), ticket)
+    return Record(_key(ticket), _revision(ticket, read), {**kept, "is_gone": False})
+
+
+def _revision(ticket: Item, read: Read) -> datetime | None:
+    """When the ticket last changed. One from the future would outlive every later sighting."""
+    found = instant(ticket.get("updated_at"))
+    return read.until if found is not None and found > read.until + _FURTHEST_AHEAD else found
+
+
+def _lacks_first_reply(ticket: Item, stats: Item) -> bool:
+    """Whether only the conversations can say when the ticket was first replied to."""
+    first, created = instant(stats.get("first_responded_at")), instant(ticket.get("created_at"))
+    if first is not None and created is not None:
+        return first <= created
+    return not stats or (first is None and stats.get("agent_responded_at") is not None)
+
+
+def _first_reply(conversations: list[Item], ticket: Item) -> dict[str, Any]:
+    """When and by whom the customer was first answered: what is private, incoming or forwarded is no answer."""
+    created = instant(ticket.get("created_at"))
+    answers = sorted(
+        (at, str(one["id"]), one)
+        for one in conversations
+        if one.get("incoming") is False
+        and one.get("private") is False
+        and one.get("source") in (_REPLY, _NOTE)
+        and (at := instant(one.get("created_at"))) is not None
+        and (created is None or at > created)
+    )
+    return {"replied_at": answers[0][2]["created_at"], "replied_by": answers[0][2].get("user_id")} if answers else {}
+
+
+def facts(
+    records: pl.LazyFrame,
+    subdomain: str,
+    customer: str,
+    words: Words,
+    survey_sent: Literal["solved", "closed"] | None = None,
+) -> pl.LazyFrame:
+    """What tickets state, from all of their sightings."""
+    sightings = _sightings(records, subdomain, customer, words)
+    alive = sightings.filter(~pl.col("is_gone").last().over("id"))
+    solved = _each(alive, "solved", pl.coalesce("resolved_at", "closed_at"))
+    closed = _each(alive, "closed", pl.col("closed_at"))
+    stated = [
+        _once(alive, "created", pl.col("created_at"), "channel"),
+        _once(alive, "first_replied", _first_replied(), "channel", "actor"),
+        _statuses(alive, words),
+        solved,
+        _each(alive, "reopened", pl.col("reopened_at")),
+        _seen_reopened(alive),
+        closed,
+    ]
+    if survey_sent:
+        stated.append(_surveys_sent(solved if survey_sent == "solved" else closed))
+    every = pl.concat(stated, how="diagonal").with_columns(subject_id="id").drop("id", "changed")
+    return pl.concat([every, _problems(sightings)], how="diagonal")
+
+
+def _sightings(records: pl.LazyFrame, subdomain: str, customer: str, words: Words) -> pl.LazyFrame:
+    """One row a sighting, each ticket's in order; times as times, the texts that they were beside them."""
+    times = ("created_at", "updated_at", "replied_at", *TIMES)
+    return (
+        records.with_columns(
+            *(pl.col(name).alias(f"{name}_text") for name in times),
+            channel=pl.col("source").replace(dict(words.channels)),
+            actor="replied_by",
+            account_id=pl.col(f"{customer}_id"),
+            priority=pl.col("priority").replace(PRIORITIES),
+            source_url=pl.format("https://{}.freshdesk.com/a/tickets/{}", pl.lit(subdomain), "id"),
+        )
+        .with_columns(*(_time(name) for name in times), is_gone=pl.col("is_gone").fill_null(value=False))
+        .with_columns(changed=pl.coalesce("revision", "updated_at"))
+        .sort("id", "changed", "record_key", nulls_last=False)
+    )
+
+
+def _time(name: str) -> pl.Expr:
+    return pl.col(name).str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False).cast(UTC_MICROSECONDS)
+
+
+def _first_replied() -> pl.Expr:
+    after = pl.col("first_responded_at") > pl.col("created_at")
+    return pl.coalesce(pl.when(after).then("first_responded_at"), "replied_at")
+
+
+_SHARED = ("record_key", "id", "changed", "account_id", "priority", "source_url")
+
+
+def _once(alive: pl.LazyFrame, kind: str, at: pl.Expr, *attributes: str) -> pl.LazyFrame:
+    """A fact that a ticket states once, as the first sighting shows it that does."""
+    shown = alive.with_columns(occurred_at=at).filter(pl.col("occurred_at").is_not_null())
+    if "actor" in attributes:  # who answered is known where the conversations were asked
+        of_reply = pl.col("replied_at") == pl.col("occurred_at")
+        shown = shown.with_columns(actor=pl.when(of_reply).then("actor"))
+    return shown.unique("id", keep="first", maintain_order=True).select(
+        *_SHARED,
+        *attributes,
+        "occurred_at",
+        fact_key=pl.format("ticket/{}/{}", "id", pl.lit(kind)),
+        event_type=pl.lit(f"ticket.{kind}"),
+    )
+
+
+def _each(alive: pl.LazyFrame, kind: str, at: pl.Expr) -> pl.LazyFrame:
+    """A fact for each different time that sightings show, as the first one shows it."""
+    shown = alive.with_columns(occurred_at=at).filter(pl.col("occurred_at").is_not_null())
+    return _at_times(shown, kind)
+
+
+def _at_times(shown: pl.LazyFrame, kind: str) -> pl.LazyFrame:
+    key = pl.format("ticket/{}/{}/{}", "id", pl.lit(kind), pl.col("occurred_at").dt.epoch("s"))
+    return shown.unique(["id", "occurred_at"], keep="first", maintain_order=True).select(
+        *_SHARED, "occurred_at", fact_key=key, event_type=pl.lit(f"ticket.{kind}")
+    )
+
+
+def _seen_reopened(alive: pl.LazyFrame) -> pl.LazyFrame:
+    """Tickets seen at work that were seen solved or closed, where the vendor names no reopening in between."""
+    done = pl.col("status").is_in([SOLVED, CLOSED])
+    was_done = done.shift(1).over("id").fill_null(value=False)
+    since = pl.col("status_updated_at").shift(1).over("id")
+    back = alive.with_columns(was_done=was_done, since=since).filter(
+        ~done & pl.col("was_done") & ~(pl.col("reopened_at") > pl.col("since")).fill_null(value=False)
+    )
+    return _at_times(back.with_columns(occurred_at=pl.coalesce("status_updated_at", "updated_at")), "reopened")
+
+
+def _statuses(alive: pl.LazyFrame, words: Words) -> pl.LazyFrame:
+    """Each status at the time of its entry; what follows itself was not entered anew."""
+    solved_first = (pl.col("resolved_at") < pl.col("closed_at")) | pl.col("closed_at").is_null()
+    told = {
+        OPEN: pl.when(pl.col("status_updated_at") > pl.col("reopened_at")).then("reopened_at"),
+        PENDING: pl.col("pending_since"),
+        SOLVED: pl.when(solved_first).then("resolved_at"),
+        CLOSED: pl.col("closed_at"),
+    }
+    now = alive.with_columns(occurred_at=pl.coalesce("status_updated_at", "updated_at"))
+    before = [alive.with_columns(status=pl.lit(number), occurred_at=at) for number, at in told.items()]
+    entered = pl.concat([now, *before]).filter(pl.col("occurred_at").is_not_null())
+    in_order = entered.sort("id", "occurred_at", "status", "changed", maintain_order=True)
+    new = in_order.filter(pl.col("status").ne_missing(pl.col("status").shift(1).over("id")))
+    return new.select(
+        *_SHARED,
+        "occurred_at",
+        status=pl.col("status").replace(dict(words.statuses)),
+        fact_key=pl.format("ticket/{}/status_entered/{}/{}", "id", "status", pl.col("occurred_at").dt.epoch("s")),
+        event_type=pl.lit("ticket.status_entered"),
+    )
+
+
+def _surveys_sent(ended: pl.LazyFrame) -> pl.LazyFrame:
+    """A ticket's customer is asked when it first ends."""
+    return (
+        ended.sort("id", "occurred_at", maintain_order=True)
+        .unique("id", keep="first", maintain_order=True)
+        .with_columns(fact_key=pl.format("ticket/{}/survey_sent", "id"), event_type=pl.lit(SURVEY_SENT))
+        .drop("priority")
+    )
+
+
+def _problems(sightings: pl.LazyFrame) -> pl.LazyFrame:
+    """Sightings that cannot be understood; the first reason."""
+    needed = [_strange(name, may_be_empty=False) for name in ("created_at", "updated_at")]
+    others = [_strange(name, may_be_empty=True) for name in ("replied_at", *TIMES)]
+    status = pl.when(pl.col("status").is_null() & ~pl.col("is_gone")).then(pl.lit("status: nothing"))
+    return sightings.select("record_key", problem=pl.coalesce(*needed, status, *others)).filter(
+        pl.col("problem").is_not_null()
+    )
+
+
+def _strange(name: str, *, may_be_empty: bool) -> pl.Expr:
+    text = pl.col(f"{name}_text")
+    strange = pl.col(name).is_null() & (text.is_not_null() if may_be_empty else pl.lit(value=True))
+    found = pl.format("{}: not a time ({})", pl.lit(name), text.fill_null("nothing"))
+    return pl.when(strange & ~(pl.col("is_gone") & (pl.lit(name) == "created_at"))).then(found)

@@ -1,0 +1,344 @@
+"""Freshdesk against its stand-in: what tickets and answers state, reading by reading."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+import pytest
+import yaml
+from helpdesk_office import Exchange, Office, at, changes, company, ticket
+
+from pipelines.freshdesk import FRESHDESK, FreshdeskOptions
+from pipelines.sandbox import freshdesk as stand_in
+from pipelines.sandbox.company import Company, Ticket, estate_agency, value_at
+from pipelines.source import Covered
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    return Office(tmp_path, monkeypatch, FRESHDESK, FreshdeskOptions(subdomain="agencia"), stand_in)
+
+
+LIFE = [
+    ("ticket.created", None, "normal", "phone", at(2)),
+    ("ticket.status_entered", "open", "normal", None, at(2)),
+    ("ticket.first_replied", None, "normal", "phone", at(2, 9, 40)),
+    ("ticket.solved", None, "normal", None, at(3)),
+    ("ticket.status_entered", "solved", "normal", None, at(3)),
+    ("ticket.closed", None, "normal", None, at(7)),
+    ("ticket.status_entered", "closed", "normal", None, at(7)),
+]
+COLUMNS = ("event_type", "status", "priority", "channel", "occurred_at")
+
+
+def test_a_tickets_life_is_stated_as_it_goes_on(office: Office) -> None:
+    for day in (2, 3, 7, 8):
+        office.load(company(ticket()), at(day, 20))
+    assert office.said(*COLUMNS) == LIFE
+    assert set(office.said("subject_id", "account_id", "source_url")) == {
+        ("1", "71", "https://agencia.freshdesk.com/a/tickets/1")
+    }
+    assert office.lake.log.scan().filter(pl.col("event_type") == "fact.retracted").collect().is_empty()
+
+
+def test_a_first_reading_years_later_finds_the_times_that_freshdesk_keeps(office: Office) -> None:
+    """Which status the ticket had at first is all that is lost."""
+    office.load(company(ticket()), at(800))
+    assert office.said(*COLUMNS) == [one for one in LIFE if one[1] != "open"]
+
+
+def test_every_list_is_asked_for_since_some_time_as_thirty_days_come_otherwise(office: Office) -> None:
+    office.load(company(ticket()), at(400))
+    asked = [one.query for one in office.exchanges if one.path == "/api/v2/tickets"]
+    assert len(asked) == 5
+    assert all("updated_since=" in query for query in asked)
+    assert office.counts()["ticket.created"] == 1
+
+
+def test_a_first_reply_that_the_ticket_does_not_tell_is_found_in_its_conversations(office: Office) -> None:
+    untold = ticket(20)  # with a private note half-way to the reply, and the customer's own words
+    office.load(company(ticket(), untold), at(20))
+    replied = office.said("subject_id", "occurred_at", "actor", of="ticket.first_replied")
+    agent = str(stand_in.records.AGENTS[20 % 3])
+    assert replied == [("1", at(2, 9, 40), None), ("20", at(2, 9, 40), agent)]
+    assert [one.path for one in office.exchanges if "conversations" in one.path] == ["/api/v2/tickets/20/conversations"]
+
+
+def altered_stats(**times: Any) -> Any:
+    def alter(exchange: Exchange) -> tuple[int, dict[str, str], bytes] | None:
+        if exchange.path != "/api/v2/tickets" or "filter" in exchange.query:
+            return None
+        content = exchange.content
+        for one in content:
+            one["stats"] |= times
+        return 200, {}, orjson.dumps(content)
+
+    return alter
+
+
+@pytest.mark.parametrize(
+    "times",
+    [{"first_responded_at": None}, {"first_responded_at": "2026-03-02T09:00:00Z"}],
+    ids=["none though somebody responded", "of the ticket's own creation"],
+)
+def test_a_first_response_that_is_none_sends_to_the_conversations(office: Office, times: dict[str, Any]) -> None:
+    office.load(company(ticket()), at(20), altered_stats(**times))
+    assert office.said("occurred_at", of="ticket.first_replied") == [(at(2, 9, 40),)]
+
+
+def test_a_ticket_that_nobody_answered_costs_no_request_of_its_own(office: Office) -> None:
+    silent = ticket(status=changes((at(2), "new")), first_reply_at=None)
+    office.load(company(silent), at(20))
+    assert not [one for one in office.exchanges if "conversations" in one.path]
+    assert office.counts() == {"ticket.created": 1, "ticket.status_entered": 1}
+
+
+def test_a_reopened_ticket_is_solved_twice_where_it_was_seen_in_between(office: Office) -> None:
+    again = ticket(
+        status=changes((at(2), "new"), (at(3), "solved"), (at(4), "open"), (at(5), "solved"), (at(9), "closed"))
+    )
+    for day in (2, 3, 4, 5, 9):
+        office.load(company(again), at(day, 20))
+    ends = ["ticket.solved", "ticket.reopened", "ticket.closed"]
+    facts = office.facts().filter(pl.col("event_type").is_in(ends)).select("event_type", "occurred_at").rows()
+    assert facts == [
+        ("ticket.solved", at(3)),
+        ("ticket.reopened", at(4)),
+        ("ticket.solved", at(5)),
+        ("ticket.closed", at(9)),
+    ]
+    entered = [("open", at(2)), ("solved", at(3)), ("open", at(4)), ("solved", at(5)), ("closed", at(9))]
+    assert office.said("status", "occurred_at", of="ticket.status_entered") == entered
+
+
+def test_what_was_undone_before_it_was_seen_is_not_known(office: Office) -> None:
+    """Freshdesk empties the first time of solving; the reopening it keeps."""
+    again = ticket(status=changes((at(2), "new"), (at(3), "solved"), (at(4), "open"), (at(5), "solved")))
+    office.load(company(again), at(20))
+    assert office.counts() == {
+        "ticket.created": 1,
+        "ticket.first_replied": 1,
+        "ticket.reopened": 1,
+        "ticket.solved": 1,
+        "ticket.status_entered": 2,
+    }
+    assert office.said("occurred_at", of="ticket.solved") == [(at(5),)]
+
+
+def test_a_ticket_seen_back_at_work_was_reopened_though_freshdesk_does_not_say_so(office: Office) -> None:
+    back = ticket(status=changes((at(2), "new"), (at(3), "solved"), (at(4), "pending")))
+    office.load(company(back), at(3, 20))
+    office.load(company(back), at(4, 20), altered_stats(reopened_at=None))
+    assert office.said("occurred_at", of="ticket.reopened") == [(at(4),)]
+
+
+def test_a_ticket_closed_at_once_was_solved_by_that(office: Office) -> None:
+    office.load(company(ticket(status=changes((at(2), "new"), (at(4), "closed")))), at(20))
+    assert office.said("occurred_at", of="ticket.solved") == [(at(4),)]
+    assert office.said("status", "occurred_at", of="ticket.status_entered") == [("closed", at(4))]
+
+
+def test_a_fact_has_the_priority_of_the_first_sighting_that_shows_it(office: Office) -> None:
+    raised = ticket(priority=changes((at(2), "low"), (at(2, 22), "urgent"), (at(5), "normal")))
+    for day in (2, 4, 8):
+        office.load(company(raised), at(day, 20))
+    priorities = dict(office.facts().filter(pl.col("status").is_null()).select("event_type", "priority").rows())
+    assert priorities == {
+        "ticket.created": "low",
+        "ticket.first_replied": "low",
+        "ticket.solved": "urgent",
+        "ticket.closed": "normal",
+    }
+
+
+def test_words_of_the_account_replace_the_vendors_numbers(office: Office) -> None:
+    office.with_options(channels={3: "telefono"}, statuses={4: "resuelto"})
+    office.load(company(ticket()), at(20))
+    assert office.said("channel", of="ticket.created") == [("telefono",)]
+    assert [status for (status,) in office.said("status", of="ticket.status_entered")] == ["resuelto", "closed"]
+
+
+def test_the_customer_can_be_the_company(office: Office) -> None:
+    office.with_options(account="company")
+    office.load(company(ticket(rating=changes((at(5), "good")))), at(20))
+    assert office.said("account_id", of="ticket.solved") == [(str(71 % 7 + 1),)]
+    assert office.said("account_id", of="survey.answered") == [(None,)]
+
+
+# What is deleted, and what comes back
+
+
+@pytest.mark.parametrize("number", [1, 2], ids=["spam", "deleted"])
+def test_a_ticket_that_is_gone_takes_all_its_facts_along_and_brings_them_back(office: Office, number: int) -> None:
+    rated = {"rating": changes((at(4, 12), "good"))}
+    gone = company(ticket(number, deleted_at=at(10), **rated), ticket(4, **rated))
+    restored = company(
+        ticket(number, priority=changes((at(2), "normal"), (at(12), "high")), **rated), ticket(4, **rated)
+    )
+    subjects = []
+    for of, now in ((gone, at(9)), (gone, at(11)), (gone, at(11, 20)), (restored, at(13))):
+        office.load(of, now)
+        subjects.append(set(office.said("subject_id")))
+    assert subjects == [{(str(number),), ("4",)}, {("4",)}, {("4",)}, {(str(number),), ("4",)}]
+    assert office.counts()["survey.answered"] == 2
+
+
+def test_what_was_deleted_before_the_first_reading_is_never_stated(office: Office) -> None:
+    office.load(company(ticket(deleted_at=at(10), rating=changes((at(4), "good")))), at(20))
+    assert office.facts().is_empty()
+
+
+# Answers
+
+
+def test_an_answer_that_was_changed_corrects_the_fact(office: Office) -> None:
+    unhappy = company(ticket(rating=changes((at(5), "bad"), (at(14), "good"))))
+    said = []
+    for now in (at(6), at(15)):
+        office.load(unhappy, now)
+        said.append(office.said("fact_id", "subject_id", "account_id", "rating", "score", of="survey.answered"))
+    fact = said[0][0][0]
+    assert said == [[(fact, "1", "71", "bad", 1)], [(fact, "1", "71", "good", 7)]]
+    assert office.said("occurred_at", of="survey.answered") == [(at(14),)]
+
+
+def test_a_neutral_answer_is_neither_good_nor_bad(office: Office) -> None:
+    def neutral(exchange: Exchange) -> tuple[int, dict[str, str], bytes] | None:
+        rated = exchange.path.endswith("satisfaction_ratings")
+        return (200, {}, exchange.answer.replace(b"-103", b"100")) if rated else None
+
+    office.load(company(ticket(rating=changes((at(5), "bad")))), at(20), neutral)
+    assert office.said("rating", "score", of="survey.answered") == [(None, 4)]
+
+
+@pytest.mark.parametrize(("when", "asked"), [("solved", at(3)), ("closed", at(7))])
+def test_a_survey_was_sent_when_the_account_is_said_to_send_it(office: Office, when: str, asked: datetime) -> None:
+    assert "survey.sent" not in office.source.streams()[0].feeds
+    office.with_options(survey_sent=when)
+    assert "survey.sent" in office.source.streams()[0].feeds
+    for day in (4, 8):
+        office.load(company(ticket()), at(day))
+    assert office.said("subject_id", "account_id", "occurred_at", of="survey.sent") == [("1", "71", asked)]
+
+
+def test_a_plan_without_surveys_leaves_the_tickets_alone_and_says_what_to_do(office: Office) -> None:
+    def refused(exchange: Exchange) -> tuple[int, dict[str, str], bytes] | None:
+        lacks = b'{"code":"require_feature","message":"The Surveys feature(s) is/are not supported in your plan."}'
+        return (403, {}, lacks) if "surveys" in exchange.path else None
+
+    loads = office.load(company(ticket()), at(20), refused)
+    assert loads["tickets"].failure is None
+    assert "`surveys: false`" in str(loads["satisfaction_ratings"].failure)
+    office.with_options(surveys=False)
+    assert list(office.load(company(ticket()), at(21))) == ["tickets"]
+
+
+# Again, and later
+
+
+def test_a_second_reading_fetches_only_what_changed(office: Office) -> None:
+    many = company(*(ticket(n) for n in range(1, 251)), ticket(300, status=changes((at(2), "new"), (at(30), "solved"))))
+    first = office.load(many, at(29))
+    again = office.load(many, at(31))
+    assert (first["tickets"].inserted, again["tickets"].delivered, again["tickets"].inserted) == (251, 1, 1)
+    assert len(office.exchanges) == 7  # three lists, the answers, two lists of what is gone, one ticket's conversations
+
+
+def test_a_reading_that_is_repeated_stores_and_states_nothing(office: Office) -> None:
+    rated = company(*(ticket(n, rating=changes((at(5), "good"))) for n in range(1, 6)))
+    office.load(rated, at(8))
+    before = office.lake.log.scan().filter(pl.col("event_type") != "source.covered").collect()
+    again = office.load(rated, at(8, 10))
+    assert [load.inserted for load in again.values()] == [0, 0]
+    assert office.lake.log.scan().filter(pl.col("event_type") != "source.covered").collect().equals(before)
+
+
+def test_every_reading_says_what_it_covered(office: Office) -> None:
+    first = office.load(company(ticket()), at(20))
+    again = office.load(company(ticket()), at(21))
+    assert {load.covered.start for load in first.values() if load.covered} == {None}
+    assert again["tickets"].covered == Covered(at(20) - HOUR, at(21))
+    assert again["satisfaction_ratings"].covered == Covered(at(6), at(21), "[]")
+
+
+def expected(agencys: Company, until: datetime) -> dict[str, int]:
+    """What the agency's tickets come to, counted from the company itself. Nothing of it is lost by reading daily."""
+    alive = [t for t in agencys.tickets if t.created_at <= until and (t.deleted_at is None or t.deleted_at > until)]
+    return {
+        "survey.answered": sum(bool(one.rating) and one.rating[0].at <= until for one in alive),
+        "ticket.closed": sum(value_at(one.status, until) == "closed" for one in alive),
+        "ticket.created": len(alive),
+        "ticket.first_replied": sum(bool(one.first_reply_at) and one.first_reply_at <= until for one in alive),
+    }
+
+
+def solvings(one: Ticket, until: datetime) -> int:
+    return sum(change.value == "solved" and change.at <= until for change in one.status)
+
+
+def test_the_agencys_half_year_comes_out_as_it_was(office: Office) -> None:
+    agencys = estate_agency(7, date(2025, 9, 1), date(2026, 2, 20))
+    start = datetime(2026, 1, 31, 22, tzinfo=at(1).tzinfo)
+    for day in range(0, 20, 2):
+        loads = office.load(agencys, start + timedelta(days=day))
+        assert not [load.failure for load in loads.values() if load.failure]
+    until = start + timedelta(days=18)
+    counts = office.counts()
+    assert counts["ticket.created"] > 100
+    assert {name: counts[name] for name in expected(agencys, until)} == expected(agencys, until)
+    alive = [t for t in agencys.tickets if t.created_at <= until and (t.deleted_at is None or t.deleted_at > until)]
+    true = sum(solvings(one, until) for one in alive)
+    reopened = sum(solvings(one, until) == 2 for one in alive)
+    assert true - reopened <= counts["ticket.solved"] <= true
+    assert office.quarantined() == []
+
+
+# Who may read, and what is kept
+
+
+def test_the_example_of_the_options_is_whole_and_right() -> None:
+    example = yaml.safe_load((FreshdeskOptions.__doc__ or "").split("::", 1)[1])
+    assert set(example) == set(FreshdeskOptions.model_fields)
+    assert FreshdeskOptions.model_validate(example).statuses[6] == "waiting_on_customer"
+
+
+def test_a_wrong_key_names_the_setting_and_nothing_secret(office: Office) -> None:
+    office.configure(api_key="canary-of-the-wrong-one")
+    for load in office.load(company(ticket()), at(20)).values():
+        assert "sources.agencia.freshdesk.api_key" in str(load.failure)
+        assert "canary" not in str(load.failure)
+
+
+def test_a_missing_key_names_the_setting_its_variable_and_its_file(office: Office) -> None:
+    office.configure(api_key=None)
+    office.environment.setenv("API_KEY", "somebody-elses")
+    failure = str(office.load(company(ticket()), at(20))["tickets"].failure)
+    assert "sources.agencia.freshdesk.api_key is not set" in failure
+    assert "SOURCES__AGENCIA__FRESHDESK__API_KEY" in failure
+
+
+def test_the_streams_of_an_account_open_nothing(office: Office) -> None:
+    office.configure(api_key=None)
+    assert [stream.name for stream in office.source.streams()] == ["tickets", "satisfaction_ratings"]
+
+
+def test_no_personal_data_is_stored(office: Office) -> None:
+    office.load(company(ticket(20, rating=changes((at(5), "good"))), ticket(2, deleted_at=at(9))), at(20))
+    stored = office.stored()
+    assert '"requester_id":90' in stored
+    for personal in ("Marta", "600 123", "@", "Consulta", "Gracias", "Hola", "vivienda", "cf_"):
+        assert personal not in stored
+
+
+def test_what_is_kept_of_a_ticket_and_an_answer_is_exactly_this(office: Office) -> None:
+    office.load(company(ticket(20, rating=changes((at(5), "good")))), at(20))
+    kept = set().union(*(orjson.loads(line) for line in office.stored().splitlines()))
+    times = {"first_responded_at", "status_updated_at", "reopened_at", "pending_since", "resolved_at", "closed_at"}
+    of_ticket = {"id", "created_at", "updated_at", "status", "priority", "source", "requester_id", "company_id"}
+    assert kept == times | of_ticket | {"is_gone", "replied_at", "replied_by", "ticket_id", "user_id", "answer"}
