@@ -1,0 +1,96 @@
+"""What Pipedrive's deals forecast: the sales expected of which month, stated anew at each change.
+
+Belongs here: forecasts, from the histories of a deal's value, expected close date and status. Does not: what else a
+deal says (`deals`).
+
+Pipedrive leaves the expected close date as it is when a deal is won: what was won is then of the month of the win.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import polars as pl
+
+from kr_definitions.vocabulary import DECIMAL
+from pipelines.pipedrive.changes import SAME_SAVE, changes, in_force, instant
+from pipelines.pipedrive.phases import LOST, WON, standing
+from pipelines.pipedrive.reading import CLOSE_DATE, STATUS
+
+_NOTHING = pl.lit(Decimal(0), DECIMAL)
+
+
+def forecasts(deals: pl.LazyFrame, amounts: pl.LazyFrame, zone: str) -> pl.LazyFrame:
+    """What was expected of which month, whenever value or close date changed, or a deal was lost or taken up again.
+
+    amounts: the changes of the value. A deal without value or close date forecasts nothing; one that had been forecast
+    before it lost either is forecast as zero, once; one that is lost, as zero.
+    """
+    days = _days(deals, zone)
+    months = days.with_columns(value=pl.col("value").dt.month_start())
+    losses = _losses(changes(deals, STATUS))
+    moments = pl.concat([one.select("record_key", occurred_at="at") for one in (amounts, months, losses)]).unique()
+    found = in_force(moments, amounts, "amount", or_first=False)
+    found = in_force(found, months, "forecast_month", or_first=False)
+    found = in_force(found, losses, "is_lost", or_first=False).with_columns(
+        amount=pl.when("is_lost").then(_NOTHING).otherwise("amount")
+    )
+    return _stated(found).select(
+        "record_key",
+        "occurred_at",
+        "amount",
+        "forecast_month",
+        fact_key=pl.format("deal/{}/forecast/{}", "record_key", pl.col("occurred_at").dt.epoch("ms")),
+        event_type=pl.lit("forecast.stated"),
+    )
+
+
+def _stated(found: pl.LazyFrame) -> pl.LazyFrame:
+    """Of what was in force at each moment, the forecasts; what was saved in one click is one."""
+
+    def before(column: str) -> pl.Expr:
+        return pl.col(column).shift(1).over("record_key", order_by="occurred_at")
+
+    month = pl.col("forecast_month")
+    is_forecast = pl.col("amount").is_not_null() & month.is_not_null()
+    is_withdrawn = ~is_forecast & before("amount").is_not_null() & before("forecast_month").is_not_null()
+    is_same_save = pl.col("occurred_at") - before("occurred_at") <= SAME_SAVE
+    is_again = is_same_save & (pl.col("amount") == before("amount")) & (month == before("forecast_month"))
+    return found.with_columns(
+        amount=pl.when(is_withdrawn).then(_NOTHING).otherwise("amount"),
+        forecast_month=pl.when(is_withdrawn).then(before("forecast_month")).otherwise("forecast_month"),
+        is_stated=is_withdrawn | (is_forecast & ~is_again.fill_null(value=False)),
+    ).filter("is_stated")
+
+
+def _days(deals: pl.LazyFrame, zone: str) -> pl.LazyFrame:
+    """Each change of the day on which a deal is expected to be closed; of one that is won, the day of the win."""
+
+    def day(text: pl.Expr) -> pl.Expr:
+        return instant(text, zone).dt.convert_time_zone(zone).dt.date()
+
+    expected = changes(deals, CLOSE_DATE, day)
+    won = standing(deals).filter(pl.col("status") == WON).select("record_key", won_at="at")
+    until = expected.join(won, on="record_key", how="left").filter(
+        (pl.col("at") <= pl.col("won_at")).fill_null(value=True)
+    )
+    named = until.unique("record_key", keep="last", maintain_order=True).filter(pl.col("value").is_not_null())
+    closed = named.join(won, on="record_key").select(
+        "record_key", at="won_at", value=pl.col("won_at").dt.convert_time_zone(zone).dt.date()
+    )
+    return (
+        pl.concat([until.select("record_key", "at", "value"), closed])
+        .sort("record_key", "at", maintain_order=True)
+        .with_columns(before=pl.col("value").shift(1).over("record_key"))
+        .filter(pl.col("value").ne_missing(pl.col("before")))
+    )
+
+
+def _losses(statuses: pl.LazyFrame) -> pl.LazyFrame:
+    """When a deal came to be lost (value: true), and when it was taken up again."""
+    is_lost = (pl.col("value") == LOST).fill_null(value=False)
+    return (
+        statuses.with_columns(value=is_lost)
+        .with_columns(was_lost=pl.col("value").shift(1).over("record_key", order_by="at").fill_null(value=False))
+        .filter(pl.col("value") != pl.col("was_lost"))
+    )

@@ -1,0 +1,147 @@
+"""What Pipedrive's persons say: new potential customers, lifecycle stages, referrals.
+
+Belongs here: which fields of a person are read, and the facts they make. Does not: fetching.
+
+Pipedrive has no lifecycle of its own: companies keep one in a field with options, or in labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from pipelines.pipedrive.changes import (
+    changes,
+    has_strange_time,
+    in_force,
+    instant,
+    payload_of,
+    problems,
+    said,
+    several,
+)
+from pipelines.pipedrive.declared import Field
+from pipelines.pipedrive.options import PipedriveOptions, Said, fields_of
+from pipelines.pipedrive.reading import OWNER, Wanted, own_fields
+
+KEPT = ("add_time",)
+CARRIED = {
+    "lead.created": ("channel", "segment", "industry", "market", "campaign"),
+    "lifecycle.entered": ("channel", "segment", "market"),
+    "referral.received": ("channel",),
+}
+
+
+def feeds(options: PipedriveOptions) -> tuple[str, ...]:
+    """The types of fact that persons make."""
+    has_one = {"lifecycle.entered": options.persons.lifecycle, "referral.received": options.persons.referrer}
+    return tuple(name for name in CARRIED if has_one.get(name, True))
+
+
+def attributes(options: PipedriveOptions) -> dict[str, Said]:
+    """Attribute of an event -> the field that says it."""
+    given = {name: getattr(options.persons, name) for name in CARRIED["lead.created"]}
+    return {name: attribute for name, attribute in given.items() if attribute is not None}
+
+
+def said_by(options: PipedriveOptions) -> tuple[Said, ...]:
+    """The fields that the options name with what their options mean."""
+    lifecycle = options.persons.lifecycle
+    return (*attributes(options).values(), *((lifecycle,) if lifecycle else ()))
+
+
+def declared(options: PipedriveOptions) -> tuple[str, ...]:
+    """The fields that the options name."""
+    return fields_of(*said_by(options), options.persons.referrer)
+
+
+def wanted(options: PipedriveOptions, fields: Mapping[str, Field]) -> Wanted:
+    """What is read of a person. Where no field is declared, nothing of a person changes that a fact says."""
+    return Wanted("persons", KEPT, {**fields, **own_fields(OWNER)}, has_histories=bool(declared(options)))
+
+
+def payload(options: PipedriveOptions) -> pl.Struct:
+    """The shape of a stored person."""
+    return payload_of(KEPT, dict.fromkeys((OWNER, *declared(options))), has_histories=True)
+
+
+def facts(records: pl.LazyFrame, options: PipedriveOptions) -> pl.LazyFrame:
+    """Facts of persons, and the problem of each that cannot be understood."""
+    persons = records.with_columns(created_at=instant(pl.col("add_time")))
+    entered = _stages(persons, options)
+    found = [_leads_created(entered, options)]
+    if options.persons.lifecycle is not None:
+        found.append(_lifecycle_entered(entered))
+    if options.persons.referrer is not None:
+        found.append(_referrals(persons, options.persons.referrer))
+    stated = in_force(pl.concat(found, how="diagonal"), changes(persons, OWNER), "actor")
+    for name, attribute in attributes(options).items():
+        types = [type_ for type_, carried in CARRIED.items() if name in carried]
+        value = pl.when(pl.col("event_type").is_in(types)).then(said(attribute, pl.col(name)))
+        stated = in_force(stated, changes(persons, attribute.field), name).with_columns(value.alias(name))
+    url = pl.lit(options.record_url("person")) + pl.col("record_key")
+    stated = stated.with_columns(subject_id=pl.col("record_key"), source_url=url)
+    strange = problems(
+        persons,
+        (pl.col("created_at").is_null(), "add_time is not a time"),
+        *(
+            (has_strange_time(name), f"the history of {name} has an entry without a time")
+            for name in (OWNER, *declared(options))
+        ),
+    )
+    return pl.concat([stated, strange], how="diagonal")
+
+
+def _stages(persons: pl.LazyFrame, options: PipedriveOptions) -> pl.LazyFrame:
+    """Each lifecycle stage that somebody entered; of labels, each that somebody was given."""
+    lifecycle = options.persons.lifecycle
+    if lifecycle is None:
+        first = pl.lit(options.persons.new_customer_stages[0])
+        return persons.select("record_key", occurred_at="created_at", lifecycle=first, account_id="record_key")
+    given = several(pl.col("value")).list.set_difference(several(pl.col("before")))
+    return (
+        changes(persons, lifecycle.field)
+        .with_columns(given=given)
+        .explode("given")
+        .filter(pl.col("given").is_not_null())
+        .select("record_key", occurred_at="at", lifecycle=said(lifecycle, pl.col("given")), account_id="record_key")
+    )
+
+
+def _lifecycle_entered(entered: pl.LazyFrame) -> pl.LazyFrame:
+    key = pl.format("contact/{}/lifecycle/{}/{}", "record_key", "lifecycle", pl.col("occurred_at").dt.epoch("ms"))
+    return entered.with_columns(event_type=pl.lit("lifecycle.entered"), fact_key=key)
+
+
+def _leads_created(entered: pl.LazyFrame, options: PipedriveOptions) -> pl.LazyFrame:
+    """Somebody becomes a potential customer once, however often they come back to that stage."""
+    return (
+        entered.filter(pl.col("lifecycle").is_in(options.persons.new_customer_stages))
+        .sort("record_key", "occurred_at", maintain_order=True)
+        .unique("record_key", keep="first", maintain_order=True)
+        .with_columns(
+            event_type=pl.lit("lead.created"),
+            fact_key=pl.format("contact/{}/lead", "record_key"),
+            lifecycle=pl.lit(None, pl.String),
+        )
+    )
+
+
+def _referrals(persons: pl.LazyFrame, referrer: str) -> pl.LazyFrame:
+    """The referral stands while the field is filled: it came when that was filled, from whom it now names."""
+    return (
+        changes(persons, referrer)
+        .with_columns(filled=(pl.col("before").is_null() & pl.col("value").is_not_null()).cum_sum().over("record_key"))
+        .group_by("record_key", "filled", maintain_order=True)
+        .agg(occurred_at=pl.col("at").first(), account_id=pl.col("value").last())
+        .unique("record_key", keep="last", maintain_order=True)
+        .filter(pl.col("account_id").is_not_null())
+        .select(
+            "record_key",
+            "occurred_at",
+            "account_id",
+            event_type=pl.lit("referral.received"),
+            fact_key=pl.format("contact/{}/referral", "record_key"),
+        )
+    )

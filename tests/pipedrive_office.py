@@ -1,0 +1,169 @@
+"""Builders for tests of the Pipedrive source: a small business, Pipedrive served over it, and loads into a lake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from hubspot_agency import Exchange, Loaded, Reading, Tampering, activity, agency, changes, contact, day
+from starlette.types import ASGIApp
+
+from kr_definitions.events import COVERED, current
+from pipelines.load import Lake, Source, bring_up_to_date, fetch
+from pipelines.pipedrive import PIPEDRIVE, PipedriveOptions
+from pipelines.sandbox.company import Company, Crm, Deal, Pipeline
+from pipelines.sandbox.pipedrive import CREDENTIALS, app
+from pipelines.sandbox.server import serving
+from pipelines.sandbox.stand_in import Desk, SharedClock
+from pipelines.source import Account, Mark, Read, SourceError
+
+__all__ = ["Exchange", "Tampering", "activity", "app", "changes", "contact", "day"]
+
+ACCOUNT = Account("acme", "pipedrive", "Europe/Madrid")
+PREFIX = "SOURCES__ACME__PIPEDRIVE__"
+OPTIONS = PipedriveOptions.model_validate(
+    {
+        "domain": "acme",
+        "persons": {"lifecycle": "ciclo_de_vida", "channel": "canal_de_entrada", "market": "mercado"},
+        "sales": [
+            {
+                "pipeline": "ventas",
+                "won": "ganado",
+                "lost": "perdido",
+                "product": "producto",
+                "market": "mercado",
+                "forecast": True,
+            }
+        ],
+        "calls": [
+            {"type": "seguimiento", "direction": "outbound"},
+            {
+                "type": "seguimiento_sin_respuesta",
+                "outcome": "no_answer",
+                "direction": "outbound",
+                "category": "seguimiento",
+            },
+        ],
+        "meetings": [{"type": "demostracion"}, {"type": "visita", "visit": True}],
+    }
+)
+CRM = Crm(
+    pipelines=(Pipeline("ventas", "ventas", ("contacto", "propuesta", "ganado", "perdido")),),
+    activity_types=("seguimiento", "demostracion"),
+    properties={"contacts": ("mercado",), "deals": ("producto", "mercado", "closedate"), "calls": (), "meetings": ()},
+)
+
+
+def deal(id_: int, *stages: tuple[datetime, str], **more: Any) -> Deal:
+    says = {name: value if isinstance(value, tuple) else changes((stages[0][0], value)) for name, value in
+            more.pop("says", {"producto": "Plataforma", "mercado": "Madrid"}).items()}  # fmt: skip
+    given = {
+        "contact_id": 1,
+        "agent": "ana",
+        "pipeline": "ventas",
+        "amount": changes((stages[0][0], Decimal(5000))),
+        "currency": "EUR",
+        "archived_at": None,
+        **more,
+    }
+    return Deal(id=id_, stages=changes(*stages), says=says, **given)
+
+
+def call(id_: int, at: datetime, outcome: str | None, **more: Any) -> Any:
+    return activity(id_, "call", at, outcome, says={"hs_activity_type": "seguimiento"}, **more)
+
+
+def meeting(id_: int, at: datetime, outcome: str | None, **more: Any) -> Any:
+    return activity(id_, "meeting", at, outcome, says={"hs_activity_type": "demostracion"}, **more)
+
+
+def business(**lists: Any) -> Company:
+    return replace(agency(**lists), crm=CRM)
+
+
+@dataclass
+class Office:
+    """Where a test works: a lake, a clock, an environment, and loads of whatever Pipedrive is served."""
+
+    folder: Path
+    environment: Any  # pytest's monkeypatch
+    clock: SharedClock = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clock = SharedClock(self.folder / "clock.json", day(1))
+        self.configure(**CREDENTIALS)
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.folder / "lake")
+
+    def configure(self, **given: str | None) -> None:
+        for name, value in given.items():
+            if value is None:
+                self.environment.delenv(PREFIX + name.upper(), raising=False)
+            else:
+                self.environment.setenv(PREFIX + name.upper(), value)
+
+    def desk(self, company: Company, present: datetime) -> Desk:
+        return Desk(company, present, self.clock)
+
+    @contextmanager
+    def serving(self, application: ASGIApp) -> Iterator[str]:
+        """Pipedrive is this application while the block runs; gives its URL."""
+        with serving(application) as base_url:
+            self.configure(base_url=base_url)
+            yield base_url
+
+    def load(
+        self, application: ASGIApp, at: datetime, options: PipedriveOptions = OPTIONS, **more: Any
+    ) -> dict[str, Loaded]:
+        """Loads the account as it is served; what came of it, by stream."""
+        source = Source(PIPEDRIVE, ACCOUNT, options)
+        with self.serving(application):
+            loads = fetch(source, self.lake, self.clock, at, **more)
+        changed = bring_up_to_date([source], self.lake, at)
+        return {load.stream: Loaded(load, change) for load, change in zip(loads, changed, strict=True)}
+
+    def read(
+        self,
+        application: ASGIApp,
+        stream: str,
+        at: datetime,
+        *,
+        options: PipedriveOptions = OPTIONS,
+        **given: Any,
+    ) -> tuple[Reading, list[str]]:
+        """Fetches one stream of the account as it is served, into no lake; also the marks that it passed.
+
+        given: since, cursor and mark of the reading.
+        """
+        [of] = [one for one in PIPEDRIVE.streams(ACCOUNT, options) if one.name == stream]
+        read = Read(given.get("since"), at, given.get("cursor"), self.clock, given.get("mark"))
+        pages, found, marks = of.fetch(read), Reading(), []
+        with self.serving(application):
+            try:
+                while True:
+                    came = next(pages)
+                    if isinstance(came, Mark):
+                        marks.append(came.text)
+                    else:
+                        found.records += came
+            except StopIteration as end:
+                found.covered = end.value
+            except SourceError as failure:
+                found.failure = str(failure)
+        return found, marks
+
+    def log(self) -> pl.DataFrame:
+        """The events that hold now, coverage left out."""
+        events = current(self.lake.log.scan()).filter(pl.col("event_type") != COVERED)
+        return events.sort("occurred_at", "fact_key").collect()
+
+    def facts(self, event_type: str, *columns: str) -> list[tuple[Any, ...]]:
+        return self.log().filter(pl.col("event_type") == event_type).select(columns).rows()
