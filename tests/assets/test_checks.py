@@ -22,7 +22,6 @@ from kr_definitions.events import EVENT_SCHEMA
 from kr_definitions.history import COMPUTED_SCHEMA, KEY_RESULTS_SCHEMA
 
 # One worker imports Great Expectations, which takes seconds.
-pytestmark = pytest.mark.xdist_group("great_expectations")
 
 AT = datetime(2026, 5, 14, 4, 0, tzinfo=UTC)
 DAYS = [date(2026, 5, 11), date(2026, 5, 12), date(2026, 5, 13)]

@@ -11,7 +11,6 @@ from assets.checks.audit import Audit, audit
 from assets.checks.rules import Rule, Severity, Suite
 
 # One worker imports Great Expectations, which takes seconds.
-pytestmark = pytest.mark.xdist_group("great_expectations")
 
 
 def audited(severity: Severity, *values: str) -> Audit:

@@ -188,10 +188,10 @@ def test_a_command_that_is_not_one_is_told_with_the_nearest_once(hito):
 
 
 def test_a_run_without_credentials_names_the_keys_that_are_missing(hito):
-    code, output = hito("run")
+    code, output = hito("run", "-o", "inbound")
     assert code == 1
-    assert "inmobiliaria: inmobiliaria." not in output
-    assert "SOURCES__INMOBILIARIA__HUBSPOT__" in output
+    assert "inbound: inbound." not in output
+    assert "SOURCES__INBOUND__HUBSPOT__" in output
     assert ".dlt/secrets.toml" in output
 
 

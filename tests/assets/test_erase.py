@@ -16,8 +16,6 @@ from assets.home import Home
 from assets.run import _instance, only_run
 from pipelines import lake
 
-pytestmark = pytest.mark.xdist_group("dagster")
-
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:

@@ -27,7 +27,7 @@ HITO = Path(sys.executable).with_name("hito")
 NEVER_EXPORTED = {"ventas-b2b": {"demo.attended"}}
 """What no source has delivered yet, though one is connected."""
 
-pytestmark = [pytest.mark.xdist_group("end_to_end"), pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture(scope="module")

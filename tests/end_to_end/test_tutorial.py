@@ -18,7 +18,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 TEXT = (PROJECT / "docs" / "tutorial.md").read_text(encoding="utf-8")
 DECLARATION = TEXT.split("```yaml\n")[1].split("```")[0]
 
-pytestmark = [pytest.mark.xdist_group("end_to_end"), pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture

@@ -102,24 +102,17 @@ def oracle(organisation: str, seed: int) -> duckdb.DuckDBPyConnection:
 
 
 def every_answer() -> Iterator[Any]:
-    """Each key result of each organisation and seed; those of one log go to one process, which makes it once."""
+    """Each key result of each organisation and seed."""
     for organisation in ORGANISATIONS:
         for seed in SEEDS:
             for definition in declared(organisation).definitions:
-                group = pytest.mark.xdist_group(f"oracle {organisation} {seed}")
-                yield pytest.param(organisation, definition, seed, marks=group, id=f"{definition.id}-{seed}")
-
-
-def each_log() -> Iterator[Any]:
-    for organisation in ORGANISATIONS:
-        group = pytest.mark.xdist_group(f"oracle {organisation} {SEEDS[0]}")
-        yield pytest.param(organisation, marks=group, id=organisation)
+                yield pytest.param(organisation, definition, seed, id=f"{definition.id}-{seed}")
 
 
 # --- the logs, and what is asked of them ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("organisation", list(each_log()))
+@pytest.mark.parametrize("organisation", ORGANISATIONS)
 def test_a_log_is_as_awkward_as_it_is_meant_to_be(organisation):
     rows = log(organisation, SEEDS[0])
     assert rows.height > 5000
@@ -136,13 +129,13 @@ def test_every_declared_key_result_has_an_oracle_and_every_oracle_a_key_result(o
     }
 
 
-@pytest.mark.parametrize("organisation", list(each_log()))
+@pytest.mark.parametrize("organisation", ORGANISATIONS)
 def test_every_type_that_is_measured_happens(organisation):
     measured = {name for definition in declared(organisation).definitions for name in definition.types}
     assert measured <= set(log(organisation, SEEDS[0]).get_column("event_type").unique())
 
 
-@pytest.mark.parametrize("organisation", list(each_log()))
+@pytest.mark.parametrize("organisation", ORGANISATIONS)
 def test_every_declared_filter_holds_of_some_events_and_not_of_others(organisation):
     for seed in SEEDS:
         for types, predicate in filters(organisation):
