@@ -64,10 +64,9 @@ class Helpdesk:
                 raise self._stuck(path)
             params = {"cursor": following}
 
-    def ticket_events(self) -> Iterator[tuple[list[Item], int]]:
-        """Pages of all ticket events from the beginning, each with the time (in epoch seconds) that it reaches."""
+    def ticket_events(self, start: int) -> Iterator[tuple[list[Item], int]]:
+        """Pages of all ticket events from a time on, each with the time that it reaches; both in epoch seconds."""
         path, must_have = "/api/v2/incremental/ticket_events.json", ("ticket_events", "end_time", "end_of_stream")
-        start = 0
         while True:
             response = self._get(path, {"start_time": start, "include": "comment_events"})
             page = whole_json(self.source, response, must_have)

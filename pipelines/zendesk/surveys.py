@@ -16,10 +16,12 @@ still be listed: tickets deleted in that time are read from the ticket export, a
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import polars as pl
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
@@ -58,6 +60,7 @@ RESPONSES = pl.Struct(
 
 _NO_TICKET = "response:"
 _TICKETS_A_REQUEST = 50
+_RECORDS_A_PAGE = 1000
 _ULID_DIGITS = {digit: value for value, digit in enumerate("0123456789ABCDEFGHJKMNPQRSTVWXYZ")}
 
 
@@ -95,12 +98,11 @@ def _people(customer: str, *path: str) -> People:
 def _fetch_ratings(account: Account, subdomain: str, read: Read) -> Generator[list[Record], None, Covered]:
     helpdesk = Helpdesk(account, subdomain, read.clock)
     since = {} if read.since is None else {"start_time": int(read.since.timestamp())}
-    of_tickets: dict[str, list[Item]] = {}
+    found = _Found()
     for page in helpdesk.listed("/api/v2/satisfaction_ratings.json", "satisfaction_ratings", since):
         for rating in page:
-            of_tickets.setdefault(str(rating.get("ticket_id")), []).append(rating)
-    payloads = {key: _rating_payload(key, ratings) for key, ratings in of_tickets.items()}
-    yield from _records(helpdesk, read, payloads)
+            found.add(str(rating.get("ticket_id")), _rating_kept(rating))
+    yield from _records(helpdesk, read, found, _rating_payload)
     return _covered(read)
 
 
@@ -109,68 +111,87 @@ def _fetch_responses(account: Account, subdomain: str, read: Read) -> Generator[
     since = {} if read.since is None else {"filter[created_at_start]": int(read.since.timestamp() * 1000)}
     found = _responses(helpdesk, since)
     if read.since is not None:
-        asked = [key for key in found if not key.startswith(_NO_TICKET)]
+        asked = [key for key in found.of_ticket if not key.startswith(_NO_TICKET)]
         for start in range(0, len(asked), _TICKETS_A_REQUEST):
             zrns = ",".join(f"zen:ticket:{key}" for key in asked[start : start + _TICKETS_A_REQUEST])
-            found |= _responses(helpdesk, {"filter[subject_zrns]": zrns})
-    payloads = {key: _response_payload(key, responses) for key, responses in found.items()}
-    yield from _records(helpdesk, read, payloads)
+            found.of_ticket |= _responses(helpdesk, {"filter[subject_zrns]": zrns}).of_ticket
+    yield from _records(helpdesk, read, found, _response_payload)
     return _covered(read)
 
 
-def _responses(helpdesk: Helpdesk, filters: dict[str, Any]) -> dict[str, list[Item]]:
+@dataclass
+class _Found:
+    """What is kept of surveys, by their ticket: the vendor lists them by time. Packed, as all of them are held."""
+
+    of_ticket: dict[str, list[bytes]] = field(default_factory=dict)
+
+    def add(self, ticket: str, kept: Item) -> None:
+        """One more survey of a ticket."""
+        self.of_ticket.setdefault(ticket, []).append(orjson.dumps(kept))
+
+    def pages(self) -> Iterator[list[tuple[str, list[Item]]]]:
+        """Tickets with their surveys."""
+        keys = list(self.of_ticket)
+        for start in range(0, len(keys), _RECORDS_A_PAGE):
+            page = keys[start : start + _RECORDS_A_PAGE]
+            yield [(key, [orjson.loads(one) for one in self.of_ticket[key]]) for key in page]
+
+
+def _responses(helpdesk: Helpdesk, filters: dict[str, Any]) -> _Found:
     """Responses by their ticket; one about something else (a conversation) stands for itself."""
-    found: dict[str, list[Item]] = {}
+    found = _Found()
     pages = helpdesk.listed("/api/v2/guide/survey_responses", "survey_responses", {"sort": "id", **filters}, size=50)
     for response in (response for page in pages for response in page):
         subjects = response.get("subjects") or ()
         ticket = next((str(s["id"]) for s in subjects if s.get("type") == "ticket"), None)
-        found.setdefault(ticket or f"{_NO_TICKET}{response['id']}", []).append(response)
+        found.add(ticket or f"{_NO_TICKET}{response['id']}", _response_kept(response))
     return found
 
 
-def _records(helpdesk: Helpdesk, read: Read, payloads: dict[str, dict[str, Any]]) -> Iterator[list[Record]]:
+def _records(
+    helpdesk: Helpdesk, read: Read, found: _Found, payload: Callable[[str, list[Item]], Item]
+) -> Iterator[list[Record]]:
     """One record a ticket. Without revision: what arrives last holds, and a deletion is last."""
     deleted: set[str] = set()
     for page, _ in helpdesk.changed_tickets(read.since, None):
         for ticket in page:
             (deleted.add if ticket.get("status") == "deleted" else deleted.discard)(str(ticket["id"]))
     yield [Record(key, None, {"ticket_id": key}, is_deleted=True) for key in sorted(deleted)]
-    yield [Record(key, None, payload) for key, payload in payloads.items() if key not in deleted]
+    for of_tickets in found.pages():
+        yield [Record(key, None, payload(key, surveys)) for key, surveys in of_tickets if key not in deleted]
 
 
 def _covered(read: Read) -> Covered:
     return Covered(read.since, read.until - EXPORT_DELAY)
 
 
-def _rating_payload(ticket: str, ratings: list[Item]) -> dict[str, Any]:
-    kept = ("id", "score", "created_at", "updated_at")
-    return {
-        "ticket_id": ticket,
-        "requester_id": ratings[-1].get("requester_id"),
-        "ratings": [{name: rating.get(name) for name in kept} for rating in ratings],
-    }
+def _rating_kept(rating: Item) -> Item:
+    return {name: rating.get(name) for name in ("id", "score", "created_at", "updated_at", "requester_id")}
 
 
-def _response_payload(ticket: str, responses: list[Item]) -> dict[str, Any]:
+def _rating_payload(ticket: str, ratings: list[Item]) -> Item:
+    requester = ratings[-1]["requester_id"]
+    rated = [{name: value for name, value in rating.items() if name != "requester_id"} for rating in ratings]
+    return {"ticket_id": ticket, "requester_id": requester, "ratings": rated}
+
+
+def _response_kept(response: Item) -> Item:
     kept = ("type", "rating", "rating_category", "created_at", "updated_at")
     return {
-        "ticket_id": ticket,
-        "responses": [
+        "id": response["id"],
+        "responder_id": response.get("responder_id"),
+        "answers": [
             {
-                "id": response["id"],
-                "responder_id": response.get("responder_id"),
-                "answers": [
-                    {
-                        **{name: answer.get(name) for name in kept},
-                        "sub_type": (answer.get("question") or {}).get("sub_type"),
-                    }
-                    for answer in response.get("answers") or ()
-                ],
+                **{name: answer.get(name) for name in kept},
+                "sub_type": (answer.get("question") or {}).get("sub_type"),
             }
-            for response in responses
+            for answer in response.get("answers") or ()
         ],
     }
+
+
+def _response_payload(ticket: str, responses: list[Item]) -> Item:
+    return {"ticket_id": ticket, "responses": responses}
 
 
 def rating_facts(records: pl.LazyFrame, subdomain: str, customer: str) -> pl.LazyFrame:

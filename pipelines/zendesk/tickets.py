@@ -1,9 +1,9 @@
 """Tickets and what was done to them: one record a ticket, with its whole history.
 
-Belongs here: gathering a ticket's history, and the facts that it states. Does not: HTTP (`helpdesk`), surveys.
+Belongs here: what is stored of a ticket, and the facts that it states. Does not: HTTP (`helpdesk`), where its history
+comes from (`histories`), surveys.
 
-The history is the vendor's audits. The first reading takes them from the event export, a thousand at a time; later
-ones ask for the audits of each ticket that was changed. Both say the same of a ticket, step by step:
+The history says of a ticket, step by step:
 
 * `ticket.created`: at the ticket's `created_at`;
 * `ticket.status_entered`: each status in turn, the first one too; what one update sets and sets again counts once;
@@ -19,16 +19,18 @@ Each says the priority that the ticket had then. A ticket that was deleted state
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Generator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 import polars as pl
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines.people import EACH, People, Place
-from pipelines.source import Account, Covered, Read, Record, Stream
+from pipelines.source import Account, Covered, Mark, Read, Record, Stream
 from pipelines.zendesk.helpdesk import EXPORT_DELAY, USER, Helpdesk, Item, instant
+from pipelines.zendesk.histories import Histories, asked_for
 
 FEEDS = (
     "ticket.created",
@@ -83,73 +85,43 @@ def tickets(account: Account, subdomain: str, customer: str, channels: Mapping[s
     )
 
 
-def _fetch(account: Account, subdomain: str, read: Read) -> Generator[list[Record], None, Covered]:
+def _fetch(account: Account, subdomain: str, read: Read) -> Generator[list[Record] | Mark, None, Covered]:
     helpdesk = Helpdesk(account, subdomain, read.clock)
     agents = helpdesk.agents()
-    histories, reached = _all_histories(helpdesk) if read.since is None else ({}, None)
+    cursor, start = _place(read)
+    histories = Histories(helpdesk, start) if read.since is None else None
 
     def record(ticket: Item) -> Record:
-        key = str(ticket["id"])
-        revision = _revision(ticket, read)
+        key, revision = str(ticket["id"]), _revision(ticket, read)
         if ticket.get("status") == "deleted":
             return Record(key, revision, {"id": key}, is_deleted=True)
-        audits: Collection[Item] | None = histories.pop(key, {}).values()
-        if not audits or revision is None or reached is None or revision > reached:
-            audits = helpdesk.audits(key)
-        if audits is None:
+        history = asked_for(helpdesk, key) if histories is None else histories.of(ticket, revision)
+        if history is None:
             return Record(key, revision, {"id": key}, is_deleted=True)
-        return Record(key, revision, _payload(ticket, list(audits), agents))
+        return Record(key, revision, _payload(ticket, history, agents))
 
-    cursor = read.cursor
-    for page, after in helpdesk.changed_tickets(read.since, read.cursor):
+    for page, after in helpdesk.changed_tickets(read.since, cursor):
         cursor = after
-        yield [record(ticket) for ticket in page]
+        records = [record(ticket) for ticket in page]
+        yield records
+        written = [one.revision for one in records if one.revision is not None]
+        start = int(min(max(written), read.until - EXPORT_DELAY).timestamp()) if written else start
+        yield Mark(orjson.dumps([cursor, start]).decode())
     return Covered(read.since, read.until - EXPORT_DELAY, cursor)
 
 
-def _all_histories(helpdesk: Helpdesk) -> tuple[dict[str, dict[str, Item]], datetime | None]:
-    """Ticket -> audit -> what is kept of it, from the event export; and the time that the export reaches."""
-    histories: dict[str, dict[str, Item]] = {}
-    reached: datetime | None = None
-    for page, end_time in helpdesk.ticket_events():
-        reached = instant(end_time)
-        for event in page:
-            children = [_audit_event(child) for child in event.get("child_events") or ()]
-            audit = {**event, "author_id": event.get("updater_id"), "events": children}
-            histories.setdefault(str(event.get("ticket_id")), {})[str(event["id"])] = _kept(audit)
-    return histories, reached
+def _place(read: Read) -> tuple[str | None, int]:
+    """Where the ticket export is to go on, and from when on (epoch seconds) its tickets were written down."""
+    if read.mark is None:
+        return read.cursor, 0
+    cursor, start = orjson.loads(read.mark)
+    return cursor, int(start)
 
 
-def _audit_event(child: Item) -> Item:
-    """A child of the event export as the same event of an audit: there the field's name is the key of its value."""
-    event = {**child, "type": child.get("event_type")}
-    if "field_name" in child or child.get("event_type") not in ("Create", "Change"):
-        return {"public": child.get("comment_public"), **event}
-    field = next((name for name in ("status", "priority", "assignee_id") if name in child), None)
-    return {**event, "field_name": field, "value": child.get(field)} if field else event
-
-
-def _kept(audit: Item) -> Item:
-    """What is kept of an audit: no text that anybody wrote."""
-    kept = ("type", "field_name", "value", "previous_value", "public", "author_id")
-    relevant = [
-        {name: event.get(name) for name in kept}
-        for event in audit.get("events") or ()
-        if event.get("type") == "Comment" or event.get("field_name") in ("status", "priority", "assignee_id")
-    ]
-    return {
-        "id": audit["id"],
-        "created_at": audit.get("created_at"),
-        "author_id": audit.get("author_id"),
-        "events": relevant,
-    }
-
-
-def _payload(ticket: Item, audits: list[Item], agents: frozenset[str]) -> dict[str, Any]:
-    kept = [_kept(audit) for audit in audits]
+def _payload(ticket: Item, history: list[Item], agents: frozenset[str]) -> dict[str, Any]:
     assignees = {
         str(value)
-        for audit in kept
+        for audit in history
         for event in audit["events"]
         if event["field_name"] == "assignee_id"
         for value in (event["value"], event["previous_value"])
@@ -163,7 +135,7 @@ def _payload(ticket: Item, audits: list[Item], agents: frozenset[str]) -> dict[s
         "organization_id": ticket.get("organization_id"),
         "priority": ticket.get("priority"),
         "is_merged": _MERGED_TAG in (ticket.get("tags") or ()),
-        "steps": [step for audit in kept if (step := _step(audit, agents | assignees))],
+        "steps": [step for audit in history if (step := _step(audit, agents | assignees))],
     }
 
 

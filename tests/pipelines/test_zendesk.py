@@ -13,14 +13,16 @@ import pytest
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from kr_definitions.events import COVERED, current
+from pipelines import raw_zone
 from pipelines.load import Lake, Source, StreamChange, bring_up_to_date, fetch
 from pipelines.raw_zone import RawZone, StreamLoad
 from pipelines.sandbox import zendesk as stand_in
 from pipelines.sandbox.company import Change, Changes, Company, Ticket, estate_agency
 from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
-from pipelines.source import Account, Covered, Read, Record, VendorError
-from pipelines.zendesk import ZENDESK, ZendeskOptions
+from pipelines.source import Account, Covered, Mark, Read, Record, VendorError
+from pipelines.zendesk import ZENDESK, ZendeskOptions, histories
+from pipelines.zendesk.helpdesk import Helpdesk, instant
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 APRIL = datetime(2026, 4, 1, tzinfo=UTC)
@@ -103,7 +105,7 @@ class Agency:
         desk = Desk(of, asked.until, SharedClock(self.folder / "clock.json"))
         with serving(around(stand_in.app(desk, **{"surveys_from": APRIL, **stand_in_options}))) as url:
             self.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
-            return [record for page in fetch_stream(asked) for record in page]
+            return [record for page in fetch_stream(asked) if not isinstance(page, Mark) for record in page]
 
     def load(self, of: Company, present: datetime, *args: Any, **options: Any) -> dict[str, StreamLoad]:
         loads = self.fetch(of, present, *args, **options)
@@ -513,3 +515,74 @@ def test_every_fetch_says_what_it_covered(agency: Agency) -> None:
         at(21) - timedelta(minutes=1),
         loads["tickets"].covered.cursor,  # type: ignore[union-attr]
     )
+
+
+def test_histories_that_are_not_held_are_asked_for_and_say_the_same(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = company(*(ticket(n, created_at=at(2, 9, n)) for n in range(1, 13)))
+    agency.load(many, at(20), page_size=3)
+    whole = agency.said("fact_id", "event_type", "occurred_at")
+    agency.lake = Lake(agency.folder / "another")
+    monkeypatch.setattr(histories, "MOST_HELD", 6)
+    requests: list[tuple[str, str]] = []
+    agency.load(many, at(20), noting(requests), page_size=3)
+    assert agency.said("fact_id", "event_type", "occurred_at") == whole
+    assert [path for path, _ in requests if path.endswith("audits.json")]
+
+
+def test_no_more_is_held_than_was_done_to_tickets_that_come_later(agency: Agency) -> None:
+    clock, held = agency.clock(APRIL), []
+    many = company(*(ticket(n, created_at=at(n), **life(n)) for n in range(1, 21)))
+    desk = Desk(many, APRIL, clock)
+    with serving(stand_in.app(desk, page_size=4)) as url:
+        agency.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
+        office = Helpdesk(agency.account, "agencia", clock)
+        gathered = histories.Histories(office, 0)
+        for page, _ in office.changed_tickets(None, None):
+            for one in page:
+                assert gathered.of(one, instant(one["generated_timestamp"])) is not None
+                held.append(gathered.held)
+    assert len(held) == 20
+    assert max(held) <= 8
+
+
+def life(day: int) -> dict[str, Any]:
+    """A ticket that is over within an hour."""
+    return {
+        "priority": changes((at(day), "low")),
+        "status": changes((at(day), "new"), (at(day, 9, 20), "solved"), (at(day, 9, 40), "closed")),
+        "first_reply_at": at(day, 9, 10),
+    }
+
+
+@pytest.mark.parametrize("killed_at", [2, 4])
+def test_a_first_reading_that_is_interrupted_goes_on_and_says_the_same(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch, killed_at: int
+) -> None:
+    monkeypatch.setattr(raw_zone, "_RECORDS_A_PART", 1)
+    many = company(*(ticket(n, created_at=at(2, 9, n)) for n in range(1, 13)))
+    requests: list[tuple[str, str]] = []
+    served = 0
+
+    def failing(app: Any) -> Any:
+        async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+            nonlocal served
+            served += scope["path"].startswith(EXPORT)
+            is_over = scope["path"].startswith(EXPORT) and served >= killed_at
+            await (JSONResponse({"error": "no"}, 418) if is_over else app)(scope, receive, send)
+
+        return wrapped
+
+    agency.with_options(surveys=())
+    assert agency.fetch(many, at(20), failing, page_size=3)["tickets"].failure is not None
+    load = agency.load(many, at(21), noting(requests), page_size=3)["tickets"]
+    assert load.failure is None
+    exports = [query for path, query in requests if path.startswith(EXPORT)]
+    assert len(exports) == 12 // 3 - (killed_at - 1) + 1  # the rest, and once what changed since
+    assert "cursor=" in exports[0]
+    again = agency.said("fact_id", "event_type", "occurred_at")
+    agency.lake = Lake(agency.folder / "another")
+    agency.load(many, at(21), page_size=3)
+    assert again == agency.said("fact_id", "event_type", "occurred_at")
+    assert len(again) == 12 * len(LIFE)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
@@ -24,7 +25,7 @@ from starlette.routing import Route
 from pipelines.sandbox.company import Ticket
 from pipelines.sandbox.stand_in import Desk, Limit
 from pipelines.sandbox.zendesk import records
-from pipelines.sandbox.zendesk.records import Json
+from pipelines.sandbox.zendesk.records import Json, Update
 
 CREDENTIALS: dict[str, str] = {"email": "datos@agencia.example", "api_token": "sandbox-zendesk-token"}
 OAUTH_TOKEN = "sandbox-zendesk-oauth-token"  # noqa: S105  a stand-in's credential protects nothing
@@ -57,6 +58,12 @@ class _Zendesk:
         tickets = [ticket for ticket in self.desk.company.tickets if ticket.created_at <= present]
         self.lives = {t.id: [update for update in records.updates(t) if update.at <= present] for t in tickets}
         self.tickets = {t.id: records.ticket_record(t, self.lives[t.id], present) for t in tickets}
+        exported = present - EXPORT_DELAY
+        self.by_time = sorted(
+            (t for t in self.tickets.values() if _place(t)[0] <= int(exported.timestamp())), key=_place
+        )
+        every = (update for life in self.lives.values() for update in life if update.at <= exported)
+        self.updates = sorted(every, key=lambda update: (update.at, update.id))
         self.asked = sorted(
             ((t.survey_sent_at, t) for t in tickets if t.survey_sent_at is not None and t.survey_sent_at <= present),
             key=lambda sent: (sent[0], sent[1].id),
@@ -91,14 +98,11 @@ class _Zendesk:
         return answer
 
     def ticket_export(self, request: Request) -> Json:
-        by_time = sorted(self.tickets.values(), key=_place)
-        newest = int((self.desk.present - EXPORT_DELAY).timestamp())
         if "cursor" in request.query_params:
-            after = _cursor(request.query_params["cursor"])
-            rows = [ticket for ticket in by_time if _place(ticket) > after and _place(ticket)[0] <= newest]
+            start = bisect_right(self.by_time, _cursor(request.query_params["cursor"]), key=_place)
         else:
-            rows = [ticket for ticket in by_time if self._start_time(request) <= _place(ticket)[0] <= newest]
-        page = rows[: self.page_size]
+            start = bisect_left(self.by_time, self._start_time(request), key=lambda ticket: _place(ticket)[0])
+        page = self.by_time[start : start + self.page_size]
         cursor = _as_cursor(*_place(page[-1])) if page else request.query_params.get("cursor")
         return {
             "tickets": page,
@@ -106,26 +110,23 @@ class _Zendesk:
             "after_cursor": cursor,
             "before_url": None,
             "before_cursor": None,
-            "end_of_stream": len(page) == len(rows),
+            "end_of_stream": start + len(page) == len(self.by_time),
         }
 
     def event_export(self, request: Request) -> Json:
-        start, newest = self._start_time(request), self.desk.present - EXPORT_DELAY
-        every = sorted(
-            (u for life in self.lives.values() for u in life if start <= u.at.timestamp() and u.at <= newest),
-            key=lambda update: (update.at, update.id),
-        )
-        size = self.page_size
-        while size < len(every) and int(every[size - 1].at.timestamp()) <= start:
-            size += 1  # the next page begins later than this one: a page outgrows a second that would fill it
-        page = every[:size]
-        end_time = int(page[-1].at.timestamp()) if page else None
+        start = self._start_time(request)
+        first = bisect_left(self.updates, start, key=_second)
+        end = min(first + self.page_size, len(self.updates))
+        while end < len(self.updates) and _second(self.updates[end - 1]) <= start:
+            end += 1  # the next page begins later than this one: a page outgrows a second that would fill it
+        page = self.updates[first:end]
+        end_time = _second(page[-1]) if page else None
         has_comments = "comment_events" in request.query_params.get("include", "")
         return {
             "ticket_events": [records.ticket_event_record(update, has_comments=has_comments) for update in page],
             "next_page": f"{request.url.replace(query='')}?start_time={end_time}" if page else None,
             "count": len(page),
-            "end_of_stream": len(page) == len(every),
+            "end_of_stream": end == len(self.updates),
             "end_time": end_time,
         }
 
@@ -185,6 +186,10 @@ class _Refusal(Exception):
 
 def _place(ticket: Json) -> tuple[int, int]:
     return ticket["generated_timestamp"], ticket["id"]
+
+
+def _second(update: Update) -> int:
+    return int(update.at.timestamp())
 
 
 def _listed(request: Request, key: str, items: list[Json]) -> Json:
