@@ -29,6 +29,7 @@ from typing import Any
 import dlt
 import orjson
 import polars as pl
+from dlt.load.load import Load
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import lake
@@ -54,6 +55,11 @@ _COLUMNS: Any = {
     "payload": {"data_type": "text", "nullable": False},
     "recorded_at": {"data_type": "timestamp", "nullable": False},
 }
+
+_LOOK_AGAIN = "_run_loop_sleep_duration"
+# dlt 1.31 waits a whole second for a job that had ended when it was begun, as the first one of each Delta table has
+# (`Load.load_single_package`), and has no setting for it: it looks again sooner.
+setattr(Load, _LOOK_AGAIN, property(lambda self: 0.02, lambda self, seconds: None))
 
 _ROWS_A_FRAME = 4_000
 _RECORDS_A_PART, _SECONDS_A_PART = 20_000, 60

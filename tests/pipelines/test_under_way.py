@@ -14,6 +14,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from dlt.load.load import Load
 
 from assets.clock import SystemClock
 from kr_definitions.events import current
@@ -199,6 +200,10 @@ def test_a_damaged_note_is_none(lake: Lake, damage: bytes) -> None:
 def test_a_snapshot_has_no_marks(lake: Lake) -> None:
     with pytest.raises(Exception, match="a snapshot is read whole"):
         run(lake, Ledger(is_snapshot=True), MONDAY)
+
+
+def test_dlt_still_waits_by_what_is_set_for_it() -> None:
+    assert raw_zone._LOOK_AGAIN in Load.load_single_package.__code__.co_names
 
 
 if __name__ == "__main__":
