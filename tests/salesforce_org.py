@@ -44,8 +44,8 @@ CRM = Crm(
 
 
 def options(**given: Any) -> SalesforceOptions:
-    """The example's options, with some of them given otherwise; None leaves one out."""
-    return SalesforceOptions.model_validate({name: value for name, value in {**EXAMPLE, **given}.items() if value})
+    """The example's options, with some of them given otherwise."""
+    return SalesforceOptions.model_validate({**EXAMPLE, **given})
 
 
 def deal(id_: int, *stages: tuple[datetime, str], says: Any = (), **more: Any) -> Deal:

@@ -34,7 +34,7 @@ def require(
             raise _refused(
                 api,
                 f"{name} of {sobject} is a formula: Salesforce does not say when its value changes",
-                "Name the field that it is calculated from",
+                "Name the field that it is calculated from in the options of organisation.yaml",
             )
     for name, given in (values or {}).items():
         allowed = [str(one["value"]) for one in fields.get(name, {}).get("picklistValues") or ()]
