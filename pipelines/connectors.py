@@ -22,9 +22,11 @@ KINDS = {
     "pipedrive": "pipelines.pipedrive:PIPEDRIVE",
     "zendesk": "pipelines.zendesk:ZENDESK",
     "freshdesk": "pipelines.freshdesk:FRESHDESK",
+    "jira": "pipelines.jira:JIRA",
     "youtube": "pipelines.youtube:YOUTUBE",
     "stripe": "pipelines.stripe:STRIPE",
     "files": "pipelines.files:FILES",
+    "sql": "pipelines.sql:SQL",
 }
 
 

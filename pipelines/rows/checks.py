@@ -60,7 +60,7 @@ def _in_names(stream: RowStream) -> Iterator[Found]:
 
 
 def _in_order(stream: RowStream) -> Iterator[Found]:
-    revision = stream.states
+    revision = stream.revision
     if revision is None:
         return
     if revision.then is not None and stream.types[revision.then] != DTYPES["number"]:

@@ -244,7 +244,7 @@ class RowStream(Options):
     """Rows of one kind and the events that they are: see the module's description."""
 
     key: Annotated[Names, Field(min_length=1)]
-    revision: Revision | None = None
+    revision: Annotated[Revision | None, BeforeValidator(column_of)] = None
     columns: dict[str, Annotated[ColumnType, BeforeValidator(typed)]] = Field(default_factory=dict)
     personal: Names = ()
     codes: Names = ()

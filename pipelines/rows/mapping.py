@@ -32,10 +32,14 @@ _FIGURES = ("amount", "currency", "quantity")
 
 @dataclass(frozen=True)
 class Mapping:
-    """The understanding half of a stream."""
+    """The understanding half of a stream.
+
+    table: where rows are that have no other place than their key.
+    """
 
     stream: RowStream
     zone: str
+    table: str | None = None
 
     def facts(self, records: pl.LazyFrame) -> pl.LazyFrame:
         """From records (`record_key`, `row`, `place`, `problem`) to facts."""
@@ -55,7 +59,7 @@ class Mapping:
         if self.stream.states is not None:
             sound = states.without_ended(states.in_order(sound, self.stream), self.stream)
         stated = [self._events(sound, index, rule) for index, rule in enumerate(self.stream.events)]
-        return pl.concat([*stated, _strange(read), _strange(told)], how="diagonal")
+        return pl.concat([*stated, self._strange(read), self._strange(told)], how="diagonal")
 
     def understood(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         """Rows of text (and what was wrong with them already, in `PROBLEM`) with what they say, each by itself."""
@@ -75,7 +79,7 @@ class Mapping:
             *(value.alias(name) for name, (value, _) in {**read, **flags}.items()),
             _first([pl.col(PROBLEM), *(problem for _, problem in {**read, **flags}.values())]).alias(PROBLEM),
         )
-        changed, unordered = self._moment(self.stream.states)
+        changed, unordered = self._moment(self.stream.revision)
         return rows.with_columns(changed.alias(CHANGED), _first([pl.col(PROBLEM), unordered]).alias(PROBLEM))
 
     def told(self, rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -151,6 +155,14 @@ class Mapping:
         for expectation in self.stream.expect:
             yield pl.when(~self.stream.condition(expectation.that).expr()).then(pl.lit(expectation.says))
 
+    def _strange(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """What is told of the rows that are set aside."""
+        place = pl.col(PLACE) if self.table is None else pl.concat_str(pl.lit(f"{self.table} "), KEY)
+        before = pl.when(place.is_not_null()).then(pl.concat_str(place, pl.lit(": "))).otherwise(pl.lit(""))
+        return rows.filter(pl.col(PROBLEM).is_not_null()).select(
+            pl.col(KEY).alias("record_key"), pl.concat_str(before, PROBLEM).alias("problem")
+        )
+
     # Which row speaks
 
     def _events(self, rows: pl.LazyFrame, index: int, rule: EventRule) -> pl.LazyFrame:
@@ -199,14 +211,6 @@ class Mapping:
 
 def _sound(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.filter(pl.col(PROBLEM).is_null())
-
-
-def _strange(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """What is told of the rows that are set aside."""
-    place = pl.when(pl.col(PLACE).is_not_null()).then(pl.format("{}: ", PLACE)).otherwise(pl.lit(""))
-    return rows.filter(pl.col(PROBLEM).is_not_null()).select(
-        pl.col(KEY).alias("record_key"), pl.concat_str(place, PROBLEM).alias("problem")
-    )
 
 
 def _first(problems: list[pl.Expr]) -> pl.Expr:

@@ -1,0 +1,120 @@
+"""A table as its database describes it: the columns that a stream reads, and what is wrong with them.
+
+Belongs here: what is known of a table before any of its rows is read. Does not: asking for rows (`queries`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from kr_definitions.vocabulary import DTYPES, nearest
+from pipelines.rows.declaration import Moment
+from pipelines.rows.records import identifying
+from pipelines.source import SourceConfigError
+from pipelines.sql.database import Database
+from pipelines.sql.declaration import SqlStream
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that can be read. reflected: its description, with the metadata that it is in."""
+
+    reflected: sa.Table
+    is_sqlite: bool
+    is_postgresql: bool
+
+    def __getitem__(self, name: str) -> sa.Column[Any]:
+        return self.reflected.c[name]
+
+    def as_written(self, name: str) -> sa.ColumnElement[Any]:
+        """A column as it is asked for: times as the database writes them, so that none is too odd to be told of."""
+        column = self[name]
+        if self.is_sqlite and not isinstance(column.type, sa.Boolean):
+            return sa.type_coerce(column, sa.types.NullType()).label(name)
+        if self.is_postgresql and isinstance(column.type, sa.DateTime | sa.Date):
+            return sa.cast(column, sa.Text).label(name)
+        return column.label(name)
+
+    def compared(self, name: str) -> sa.ColumnElement[Any]:
+        """A column as it is compared: SQLite keeps times as the texts that somebody wrote."""
+        column = self[name]
+        if self.is_sqlite and isinstance(column.type, sa.DateTime | sa.Date):
+            return sa.type_coerce(column, sa.Text())
+        return column
+
+    def has_zone(self, name: str) -> bool:
+        """Whether times of a column say which instant they are, as far as its type tells."""
+        kind = self[name].type
+        return not isinstance(kind, sa.DateTime) or bool(kind.timezone) or "TZ" in kind.__visit_name__.upper()
+
+    def is_nullable(self, name: str) -> bool:
+        """Whether a column may be empty, as far as the database tells."""
+        return bool(self[name].nullable)
+
+    def is_identified_by(self, names: tuple[str, ...]) -> bool:
+        """Whether the database itself sees to it that no two rows share these columns."""
+        constraints = [one for one in self.reflected.constraints if isinstance(one, sa.UniqueConstraint)]
+        keys: list[sa.PrimaryKeyConstraint | sa.UniqueConstraint] = [self.reflected.primary_key, *constraints]
+        unique = [[column.name for column in one.columns] for one in keys]
+        return any(columns and set(columns) <= set(names) for columns in unique)
+
+
+def table_of(found: Database, stream: SqlStream) -> Table:
+    """The table of a stream. Raises `SourceConfigError` where it lacks something that the stream names."""
+    table = described(found, stream.table)
+    names = [column.name for column in table.reflected.columns]
+    if missing := [name for name in stream.read_columns if name not in names]:
+        close = nearest(missing[0], names)
+        known = f"Did you mean {' or '.join(close)}?" if close else f"It has {', '.join(names)[:300]}"
+        raise SourceConfigError(found.source, f"{stream.table} has no column {', '.join(missing)}", known)
+    if without := sorted({name for name in _needing_zone(stream) if name in names and not table.has_zone(name)}):
+        raise SourceConfigError(
+            found.source,
+            f"{stream.table}: the times of {', '.join(without)} are stored without a zone",
+            "Say with zone which one they are meant in: most loaders write UTC",
+        )
+    return table
+
+
+def described(found: Database, name: str) -> Table:
+    """A table or view by its name. Raises `SourceConfigError` where there is none."""
+    schema, _, own = name.rpartition(".")
+    with found.answering(name):
+        try:
+            reflected = sa.Table(own, sa.MetaData(schema=schema or None), autoload_with=found.engine, resolve_fks=False)
+        except sa.exc.NoSuchTableError:
+            do = _near(found, schema or None, own)
+            raise SourceConfigError(found.source, f"there is no table {name}", do) from None
+    return Table(reflected, found.dialect == "sqlite", found.dialect == "postgresql")
+
+
+def _near(found: Database, schema: str | None, own: str) -> str:
+    inspector = sa.inspect(found.engine)
+    names = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
+    if close := nearest(own, names):
+        return f"Did you mean {' or '.join(close)}?"
+    return "Write it as schema.table, and check that the user may read it"
+
+
+def _needing_zone(stream: SqlStream) -> Iterator[str]:
+    """The columns that are read as instants, for which nothing says their zone."""
+    if stream.zone is not None:
+        return
+    moments: list[Moment] = [rule.at for rule in stream.events if rule.at is not None]
+    moments += [stream.revision] if stream.revision is not None else []
+    yield from (moment.column for moment in moments if moment.zone is None and moment.column not in stream.columns)
+    for name, column in stream.columns.items():
+        if DTYPES[column.type] == DTYPES["instant"] and column.zone is None:
+            yield name
+    yield from (stream.cursor.columns if stream.cursor is not None else ())
+    if stream.loaded_at is not None and stream.loaded_at.table is None:
+        yield stream.loaded_at.column
+
+
+def identity(stream: SqlStream) -> tuple[str, ...]:
+    """The columns of the table that tell its rows apart."""
+    return tuple(dict.fromkeys(identifying(stream)))
