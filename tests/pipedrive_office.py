@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from hubspot_agency import Exchange, Loaded, Reading, Tampering, activity, agency, changes, contact, day
-from starlette.types import ASGIApp
+from hubspot_agency import Exchange, Loaded, Reading, activity, agency, changes, contact, day
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kr_definitions.events import COVERED, current
 from pipelines.load import Lake, Source, bring_up_to_date, fetch
@@ -42,7 +42,7 @@ OPTIONS = PipedriveOptions.model_validate(
             }
         ],
         "calls": [
-            {"type": "seguimiento", "direction": "outbound"},
+            {"type": "seguimiento", "category": "seguimiento", "direction": "outbound"},
             {
                 "type": "seguimiento_sin_respuesta",
                 "outcome": "no_answer",
@@ -85,6 +85,40 @@ def meeting(id_: int, at: datetime, outcome: str | None, **more: Any) -> Any:
 
 def business(**lists: Any) -> Company:
     return replace(agency(**lists), crm=CRM)
+
+
+@dataclass
+class Tampering:
+    """An application in front of another one: notes every exchange, and changes the answers that a test asks it to.
+
+    alter: from the exchange to its new (status, headers, answer), or None to leave it and its headers as they are.
+    """
+
+    inner: ASGIApp
+    alter: Any = lambda exchange: None
+    exchanges: list[Exchange] = field(default_factory=list)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answered: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            answered.append(message)
+
+        await self.inner(scope, receive, keep)
+        asked, query = scope["path"], scope["query_string"].decode()
+        answer = b"".join(message.get("body", b"") for message in answered)
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        exchange = Exchange(scope["method"], asked, query, b"", answered[0]["status"], answer, headers)
+        self.exchanges.append(exchange)
+        if (altered := self.alter(exchange)) is None:
+            for message in answered:
+                await send(message)
+            return
+        status, given, body = altered
+        given = {"content-type": "application/json", **given}
+        raw = [(name.encode(), value.encode()) for name, value in given.items()]
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        await send({"type": "http.response.body", "body": body})
 
 
 @dataclass

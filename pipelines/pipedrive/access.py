@@ -36,9 +36,10 @@ MOST_REFUSALS = 3
 
 @dataclass
 class Purse:
-    """What the streams of one run have spent together."""
+    """What the streams of one run have spent together, and how long the next request has to wait for its window."""
 
     spent: int = 0
+    rest_seconds: float = 0.0
 
 
 class Access:
@@ -53,7 +54,7 @@ class Access:
         self.most = self._tokens_a_run()
         self.session = PatientSession(self.source, clock, slow_down=self._slow_down)
         self.session.headers["x-api-token"] = self.settings.need("api_token")
-        self.refusals, self.rest_seconds = 0, 0.0
+        self.refusals = 0
 
     def get(self, url: str, params: Mapping[str, str], cost: int) -> requests.Response:
         """One answer. Raises `VendorError` instead of asking where the run may not spend what it costs."""
@@ -65,8 +66,8 @@ class Access:
                 "if the company's other integrations leave it",
             )
         self.purse.spent += cost
-        if self.rest_seconds:
-            self.clock.sleep(self.rest_seconds)
+        if self.purse.rest_seconds:
+            self.clock.sleep(self.purse.rest_seconds)
         return self.session.get(url, params=dict(params))
 
     def _version(self, setting: str, default: str) -> str:
@@ -95,7 +96,7 @@ class Access:
         left = response.headers.get("x-ratelimit-remaining", "")
         if response.status_code != 429:
             self.refusals = 0
-            self.rest_seconds = self._reset_seconds(response) if left == "0" else 0.0
+            self.purse.rest_seconds = self._reset_seconds(response) if left == "0" else 0.0
             return None
         self.refusals += 1
         if asked := retry_after_seconds(response, self.clock.now()):

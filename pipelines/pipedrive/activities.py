@@ -95,7 +95,7 @@ def _calls(activities: pl.LazyFrame, options: PipedriveOptions) -> pl.LazyFrame:
         event_type=pl.lit("call.made"),
         outcome=said("outcome"),
         direction=said("direction"),
-        category=pl.coalesce(said("category"), "kind"),
+        category=said("category"),
         quantity=pl.col("seconds").cast(DECIMAL),
     )
 

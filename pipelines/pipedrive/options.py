@@ -116,7 +116,10 @@ class Persons(Options):
 
 
 class CallType(Options):
-    """A type of activity that is a call. Pipedrive keeps no result of one but its type: one type for each, then."""
+    """A type of activity that is a call. Pipedrive keeps no result of one but its type: one type for each, then.
+
+    category: what events call it; nothing where it is left out.
+    """
 
     type: Id
     outcome: str = "connected"
@@ -125,7 +128,10 @@ class CallType(Options):
 
 
 class MeetingType(Options):
-    """A type of activity that is a meeting; visit: a property shown to a prospect."""
+    """A type of activity that is a meeting; visit: a property shown to a prospect.
+
+    category: what events call it; its own name where it is left out.
+    """
 
     type: Id
     category: str | None = None

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -150,7 +150,8 @@ def read_all(api: Api, wanted: Wanted, read: Read) -> Generator[list[Record] | M
             yield _Place(number if following else number + 1, following, place.labels).mark()
     for ids in _batches(sorted(left), MOST_IDS):
         for path in lists:
-            yield list(_records(api, wanted, api.by_ids(path, wanted.parameters(), ids)))
+            found = _records(api, wanted, api.by_ids(path, wanted.parameters(), ids))
+            yield [_restored(record, read.until) for record in found]
     yield from _batches(list(gone.values()), 1000)
     deleted = sorted(gone.values(), key=lambda record: (str(record.revision), record.key))[-MOST_REMEMBERED:]
     kept = frozenset(record.key for record in deleted) if wanted.kind == "deals" else frozenset()
@@ -160,6 +161,11 @@ def read_all(api: Api, wanted: Wanted, read: Read) -> Generator[list[Record] | M
 
 _LISTS = {"deals": ("deals", "deals/archived"), "persons": ("persons",), "activities": ("activities",)}
 _ITEMS = {"persons": "person", "activities": "activity"}
+
+
+def _restored(record: Record, at: datetime) -> Record:
+    """A record as it is again since its deletion, which may have been its last change as well."""
+    return replace(record, revision=at if record.revision is None else max(record.revision, at))
 
 
 def _asked(wanted: Wanted, since: datetime | None) -> dict[str, str]:

@@ -1,0 +1,482 @@
+"""What Pipedrive's records come to in the log: a small business's facts, what corrects and what withdraws them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+import pytest
+import yaml
+from pipedrive_office import (
+    ACCOUNT,
+    OPTIONS,
+    Exchange,
+    Office,
+    Tampering,
+    activity,
+    app,
+    business,
+    call,
+    changes,
+    contact,
+    day,
+    deal,
+    meeting,
+)
+
+from kr_definitions.events import RETRACTED
+from kr_definitions.vocabulary import vocabulary
+from pipelines.pipedrive import PIPEDRIVE, PipedriveOptions
+from pipelines.sandbox.company import Company
+from pipelines.sandbox.hubspot.records import owner_id
+from pipelines.sandbox.pipedrive import Merge
+
+ANA = owner_id("ana")
+NOW = day(60)
+SALE = deal(
+    301,
+    (day(12), "contacto"),
+    (day(15), "propuesta"),
+    (day(16), "ganado"),
+    (day(17), "propuesta"),
+    (day(41), "ganado"),
+    contact_id=2,
+    amount=changes((day(12), Decimal(5000)), (day(20), Decimal(6000)), (day(46), Decimal("5800.50"))),
+    says={
+        "producto": changes((day(12), "Plataforma"), (day(30), "Servicios")),
+        "mercado": "Madrid",
+        "closedate": changes((day(15), "2026-02-20T12:00:00.000Z"), (day(25), "2026-03-15T12:00:00.000Z")),
+    },
+)
+BUSINESS = business(
+    contacts=[
+        contact(1, (day(2), "lead"), (day(4), "marketingqualifiedlead"), (day(32), "customer"),
+                says={"mercado": "Madrid"}),
+        contact(2, (day(10), "lead"), channel="phone", says={"mercado": "Getafe"}),
+        contact(3, (day(11), "lead"), archived_at=day(12)),
+        contact(4, (day(61), "lead")),
+    ],
+    deals=[SALE, deal(302, (day(13), "contacto"), (day(14), "perdido"))],
+    activities=[
+        call(401, day(8), "connected"),
+        call(402, day(70), None, entered_at=day(8)),
+        call(403, day(8, 10), "no_answer", entered_at=day(10)),
+        meeting(601, day(9, 12), "completed", seconds=1800, contact_id=2),
+        meeting(602, day(9, 13), "no_show", seconds=1800),
+        activity(501, "visit", day(9), "completed", seconds=2700, entered_at=day(7)),
+        activity(701, "meeting", day(9), "completed", says={"hs_activity_type": "deadline"}),
+    ],
+)  # fmt: skip
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    return Office(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def loaded(office: Office) -> Office:
+    """A lake of the test's own, into which the business was loaded."""
+    reports = office.load(app(office.desk(BUSINESS, NOW)), NOW)
+    assert [one.failure for one in reports.values()] == [None] * 3
+    return office
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """A lake into which the business was loaded, for tests that only look at it."""
+    with pytest.MonkeyPatch.context() as environment:
+        office = Office(tmp_path_factory.mktemp("told"), environment)
+        office.load(app(office.desk(BUSINESS, NOW)), NOW)
+        yield office
+
+
+# The facts of a small business
+
+
+def test_a_person_is_a_lead_once_and_enters_each_stage_of_its_life(told: Office) -> None:
+    assert told.facts("lead.created", "subject_id", "account_id", "occurred_at", "channel", "market") == [
+        ("1", "1", day(2), "web", "Madrid"),
+        ("2", "2", day(10), "phone", "Getafe"),
+    ]
+    assert told.facts("lifecycle.entered", "subject_id", "occurred_at", "lifecycle", "channel") == [
+        ("1", day(2), "lead", "web"),
+        ("1", day(4), "marketingqualifiedlead", "web"),
+        ("2", day(10), "lead", "phone"),
+        ("1", day(32), "customer", "web"),
+    ]
+
+
+def test_a_sale_says_its_value_as_it_was_at_each_stage_and_as_it_is_now_when_won(told: Office) -> None:
+    columns = ("subject_id", "occurred_at", "stage", "amount")
+    assert told.facts("deal.created", *columns) == [
+        ("301", day(12), "contacto", Decimal(5000)),
+        ("302", day(13), "contacto", Decimal(5000)),
+    ]
+    assert told.facts("deal.stage_entered", *columns) == [
+        ("301", day(12), "contacto", Decimal(5000)),
+        ("302", day(13), "contacto", Decimal(5000)),
+        ("302", day(14), "perdido", Decimal(5000)),
+        ("301", day(15), "propuesta", Decimal(5000)),
+        ("301", day(16), "ganado", Decimal(5000)),
+        ("301", day(17), "propuesta", Decimal(5000)),
+        ("301", day(41), "ganado", Decimal(6000)),
+    ]
+    assert told.facts("deal.amount_changed", *columns) == [
+        ("301", day(20), "propuesta", Decimal(6000)),
+        ("301", day(46), "ganado", Decimal("5800.50")),
+    ]
+    assert told.facts("deal.lost", *columns) == [("302", day(14), None, Decimal(5000))]
+
+
+def test_a_sale_that_was_opened_again_is_won_when_it_is_won_at_last(told: Office) -> None:
+    columns = ("subject_id", "account_id", "actor", "occurred_at", "amount", "currency", "pipeline", "market")
+    assert told.facts("deal.won", *columns) == [
+        ("301", "2", ANA, day(41), Decimal("5800.50"), "EUR", "ventas", "Madrid")
+    ]
+
+
+def test_attributes_are_as_they_were_when_something_happened(told: Office) -> None:
+    entered = told.facts("deal.stage_entered", "subject_id", "occurred_at", "product")
+    assert [(at, product) for id_, at, product in entered if id_ == "301"] == [
+        *((day(n), "Plataforma") for n in (12, 15, 16, 17)),
+        (day(41), "Servicios"),
+    ]
+
+
+def test_a_win_moves_the_forecast_to_the_month_in_which_it_came(told: Office) -> None:
+    assert told.facts("forecast.stated", "subject_id", "occurred_at", "forecast_month", "amount") == [
+        ("301", day(15), date(2026, 2, 1), Decimal(5000)),
+        ("301", day(20), date(2026, 2, 1), Decimal(6000)),
+        ("301", day(25), date(2026, 3, 1), Decimal(6000)),
+        ("301", day(41), date(2026, 2, 1), Decimal(6000)),  # won on 10 February
+        ("301", day(46), date(2026, 2, 1), Decimal("5800.50")),
+    ]
+
+
+def test_only_calls_that_were_done_are_made_and_their_type_says_what_they_came_to(told: Office) -> None:
+    columns = ("subject_id", "account_id", "actor", "occurred_at", "outcome", "direction", "quantity", "category")
+    assert told.facts("call.made", *columns) == [
+        ("401", "1", ANA, day(8), "connected", "outbound", Decimal(90), "seguimiento"),
+        ("403", "1", ANA, day(8, 10), "no_answer", "outbound", Decimal(90), "seguimiento"),
+    ]
+
+
+def test_meetings_are_scheduled_when_entered_and_held_as_visits_or_meetings_when_they_took_place(
+    told: Office,
+) -> None:
+    assert told.facts("meeting.scheduled", "subject_id", "occurred_at", "category") == [
+        ("501", day(7), "visita"),
+        ("601", day(9, 12), "demostracion"),
+        ("602", day(9, 13), "demostracion"),
+    ]
+    columns = ("subject_id", "account_id", "occurred_at", "outcome", "quantity", "category")
+    assert told.facts("visit.held", *columns) == [("501", "1", day(9), "completed", Decimal(45), None)]
+    assert told.facts("meeting.held", *columns) == [
+        ("601", "2", day(9, 12), "completed", Decimal(30), "demostracion")
+    ]  # fmt: skip
+
+
+def test_nothing_else_is_in_the_log_and_each_fact_links_to_its_record(told: Office) -> None:
+    log, root = told.log(), "https://acme.pipedrive.com"
+    assert log.height == 31
+    of_deals = log.filter(pl.col("stream") == "deals")
+    assert of_deals.filter(pl.col("source_url") != pl.format(f"{root}/deal/{{}}", "subject_id")).height == 0
+    others = log.filter(pl.col("stream") != "deals")
+    assert others.filter(pl.col("source_url") != pl.format(f"{root}/person/{{}}", "account_id")).height == 0
+
+
+def test_streams_feed_exactly_what_their_facts_are(told: Office) -> None:
+    fed = {stream.name: set(stream.feeds) for stream in PIPEDRIVE.streams(ACCOUNT, OPTIONS)}
+    stated = told.log().group_by("stream").agg(pl.col("event_type").unique())
+    assert fed == {stream: set(types) for stream, types in stated.iter_rows()}
+
+
+def test_facts_say_only_what_their_type_may_carry(told: Office) -> None:
+    for row in told.log().iter_rows(named=True):
+        carried = set(vocabulary().types[row["event_type"]].carries)
+        said = {name for name in vocabulary().attributes if name in row and row[name] is not None}
+        assert said - {"stream"} <= carried
+
+
+# What comes later
+
+
+def test_loading_twice_changes_nothing(loaded: Office) -> None:
+    before = loaded.lake.log.scan().collect()
+    again = loaded.load(app(loaded.desk(BUSINESS, NOW)), NOW + timedelta(minutes=1))
+    assert {one.counts for one in again.values()} == {(0, 0, 0, 0)}
+    stated = loaded.lake.log.scan().filter(pl.col("event_type") != "source.covered").collect()
+    assert stated.equals(before.filter(pl.col("event_type") != "source.covered"))
+
+
+def grown(company: Company, **lists: object) -> Company:
+    return replace(company, **lists)
+
+
+def test_a_second_run_reads_only_what_changed_and_the_history_of_that_alone(loaded: Office) -> None:
+    later = grown(
+        BUSINESS,
+        deals=(replace(SALE, amount=(*SALE.amount, *changes((day(61), Decimal(5700))))), BUSINESS.deals[1]),
+        activities=(*BUSINESS.activities, call(801, day(61, 8), "connected")),
+    )
+    served = Tampering(app(loaded.desk(later, day(62))))
+    reports = loaded.load(served, day(62))
+    assert {name: one.load.inserted for name, one in reports.items()} == {"persons": 1, "deals": 1, "activities": 1}
+    assert {name: one.load.delivered for name, one in reports.items()} == {"persons": 1, "deals": 1, "activities": 1}
+    assert Counter(one.path for one in served.exchanges) == {
+        "/api/v2/personFields": 1,
+        "/api/v2/persons": 1,
+        "/api/v1/recents": 2,
+        "/api/v2/pipelines": 1,
+        "/api/v2/stages": 1,
+        "/api/v2/dealFields": 1,
+        "/api/v2/deals": 2,  # the deleted ones, and those that changed
+        "/api/v2/deals/archived": 2,
+        "/api/v1/deals/301/changelog": 1,
+        "/api/v1/activityTypes": 1,
+        "/api/v2/activities": 1,
+    }
+    assert all("updated_since=2026-03-01" in one.query for one in served.exchanges if one.path == "/api/v2/persons")
+
+
+def test_a_corrected_value_corrects_the_win(loaded: Office) -> None:
+    later = grown(BUSINESS, deals=(replace(SALE, amount=(*SALE.amount, *changes((day(61), Decimal(5700))))),))
+    report = loaded.load(app(loaded.desk(later, day(62))), day(62))["deals"]
+    assert report.counts == (1, 3, 1, 0)  # the win restated, the change and its forecast stated; the old win withdrawn
+    assert loaded.facts("deal.won", "occurred_at", "amount") == [(day(41), Decimal(5700))]
+    withdrawn = loaded.lake.log.scan().filter(pl.col("event_type") == RETRACTED).select("fact_key", "amount").collect()
+    assert withdrawn.rows() == [("deal/301/won", Decimal("5800.50"))]
+
+
+def test_a_win_that_is_opened_again_is_withdrawn(loaded: Office) -> None:
+    later = grown(BUSINESS, deals=(replace(SALE, stages=(*SALE.stages, *changes((day(61), "propuesta")))),))
+    loaded.load(app(loaded.desk(later, day(62))), day(62))
+    assert loaded.facts("deal.won", "subject_id") == []
+    assert ("301", day(61), "propuesta") in loaded.facts("deal.stage_entered", "subject_id", "occurred_at", "stage")
+
+
+def test_a_deleted_deal_is_withdrawn_and_comes_back_when_it_is_restored(loaded: Office) -> None:
+    """A restored deal has the last change that it had before: no list of changes tells of it."""
+    deleted = grown(BUSINESS, deals=(replace(SALE, archived_at=day(61)), BUSINESS.deals[1]))
+    report = loaded.load(app(loaded.desk(deleted, day(62))), day(62))["deals"]
+    assert (report.load.inserted, report.change.events_stated) == (1, 0)
+    assert loaded.facts("deal.won", "subject_id") == []
+    assert loaded.load(app(loaded.desk(deleted, day(63))), day(63))["deals"].counts == (0, 0, 0, 0)
+    assert loaded.load(app(loaded.desk(BUSINESS, day(64))), day(64))["deals"].counts[0] == 1
+    assert loaded.facts("deal.won", "subject_id") == [("301",)]
+    assert loaded.load(app(loaded.desk(BUSINESS, day(65))), day(65))["deals"].counts == (0, 0, 0, 0)
+
+
+def test_a_deal_that_is_gone_for_good_stays_withdrawn(loaded: Office) -> None:
+    deleted = grown(BUSINESS, deals=(replace(SALE, archived_at=day(61)),))
+    for at in (day(62), day(62 + 31), day(62 + 32)):
+        assert loaded.load(app(loaded.desk(deleted, at)), at)["deals"].failure is None
+    assert loaded.facts("deal.won", "subject_id") == []
+
+
+@pytest.mark.parametrize(
+    ("stream", "given", "event_type", "left"),
+    [
+        ("activities", {"activities": (replace(BUSINESS.activities[0], archived_at=day(61)), *BUSINESS.activities[1:])},
+         "call.made", ["403"]),
+        ("persons", {"contacts": (replace(BUSINESS.contacts[0], archived_at=day(61)), *BUSINESS.contacts[1:])},
+         "lead.created", ["2", "4"]),
+    ],
+)  # fmt: skip
+def test_a_deleted_person_or_activity_is_withdrawn(
+    loaded: Office, stream: str, given: dict[str, Any], event_type: str, left: list[str]
+) -> None:
+    report = loaded.load(app(loaded.desk(grown(BUSINESS, **given), day(62))), day(62))[stream]
+    assert report.failure is None
+    assert [id_ for (id_,) in loaded.facts(event_type, "subject_id")] == left
+    again = loaded.load(app(loaded.desk(grown(BUSINESS, **given), day(63))), day(63))[stream]
+    assert again.counts == (0, 0, 0, 0)
+
+
+def test_an_archived_deal_is_a_deal_like_others(loaded: Office) -> None:
+    """A year after they were closed this company's deals are archived, and leave the list of deals."""
+    before = loaded.log()
+    at = day(500)
+    served = Tampering(app(loaded.desk(BUSINESS, at)))
+    assert loaded.load(served, at)["deals"].failure is None
+    [live] = [one for one in served.exchanges if one.path == "/api/v2/deals" and "deleted" not in one.query]
+    assert live.content["data"] == []
+    assert loaded.log().filter(pl.col("stream") == "deals").equals(before.filter(pl.col("stream") == "deals"))
+
+
+def test_a_first_reading_finds_the_archived_deals_too(office: Office) -> None:
+    at = day(500)
+    office.load(app(office.desk(BUSINESS, at)), at)
+    assert office.facts("deal.won", "subject_id", "occurred_at") == [("301", day(41))]
+    assert office.facts("deal.lost", "subject_id") == [("302",)]
+
+
+def test_a_merged_person_is_withdrawn_and_what_they_had_is_the_others(loaded: Office) -> None:
+    merges = (Merge(winner_id=1, victim_id=2, at=day(61)),)
+    reports = loaded.load(app(loaded.desk(BUSINESS, day(62)), merges), day(62))
+    assert {one.failure for one in reports.values()} == {None}
+    assert [id_ for (id_,) in loaded.facts("lead.created", "subject_id")] == ["1", "4"]
+    assert loaded.facts("deal.won", "subject_id", "account_id") == [("301", "1")]
+    assert loaded.facts("meeting.held", "subject_id", "account_id") == [("601", "1")]
+    again = loaded.load(app(loaded.desk(BUSINESS, day(63)), merges), day(63))
+    assert {one.counts for one in again.values()} == {(0, 0, 0, 0)}
+
+
+def test_a_field_that_is_declared_later_is_read_of_every_deal(loaded: Office) -> None:
+    """Without it, what has not changed lately would lack it for ever."""
+    more = PipedriveOptions.model_validate(
+        {**OPTIONS.model_dump(), "sales": [{**OPTIONS.sales[0].model_dump(), "category": "producto", "market": None}]}
+    )
+    with_less = loaded.facts("deal.won", "category")
+    reports = loaded.load(app(loaded.desk(BUSINESS, day(62))), day(62), more)
+    assert reports["deals"].load.delivered == 2
+    assert (with_less, loaded.facts("deal.won", "category")) == ([(None,)], [("Servicios",)])
+
+
+def test_an_option_that_is_renamed_is_called_so_everywhere_and_a_new_one_reads_nothing_again(loaded: Office) -> None:
+    def called(name: str, renamed: str) -> Callable[[Exchange], Any]:
+        def alter(exchange: Exchange) -> Any:
+            if exchange.path != "/api/v2/dealFields":
+                return None
+            content = exchange.content
+            [product] = [one for one in content["data"] if one["field_name"] == "producto"]
+            for option in product["options"]:
+                option["label"] = option["label"].replace(name, renamed)
+            product["options"].append({"id": 77, "label": "Soporte"})
+            return 200, {}, orjson.dumps(content)
+
+        return alter
+
+    new_one = Tampering(app(loaded.desk(BUSINESS, day(61))), called("", ""))
+    assert loaded.load(new_one, day(61))["deals"].load.delivered == 0
+    renamed = Tampering(app(loaded.desk(BUSINESS, day(62))), called("Servicios", "Consultoría"))
+    assert loaded.load(renamed, day(62))["deals"].load.delivered == 2
+    assert loaded.facts("deal.won", "product") == [("Consultoría",)]
+
+
+def test_the_log_is_the_same_however_the_days_were_loaded(office: Office, tmp_path: Path) -> None:
+    at_once = Office(tmp_path / "at_once", office.environment)
+    end = day(64)
+    for at in (day(10), day(14, 10), day(16, 12), day(26), day(50), end):
+        office.load(app(office.desk(BUSINESS, at)), at)
+    at_once.load(app(at_once.desk(BUSINESS, end)), end)
+    columns = ("fact_key", "event_type", "occurred_at", "amount", "stage", "actor", "product", "forecast_month")
+    assert office.log().select(columns).equals(at_once.log().select(columns))
+
+
+# What the options may say
+
+
+def test_the_example_of_the_options_is_whole() -> None:
+    text = (PipedriveOptions.__doc__ or "").split("writes::", 1)[1]
+    options = PipedriveOptions.model_validate(yaml.safe_load(text))
+    assert options.persons.lifecycle is not None
+    assert {name for stream in PIPEDRIVE.streams(ACCOUNT, options) for name in stream.feeds} >= {
+        *("lead.created", "lifecycle.entered", "deal.won", "forecast.stated", "call.made", "meeting.held"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"domain": "acme.pipedrive.com"}, "domain"),
+        ({"persons": {"market": "email"}}, "holds personal data"),
+        ({"sales": [{"pipeline": "a"}, {"pipeline": "a"}]}, "pipeline a is declared twice"),
+        ({"sales": [{"pipeline": "a", "won": "x", "lost": "x"}]}, "calls won and lost deals alike"),
+        ({"calls": [{"type": "call"}], "meetings": [{"type": "call"}]}, "activity type call is declared twice"),
+        ({"calls": [{"type": "call", "direction": "sideways"}]}, "direction"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused(given: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        PipedriveOptions.model_validate({"domain": "acme", **given})
+
+
+def test_a_company_without_pipelines_or_activities_has_only_persons() -> None:
+    options = PipedriveOptions(domain="acme", calls=(), meetings=())
+    [persons] = PIPEDRIVE.streams(ACCOUNT, options)
+    assert (persons.name, persons.feeds) == ("persons", ("lead.created",))
+
+
+def test_without_a_field_for_the_lifecycle_whoever_is_entered_is_a_lead_and_no_history_is_bought(
+    office: Office,
+) -> None:
+    served = Tampering(app(office.desk(BUSINESS, NOW)))
+    office.load(served, NOW, PipedriveOptions(domain="acme", calls=(), meetings=()))
+    assert office.facts("lead.created", "subject_id", "occurred_at") == [("1", day(2)), ("2", day(10))]
+    assert {one.path for one in served.exchanges} == {"/api/v2/persons"}
+
+
+def amended(**parts: Any) -> PipedriveOptions:
+    return PipedriveOptions.model_validate({**OPTIONS.model_dump(exclude_defaults=True), **parts})
+
+
+SALES = OPTIONS.sales[0].model_dump(exclude_defaults=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "stream", "said"),
+    [
+        (amended(persons={"market": "mercdao"}), "persons", "there is no field in personFields called 'mercdao'. "),
+        (amended(sales=[{**SALES, "pipeline": "venta"}]), "deals", "no pipeline 'venta'. .* there is ventas"),
+        (amended(sales=[{**SALES, "stages": {"propuestas": "x"}}]), "deals", "'ventas' has no stage 'propuestas'"),
+        (amended(sales=[{**SALES, "product": {"field": "producto", "values": {"Plata": "x"}}}]), "deals",
+         "field 'producto' of dealFields has no option 'Plata'"),
+        (amended(calls=[{"type": "llamada"}]), "activities", "no type of activity 'llamada'"),
+        (amended(persons={"lifecycle": "ciclo_de_vida", "new_customer_stages": ["leed"]}), "persons",
+         "no option of the lifecycle is called 'leed'. .* there is lead"),
+        (amended(persons={"market": "phone_of_theirs"}), "persons", "there is no field"),
+    ],
+)  # fmt: skip
+def test_a_name_that_the_company_does_not_have_stops_its_stream_and_is_named(
+    office: Office, options: PipedriveOptions, stream: str, said: str
+) -> None:
+    reports = office.load(app(office.desk(BUSINESS, NOW)), NOW, options)
+    assert reports[stream].failure is not None
+    with pytest.raises(AssertionError, match=said):
+        raise AssertionError(reports[stream].failure)
+    assert [name for name, one in reports.items() if one.failure] == [stream]
+
+
+def test_a_field_is_found_by_its_key_too_and_one_that_could_be_either_of_two_is_refused(office: Office) -> None:
+    served = Tampering(app(office.desk(BUSINESS, NOW)), twice)
+    by_name = office.load(served, NOW)["deals"]
+    assert by_name.failure is not None
+    assert "2 fields in dealFields are called 'mercado'. Name one by key: " in by_name.failure
+    key = by_name.failure.rpartition("key: ")[2].split(", ")[0]
+    by_key = amended(sales=[{**SALES, "market": key}])
+    assert office.load(Tampering(app(office.desk(BUSINESS, NOW)), twice), NOW, by_key)["deals"].failure is None
+    assert office.facts("deal.won", "market") == [("Madrid",)]
+
+
+def twice(exchange: Exchange) -> Any:
+    """A second field of the same name, as Pipedrive lets people make."""
+    if exchange.path != "/api/v2/dealFields":
+        return None
+    content = exchange.content
+    [one] = [one for one in content["data"] if one["field_name"] == "mercado"]
+    content["data"].append({**one, "field_code": "f" * 40})
+    return 200, {}, orjson.dumps(content)
+
+
+def test_a_field_of_a_type_that_may_hold_what_is_personal_is_refused(office: Office) -> None:
+    def a_telephone(exchange: Exchange) -> Any:
+        if exchange.path != "/api/v2/personFields":
+            return None
+        content = exchange.content
+        content["data"].append(
+            {"field_name": "Segundo teléfono", "field_code": "e" * 40, "field_type": "phone", "options": None}
+        )
+        return 200, {}, orjson.dumps(content)
+
+    served = Tampering(app(office.desk(BUSINESS, NOW)), a_telephone)
+    report = office.load(served, NOW, amended(persons={"market": "Segundo teléfono"}))["persons"]
+    assert "is of type phone, which may hold personal data" in str(report.failure)
