@@ -209,6 +209,10 @@ def sandbox(
     today: Today = None,
     seed: Seed = 1,
     port: Annotated[int, typer.Option(help="Port on this machine; 0 takes a free one.", min=0, max=65535)] = 8700,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="Spoil answers: zendesk:429,truncate for one in four; zendesk:html-error@3 for the third."),
+    ] = None,
 ) -> None:
     """Serve simulated companies' vendors on this machine until interrupted."""
     from assets.home import PROJECT, Home, started_at  # noqa: PLC0415
@@ -219,7 +223,7 @@ def sandbox(
     _refuse_the_future(today, chosen)
     root = Path(os.environ.get("HITO_HOME") or PROJECT / ".hito" / "sandbox")
     day = _day(today) or sandbox_day(chosen, started_at(), root)
-    with running(chosen, day, root, seed=seed, port=port) as served:
+    with running(chosen, day, root, seed=seed, port=port, faults=fault or ()) as served:
         err.print(f"# {', '.join(chosen)} on {day} at {served.base_url}; Ctrl-C ends it", highlight=False)
         err.print("# to run against it from another terminal:", highlight=False)
         for name, value in {"HITO_HOME": str(root), **pseudonym_keys(chosen), **served.environment()}.items():

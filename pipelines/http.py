@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from requests.exceptions import ChunkedEncodingError, ContentDecodingError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from pipelines.source import Clock, SourceConfigError, VendorError
@@ -83,7 +84,7 @@ class PatientSession(requests.Session):
     def _send_once(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         try:
             response = super().send(request, **kwargs)
-        except (requests.ConnectionError, requests.Timeout) as failure:
+        except (requests.ConnectionError, requests.Timeout, ChunkedEncodingError, ContentDecodingError) as failure:
             raise _TryAgain(type(failure).__name__, None) from None
         except requests.TooManyRedirects:
             raise VendorError(self.source, f"{_place(request.url)} redirects in a circle", "Check base_url") from None

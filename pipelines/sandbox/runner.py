@@ -24,9 +24,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 
 from pipelines.sandbox.business import business, inbound, revops, ventas_b2b, ventas_marketing
 from pipelines.sandbox.company import Company, estate_agency
+from pipelines.sandbox.faults import Fault, Faulty, asked
 from pipelines.sandbox.server import SandboxError, Served, served
 from pipelines.sandbox.sheets import SHEETS, write_sheets
 from pipelines.sandbox.stand_in import Desk, SharedClock
@@ -52,7 +54,9 @@ _FOUNDED = date(2024, 11, 1)
 ORGANISATIONS: Mapping[str, Organisation] = {
     "inmobiliaria": Organisation(estate_agency, _FOUNDED, "Europe/Madrid", ("hubspot", "zendesk", "youtube", "stripe")),
     "revops": Organisation(business(revops.PLAN), _FOUNDED, "Europe/Madrid", ("pipedrive", "zendesk", "stripe")),
-    "ventas-b2b": Organisation(business(ventas_b2b.PLAN), _FOUNDED, "America/Bogota", ("hubspot", "zendesk", "stripe")),
+    "ventas-b2b": Organisation(
+        business(ventas_b2b.PLAN), _FOUNDED, "America/Bogota", ("salesforce", "zendesk", "stripe")
+    ),
     "ventas-marketing": Organisation(
         business(ventas_marketing.PLAN), _FOUNDED, "Europe/Madrid", ("hubspot", "zendesk", "stripe")
     ),
@@ -110,14 +114,16 @@ def running(
     port: int = 0,
     *,
     at: time = MORNING,
+    faults: Sequence[str] = (),
 ) -> Iterator[Sandbox]:
     """Serve the organisations as they are on the morning of `today`, while the block runs.
 
     home: the sandbox's folder; the same one with a later day is the same companies, grown older. port: 0 takes a free
     one. at: the local time at which the vendors' data stops, once it is so late everywhere: a run reads all of them at
-    one instant. Raises `SandboxError`.
+    one instant. faults: answers that are to be spoilt (`sandbox.faults`). Raises `SandboxError`.
     """
     chosen = _chosen(organisations, today)
+    spoilt = asked(faults, sorted({vendor for one in chosen.values() for vendor in one.vendors}))
     home = _made(home).resolve()
     with _alone_in(home):
         _refuse_another_past(home, seed, today)
@@ -127,7 +133,7 @@ def running(
         for name, company in companies.items():
             write_sheets(company, SHEETS[name], present, _sheets_folder(home, name))
         desks = {name: Desk(companies[name], present, clock) for name in chosen}
-        with served(_House(desks, clock).app(), port) as serving_now:
+        with served(_House(desks, clock, spoilt).app(), port) as serving_now:
             _remember(home, seed, today)
             yield Sandbox(home, serving_now, clock, companies, present)
 
@@ -138,15 +144,20 @@ class _House:
 
     desks: Mapping[str, Desk]
     clock: SharedClock
+    faults: Mapping[str, Sequence[Fault]]
 
     def app(self) -> Starlette:
         """The status page, and each stand-in at `/<organisation>/<vendor>`."""
         mounts = [
-            Mount(f"/{name}/{vendor}", app=_stand_in(vendor).app(desk))
+            Mount(f"/{name}/{vendor}", app=self._served(vendor, desk))
             for name, desk in self.desks.items()
             for vendor in ORGANISATIONS[name].vendors
         ]
         return Starlette(routes=[Route("/", self.status), *mounts])
+
+    def _served(self, vendor: str, desk: Desk) -> ASGIApp:
+        stand_in: ASGIApp = _stand_in(vendor).app(desk)
+        return Faulty(stand_in, self.faults[vendor]) if vendor in self.faults else stand_in
 
     def status(self, request: Request) -> JSONResponse:
         """What is here, at which present, and how long clients waited for limits."""
