@@ -23,7 +23,7 @@ from pipelines.sandbox.company import Activity, Change, Company, Contact, Listin
 from pipelines.sandbox.hubspot import app
 from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
-from pipelines.source import Account, Covered, Read, Record, SourceError
+from pipelines.source import Account, Covered, Mark, Read, Record, SourceError
 
 ACCOUNT = Account("inmobiliaria", "hubspot", "Europe/Madrid")
 PREFIX = "SOURCES__INMOBILIARIA__HUBSPOT__"
@@ -173,8 +173,9 @@ class Loaded:
 
 @dataclass
 class Reading:
-    """What one fetch gave, and how it ended."""
+    """What one fetch gave, and how it ended. marks: the places in it that it passed."""
 
+    marks: list[str] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     covered: Covered | None = None
     failure: str | None = None
@@ -235,18 +236,23 @@ class Office:
         at: datetime,
         since: datetime | None = None,
         options: HubSpotOptions = OPTIONS,
+        mark: str | None = None,
     ) -> Reading:
         """Fetches one stream of the account as it is served, into no lake.
 
-        since: as if an empty account had been read completely before.
+        since: as if an empty account had been read completely before. mark: as if it had been interrupted there.
         """
         [of] = [one for one in HUBSPOT.streams(ACCOUNT, options) if one.name == stream]
         before = None if since is None else self.read(app(self.desk(agency(), at)), stream, at, options=options).covered
-        pages, found = of.fetch(Read(since, at, before and before.cursor, self.clock)), Reading()
+        pages, found = of.fetch(Read(since, at, before and before.cursor, self.clock, mark)), Reading()
         with self.serving(application):
             try:
                 while True:
-                    found.records += next(pages)
+                    page = next(pages)
+                    if isinstance(page, Mark):
+                        found.marks.append(page.text)
+                    else:
+                        found.records += page
             except StopIteration as end:
                 found.covered = end.value
             except SourceError as failure:

@@ -23,7 +23,7 @@ from pipelines.hubspot.changes import payload_of
 from pipelines.hubspot.declared import require_properties, require_stages
 from pipelines.hubspot.options import Calls, HubSpotOptions, Meetings
 from pipelines.hubspot.reading import Wanted, read_all
-from pipelines.source import Account, Covered, Options, Read, Record, Stream
+from pipelines.source import Account, Covered, Mark, Options, Read, Record, Stream
 
 __all__ = ["HUBSPOT", "HubSpot", "HubSpotOptions"]
 
@@ -121,7 +121,7 @@ def _meetings(account: Account, options: HubSpotOptions, meetings: Meetings) -> 
 
 def _fetch(
     account: Account, wanted: Wanted, require: Callable[[Api], None], read: Read
-) -> Generator[list[Record], None, Covered]:
+) -> Generator[list[Record] | Mark, None, Covered]:
     api = Api(Access(account, read.clock))
     require(api)
     return (yield from read_all(api, wanted, read))

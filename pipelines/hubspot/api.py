@@ -33,6 +33,9 @@ ID = "hs_object_id"
 Object = dict[str, Any]
 """A CRM record as HubSpot gives it."""
 
+Place = tuple[int, int]
+"""How far a search has got: a last change in milliseconds, and the last id of that instant (0: all before it)."""
+
 
 class Api:
     """What one account's API answers."""
@@ -85,20 +88,23 @@ class Api:
 
     # Records
 
-    def listed(self, object_type: str, params: dict[str, str]) -> Iterator[list[Object]]:
-        """All records of a type, page by page, in the order of their ids. A list has no wall, and no filter by time."""
-        url, after, seen = self._url("objects", object_type), "", set()
+    def listed(self, object_type: str, params: dict[str, str], after: str = "") -> Iterator[tuple[list[Object], str]]:
+        """All records of a type, page by page, in the order of their ids, each page with where the next one begins.
+
+        A list has no wall, and no filter by time.
+        """
+        url, seen = self._url("objects", object_type), set()
         while True:
             content = self._get(url, {**params, "after": after} if after else params)
             page = self._whole(object_type, content["results"])
-            if after and not page:
+            if not page and (after or _next_page(content)):
                 raise self._strange(f"a page of {object_type} is empty, though it was promised")
             if page and page[0]["id"] in seen:
                 raise self._strange(f"a page of {object_type} is one that came before")
+            after = _next_page(content)
             if page:
                 seen.add(page[0]["id"])
-                yield page
-            after = _next_page(content)
+                yield page, after
             if not after:
                 return
 
@@ -130,35 +136,41 @@ class Api:
 
     # Search
 
-    def changed(self, object_type: str, since: datetime, *also: Object) -> Iterator[list[tuple[str, str]]]:
-        """Id and last change of the records changed since then, oldest change first; some come twice.
+    def changed(self, object_type: str, place: Place, *also: Object) -> Iterator[tuple[list[tuple[str, str]], Place]]:
+        """Id and last change of the records changed since a place, oldest change first; some come twice.
 
-        A search ends at 10,000 results, and records that change while it is paged shift its pages. So every page is a
-        search of its own, from the last change seen on; and where one instant fills a whole page (a bulk update gives
-        thousands of records the same one), that instant is pinned and paged by id.
+        Each page comes with the place after it. A search ends at 10,000 results, and records that change while it is
+        paged shift its pages. So every page is a search of its own, from the last change seen on; and where one instant
+        fills a whole page (a bulk update gives thousands of records the same one), that instant is pinned and paged by
+        id.
         """
-        modified, start = modified_property(object_type), int(since.timestamp() * 1000)
+        modified, (start, last_id) = modified_property(object_type), place
+        if last_id:
+            yield from self._changed_at(object_type, start, last_id, also)
+            start += 1
         while True:
             page, is_last = self._search(object_type, [*also, _filter(modified, "GTE", start)], modified)
+            newest = _milliseconds(page[-1][1]) if page else start
             if page:
-                yield page
+                yield page, (newest, 0)
             if is_last:
                 return
-            newest = _milliseconds(page[-1][1])
             if newest > start:
                 start = newest
             else:
-                yield from self._changed_at(object_type, start, also)
+                yield from self._changed_at(object_type, start, 0, also)
                 start += 1
 
-    def _changed_at(self, object_type: str, instant: int, also: Sequence[Object]) -> Iterator[list[tuple[str, str]]]:
+    def _changed_at(
+        self, object_type: str, instant: int, last_id: int, also: Sequence[Object]
+    ) -> Iterator[tuple[list[tuple[str, str]], Place]]:
         pinned = [*also, _filter(modified_property(object_type), "EQ", instant)]
-        last_id, is_last = 0, False
+        is_last = False
         while not is_last:
             page, is_last = self._search(object_type, [*pinned, _filter(ID, "GTE", last_id + 1)], ID)
             if page:
-                yield page
                 last_id = int(page[-1][0])
+                yield page, (instant, last_id)
 
     def _search(self, object_type: str, filters: Sequence[Object], by: str) -> tuple[list[tuple[str, str]], bool]:
         """The first page of a search, and whether it is all there is. The last filter is the least value of `by`."""
@@ -217,6 +229,11 @@ def modified_property(object_type: str) -> str:
 def has_property(name: str) -> Object:
     """A filter for records where a property is not empty."""
     return {"propertyName": name, "operator": "HAS_PROPERTY"}
+
+
+def beginning(since: datetime) -> Place:
+    """The place of a search for what changed since an instant."""
+    return int(since.timestamp() * 1000), 0
 
 
 def _next_page(content: Object) -> str:

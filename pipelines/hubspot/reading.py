@@ -23,8 +23,8 @@ from typing import Any, TypeVar
 
 import orjson
 
-from pipelines.hubspot.api import HISTORY_LIMIT, LIST_LIMIT, Api, Object, has_property
-from pipelines.source import Covered, Read, Record
+from pipelines.hubspot.api import HISTORY_LIMIT, LIST_LIMIT, Api, Object, Place, beginning, has_property
+from pipelines.source import Covered, Mark, Read, Record
 
 T = TypeVar("T")
 
@@ -73,54 +73,75 @@ class Wanted:
         return {"properties": list(self.current), "propertiesWithHistory": list(self.with_history)}
 
 
-def read_all(api: Api, wanted: Wanted, read: Read) -> Generator[list[Record], None, Covered]:
+def read_all(api: Api, wanted: Wanted, read: Read) -> Generator[list[Record] | Mark, None, Covered]:
     """Pages of records: what a fetch is, once the account is open."""
     was_asked, once_gone = _remembered(read.cursor)
     since = read.since if was_asked == wanted.fingerprint else None
     gone = {record.key: record for record in _archived(api, wanted)}
-    pages = _everything(api, wanted) if since is None else _changes(api, wanted, since, once_gone - gone.keys())
-    for page in pages:
+    interrupted = _interrupted(wanted, read.mark)
+    archived = gone.keys() | set(interrupted.get("archived", ()))
+    again = archived | (once_gone if since is not None else set())
+    pages: Iterator[tuple[list[Record], str | Place | None]]
+    if since is None:
+        pages = _everything(api, wanted, interrupted.get("place", ""), again - gone.keys())
+    else:
+        start, last_id = interrupted.get("place", beginning(since))
+        pages = _changes(api, wanted, since, (start, last_id), again - gone.keys())
+    for page, place in pages:
         for record in page:
             if not record.is_deleted:
                 gone.pop(record.key, None)
         yield page
+        if place:
+            yield _mark(wanted, archived, place)
     yield from _batches(list(gone.values()), 1000)
     return Covered(start=since, end=read.until, cursor=_cursor(wanted, gone.values()))
 
 
-def _everything(api: Api, wanted: Wanted) -> Iterator[list[Record]]:
+def _everything(
+    api: Api, wanted: Wanted, after: str, returned: Iterable[str]
+) -> Iterator[tuple[list[Record], str | None]]:
+    """All records from a place in the list on, and those that left the archive since an interrupted reading began."""
     parameters = {**wanted.parameters(), "limit": str(wanted.page_size)}
-    for page in api.listed(wanted.object_type, parameters):
-        yield _records(wanted, page, {one["id"]: _listed_contacts(api, wanted, one) for one in page})
+    for page, following in api.listed(wanted.object_type, parameters, after):
+        yield _records(wanted, page, {one["id"]: _listed_contacts(api, wanted, one) for one in page}), following
+    yield from ((page, None) for page in _read_again(api, wanted, dict.fromkeys(sorted(returned))))
 
 
-def _changes(api: Api, wanted: Wanted, since: datetime, once_gone: Iterable[str]) -> Iterator[list[Record]]:
+def _changes(
+    api: Api, wanted: Wanted, since: datetime, place: Place, returned: Iterable[str]
+) -> Iterator[tuple[list[Record], Place | None]]:
     """The records changed since then, those that are no longer archived, and those whose contacts were merged."""
     seen: set[str] = set()
-    for found in api.changed(wanted.object_type, since):
+    for found, following in api.changed(wanted.object_type, place):
         new = {id_: at for id_, at in found if id_ not in seen}
         seen |= new.keys()
-        yield from _read_again(api, wanted, new)
-    more = {*once_gone, *(_of_merged_contacts(api, wanted.object_type, since) if wanted.has_contacts else ())}
-    yield from _read_again(api, wanted, dict.fromkeys(sorted(more - seen)))
+        *pages, last = _read_again(api, wanted, new) or [[]]
+        yield from ((page, None) for page in pages)
+        yield last, following
+    more = {*returned, *(_of_merged_contacts(api, wanted.object_type, since) if wanted.has_contacts else ())}
+    yield from ((page, None) for page in _read_again(api, wanted, dict.fromkeys(sorted(more - seen))))
 
 
 def _of_merged_contacts(api: Api, object_type: str, since: datetime) -> set[str]:
     """Ids of the records of contacts merged of late: they have another contact now, and no new last change."""
-    winners = [id_ for found in api.changed("contacts", since, has_property(MERGED)) for id_, _ in found]
+    found = api.changed("contacts", beginning(since), has_property(MERGED))
+    winners = [id_ for page, _ in found for id_, _ in page]
     related = (api.related("contacts", object_type, ids) for ids in _batches(winners, LIST_LIMIT))
     return {id_ for by_contact in related for found in by_contact.values() for id_ in found}
 
 
-def _read_again(api: Api, wanted: Wanted, changed: Mapping[str, str | None]) -> Iterator[list[Record]]:
-    """Records by their ids. One that search still gives though it cannot be read any more is gone."""
+def _read_again(api: Api, wanted: Wanted, changed: Mapping[str, str | None]) -> list[list[Record]]:
+    """Records by their ids, in pages. One that search still gives though it cannot be read any more is gone."""
+    pages = []
     for ids in _batches(list(changed), wanted.page_size):
         found = api.read(wanted.object_type, ids, wanted.body(), wanted.parameters())
         read = [one["id"] for one in found]
         contacts = api.related(wanted.object_type, "contacts", read) if wanted.has_contacts and read else {}
         missing = ((id_, changed[id_]) for id_ in ids if id_ not in read)
         gone = [Record(id_, _instant(at), {}, is_deleted=True) for id_, at in missing if at is not None]
-        yield [*_records(wanted, found, contacts), *gone]
+        pages.append([*_records(wanted, found, contacts), *gone])
+    return pages
 
 
 def _archived(api: Api, wanted: Wanted) -> list[Record]:
@@ -128,7 +149,7 @@ def _archived(api: Api, wanted: Wanted) -> list[Record]:
     parameters = {"archived": "true", "limit": str(LIST_LIMIT), "properties": "hs_object_id"}
     return [
         Record(one["id"], _instant(one["updatedAt"]), {"archivedAt": one.get("archivedAt")}, is_deleted=True)
-        for page in api.listed(wanted.object_type, parameters)
+        for page, _ in api.listed(wanted.object_type, parameters)
         for one in page
     ]
 
@@ -184,6 +205,18 @@ def _batches(things: list[T], size: int) -> Iterator[list[T]]:
 def _cursor(wanted: Wanted, gone: Iterable[Record]) -> str:
     latest = sorted(gone, key=lambda record: (str(record.payload["archivedAt"]), record.key))[-MOST_REMEMBERED:]
     return orjson.dumps({"asked": wanted.fingerprint, "archived": sorted(record.key for record in latest)}).decode()
+
+
+def _mark(wanted: Wanted, archived: Iterable[str], place: str | Place) -> Mark:
+    """How far a reading has got, and what was archived when it began: that may be restored until it goes on."""
+    ids = sorted(archived)[-MOST_REMEMBERED:]
+    return Mark(orjson.dumps({"asked": wanted.fingerprint, "archived": ids, "place": place}).decode())
+
+
+def _interrupted(wanted: Wanted, mark: str | None) -> dict[str, Any]:
+    """What a mark says; nothing, where another thing was asked of each record."""
+    content: dict[str, Any] = orjson.loads(mark) if mark else {}
+    return content if content.get("asked") == wanted.fingerprint else {}
 
 
 def _remembered(cursor: str | None) -> tuple[str | None, set[str]]:

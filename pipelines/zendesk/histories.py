@@ -69,7 +69,10 @@ class Histories:
     def _hold(self, event: Item) -> None:
         children = [_audit_event(child) for child in event.get("child_events") or ()]
         update = kept({**event, "author_id": event.get("updater_id"), "events": children})
-        self._of_ticket.setdefault(str(event.get("ticket_id")), []).append(orjson.dumps(update))
+        packed = bytes(
+            memoryview(orjson.dumps(update))
+        )  # a copy of its own size: the first one may lie in a larger place
+        self._of_ticket.setdefault(str(event.get("ticket_id")), []).append(packed)
         self.held += 1
         while self.held > MOST_HELD:
             _, let_go = self._of_ticket.popitem(last=False)
@@ -86,7 +89,7 @@ def kept(audit: Item) -> Item:
     """What is kept of an audit: no text that anybody wrote."""
     names = ("type", "field_name", "value", "previous_value", "public", "author_id")
     relevant = [
-        {name: event.get(name) for name in names}
+        {name: event[name] for name in names if event.get(name) is not None}
         for event in audit.get("events") or ()
         if event.get("type") == "Comment" or event.get("field_name") in FOLLOWED
     ]

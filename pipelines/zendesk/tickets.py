@@ -123,8 +123,8 @@ def _payload(ticket: Item, history: list[Item], agents: frozenset[str]) -> dict[
         str(value)
         for audit in history
         for event in audit["events"]
-        if event["field_name"] == "assignee_id"
-        for value in (event["value"], event["previous_value"])
+        if event.get("field_name") == "assignee_id"
+        for value in (event.get("value"), event.get("previous_value"))
         if value
     }
     return {
@@ -141,15 +141,17 @@ def _payload(ticket: Item, history: list[Item], agents: frozenset[str]) -> dict[
 
 def _step(audit: Item, agents: frozenset[str]) -> dict[str, Any] | None:
     """One update of a ticket; None where it touches nothing that is followed."""
-    changes = {event["field_name"]: event for event in audit["events"] if event["type"] in ("Create", "Change")}
+    changes = {event["field_name"]: event for event in audit["events"] if event.get("type") in ("Create", "Change")}
     replies = [
         event
         for event in audit["events"]
-        if event["type"] == "Comment" and event["public"] and str(event["author_id"] or audit["author_id"]) in agents
+        if event.get("type") == "Comment"
+        and event.get("public")
+        and str(event.get("author_id") or audit["author_id"]) in agents
     ]
     if not replies and not changes.keys() & {"status", "priority"}:
         return None
-    first_priority: Item = next((e for e in audit["events"] if e["field_name"] == "priority"), {})
+    first_priority: Item = next((e for e in audit["events"] if e.get("field_name") == "priority"), {})
     return {
         "audit": str(audit["id"]),
         "at": audit["created_at"],

@@ -15,7 +15,9 @@ import pytest
 import requests
 from hubspot_agency import ACCOUNT, OPTIONS, Exchange, Office, Tampering, activity, agency, changes, contact, day, sale
 
+from pipelines import raw_zone
 from pipelines.hubspot import HUBSPOT, HubSpotOptions
+from pipelines.hubspot.options import Calls
 from pipelines.sandbox.company import Activity, Changes, Company
 from pipelines.sandbox.hubspot import CREDENTIALS, OAUTH_CREDENTIALS, app
 
@@ -112,6 +114,86 @@ def test_records_that_change_while_search_is_read_hide_no_others(office: Office)
     reading = office.read(served, "calls", day(62), since=day(61))
     assert reading.failure is None
     assert set(reading.keys) == {str(1000 + number) for number in range(600)}
+
+
+# Going on where it was interrupted
+
+
+def interrupting(company: Company, office: Office, at: datetime, path: str, after: int) -> Tampering:
+    """HubSpot whose day's requests are used up after so many answers to a path."""
+    answered: list[str] = []
+
+    def refuse(exchange: Exchange) -> Answer | None:
+        if exchange.path != path or "archived=true" in exchange.query:
+            return None
+        answered.append(exchange.path)
+        return (429, {}, USED_UP) if len(answered) > after else None
+
+    return Tampering(app(office.desk(company, at)), refuse)
+
+
+USED_UP = orjson.dumps({"status": "error", "policyName": "DAILY", "message": "You have reached your daily limit."})
+CALLS = "/crm/v3/objects/calls"
+
+
+def test_a_first_reading_goes_on_from_the_page_before_the_interruption(office: Office) -> None:
+    many = agency(contacts=[contact(1)], activities=calls(range(350), lambda number: number))
+    served = interrupting(many, office, day(62), CALLS, after=2)
+    broken = office.read(served, "calls", day(62))
+    assert "used up" in str(broken.failure)
+    rest = office.read(app(office.desk(many, day(62))), "calls", day(62), mark=broken.marks[-1])
+    assert (len(broken.records), len(rest.records)) == (200, 150)
+    assert {*broken.keys, *rest.keys} == {str(1000 + number) for number in range(350)}
+    assert rest.covered is not None
+    assert rest.covered.end == day(62)
+
+
+@pytest.mark.parametrize("second", [lambda number: number, lambda number: 0], ids=["one instant each", "one instant"])
+def test_a_reading_of_changes_goes_on_from_the_page_before_the_interruption(
+    office: Office, second: Callable[[int], int]
+) -> None:
+    many = agency(contacts=[contact(1)], activities=calls(range(900), second))
+    served = interrupting(many, office, day(62), f"{CALLS}/search", after=4)
+    broken = office.read(served, "calls", day(62), since=day(61))
+    assert "used up" in str(broken.failure)
+    again = Tampering(app(office.desk(many, day(62))))
+    rest = office.read(again, "calls", day(62), since=day(61), mark=broken.marks[-1])
+    assert rest.failure is None
+    assert len(rest.records) <= 900 - len(set(broken.keys)) + 1
+    assert {*broken.keys, *rest.keys} == {str(1000 + number) for number in range(900)}
+
+
+def test_what_is_restored_while_a_reading_is_interrupted_is_read_when_it_goes_on(office: Office) -> None:
+    made = calls(range(250), lambda number: number)
+    archived = [replace(made[0], archived_at=day(61, 12)), *made[1:]]
+    before, after = (agency(contacts=[contact(1)], activities=those) for those in (archived, made))
+    broken = office.read(interrupting(before, office, day(62), CALLS, after=1), "calls", day(62))
+    assert "1000" not in broken.keys
+    rest = office.read(app(office.desk(after, day(62))), "calls", day(62), mark=broken.marks[-1])
+    assert sorted({*broken.keys, *rest.keys}) == sorted(str(1000 + number) for number in range(250))
+
+
+def test_a_mark_of_a_reading_that_asked_for_less_is_of_no_use(office: Office) -> None:
+    many = agency(contacts=[contact(1)], activities=calls(range(350), lambda number: number))
+    less = OPTIONS.model_copy(update={"calls": Calls(category=None)})
+    broken = office.read(interrupting(many, office, day(62), CALLS, after=2), "calls", day(62), options=less)
+    again = office.read(app(office.desk(many, day(62))), "calls", day(62), mark=broken.marks[-1])
+    assert (len(broken.records), len(again.records)) == (200, 350)
+
+
+def test_a_first_load_that_a_daily_limit_stops_is_finished_by_the_next_run(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw_zone, "_RECORDS_A_PART", 1)
+    many = agency(contacts=[contact(1)], activities=calls(range(350), lambda number: number))
+    stopped = office.load(interrupting(many, office, day(62), CALLS, after=2), day(62))["calls"]
+    assert "used up" in str(stopped.failure)
+    served = Tampering(app(office.desk(many, day(63))))
+    finished = office.load(served, day(63))["calls"]
+    assert (stopped.load.inserted, finished.load.inserted, finished.load.duplicates) == (200, 150, 0)
+    pages = [one.query for one in served.exchanges if one.path == CALLS and "archived" not in one.query]
+    assert ["after=" in query for query in pages] == [True, True]
+    assert len(office.facts("call.made", "subject_id")) == 350
 
 
 # Limits
