@@ -207,12 +207,16 @@ def _forecasts(deals: pl.LazyFrame, amounts: pl.LazyFrame, stages: pl.LazyFrame,
 
 
 def _months(deals: pl.LazyFrame, sales: Sales) -> pl.LazyFrame:
-    """The changes of the first day of the month that a deal is expected in; null while its category does not count."""
+    """The changes of the first day of the month that a deal is expected in; null while its category does not count.
+
+    A lost deal counts nowhere, and is forecast as nothing of the month that it was expected in.
+    """
     entries = deals.select("record_key", entry="stages").explode("entry").drop_nulls("entry").unnest("entry")
-    counts = pl.col("forecast").is_in(sales.forecast) | pl.col("stage").is_in(sales.lost)
+    counts = pl.col("forecast").is_in(sales.forecast)
     month = pl.when(counts).then(date_of(pl.col("close_date")).dt.month_start())
     return (
-        entries.select("record_key", at=instant(pl.col("at")), value=month)
+        entries.filter(~pl.col("stage").is_in(sales.lost).fill_null(value=False))
+        .select("record_key", at=instant(pl.col("at")), value=month)
         .sort("record_key", "at", maintain_order=True)
         .with_columns(before=pl.col("value").shift(1).over("record_key"))
         .filter(pl.col("value").ne_missing(pl.col("before")))
