@@ -12,6 +12,7 @@ What a database says of a failure may quote a row, so only what it says of names
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ _UNNUMBERED = ("OperationalError", "ProgrammingError", "TimeoutError")
 """Of databases without SQLSTATE: failures whose messages quote no row."""
 
 _MOST_QUOTED = 200
+_HOST = re.compile(r"[\w.:%/-]*")
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ def database(account: Account) -> Iterator[Database]:
     """The account's database for the block. Raises `SourceConfigError` where it cannot be known which that is."""
     settings = Settings(account)
     credentials = _credentials(settings)
+    if not _HOST.fullmatch(credentials.host or ""):  # a part of a password, where its signs were not written as codes
+        raise _malformed(settings)
     secrets = tuple(text for text in (credentials.password, *map(str, credentials.get_query().values())) if text)
     try:
         made = sa.create_engine(credentials.to_url(), poolclass=NullPool, hide_parameters=True)
