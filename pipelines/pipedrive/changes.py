@@ -78,25 +78,38 @@ def changes(records: pl.LazyFrame, name: str, read: Callable[[pl.Expr], pl.Expr]
         .explode("entry")
         .filter(pl.col("entry").is_not_null())
         .unnest("entry")
-        .select("record_key", at=instant(pl.col("time")), value=_filled(pl.col("new")), was=_filled(pl.col("old")))
+        .select(
+            "record_key",
+            at=instant(pl.col("time")),
+            value=read(_filled(pl.col("new"))),
+            was=read(_filled(pl.col("old"))),
+        )
         .reverse()  # newest first: of two at one time, the later one is the upper one
         .sort("at", maintain_order=True)
     )
-    first = entries.group_by("record_key").agg(
-        was=pl.col("was").first(), first_at=pl.col("at").first(), is_changed=pl.lit(value=True)
+    ends = entries.group_by("record_key", maintain_order=True).agg(
+        was=pl.col("was").first(),
+        first_at=pl.col("at").first(),
+        told=pl.col("value").last(),
+        is_changed=pl.lit(value=True),
     )
-    now = records.select("record_key", "created_at", "revision", value=current(name)).join(
-        first, on="record_key", how="left"
+    now = records.select("record_key", "created_at", "revision", value=read(current(name))).join(
+        ends, on="record_key", how="left"
     )
     made = now.select(
         "record_key",
         at=pl.min_horizontal("created_at", "first_at"),
         value=pl.when("is_changed").then("was").otherwise("value"),
     )
-    last = now.filter(pl.col("revision").is_not_null()).select("record_key", at="revision", value="value")
+    untold = now.filter("is_changed", pl.col("revision").is_not_null(), pl.col("value").ne_missing(pl.col("told")))
     return (
-        pl.concat([made, entries.select("record_key", "at", "value"), last])
-        .with_columns(value=read(pl.col("value")))
+        pl.concat(
+            [
+                made,
+                entries.select("record_key", "at", "value"),
+                untold.select("record_key", at="revision", value="value"),
+            ]
+        )
         .sort("record_key", "at", maintain_order=True)
         .with_columns(before=pl.col("value").shift(1).over("record_key"))
         .filter(pl.col("value").ne_missing(pl.col("before")))
