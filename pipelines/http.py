@@ -167,7 +167,7 @@ def whole_json(source: str, response: requests.Response, must_have: Collection[s
     if not isinstance(content, dict):
         raise VendorError(source, f"{place} answered a JSON {type(content).__name__}, not an object", do)
     if missing := [key for key in must_have if key not in content]:
-        found = ", ".join(sorted(content)[:8]) or "nothing"
+        found = ", ".join(sorted(name if _NAME.fullmatch(name) else "…" for name in content)[:8]) or "nothing"
         raise VendorError(source, f"{place} answered without {', '.join(missing)} (it has {found})", do)
     return content
 
@@ -177,6 +177,9 @@ def _wait_seconds(state: RetryCallState) -> float:
     asked = failure.wait_seconds if isinstance(failure, _TryAgain) else None
     return asked if asked is not None else float(min(2 ** (state.attempt_number - 1), 60))
 
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,40}")
+"""What a key of an answer is called; what else stands there may be anything, of anybody."""
 
 _RECORD = re.compile(r"(?<=/)(?:\d+|[a-z]+_(?=[A-Za-z]*\d)[A-Za-z0-9]+)(?=[/.]|$)")
 """A part of a path that is a record's id: a number, or letters with a prefix (`in_1a2B`)."""

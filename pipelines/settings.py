@@ -15,7 +15,10 @@ from urllib.parse import urlsplit
 
 import dlt
 
-from pipelines.source import Account, SourceConfigError
+from pipelines.source import Account, SourceConfigError, never_tell
+
+PLAIN = frozenset({"api_version", "base_url", "folder", "history_version", "tokens_a_run"})
+"""Settings that may be told; every other one is a secret."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Settings:
         """A setting or secret, None where it is not set."""
         name = self.name(key)
         value = dlt.secrets.get(name) or dlt.config.get(name)
+        if value is not None and key not in PLAIN:
+            never_tell(str(value))
         return None if value is None else str(value)
 
     def need(self, key: str) -> str:

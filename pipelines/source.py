@@ -11,6 +11,7 @@ A vendor's module (`pipelines/hubspot/`, `pipelines/stripe.py`, …) has two hal
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -181,6 +182,24 @@ class Account:
         return ("sources", self.organisation.replace("-", "_"), self.source.replace("-", "_"))
 
 
+_never_told: set[str] = set()
+_AUTHORIZATION = re.compile(r"(?i)\b(basic|bearer|token)[ :=]+[\w+/=.~-]{8,}")
+_SHORTEST_SECRET = 4
+
+
+def never_tell(secret: str) -> None:
+    """Leave a secret out of whatever errors say from now on, even where a vendor says it."""
+    if len(secret) >= _SHORTEST_SECRET:
+        _never_told.add(secret)
+
+
+def without_secrets(text: str) -> str:
+    """A text without the secrets that were read, and without what follows the name of a way to sign in."""
+    for secret in sorted(_never_told, key=len, reverse=True):
+        text = text.replace(secret, "…")
+    return _AUTHORIZATION.sub(r"\1 …", text)
+
+
 class SourceError(Exception):
     """A source could not be read: names the source, what was found and what to do. Never holds a secret or a payload.
 
@@ -188,8 +207,8 @@ class SourceError(Exception):
     """
 
     def __init__(self, source: str, found: str, do: str) -> None:
-        super().__init__(f"{source}: {found}. {do}")
-        self.source, self.found, self.do = source, found, do
+        self.source, self.found, self.do = source, without_secrets(found), do
+        super().__init__(f"{source}: {self.found}. {do}")
 
 
 class SourceConfigError(SourceError):
