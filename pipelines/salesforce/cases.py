@@ -53,7 +53,6 @@ def wanted(options: SalesforceOptions, cases: Cases) -> Wanted:
         whose=customers.of_record(),
         tracked=(OWNER, STATUS, PRIORITY),
         moved=customers.moved("Case"),
-        is_mergeable=True,
     )
 
 

@@ -224,6 +224,8 @@ class SalesforceOptions(Options):
             raise ValueError("sales without record_type are all opportunities: name the record type of each, or one")
         if twice := sorted({str(one) for one in types if types.count(one) > 1}):
             raise ValueError(f"record type {', '.join(twice)} is declared twice")
+        if len(lines := {one.product_of_lines for one in self.sales if one.product_of_lines}) > 1:
+            raise ValueError(f"product_of_lines is {' and '.join(sorted(lines))}: all deals have the same")
         if self.sales and self.currency is None:
             raise ValueError("deals have amounts: set currency (ISO 4217) to the org's currency, for instance EUR")
         return self

@@ -545,6 +545,10 @@ def test_fields_that_hold_personal_data_cannot_be_named(name: str) -> None:
         ({"sales": [{"won": ["a"]}, {"record_type": "B", "won": ["a"]}]}, "name the record type of each"),
         ({"sales": [{"record_type": "B", "won": ["a"]}] * 2}, "record type B is declared twice"),
         ({"currency": None}, "set currency"),
+        (
+            {"sales": [{"record_type": one, "won": ["a"], "product_of_lines": one} for one in ("Name", "Family")]},
+            "all deals have the same",
+        ),
         ({"sales": [{"won": ["a"], "lost": ["a"]}]}, "both won and lost"),
         ({"sales": [{"won": ["a"], "product": "P__c", "product_of_lines": "Name"}]}, "leave one of them out"),
         ({"meetings": {"held": ["a"]}}, "outcome and held belong together"),

@@ -286,7 +286,9 @@ class _Reader:
             return re.sub(r"\\(.)", r"\1", text[1:-1])
         if given == "datetime":
             return text_of(datetime.fromisoformat(text))
-        return {"boolean": text.lower() == "true", "double": text}.get(given, text)
+        if given == "boolean":
+            return text.lower() == "true"
+        return float(text) if given == "double" else text
 
 
 _LITERALS = {"datetime": "datetime", "date": "date", "boolean": "boolean", "double": "double", "currency": "double"}
