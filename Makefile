@@ -8,7 +8,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
 export RUNTIME__DLTHUB_TELEMETRY := false
 
-.PHONY: run test check coverage bench soak dev lock clean
+.PHONY: run test check contract coverage bench soak dev lock clean
 .DEFAULT_GOAL := run
 
 # uv installs the lock about ten times faster than pip does; it comes out of the same lock, by its hash.
@@ -35,6 +35,9 @@ check: $(STAMP)  ## format, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+contract: $(STAMP)  ## vendors' own descriptions judge what sources ask and stand-ins answer
+	$(BIN)/pytest tests/contract
 
 coverage: $(STAMP)  ## the tests, and which lines and branches they do not reach
 	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered
