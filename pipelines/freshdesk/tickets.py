@@ -276,20 +276,28 @@ def _seen_reopened(alive: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _statuses(alive: pl.LazyFrame, words: Words) -> pl.LazyFrame:
-    """Each status at the time of its entry; what follows itself was not entered anew."""
+    """Each status at the time of its entry; what follows itself was not entered anew, unless by a reopening."""
+    now = pl.coalesce("status_updated_at", "updated_at")
     solved_first = (pl.col("resolved_at") < pl.col("closed_at")) | pl.col("closed_at").is_null()
-    told = {
-        OPEN: pl.when(pl.col("status_updated_at") > pl.col("reopened_at")).then("reopened_at"),
-        PENDING: pl.col("pending_since"),
-        SOLVED: pl.when(solved_first).then("resolved_at"),
-        CLOSED: pl.col("closed_at"),
-    }
-    now = alive.with_columns(occurred_at=pl.coalesce("status_updated_at", "updated_at"))
-    before = [alive.with_columns(status=pl.lit(number), occurred_at=at) for number, at in told.items()]
-    entered = pl.concat([now, *before]).filter(pl.col("occurred_at").is_not_null())
-    in_order = entered.sort("id", "occurred_at", "status", "changed", maintain_order=True)
-    new = in_order.filter(pl.col("status").ne_missing(pl.col("status").shift(1).over("id")))
-    return new.select(
+    is_open_again = (pl.col("status") == OPEN) | (pl.col("status_updated_at") > pl.col("reopened_at"))
+    told = [
+        (pl.lit(OPEN), pl.when(is_open_again).then("reopened_at"), True),
+        (pl.col("status"), now, False),
+        (pl.lit(PENDING), pl.col("pending_since"), False),
+        (pl.lit(SOLVED), pl.when(solved_first).then("resolved_at"), False),
+        (pl.lit(CLOSED), pl.col("closed_at"), False),
+    ]
+    entered = pl.concat(
+        [
+            alive.with_columns(status=status, occurred_at=at, is_reopening=pl.lit(is_reopening))
+            for status, at, is_reopening in told
+        ]
+    ).filter(pl.col("occurred_at").is_not_null())
+    in_order = entered.unique(["id", "status", "occurred_at"], keep="first", maintain_order=True).sort(
+        "id", "occurred_at", "status", maintain_order=True
+    )
+    is_other = pl.col("status").ne_missing(pl.col("status").shift(1).over("id"))
+    return in_order.filter(is_other | pl.col("is_reopening")).select(
         *_SHARED,
         "occurred_at",
         status=pl.col("status").replace(dict(words.statuses)),

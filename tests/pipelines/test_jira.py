@@ -119,7 +119,7 @@ def test_a_ticket_closed_without_being_solved_is_solved_by_that_unless_its_resol
 ) -> None:
     office.load(company(ticket(status=changes((at(2), "new"), (at(4), "closed")))), at(20))
     assert office.said("occurred_at", of="ticket.solved") == [(at(4),)]
-    office.with_options(unsolved_resolutions=("Done",))
+    office.with_options(unsolved_resolutions=("Duplicate",))
     office.understand(at(21))
     assert (office.said(of="ticket.solved"), len(office.said("occurred_at", of="ticket.closed"))) == ([], 1)
 

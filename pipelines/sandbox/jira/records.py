@@ -3,7 +3,8 @@
 Belongs here: what each record looks like at an instant. Does not: paths, paging, the query language, limits
 (`sandbox.jira`).
 
-Names of people and texts are in the records. An issue keeps its id; its key is that of the project that it is in.
+Names of people and texts are in the records. An issue keeps its id; its key is that of the project that it is in. One
+that is closed without having been solved was a duplicate.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ PRIORITIES = {"urgent": ("1", "Highest"), "high": ("2", "High"), "normal": ("3",
 PROJECTS = {"SUP": ("10000", "Soporte"), "OPS": ("10100", "Operaciones")}
 CHANNELS = {"email": "email", "web": "portal", "phone": "jira"}
 TYPE = ("10011", "Service Request")
+DONE, DUPLICATE = ("10000", "Done"), ("10002", "Duplicate")
 RATING, RATED_ON = "customfield_10104", "customfield_10106"
 ORGANIZATIONS = "customfield_10002"
 GOAL = timedelta(hours=72)
@@ -93,7 +95,7 @@ def issue_record(ticket: Ticket, sight: Sight, wanted: Iterable[str], most_comme
         "updated": stamp(updated_at(ticket, sight), sight),
         "status": status_record(status),
         "priority": {"id": priority[0], "name": priority[1]},
-        "resolution": {"id": "10000", "name": "Done"} if status[2] == "done" else None,
+        "resolution": _resolution_record(ticket, sight),
         "issuetype": {"id": TYPE[0], "name": TYPE[1], "subtask": False},
         "project": {"id": PROJECTS[key][0], "key": key, "name": PROJECTS[key][1]},
         "reporter": _user(f"{CUSTOMER}{ticket.requester_id}", "customer"),
@@ -219,9 +221,9 @@ def _changes(ticket: Ticket, sight: Sight) -> list[Json]:
         was, is_ = STATUSES[before.value], STATUSES[now.value]
         add(now.at, by, _item("status", was[:2], is_[:2]))
         if was[2] != "done" and is_[2] == "done":
-            add(now.at, by, _item("resolution", (None, None), ("10000", "Done")))
+            add(now.at, by, _item("resolution", (None, None), DONE if now.value == "solved" else DUPLICATE))
         if was[2] == "done" and is_[2] != "done":
-            add(now.at, by, _item("resolution", ("10000", "Done"), (None, None)))
+            add(now.at, by, _item("resolution", DONE, (None, None)))
     for before, now in zip(ticket.priority, ticket.priority[1:], strict=False):
         add(now.at, _agent(ticket), _item("priority", PRIORITIES[before.value], PRIORITIES[now.value]))
     for move in (one for one in sight.moves if one.ticket_id == ticket.id):
@@ -230,6 +232,15 @@ def _changes(ticket: Ticket, sight: Sight) -> list[Json]:
         add(move.at, _agent(ticket), _item("Key", (None, keys[0]), (None, keys[1])))
     alive = (one for instant, one in sorted(at.items()) if ticket.deleted_at is None or instant < ticket.deleted_at)
     return list(alive)
+
+
+def _resolution_record(ticket: Ticket, sight: Sight) -> Json | None:
+    """How an issue ended: one that is closed without having been solved is another one's duplicate."""
+    held = [change.value for change in ticket.status if change.at <= sight.present]
+    if STATUSES[held[-1]][2] != "done":
+        return None
+    id_, name = DUPLICATE if held[-1] == "closed" and held[-2:-1] != ["solved"] else DONE
+    return {"id": id_, "name": name}
 
 
 def _item(name: str, before: tuple[str | None, str | None], after: tuple[str | None, str | None]) -> Json:
