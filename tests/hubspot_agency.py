@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 import polars as pl
 import yaml
+from shop import code
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kr_definitions.events import COVERED, current
@@ -25,7 +26,7 @@ from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.source import Account, Covered, Mark, Read, Record, SourceError
 
-ACCOUNT = Account("inmobiliaria", "hubspot", "Europe/Madrid")
+ACCOUNT = Account("inmobiliaria", "hubspot", "Europe/Madrid", code)
 PREFIX = "SOURCES__INMOBILIARIA__HUBSPOT__"
 OPTIONS = HubSpotOptions.model_validate(
     yaml.safe_load(HubSpotOptions.__doc__.split("writes::", 1)[1])  # type: ignore[union-attr]

@@ -56,7 +56,7 @@ def _contacts(account: Account, options: HubSpotOptions) -> Stream:
     require = partial(
         require_properties,
         object_type="contacts",
-        names=contacts.declared(options),
+        names=contacts.named(options),
         values={contacts.LIFECYCLE: options.contacts.new_customer_stages},
     )
     return Stream(
@@ -128,4 +128,4 @@ def _fetch(
 
 
 def _payload(wanted: Wanted) -> pl.Struct:
-    return payload_of(wanted.current, wanted.with_history)
+    return payload_of(wanted.current, wanted.with_history, is_identified=bool(wanted.identified_by))

@@ -42,7 +42,7 @@ class Api:
 
     def __init__(self, access: Access) -> None:
         self.source, self.session, self.clock = access.source, access.session, access.clock
-        self.root, self.version = access.root, access.version
+        self.root, self.version, self.pseudonym = access.root, access.version, access.account.pseudonym
 
     def _url(self, area: str, *rest: str) -> str:
         """`/crm/v3/objects/deals` in the numbered version is `/crm/objects/2026-03/deals` in a dated one."""

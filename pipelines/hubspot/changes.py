@@ -16,6 +16,7 @@ import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
 from pipelines.hubspot.options import Said
+from pipelines.identification import SHAPE
 
 SAME_SAVE = timedelta(seconds=5)
 """One click may write several properties some milliseconds apart: what was written so soon after was in force."""
@@ -23,12 +24,15 @@ SAME_SAVE = timedelta(seconds=5)
 HISTORY = pl.List(pl.Struct({"timestamp": pl.String, "value": pl.String}))
 
 
-def payload_of(properties: Iterable[str], with_history: Iterable[str] = ()) -> pl.Struct:
-    """The shape of a stored record."""
+def payload_of(
+    properties: Iterable[str], with_history: Iterable[str] = (), *, is_identified: bool = False
+) -> pl.Struct:
+    """The shape of a stored record. is_identified: whether it says by what else its customer is known."""
     shape: dict[str, pl.DataType] = {
         "createdAt": pl.String(),
         "properties": pl.Struct(dict.fromkeys(properties, pl.String)),
         "contacts": pl.List(pl.String),
+        **({"identified": SHAPE} if is_identified else {}),
     }
     histories = dict.fromkeys(with_history, HISTORY)
     return pl.Struct({**shape, "history": pl.Struct(histories)} if histories else shape)

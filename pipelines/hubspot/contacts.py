@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import polars as pl
 
+from kr_definitions.events import IDENTIFIED
 from pipelines.hubspot.changes import changes, current, has_strange_time, in_force, instant, problems, said
 from pipelines.hubspot.options import HubSpotOptions, Said, properties_of
 from pipelines.hubspot.reading import Wanted
+from pipelines.identification import fields_of, identified
 
 LIFECYCLE = "lifecyclestage"
 OWNER = "hubspot_owner_id"
@@ -23,7 +25,8 @@ CARRIED = {
 
 def feeds(options: HubSpotOptions) -> tuple[str, ...]:
     """The types of fact that contacts make."""
-    return tuple(CARRIED) if options.contacts.referrer else ("lead.created", "lifecycle.entered")
+    own = tuple(CARRIED) if options.contacts.referrer else ("lead.created", "lifecycle.entered")
+    return (*own, IDENTIFIED) if options.contacts.identified_by else own
 
 
 def attributes(options: HubSpotOptions) -> dict[str, Said]:
@@ -37,6 +40,11 @@ def declared(options: HubSpotOptions) -> tuple[str, ...]:
     return properties_of(*attributes(options).values(), options.contacts.referrer)
 
 
+def named(options: HubSpotOptions) -> tuple[str, ...]:
+    """The same, and those that identify a customer, of which no history is read."""
+    return tuple(dict.fromkeys((*declared(options), *fields_of(options.contacts.identified_by))))
+
+
 def wanted(options: HubSpotOptions) -> Wanted:
     """What is read of a contact."""
     return Wanted(
@@ -45,6 +53,7 @@ def wanted(options: HubSpotOptions) -> Wanted:
         with_history=tuple(dict.fromkeys((LIFECYCLE, OWNER, *declared(options)))),
         has_contacts=False,
         is_mergeable=True,
+        identified_by=options.contacts.identified_by,
     )
 
 
@@ -65,6 +74,8 @@ def facts(records: pl.LazyFrame, options: HubSpotOptions, zone: str) -> pl.LazyF
         types = [type_ for type_, carried in CARRIED.items() if name in carried]
         value = pl.when(pl.col("event_type").is_in(types)).then(said(attribute, pl.col(name)))
         stated = in_force(stated, changes(contacts, attribute.property), name).with_columns(value.alias(name))
+    if options.contacts.identified_by:
+        stated = pl.concat([stated, identified(contacts, "contact")], how="diagonal")
     stated = stated.with_columns(subject_id=pl.col("record_key"), source_url=url)
     histories = (
         (has_strange_time(name), f"the history of {name} has an entry without a time")

@@ -10,6 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
+from pipelines.identification import IdentifiedBy, fields_of
 from pipelines.source import Options
 
 PERSONAL_PROPERTIES = frozenset(
@@ -118,11 +119,18 @@ class Contacts(Options):
 
     new_customer_stages: tuple[Id, ...] = Field(default=("lead",), min_length=1)
     referrer: PropertyName | None = None  # holds the contact id of the customer who recommended this one
+    identified_by: IdentifiedBy = ()  # email, domain, or properties that hold other systems' ids of the customer
     channel: Attribute | None = None
     segment: Attribute | None = None
     market: Attribute | None = None
     industry: Attribute | None = None
     campaign: Attribute | None = None
+
+    @model_validator(mode="after")
+    def _nobody_is_known_by_what_is_personal(self) -> Self:
+        for name in fields_of(self.identified_by):
+            _impersonal(name)
+        return self
 
 
 class Calls(Options):

@@ -24,10 +24,13 @@ from typing import Any, TypeVar
 import orjson
 
 from pipelines.hubspot.api import HISTORY_LIMIT, LIST_LIMIT, Api, Object, Place, beginning, has_property
+from pipelines.identification import Known, fields_of, has_addresses, identifiers
 from pipelines.source import Covered, Mark, Read, Record
 
 T = TypeVar("T")
 
+ADDRESSES = ("email", "hs_additional_emails")
+"""Properties that hold mail addresses: asked for where customers are known by them, and never stored."""
 MERGED, MERGED_INTO = "hs_merged_object_ids", "mergedInto"
 MOST_REMEMBERED = 10_000
 """Archived ids kept in the cursor, the latest ones. An older one that is restored is found by the next full reading."""
@@ -42,6 +45,7 @@ class Wanted:
     with_history: tuple[str, ...] = ()
     has_contacts: bool = True
     is_mergeable: bool = False
+    identified_by: tuple[Known, ...] = ()
 
     @property
     def page_size(self) -> int:
@@ -50,13 +54,19 @@ class Wanted:
 
     @cached_property
     def current(self) -> tuple[str, ...]:
-        """Every property whose present value is asked for."""
+        """Every property whose present value is stored."""
         merged = (MERGED,) if self.is_mergeable else ()
         return tuple(dict.fromkeys((*self.properties, *self.with_history, *merged)))
 
+    @cached_property
+    def asked(self) -> tuple[str, ...]:
+        """Every property whose present value is asked for."""
+        addresses = ADDRESSES if has_addresses(self.identified_by) else ()
+        return tuple(dict.fromkeys((*self.current, *fields_of(self.identified_by), *addresses)))
+
     def parameters(self) -> dict[str, str]:
         """Of a request for one record or a list of them."""
-        given = {"properties": ",".join(self.current)}
+        given = {"properties": ",".join(self.asked)}
         if self.with_history:
             given["propertiesWithHistory"] = ",".join(self.with_history)
         if self.has_contacts:
@@ -66,11 +76,13 @@ class Wanted:
     @property
     def fingerprint(self) -> str:
         """Changes with what is asked of each record."""
-        return hashlib.sha256(orjson.dumps(self.parameters())).hexdigest()[:12]
+        known = [[one.by, one.field] for one in self.identified_by]
+        content = [self.parameters(), known] if known else self.parameters()
+        return hashlib.sha256(orjson.dumps(content)).hexdigest()[:12]
 
     def body(self) -> Object:
         """Of a request for a batch of them, which has no associations."""
-        return {"properties": list(self.current), "propertiesWithHistory": list(self.with_history)}
+        return {"properties": list(self.asked), "propertiesWithHistory": list(self.with_history)}
 
 
 def read_all(api: Api, wanted: Wanted, read: Read) -> Generator[list[Record] | Mark, None, Covered]:
@@ -104,7 +116,7 @@ def _everything(
     """All records from a place in the list on, and those that left the archive since an interrupted reading began."""
     parameters = {**wanted.parameters(), "limit": str(wanted.page_size)}
     for page, following in api.listed(wanted.object_type, parameters, after):
-        yield _records(wanted, page, {one["id"]: _listed_contacts(api, wanted, one) for one in page}), following
+        yield _records(api, wanted, page, {one["id"]: _listed_contacts(api, wanted, one) for one in page}), following
     yield from ((page, None) for page in _read_again(api, wanted, dict.fromkeys(sorted(returned))))
 
 
@@ -140,7 +152,7 @@ def _read_again(api: Api, wanted: Wanted, changed: Mapping[str, str | None]) -> 
         contacts = api.related(wanted.object_type, "contacts", read) if wanted.has_contacts and read else {}
         missing = ((id_, changed[id_]) for id_ in ids if id_ not in read)
         gone = [Record(id_, _instant(at), {}, is_deleted=True) for id_, at in missing if at is not None]
-        pages.append([*_records(wanted, found, contacts), *gone])
+        pages.append([*_records(api, wanted, found, contacts), *gone])
     return pages
 
 
@@ -154,18 +166,18 @@ def _archived(api: Api, wanted: Wanted) -> list[Record]:
     ]
 
 
-def _records(wanted: Wanted, found: Sequence[Object], contacts: Mapping[str, Sequence[str]]) -> list[Record]:
+def _records(api: Api, wanted: Wanted, found: Sequence[Object], contacts: Mapping[str, Sequence[str]]) -> list[Record]:
     """Each record as it is kept, and after it the records that were merged into it: they are gone."""
     records = []
     for one in found:
         revision = _instant(one["updatedAt"])
-        records.append(Record(one["id"], revision, _kept(wanted, one, contacts.get(one["id"], ()))))
+        records.append(Record(one["id"], revision, _kept(api, wanted, one, contacts.get(one["id"], ()))))
         merged = _merged_into(one) if wanted.is_mergeable else ()
         records += [Record(id_, revision, {MERGED_INTO: one["id"]}, is_deleted=True) for id_ in merged]
     return records
 
 
-def _kept(wanted: Wanted, one: Object, contacts: Iterable[str]) -> dict[str, Any]:
+def _kept(api: Api, wanted: Wanted, one: Object, contacts: Iterable[str]) -> dict[str, Any]:
     """The part of a record that is stored: properties and histories by name, of histories only value and time."""
     properties = one["properties"]
     histories = one.get("propertiesWithHistory") or {}
@@ -179,6 +191,9 @@ def _kept(wanted: Wanted, one: Object, contacts: Iterable[str]) -> dict[str, Any
             for name in wanted.with_history
             if (entries := histories.get(name))
         }
+    if wanted.identified_by:
+        addresses = [address for name in ADDRESSES for address in (properties.get(name) or "").split(";")]
+        kept["identified"] = identifiers(wanted.identified_by, api.pseudonym, addresses, properties)
     if wanted.has_contacts:
         kept["contacts"] = sorted(set(contacts), key=lambda id_: (len(id_), id_))
     return kept

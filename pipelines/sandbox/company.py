@@ -245,6 +245,11 @@ def estate_agency(seed: int, founded: date, last_day: date, zone: str = "Europe/
     return life(seed, founded, last_day, zone)
 
 
+def mail_address(person: int, says: Mapping[str, str]) -> str:
+    """The address that somebody gives to every system. says: what the CRM keeps of them beside the usual."""
+    return says.get("email") or f"persona{person}@correo.example"
+
+
 def value_at(changes: Changes[T], now: datetime) -> T | None:
     """The value in force at an instant; None before the first change."""
     held = [change.value for change in changes if change.at <= now]

@@ -1,8 +1,8 @@
 """Stripe: what a company has invoiced, what it was paid, and who subscribes to it.
 
 Belongs here: what an organisation may say of its account, and which streams it gets. Does not: requests (`api`), how a
-reading finds what has changed (`reading`), what its objects mean (`invoices`, `charges`, `subscriptions`), amounts
-(`money`).
+reading finds what has changed (`reading`), what its objects mean (`invoices`, `charges`, `subscriptions`, `customers`),
+amounts (`money`).
 
 Refunds, disputes, credit notes and payouts are not read: what was paid and given back is still received.
 """
@@ -13,8 +13,10 @@ from typing import Any
 
 from pydantic import Field
 
+from pipelines.identification import IdentifiedBy
 from pipelines.source import Account, Options, Stream
 from pipelines.stripe.charges import charges
+from pipelines.stripe.customers import customers
 from pipelines.stripe.invoices import invoices
 from pipelines.stripe.subscriptions import subscriptions
 
@@ -26,13 +28,15 @@ class StripeOptions(Options):
 
     livemode: whether the real account is meant, or (false) its test mode. category, product: keys of the metadata of
     invoices and subscriptions whose values are their category and their product; of the metadata, nothing else is kept.
-    subscriptions: whether they are read; the key has to be allowed to.
+    subscriptions: whether they are read; the key has to be allowed to. identified_by: by what else customers are known:
+    `email`, `domain`, or keys of the metadata of customers, which the key then has to be allowed to read.
     """
 
     livemode: bool = True
     category: str | None = Field(default=None, min_length=1, max_length=40)
     product: str | None = Field(default=None, min_length=1, max_length=40)
     subscriptions: bool = True
+    identified_by: IdentifiedBy = ()
 
 
 class Stripe:
@@ -42,7 +46,7 @@ class Stripe:
     options = StripeOptions
 
     def streams(self, account: Account, options: Any) -> list[Stream]:
-        """Invoices, the charges that were paid and, unless they are left out, subscriptions."""
+        """Invoices, the charges that were paid, subscriptions unless left out, customers if they are identified."""
         labels = {"category": options.category, "product": options.product}
         found = [
             invoices(account, labels, livemode=options.livemode),
@@ -50,6 +54,8 @@ class Stripe:
         ]
         if options.subscriptions:
             found.append(subscriptions(account, labels, livemode=options.livemode))
+        if options.identified_by:
+            found.append(customers(account, options.identified_by, livemode=options.livemode))
         return found
 
 

@@ -96,7 +96,7 @@ class Api:
                 self.source,
                 refused.found,
                 f"Check {self.settings.name('api_key')}; a restricted key needs to read "
-                "Invoices, Charges, Subscriptions and Events",
+                "Invoices, Charges, Subscriptions and Events, and Customers where the options identify them",
             ) from None
         if response.status_code == 400 and "stripe api version" in str(_error(response).get("message")).lower():
             version = self.session.headers["Stripe-Version"]

@@ -48,8 +48,25 @@ class Helpdesk:
 
         The cursor of an earlier export goes before `since`, which is asked for where the vendor no longer knows it.
         """
+        return self._changed("tickets", since, cursor)
+
+    def changed_users(self, since: datetime | None, cursor: str | None) -> Iterator[tuple[list[Item], str | None]]:
+        """Pages of users that were changed since, deleted ones too, as `changed_tickets` are."""
+        return self._changed("users", since, cursor)
+
+    def ticket_events(self, start: int) -> Iterator[tuple[list[Item], int]]:
+        """Pages of all ticket events from a time on, each with the time that it reaches; both in epoch seconds."""
+        return self._exported("ticket_events", start, {"include": "comment_events"})
+
+    def changed_organizations(self, start: int) -> Iterator[tuple[list[Item], int]]:
+        """Pages of organisations that were changed since a time, each with the time that it reaches."""
+        return self._exported("organizations", start, {})
+
+    def _changed(
+        self, kind: str, since: datetime | None, cursor: str | None
+    ) -> Iterator[tuple[list[Item], str | None]]:
         params = {"cursor": cursor} if cursor else self._from(since)
-        path, must_have = "/api/v2/incremental/tickets/cursor.json", ("tickets", "after_cursor", "end_of_stream")
+        path, must_have = f"/api/v2/incremental/{kind}/cursor.json", (kind, "after_cursor", "end_of_stream")
         while True:
             response = self._get(path, params)
             if response.status_code in (400, 422) and params == {"cursor": cursor}:
@@ -57,21 +74,21 @@ class Helpdesk:
                 continue
             page = whole_json(self.source, response, must_have)
             following = page["after_cursor"] or params.get("cursor")
-            yield _items(self.source, path, page["tickets"]), following
+            yield _items(self.source, path, page[kind]), following
             if page["end_of_stream"]:
                 return
-            if not page["tickets"] or following == params.get("cursor"):
+            if not page[kind] or following == params.get("cursor"):
                 raise self._stuck(path)
             params = {"cursor": following}
 
-    def ticket_events(self, start: int) -> Iterator[tuple[list[Item], int]]:
-        """Pages of all ticket events from a time on, each with the time that it reaches; both in epoch seconds."""
-        path, must_have = "/api/v2/incremental/ticket_events.json", ("ticket_events", "end_time", "end_of_stream")
+    def _exported(self, kind: str, start: int, params: Mapping[str, Any]) -> Iterator[tuple[list[Item], int]]:
+        """Pages of an export that is paged by time alone: the last items of a page come again on the next one."""
+        path, must_have = f"/api/v2/incremental/{kind}.json", (kind, "end_time", "end_of_stream")
         while True:
-            response = self._get(path, {"start_time": start, "include": "comment_events"})
+            response = self._get(path, {"start_time": start, **params})
             page = whole_json(self.source, response, must_have)
             reached = page["end_time"] if isinstance(page["end_time"], int) else start
-            yield _items(self.source, path, page["ticket_events"]), reached
+            yield _items(self.source, path, page[kind]), reached
             if page["end_of_stream"]:
                 return
             if reached <= start:

@@ -27,9 +27,11 @@ from hubspot_agency import (
     listing,
     sale,
 )
+from shop import code
 
 from kr_definitions.events import RETRACTED
 from pipelines.hubspot import HUBSPOT, HubSpotOptions
+from pipelines.hubspot.options import PERSONAL_PROPERTIES, Contacts
 from pipelines.sandbox.company import Company
 from pipelines.sandbox.hubspot import Merge, app
 from pipelines.sandbox.hubspot.records import owner_id, text_of
@@ -490,3 +492,46 @@ def test_a_name_that_the_account_does_not_have_stops_its_stream_and_is_named(
     assert f"'{wrong}'" in reading.failure
     assert said in reading.failure
     assert reading.records == []
+
+
+# By what else contacts are known
+
+
+def knowing(*by: object) -> HubSpotOptions:
+    return OPTIONS.model_copy(update={"contacts": Contacts.model_validate({"identified_by": by})})
+
+
+def test_contacts_are_known_by_their_addresses_domains_and_properties(office: Office) -> None:
+    says = {"email": "Ana@Acme.Example", "hs_additional_emails": "ana@otra.example", "cliente_que_recomienda": "9"}
+    company = agency(contacts=[contact(1, (day(2), "lead"), says=says), contact(2)])
+    served = Tampering(app(office.desk(company, NOW)))
+    office.load(served, NOW, knowing("email", "domain", {"external_id": "cliente_que_recomienda"}))
+    said = office.facts("account.identified", "account_id", "identified_by", "identifier", "occurred_at")
+    assert sorted(row for row in said if row[0] == "1") == [
+        ("1", "domain", "acme.example", day(2)),
+        ("1", "domain", "otra.example", day(2)),
+        *sorted(("1", "email", code(f"ana@{domain}.example"), day(2)) for domain in ("acme", "otra")),
+        ("1", "external_id", "9", day(2)),
+    ]
+    stored = office.lake.raw.scan("hubspot", "contacts").collect()["payload"].to_list()
+    assert {name for one in stored for name in orjson.loads(one)["properties"]}.isdisjoint(PERSONAL_PROPERTIES)
+
+
+def test_an_address_is_asked_for_only_where_it_identifies(office: Office) -> None:
+    served = Tampering(app(office.desk(AGENCY, NOW)))
+    office.load(served, NOW, knowing("cliente_que_recomienda"))
+    assert not [one for one in served.exchanges if "email" in one.query + one.body.decode()]
+
+
+def test_where_something_else_identifies_contacts_all_are_read_again(office: Office) -> None:
+    for hour, by in enumerate((["domain"], ["email"], [{"mail": "email"}])):
+        office.load(app(office.desk(AGENCY, NOW)), NOW + timedelta(hours=hour), knowing(*by))
+        known = {name for (name,) in office.facts("account.identified", "identified_by")}
+        assert known == {"mail" if hour == 2 else by[0]}
+
+
+def test_a_contact_that_was_merged_is_known_by_nothing_any_more(office: Office) -> None:
+    office.load(app(office.desk(AGENCY, NOW)), NOW, knowing("email"))
+    merges = [Merge(1, 2, NOW + timedelta(hours=1))]
+    office.load(app(office.desk(AGENCY, day(61)), merges), day(61), knowing("email"))
+    assert {account for (account,) in office.facts("account.identified", "account_id")} == {"1", "4"}

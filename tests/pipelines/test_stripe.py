@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import orjson
 import polars as pl
 import pytest
 import requests
+from shop import code
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from kr_definitions.events import COVERED, RETRACTED, current
@@ -75,7 +77,7 @@ class Books:
         monkeypatch.setenv(SETTINGS + "API_KEY", stand_in.CREDENTIALS["api_key"])
 
     def use(self, **options: Any) -> None:
-        account = Account("agencia", "stripe", "Europe/Madrid")
+        account = Account("agencia", "stripe", "Europe/Madrid", code)
         self.source = Source(STRIPE, account, StripeOptions(**options))
 
     def load(
@@ -881,3 +883,39 @@ def test_the_stand_in_lists_subscriptions_that_are_not_canceled_unless_it_is_ask
         ("created", "active"),
         ("created", "active"),
     ]
+
+
+# --- by what else customers are known ---------------------------------------------------------------------------------
+
+
+def test_customers_are_known_by_address_domain_and_metadata_and_one_who_was_deleted_is_not(books: Books) -> None:
+    books.use(identified_by=["email", "domain", {"external_id": "crm"}])
+    of = company(invoice(1, customer_id=7), invoice(2, customer_id=8))
+    assert books.load(of, at(20))["customers"].failure is None
+    said = books.said("account.identified", "account_id", "identified_by", "identifier")
+    assert sorted(row for row in said if row[0] == "cus_7") == [
+        ("cus_7", "domain", "correo.example"),
+        ("cus_7", "email", code("persona7@correo.example")),
+        ("cus_7", "external_id", "7"),
+    ]
+    books.load(of, at(22), customers_deleted={8: at(21)})
+    assert {account for (account,) in books.said("account.identified", "account_id")} == {"cus_7"}
+    assert books.paths("/v1/customers") == ["/v1/customers/cus_8"]
+
+
+def test_of_a_customer_only_what_is_needed_is_kept(books: Books) -> None:
+    books.use(identified_by=["domain"])
+    books.load(company(invoice(1, customer_id=7)), at(20))
+    (stored,) = books.raw("customers").get_column("payload").to_list()
+    assert set(orjson.loads(stored)) == {"id", "created", "is_ahead", "identified"}
+    assert "@" not in stored
+    assert "Marta" not in stored
+
+
+def test_where_something_else_identifies_customers_all_are_read_again(books: Books) -> None:
+    of = company(invoice(1, customer_id=7))
+    books.use(identified_by=["domain"])
+    books.load(of, at(20))
+    books.use(identified_by=["email"])
+    books.load(of, at(21))
+    assert [by for (by,) in books.said("account.identified", "identified_by")] == ["email"]

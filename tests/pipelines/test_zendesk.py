@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import polars as pl
 import pytest
+from shop import code
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from kr_definitions.events import COVERED, current
@@ -17,7 +20,7 @@ from pipelines import raw_zone
 from pipelines.load import Lake, Source, StreamChange, bring_up_to_date, fetch
 from pipelines.raw_zone import RawZone, StreamLoad
 from pipelines.sandbox import zendesk as stand_in
-from pipelines.sandbox.company import Change, Changes, Company, Ticket, estate_agency
+from pipelines.sandbox.company import Change, Changes, Company, Contact, Ticket, estate_agency
 from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.source import Account, Covered, Mark, Read, Record, VendorError
@@ -74,7 +77,7 @@ class Agency:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.monkeypatch = folder, monkeypatch
         self.lake = Lake(folder / "lake")
-        self.account = Account("agencia", "zendesk", "Europe/Madrid")
+        self.account = Account("agencia", "zendesk", "Europe/Madrid", code)
         self.source = Source(ZENDESK, self.account, ZendeskOptions(subdomain="agencia"))
         self.waited_seconds = 0.0
         for key, value in stand_in.CREDENTIALS.items():
@@ -586,3 +589,76 @@ def test_a_first_reading_that_is_interrupted_goes_on_and_says_the_same(
     agency.load(many, at(21), page_size=3)
     assert again == agency.said("fact_id", "event_type", "occurred_at")
     assert len(again) == 12 * len(LIFE)
+
+
+# --- by what else customers are known ---------------------------------------------------------------------------------
+
+
+def person(number: int, *changed: datetime, **different: Any) -> Contact:
+    """A contact of 1 March; the helpdesk hears of them at each of these times."""
+    says = {"email": different.pop("email", f"Persona{number}@Empresa.example")}
+    stages = changes((at(1), "lead"), *((instant, "customer") for instant in changed))
+    return Contact(**{"id": number, "lifecycle": stages, "channel": "web", "market": "", "referrer_id": None,
+                      "archived_at": None, "says": says, **different})  # fmt: skip
+
+
+def known(agency: Agency) -> list[tuple[str, str, str]]:
+    facts = agency.facts().filter(pl.col("event_type") == "account.identified")
+    return sorted(facts.select("account_id", "identified_by", "identifier").rows())
+
+
+def test_requesters_are_known_by_address_domain_and_external_id(agency: Agency) -> None:
+    agency.with_options(identified_by=["email", "domain", {"crm": "external_id"}])
+    of = replace(company(ticket(1), ticket(2)), contacts=(person(71), person(72)))
+    assert agency.load(of, at(20))["customers"].failure is None
+    assert known(agency)[:3] == [
+        ("71", "crm", "71"),
+        ("71", "domain", "empresa.example"),
+        ("71", "email", code("persona71@empresa.example")),
+    ]
+    assert {account for account, _, _ in known(agency)} == {"71", "72"}
+    kept = agency.lake.raw.scan("zendesk", "customers").collect()["payload"].to_list()
+    assert {name for one in kept for name in orjson.loads(one)} <= {"created_at", "identified"}
+
+
+def test_only_users_who_changed_are_read_again_and_a_deleted_one_is_withdrawn(agency: Agency) -> None:
+    agency.with_options(identified_by=["email"])
+    tickets = [ticket(n) for n in range(1, 6)]
+    agency.load(replace(company(*tickets), contacts=(person(71), person(72))), at(10))
+    moved = replace(
+        company(*tickets), contacts=(person(71, at(15), email="otra@x.example"), person(72, archived_at=at(15)))
+    )
+    load = agency.load(moved, at(20))["customers"]
+    assert load.delivered == 2
+    assert [row for row in known(agency) if row[0] in ("71", "72")] == [("71", "email", code("otra@x.example"))]
+
+
+def test_where_more_is_to_identify_customers_all_are_read_again(agency: Agency) -> None:
+    of = company(ticket(1), ticket(2))
+    agency.with_options(identified_by=["email"])
+    agency.load(of, at(10))
+    agency.with_options(identified_by=["email", "external_id"])
+    agency.load(of, at(11))
+    assert {(account, by) for account, by, _ in known(agency)} == {
+        (account, by) for account in ("71", "72") for by in ("email", "external_id")
+    }
+
+
+def test_a_long_reading_of_users_goes_on_where_it_was_interrupted(agency: Agency) -> None:
+    agency.with_options(identified_by=["email"])
+    stream = next(s for s in agency.source.streams() if s.name == "customers")
+    of, asked = company(*(ticket(n) for n in range(1, 8))), Read(None, at(20), None, agency.clock(at(20)))
+    with serving(stand_in.app(Desk(of, at(20), asked.clock), page_size=3)) as url:  # type: ignore[arg-type]
+        agency.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
+        whole = list(stream.fetch(asked))
+        first = whole[1]
+        assert isinstance(first, Mark)
+        rest = list(stream.fetch(replace(asked, mark=first.text)))
+    assert rest == whole[2:]
+    assert sum(len(page) for page in whole if isinstance(page, list)) == 7 + len(stand_in.records.AGENTS)
+
+
+def test_organisations_are_known_by_their_domains(agency: Agency) -> None:
+    agency.with_options(account="organization", identified_by=["domain", "external_id"])
+    agency.load(company(ticket(1)), at(20))
+    assert known(agency) == [("2", "domain", "empresa2.example"), ("2", "external_id", "org-2")]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipelines.sandbox.company import Activity, Change, Changes, Company, Contact, Deal, Listing, Sale
+from pipelines.sandbox.company import Activity, Change, Changes, Company, Contact, Deal, Listing, Sale, mail_address
 
 RESTORABLE = timedelta(days=90)
 """So long after it was archived a record can still be seen in the archive."""
@@ -127,7 +127,7 @@ def _contact(contact: Contact, lifecycle: Changes[str], absorbed: list[Merge], p
     properties = {
         "firstname": f"Nombre{contact.id}",
         "lastname": f"Apellido{contact.id}",
-        "email": f"persona{contact.id}@correo.example",
+        "email": mail_address(contact.id, contact.says),
         "phone": f"+34 600 {contact.id % 1_000_000:06d}",
         "canal_de_entrada": contact.channel,
         "municipio": contact.market,

@@ -3,9 +3,9 @@
 Belongs here: requests and answers. Does not: what is in them (`records`) or what they mean (`pipelines.stripe`).
 
 Like the vendor: lists are newest first and can be asked only for when something was created; events are kept for 30
-days and show their object as it was then, in the version of the API that the account had; a parameter that is not
-known is refused; a draft that was deleted is gone; subscriptions that have ended are listed only on demand; too many
-requests in a second are refused without saying how long to wait.
+days and show their object as it was then, in the version of the API that the account had; a parameter that is not known
+is refused; a draft that was deleted is gone, and a deleted customer shows only that; subscriptions that have ended are
+listed only on demand; too many requests in a second are refused without saying how long to wait.
 """
 
 from __future__ import annotations
@@ -39,10 +39,17 @@ _NONE_DELETED: Mapping[int, datetime] = {}
 
 
 def app(
-    desk: Desk, reads_a_second: int = READS_A_SECOND, drafts_deleted: Mapping[int, datetime] = _NONE_DELETED
+    desk: Desk,
+    reads_a_second: int = READS_A_SECOND,
+    drafts_deleted: Mapping[int, datetime] = _NONE_DELETED,
+    customers_deleted: Mapping[int, datetime] = _NONE_DELETED,
 ) -> Starlette:
-    """The stand-in. drafts_deleted: invoice -> when its draft was deleted, before it was issued."""
-    return _Stripe(desk, Limit(reads_a_second, 1), drafts_deleted).starlette()
+    """The stand-in.
+
+    drafts_deleted: invoice -> when its draft was deleted, before it was issued. customers_deleted: customer -> when.
+    """
+    limit = Limit(reads_a_second, 1)
+    return _Stripe(desk, limit, drafts_deleted, customers_deleted=customers_deleted).starlette()
 
 
 @dataclass
@@ -54,6 +61,9 @@ class _Stripe:
     invoices: list[Json] = field(default_factory=list)
     charges: list[Json] = field(default_factory=list)
     subscriptions: list[Json] = field(default_factory=list)
+    customers: list[Json] = field(default_factory=list)
+    customers_deleted: Mapping[int, datetime] = field(default_factory=dict)
+    customers_gone: list[Json] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         present = self.desk.present
@@ -67,6 +77,11 @@ class _Stripe:
         self.subscriptions = _newest_first([records.subscription(one, present) for one in subscribed])
         happened = [event for one in known for event in records.invoiced(one, self.drafts_deleted.get(one.id))]
         happened += [event for one in subscribed for event in records.subscribed(one)]
+        people = records.customers(self.desk.company, present)
+        gone = {f"cus_{one}": at for one, at in self.customers_deleted.items() if at <= present}
+        self.customers = _newest_first([one for one in people if one["id"] not in gone])
+        self.customers_gone = [{"id": id_, "object": "customer", "deleted": True} for id_ in gone]
+        happened += [event for one in people for event in records.known(one, gone.get(one["id"]))]
         oldest = records.seconds(present - EVENTS_KEPT)
         self.events = _newest_first(
             [event for event in happened if oldest <= event["created"] <= records.seconds(present)]
@@ -81,6 +96,9 @@ class _Stripe:
         for name, objects in (("invoices", self.invoices), ("charges", self.charges)):
             routes.append(Route(f"/v1/{name}", self._guarded(_lister(f"/v1/{name}", objects))))
             routes.append(Route(f"/v1/{name}/{{id}}", self._guarded(_finder(objects))))
+        routes.append(Route("/v1/customers", self._guarded(_lister("/v1/customers", self.customers))))
+        found = [*self.customers, *self.customers_gone]
+        routes.append(Route("/v1/customers/{id}", self._guarded(_finder(found))))
         routes.append(Route("/v1/subscriptions", self._guarded(self.listed_subscriptions)))
         routes.append(Route("/v1/subscriptions/{id}", self._guarded(_finder(self.subscriptions))))
         return Starlette(routes=routes, exception_handlers={404: _unrecognised})

@@ -8,10 +8,10 @@ Names, addresses and texts of people are in them, as they are in the vendor's.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from pipelines.sandbox.company import Invoice, Subscription
+from pipelines.sandbox.company import Company, Invoice, Subscription, mail_address
 
 ACCOUNTS_VERSION = "2020-08-27"
 """The version in which events show their objects: older than what clients ask for, and without amounts before tax."""
@@ -201,6 +201,39 @@ def _subscription_as_was(one: Subscription, at: datetime) -> Json:
     newer = ("billing_mode", "discounts")
     older = {name: value for name, value in subscription(one, at).items() if name not in newer}
     return {**older, "discount": None, "quantity": 1}
+
+
+def customers(company: Company, present: datetime) -> list[Json]:
+    """Everybody who was invoiced or has subscribed, as they are at an instant."""
+    contacts = {contact.id: contact for contact in company.contacts}
+    begun = [(one, one.created_at) for one in company.invoices] + [
+        (one, one.started_at) for one in company.subscriptions
+    ]
+    first: dict[str, tuple[datetime, int]] = {}
+    for one, at in begun:
+        if at <= present:
+            first[_customer(one)] = min((at, one.customer_id), first.get(_customer(one), (at, one.customer_id)))
+    return [
+        {
+            "id": id_,
+            "object": "customer",
+            "livemode": True,
+            "created": seconds(at),
+            "name": "Marta Ruiz",
+            "email": mail_address(person, contacts[person].says if person in contacts else {}),
+            "phone": "+34 600 123 456",
+            "address": {"line1": "Calle Mayor 1", "city": "Madrid", "country": "ES"},
+            "metadata": {"crm": str(person)},
+        }
+        for id_, (at, person) in first.items()
+    ]
+
+
+def known(customer: Json, deleted_at: datetime | None) -> list[Json]:
+    """Every event that a customer ever had."""
+    created = datetime.fromtimestamp(customer["created"], UTC)
+    events = [_event("customer.created", created, customer)]
+    return events if deleted_at is None else [*events, _event("customer.deleted", deleted_at, customer)]
 
 
 def _customer(one: Invoice | Subscription) -> str:

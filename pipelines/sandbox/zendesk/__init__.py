@@ -3,7 +3,8 @@
 Belongs here: requests and answers. Does not: what a record looks like (`records`).
 
 Like the vendor: the exports leave out the last minute; the ticket export goes by when a ticket was written down, so it
-gives tickets that look older than what was asked for; the event export repeats what lies on the edge of a page;
+gives tickets that look older than what was asked for; the event export repeats what lies on the edge of a page; users
+who were deleted are exported as inactive;
 deleted tickets have no audits, but their ratings are still listed.
 """
 
@@ -33,6 +34,8 @@ OAUTH_TOKEN = "sandbox-zendesk-oauth-token"  # noqa: S105  a stand-in's credenti
 EXPORT_DELAY = timedelta(minutes=1)
 EXPORTS_A_MINUTE = 10
 REQUESTS_A_MINUTE = 700
+
+Place = tuple[int, int]
 
 
 def app(desk: Desk, page_size: int = 1000, surveys_from: datetime | None = None) -> Starlette:
@@ -64,6 +67,11 @@ class _Zendesk:
         )
         every = (update for life in self.lives.values() for update in life if update.at <= exported)
         self.updates = sorted(every, key=lambda update: (update.at, update.id))
+        people = records.users(self.desk.company, tickets, present)
+        self.users_by_time = sorted(
+            (user for user in people if _changed(user)[0] <= exported.timestamp()), key=_changed
+        )
+        self.organizations = sorted(records.organizations(self.desk.company, tickets), key=_changed)
         self.asked = sorted(
             ((t.survey_sent_at, t) for t in tickets if t.survey_sent_at is not None and t.survey_sent_at <= present),
             key=lambda sent: (sent[0], sent[1].id),
@@ -73,6 +81,8 @@ class _Zendesk:
         handlers: dict[str, Callable[[Request], Json]] = {
             "/api/v2/incremental/tickets/cursor": self.ticket_export,
             "/api/v2/incremental/ticket_events": self.event_export,
+            "/api/v2/incremental/users/cursor": self.user_export,
+            "/api/v2/incremental/organizations": self.organization_export,
             "/api/v2/tickets/{ticket_id:int}/audits": self.audits,
             "/api/v2/users": self.users,
             "/api/v2/satisfaction_ratings": self.ratings,
@@ -98,20 +108,34 @@ class _Zendesk:
         return answer
 
     def ticket_export(self, request: Request) -> Json:
+        return self._export(request, "tickets", self.by_time, _place)
+
+    def user_export(self, request: Request) -> Json:
+        return self._export(request, "users", self.users_by_time, _changed)
+
+    def _export(self, request: Request, kind: str, by_time: list[Json], place: Callable[[Json], Place]) -> Json:
+        """A page of an export that goes by a cursor: a place in time, and an id."""
         if "cursor" in request.query_params:
-            start = bisect_right(self.by_time, _cursor(request.query_params["cursor"]), key=_place)
+            start = bisect_right(by_time, _cursor(request.query_params["cursor"]), key=place)
         else:
-            start = bisect_left(self.by_time, self._start_time(request), key=lambda ticket: _place(ticket)[0])
-        page = self.by_time[start : start + self.page_size]
-        cursor = _as_cursor(*_place(page[-1])) if page else request.query_params.get("cursor")
+            start = bisect_left(by_time, self._start_time(request), key=lambda item: place(item)[0])
+        page = by_time[start : start + self.page_size]
+        cursor = _as_cursor(*place(page[-1])) if page else request.query_params.get("cursor")
         return {
-            "tickets": page,
+            kind: page,
             "after_url": f"{request.url.replace(query='')}?cursor={cursor}" if cursor else None,
             "after_cursor": cursor,
             "before_url": None,
             "before_cursor": None,
-            "end_of_stream": start + len(page) == len(self.by_time),
+            "end_of_stream": start + len(page) == len(by_time),
         }
+
+    def organization_export(self, request: Request) -> Json:
+        found = [one for one in self.organizations if _changed(one)[0] >= self._start_time(request)]
+        page = found[: self.page_size]
+        end_time = _changed(page[-1])[0] if page else None
+        is_over = len(page) == len(found)
+        return {"organizations": page, "count": len(page), "end_time": end_time, "end_of_stream": is_over}
 
     def event_export(self, request: Request) -> Json:
         start = self._start_time(request)
@@ -138,10 +162,7 @@ class _Zendesk:
 
     def users(self, request: Request) -> Json:
         roles = request.query_params.getlist("role[]") or ["agent", "admin"]
-        users = [
-            {"id": agent, "name": "Marta Ruiz", "email": f"agente{agent}@agencia.example", "role": role}
-            for agent, role in zip(records.AGENTS, ("admin", "agent", "agent"), strict=True)
-        ]
+        users = records.agents(self.desk.company)
         return _listed(request, "users", [user for user in users if user["role"] in roles])
 
     def ratings(self, request: Request) -> Json:
@@ -186,6 +207,10 @@ class _Refusal(Exception):
 
 def _place(ticket: Json) -> tuple[int, int]:
     return ticket["generated_timestamp"], ticket["id"]
+
+
+def _changed(item: Json) -> Place:
+    return int(datetime.fromisoformat(item["updated_at"]).timestamp()), item["id"]
 
 
 def _second(update: Update) -> int:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from pipelines.sandbox.company import Change, Ticket, value_at
+from pipelines.sandbox.company import Change, Company, Ticket, mail_address, value_at
 
 AGENTS = (36_001, 36_002, 36_003)
 ARCHIVED_AFTER = timedelta(days=120)
@@ -103,7 +103,7 @@ def ticket_record(ticket: Ticket, life: Iterable[Update], present: datetime) -> 
         "requester_id": ticket.requester_id,
         "submitter_id": ticket.requester_id,
         "assignee_id": _agent(ticket),
-        "organization_id": ticket.requester_id % 7 + 1,
+        "organization_id": _organization(ticket.requester_id),
         "group_id": 360,
         "brand_id": 361,
         "tags": ["vivienda", "closed_by_merge"] if _is_merged(ticket, present) else ["vivienda"],
@@ -176,6 +176,71 @@ def response_record(ticket: Ticket, present: datetime) -> Json:
         "subjects": [{"id": str(ticket.id), "type": "ticket", "zrn": f"zen:ticket:{ticket.id}"}],
         "survey": {"id": "01J58KJ9RAE0D2EK7HRVM7Z8F2", "state": "enabled", "version": 1},
     }
+
+
+def agents(company: Company) -> list[Json]:
+    """Those who answer tickets."""
+    founded = datetime.combine(company.founded, time.min, UTC)
+    return [
+        _user(agent, f"agente{agent}@agencia.example", founded, founded, role)
+        for agent, role in zip(AGENTS, ("admin", "agent", "agent"), strict=True)
+    ]
+
+
+def users(company: Company, tickets: Iterable[Ticket], present: datetime) -> list[Json]:
+    """Everybody whom the helpdesk knows: agents, and requesters, of whom it hears what the CRM hears.
+
+    It knows a requester by the CRM's id too, and writes addresses in letters of its own.
+    """
+    contacts = {contact.id: contact for contact in company.contacts}
+    first: dict[int, datetime] = {}
+    for ticket in tickets:
+        first[ticket.requester_id] = min(ticket.created_at, first.get(ticket.requester_id, ticket.created_at))
+    found = agents(company)
+    for person, created_at in first.items():
+        contact = contacts.get(person)
+        heard = [change.at for change in contact.lifecycle if change.at <= present] if contact else []
+        address = mail_address(person, contact.says if contact else {}).title()
+        user = _user(person, address, created_at, max([created_at, *heard]), "end-user")
+        if contact is not None and contact.archived_at is not None and contact.archived_at <= present:
+            user |= {"active": False, "updated_at": _seconds(max(created_at, contact.archived_at))}
+        found.append(user)
+    return found
+
+
+def organizations(company: Company, tickets: Iterable[Ticket]) -> list[Json]:
+    """The requesters' organisations."""
+    founded = _seconds(datetime.combine(company.founded, time.min, UTC))
+    return [
+        {
+            "id": number,
+            "name": f"Empresa {number}",
+            "domain_names": [f"empresa{number}.example"],
+            "external_id": f"org-{number}",
+            "created_at": founded,
+            "updated_at": founded,
+            "deleted_at": None,
+        }
+        for number in sorted({_organization(ticket.requester_id) for ticket in tickets})
+    ]
+
+
+def _user(person: int, address: str, created_at: datetime, updated_at: datetime, role: str) -> Json:
+    return {
+        "id": person,
+        "name": "Marta Ruiz",
+        "email": address,
+        "phone": "+34 600 123 456",
+        "external_id": str(person) if role == "end-user" else None,
+        "role": role,
+        "active": True,
+        "created_at": _seconds(created_at),
+        "updated_at": _seconds(updated_at),
+    }
+
+
+def _organization(requester: int) -> int:
+    return requester % 7 + 1
 
 
 def _agent(ticket: Ticket) -> int:

@@ -1,0 +1,110 @@
+"""Customers, by what else Zendesk knows them: requesters, or their organisations.
+
+Belongs here: fetching them, and the facts that they state. Does not: HTTP (`helpdesk`), tickets, what is kept of an
+address (`identification`).
+
+A requester is an end user, read through the export of users; one who was deleted, merged into another one, or made an
+agent states nothing. Of the addresses of a user only the main one is in the export. An organisation is read through
+the export of organisations, with its mail domains; it has no address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from datetime import datetime
+
+import orjson
+import polars as pl
+
+from kr_definitions.events import IDENTIFIED
+from kr_definitions.vocabulary import UTC_MICROSECONDS
+from pipelines.identification import SHAPE, Known, identified, identifiers
+from pipelines.people import NOBODY, People
+from pipelines.source import Account, Covered, Mark, Read, Record, Stream
+from pipelines.zendesk.helpdesk import EXPORT_DELAY, USER, Helpdesk, Item
+
+PAYLOAD = pl.Struct({"created_at": pl.String(), "identified": SHAPE})
+_REQUESTERS = People(in_key=lambda key: ((USER, key),), are_people=True, account=USER)
+_END_USER = "end-user"
+
+
+def customers(account: Account, subdomain: str, customer: str, known: tuple[Known, ...]) -> Stream:
+    """The stream. customer: `requester` or `organization`."""
+    is_person = customer == "requester"
+    fetch = _requesters if is_person else _organizations
+    place = "users" if is_person else "organizations"
+    return Stream(
+        name="customers",
+        feeds=(IDENTIFIED,),
+        fetch=lambda read: fetch(account, subdomain, known, read),
+        payload=PAYLOAD,
+        facts=lambda records: facts(records, f"https://{subdomain}.zendesk.com/agent/{place}/"),
+        people=_REQUESTERS if is_person else NOBODY,
+    )
+
+
+def _requesters(
+    account: Account, subdomain: str, known: tuple[Known, ...], read: Read
+) -> Generator[list[Record] | Mark, None, Covered]:
+    since, cursor = _asked(known, read)
+    for page, after in Helpdesk(account, subdomain, read.clock).changed_users(since, read.mark or cursor):
+        cursor = after
+        yield [
+            _record(
+                user, is_gone=_is_gone(user), found=identifiers(known, account.pseudonym, [user.get("email")], user)
+            )
+            for user in page
+        ]
+        if cursor:
+            yield Mark(cursor)
+    return Covered(since, read.until - EXPORT_DELAY, _cursor(known, cursor))
+
+
+def _organizations(
+    account: Account, subdomain: str, known: tuple[Known, ...], read: Read
+) -> Generator[list[Record] | Mark, None, Covered]:
+    since, _ = _asked(known, read)
+    start = int(read.mark) if read.mark else 0 if since is None else int(since.timestamp())
+    for page, reached in Helpdesk(account, subdomain, read.clock).changed_organizations(start):
+        yield [
+            _record(one, is_gone=bool(one.get("deleted_at")), found=_of_organization(account, known, one))
+            for one in page
+        ]
+        yield Mark(str(reached))
+    return Covered(since, read.until - EXPORT_DELAY, _cursor(known, None))
+
+
+def _cursor(known: tuple[Known, ...], cursor: str | None) -> str:
+    """The vendor's cursor, and what was kept of each customer: where that is something else, all are read again."""
+    return orjson.dumps({"kept": [[one.by, one.field] for one in known], "cursor": cursor}).decode()
+
+
+def _asked(known: tuple[Known, ...], read: Read) -> tuple[datetime | None, str | None]:
+    """Since when changes are to be read, and the vendor's cursor."""
+    before = orjson.loads(read.cursor) if read.cursor else {}
+    is_the_same = before.get("kept") == [[one.by, one.field] for one in known]
+    return (read.since, before.get("cursor")) if is_the_same else (None, None)
+
+
+def _of_organization(account: Account, known: tuple[Known, ...], one: Item) -> list[dict[str, str]]:
+    return identifiers(known, account.pseudonym, (), one, one.get("domain_names") or ())
+
+
+def _is_gone(user: Item) -> bool:
+    return user.get("active") is False or user.get("role") != _END_USER
+
+
+def _record(one: Item, *, is_gone: bool, found: list[dict[str, str]]) -> Record:
+    """Without identifiers where it is gone. Without revision, too: a merge may take one back without a later time."""
+    if is_gone:
+        return Record(str(one["id"]), None, {}, is_deleted=True)
+    return Record(str(one["id"]), None, {"created_at": one.get("created_at"), "identified": found})
+
+
+def facts(records: pl.LazyFrame, place: str) -> pl.LazyFrame:
+    """What customers state. place: where they are shown, up to their id."""
+    created = pl.col("created_at").str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
+    said = records.with_columns(created_at=created.cast(UTC_MICROSECONDS))
+    stated = identified(said, "customer").with_columns(source_url=pl.lit(place) + pl.col("record_key"))
+    unborn = said.filter(pl.col("created_at").is_null()).select("record_key", problem=pl.lit("created_at: not a time"))
+    return pl.concat([stated, unborn], how="diagonal")
