@@ -143,7 +143,7 @@ def _problems(deals: pl.LazyFrame, options: PipedriveOptions, zone: str) -> pl.L
 
 def _sales(all_deals: pl.LazyFrame, pipeline: SalesPipeline, zone: str) -> pl.LazyFrame:
     deals = all_deals.filter(pl.col("in_pipeline") == pipeline.pipeline)
-    stages, amounts = phases(deals, pipeline), changes(deals, VALUE, number)
+    stages, amounts = phases(deals, pipeline).cache(), changes(deals, VALUE, number).cache()
     created = _fact(deals, "deal.created", pl.format("deal/{}/created", "record_key"), "created_at")
     created = in_force(in_force(created, amounts, "amount", or_first=False), stages, "stage")
     stated = [

@@ -26,9 +26,8 @@ def forecasts(deals: pl.LazyFrame, amounts: pl.LazyFrame, zone: str) -> pl.LazyF
     amounts: the changes of the value. A deal without value or close date forecasts nothing; one that had been forecast
     before it lost either is forecast as zero, once; one that is lost, as zero.
     """
-    days = _days(deals, zone)
-    months = days.with_columns(value=pl.col("value").dt.month_start())
-    losses = _losses(changes(deals, STATUS))
+    months = _days(deals, zone).with_columns(value=pl.col("value").dt.month_start()).cache()
+    losses = _losses(changes(deals, STATUS)).cache()
     moments = pl.concat([one.select("record_key", occurred_at="at") for one in (amounts, months, losses)]).unique()
     found = in_force(moments, amounts, "amount", or_first=False)
     found = in_force(found, months, "forecast_month", or_first=False)
