@@ -7,7 +7,7 @@ of the company, and what it cannot say. HubSpot is what the others are compared 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from kr_definitions.events import COVERED, EVENT_SCHEMA, current
 from pipelines.hubspot import HUBSPOT, HubSpotOptions
 from pipelines.load import Lake, Source, bring_up_to_date, fetch
 from pipelines.pipedrive import PIPEDRIVE, PipedriveOptions
-from pipelines.salesforce import SALESFORCE, SalesforceOptions
-from pipelines.sandbox import hubspot, pipedrive, salesforce
+from pipelines.salesforce import SALESFORCE, SalesforceOptions, cases
+from pipelines.salesforce.options import Cases
+from pipelines.sandbox import hubspot, pipedrive, salesforce, zendesk
 from pipelines.sandbox.business import business, revops, ventas_b2b
 from pipelines.sandbox.business.plan import Business
 from pipelines.sandbox.company import Company
@@ -30,6 +31,7 @@ from pipelines.sandbox.salesforce.records import NOBODY, id_of, user_id
 from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.source import Account, Connector, Options
+from pipelines.zendesk import ZENDESK, ZendeskOptions
 
 FOUNDED, ZONE = date(2025, 1, 2), "America/Bogota"
 MORNINGS = (datetime(2025, 2, 20, 11, tzinfo=UTC), datetime(2025, 3, 10, 11, tzinfo=UTC))
@@ -218,6 +220,31 @@ PIPEDRIVE_VENDOR = Vendor(
 
 OTHERS = {"salesforce": SALESFORCE_VENDOR, "pipedrive": PIPEDRIVE_VENDOR}
 
+# Help desks
+
+_CASE_STATUSES = {said: status for status, said in salesforce.records.CASE_STATUSES.items()}
+CASES = SalesforceOptions(
+    app_url="https://ejemplo.lightning.force.com",
+    customer="contact",
+    number="Numero_de_cliente__c",
+    calls=None,
+    meetings=None,
+    cases=Cases(solved=("Resuelto",), closed=("Cerrado",), first_replied="Primera_respuesta__c"),
+)
+CASES_VENDOR = replace(
+    SALESFORCE_VENDOR,
+    options={"ventas-b2b": CASES},
+    ids=lambda company: {id_of("500", one.id): str(one.id) for one in company.tickets},
+)
+ZENDESK_VENDOR = Vendor(
+    ZENDESK,
+    zendesk.app,
+    zendesk.CREDENTIALS,
+    {"ventas-b2b": ZendeskOptions(subdomain="ejemplo", surveys=())},
+    lambda company: {},
+    {},
+)
+
 
 @pytest.mark.parametrize("company", COMPANIES)
 @pytest.mark.parametrize("name", OTHERS)
@@ -237,6 +264,19 @@ def test_two_crms_of_one_company_state_the_same_facts(
             found = others.filter(pl.col("event_type") == event_type)
             assert found.height == expected.height, event_type
             assert found.equals(expected), f"{event_type}: {_difference(expected, found)}"
+
+
+def test_cases_state_what_the_tickets_of_a_help_desk_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the requests of one company, whether Zendesk has them or Salesforce."""
+    asked_of_zendesk = facts(tmp_path / "zendesk", monkeypatch, ZENDESK_VENDOR, "ventas-b2b", {})
+    asked_of_salesforce = facts(tmp_path / "salesforce", monkeypatch, CASES_VENDOR, "ventas-b2b", {})
+    for expected, found in zip(asked_of_zendesk, asked_of_salesforce, strict=True):
+        asked, answered = (
+            one.filter(pl.col("event_type").str.starts_with("ticket.")).drop("actor") for one in (expected, found)
+        )
+        assert asked.height > 300
+        assert set(asked["event_type"]) == set(cases.feeds(Cases(first_replied="Primera_respuesta__c")))
+        assert answered.equals(asked), _difference(asked, answered)
 
 
 def facts(
@@ -268,7 +308,9 @@ def _comparable(
     log: pl.DataFrame, ids: Mapping[str, str | None], unsaid: Mapping[str, tuple[str, ...]]
 ) -> pl.DataFrame:
     said = log.select(name for name in EVENT_SCHEMA if name in log.columns and name not in OF_THE_LOG)
-    said = said.with_columns(pl.col("subject_id", "account_id", "actor").replace(dict(ids)))
+    said = said.with_columns(
+        pl.col("subject_id", "account_id", "actor").replace(dict(ids)), pl.col("status").replace(_CASE_STATUSES)
+    )
     for event_type, columns in unsaid.items():
         said = said.with_columns(
             pl.when(pl.col("event_type") != event_type).then(pl.col(one)).alias(one) for one in columns

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import requests
 from hubspot_agency import Exchange, Reading, Tampering, activity, changes, contact, day
 from salesforce_org import ACCOUNT, EXAMPLE, STREAMS, Desktop, deal, options, organisation, ticket
 
+from pipelines import erasure
+from pipelines.load import Source
 from pipelines.salesforce import SALESFORCE
 from pipelines.salesforce.access import API_VERSION
 from pipelines.sandbox.company import Activity, Company
@@ -661,7 +664,21 @@ def test_who_is_who_is_declared_for_erasure(desktop: Desktop) -> None:
     assert being == {("person", one) for one in (id_of("00Q", 1), id_of("003", 1), "1")}
 
 
-def test_the_time_of_a_reading_is_not_asked_of_a_clock(desktop: Desktop) -> None:
-    at: datetime = day(62)
-    assert first(desktop, app(desktop.desk(small(), NOW))).covered is not None
-    assert desktop.clock.now() < at
+@pytest.mark.parametrize("person", ["2", id_of("003", 2), id_of("00Q", 2)])
+def test_whoever_is_erased_goes_under_every_id_and_does_not_come_back(desktop: Desktop, person: str) -> None:
+    company = small()
+    desktop.load(app(desktop.desk(company, NOW)), NOW)
+    sources = [Source(SALESFORCE, ACCOUNT, options())]
+    found = erasure.find(desktop.lake, sources, person)
+    assert {one.stream: len(one.records) for one in found.streams} == {
+        "leads": 1, "contacts": 1, "opportunities": 1, "calls": 1,
+    }  # fmt: skip
+    erasure.erase(desktop.lake, sources, found, day(61))
+    assert desktop.facts("deal.won", "account_id") == [("1",), ("3",)]
+    moved = replace(company.deals[1], amount=changes((day(3), Decimal(5000)), (day(61), Decimal(1))))
+    later = replace(company, deals=(company.deals[0], moved, company.deals[2]))
+    report = desktop.load(app(desktop.desk(later, day(62))), day(62))["opportunities"]
+    assert (report.load.suppressed, report.load.inserted) == (1, 0)
+    hers = [id_of(prefix, number) for prefix, number in (("00Q", 2), ("003", 2), ("006", 302), ("00T", 402))]
+    text = orjson.dumps(desktop.stored()).decode() + str(desktop.log().to_dicts())
+    assert not any(one in text for one in hers)
