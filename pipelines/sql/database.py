@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -124,9 +124,28 @@ def database(account: Account) -> Iterator[Database]:
     engine = made.execution_options(**_READING.get(made.dialect.name, {}))
     sa.event.listen(made, "connect", _prepared(made.dialect.name))
     try:
-        yield Database(settings.source, engine, secrets)
+        with _released(engine):
+            yield Database(settings.source, engine, secrets)
     finally:
         made.dispose()
+
+
+@contextmanager
+def _released(engine: sa.Engine) -> Iterator[None]:
+    """Let go of what the block asked for, even of a table that was not read to its end.
+
+    dlt's iterator over one holds its connection for as long as nobody collects it as garbage.
+    """
+    connections: list[sa.Connection] = []
+    cursors: list[Any] = []
+    sa.event.listen(engine, "engine_connect", connections.append)
+    sa.event.listen(engine, "after_cursor_execute", lambda connection, cursor, *_: cursors.append(cursor))
+    try:
+        yield
+    finally:
+        for opened in (*cursors, *connections):
+            with suppress(sa.exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error):
+                opened.close()
 
 
 def _credentials(settings: Settings) -> ConnectionStringCredentials:

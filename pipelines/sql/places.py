@@ -9,9 +9,11 @@ the end of all time) is nowhere: the row is read every time, and moves nothing.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +25,9 @@ from pipelines.sql.declaration import Cursor, SqlStream
 from pipelines.sql.tables import Table
 
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
+
+_ORDERED = re.compile(r"\d{4}-\d\d-\d\d|\d{10}(?:\.\d+)?$|\d{13}$|\d{16}$")
+"""Texts that stand in the order of time: ISO 8601, and seconds, milliseconds or microseconds since 1970."""
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)([T ])(\d\d:\d\d:\d\d)")
 """A time that is stored as a text, which stands in the order of time."""
@@ -55,7 +60,13 @@ class Places:
             found = values.reader(self.kind)(text)
         except (ValueError, ArithmeticError):
             return None
+        if isinstance(found, float | Decimal) and not math.isfinite(found):
+            return None
         return self._as_stored(found) if isinstance(found, datetime) else found
+
+    def is_in_order(self, place: Any) -> bool:
+        """Whether a place stands where the database puts it: a text does, if it is a time in one of a few ways."""
+        return not isinstance(place, str) or _ORDERED.match(place) is not None
 
     def ceiling(self, until: datetime) -> Any:
         """The last place that is believed; None where a place is no time."""

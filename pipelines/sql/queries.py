@@ -54,7 +54,7 @@ class Question:
                 asked = asked.where(_not_before(keys, self.after.key))
             return asked.order_by(*keys)
         has_place = sa.case((self.place.is_(None), 0), else_=1)
-        asked = sa.select(*columns, self._written_place()).where(*self._wanted())
+        asked = sa.select(*columns, self.table.written(self.place).label(AT)).where(*self._wanted())
         if self.start is not None:
             asked = asked.where(sa.or_(self.place >= self.start, self.place.is_(None)))
         if self.after is not None:
@@ -99,12 +99,6 @@ class Question:
 
     def _believed(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         return column if self.ceiling is None else sa.case((column <= self.ceiling, column))
-
-    def _written_place(self) -> sa.ColumnElement[Any]:
-        assert self.place is not None
-        if self.table.is_postgresql and isinstance(self.place.type, sa.DateTime | sa.Date):
-            return sa.cast(self.place, sa.Text).label(AT)
-        return self.place.label(AT)
 
     def _wanted(self) -> list[sa.ColumnElement[bool]]:
         names = [name for name in identity(self.stream) if self.table.is_nullable(name)]

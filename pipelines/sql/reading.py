@@ -59,8 +59,8 @@ class Reading:
             for page in _pages(self._rows(found, table, question)):
                 yield records.of(page, shared)
                 if places is not None:
-                    latest = _latest(places, page, read.until) or latest
-                if (mark := self._mark(page[-1])) is not None:
+                    latest = _latest(found, places, page, read.until) or latest
+                if (mark := self._mark(table, page[-1])) is not None:
                     yield mark
         cursor = read.cursor if places is None or latest is None else places.kept(latest)
         return Covered(self._start(), self._end(loaded, read), cursor)
@@ -118,10 +118,10 @@ class Reading:
         of_people = {step for place in (*where.own, *where.whose, *where.beside) for step in place.path}
         return not {*identity(self.stream)} & (of_people | self.stream.pseudonymised)
 
-    def _mark(self, row: Row) -> Mark | None:
+    def _mark(self, table: Table, row: Row) -> Mark | None:
         """The place of a row; None where there is none, or the whole table has to be read at once."""
-        key = [values.time_text(values.text_of(row[name])) for name in identity(self.stream)] if self._is_keyed else []
-        place = values.time_text(values.text_of(row.get(AT)))
+        key = [table.compared_text(name, row[name]) for name in identity(self.stream)] if self._is_keyed else []
+        place = None if self.stream.cursor is None else table.compared_text(self.stream.cursor.columns[0], row[AT])
         if self.stream.delivery == "snapshot" or (place is None and not key):
             return None
         return Mark(orjson.dumps({"place": place, "key": key}).decode())
@@ -145,9 +145,9 @@ class Reading:
         of = table if told.table is None else described(found, told.table)
         if told.column not in of.reflected.c:
             raise SourceConfigError(found.source, f"{where} has no column {told.column}", "Correct loaded_at")
-        newest = sa.func.max(of.compared(told.column))
+        newest = of.written(sa.func.max(of.compared(told.column)))
         with found.answering(where), found.engine.connect() as connection:
-            text = values.text_of(connection.execute(sa.select(newest)).scalar_one())
+            text = values.time_text(values.text_of(connection.execute(sa.select(newest)).scalar_one()))
         return self._instant(found.source, f"{where}: the last {told.column}", text, read)
 
     def _instant(self, source: str, what: str, text: str | None, read: Read) -> datetime:
@@ -160,6 +160,9 @@ class Reading:
             except ValueError:
                 do = "Name in loaded_at a column that is a time, of a table that has rows"
                 raise SourceError(source, f"{what} is no time", do) from None
+        if found.tzinfo is None and self.stream.zone is None:
+            do = "Say with zone which one it is meant in: most loaders write UTC"
+            raise SourceConfigError(source, f"{what} is stored without a zone", do)
         aware = found if found.tzinfo else found.replace(tzinfo=ZoneInfo(self.mapping.zone))
         return min(aware.astimezone(UTC), read.until)
 
@@ -182,11 +185,17 @@ def _pages(rows: Iterator[Row]) -> Iterator[list[Row]]:
         yield page
 
 
-def _latest(places: Places, page: Sequence[Row], until: datetime) -> str | None:
+def _latest(found: Database, places: Places, page: Sequence[Row], until: datetime) -> str | None:
     """The last place of a page that is believed, as text."""
     for row in reversed(page):
-        text = values.time_text(values.text_of(row[AT]))
+        text = places.table.compared_text(places.cursor.columns[0], row[AT])
         place = places.value(text)
-        if place is not None and places.is_believed(place, until):
+        if place is None:
+            continue
+        if not places.is_in_order(place):
+            names = ", ".join(places.cursor.columns)
+            told = f"{places.stream.table}: {names} is a text whose order says nothing of what came later"
+            raise SourceConfigError(found.source, told, "Name a time or a number in cursor, or read a snapshot")
+        if places.is_believed(place, until):
             return text
     return None

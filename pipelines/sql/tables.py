@@ -15,6 +15,7 @@ from kr_definitions.vocabulary import DTYPES, nearest
 from pipelines.rows.declaration import Moment
 from pipelines.rows.records import identifying
 from pipelines.source import SourceConfigError
+from pipelines.sql import values
 from pipelines.sql.database import Database
 from pipelines.sql.declaration import SqlStream
 
@@ -35,9 +36,13 @@ class Table:
         column = self[name]
         if self.is_sqlite and not isinstance(column.type, sa.Boolean):
             return sa.type_coerce(column, sa.types.NullType()).label(name)
-        if self.is_postgresql and isinstance(column.type, sa.DateTime | sa.Date):
-            return sa.cast(column, sa.Text).label(name)
-        return column.label(name)
+        return self.written(column).label(name)
+
+    def written(self, value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """A time as PostgreSQL writes it: it knows times that Python does not. Other values as they are."""
+        if self.is_postgresql and isinstance(value.type, sa.DateTime | sa.Date):
+            return sa.cast(value, sa.Text)
+        return value
 
     def compared(self, name: str) -> sa.ColumnElement[Any]:
         """A column as it is compared: SQLite keeps times as the texts that somebody wrote."""
@@ -45,6 +50,11 @@ class Table:
         if self.is_sqlite and isinstance(column.type, sa.DateTime | sa.Date):
             return sa.type_coerce(column, sa.Text())
         return column
+
+    def compared_text(self, name: str, value: Any) -> str | None:
+        """A value that was read as the text of which `values.reader` makes what is compared."""
+        text = values.text_of(value)
+        return text if isinstance(self.compared(name).type, sa.String) else values.time_text(text)
 
     def has_zone(self, name: str) -> bool:
         """Whether times of a column say which instant they are, as far as its type tells."""
@@ -111,8 +121,6 @@ def _needing_zone(stream: SqlStream) -> Iterator[str]:
         if DTYPES[column.type] == DTYPES["instant"] and column.zone is None:
             yield name
     yield from (stream.cursor.columns if stream.cursor is not None else ())
-    if stream.loaded_at is not None and stream.loaded_at.table is None:
-        yield stream.loaded_at.column
 
 
 def identity(stream: SqlStream) -> tuple[str, ...]:

@@ -217,6 +217,22 @@ def test_a_cursor_is_a_time_a_number_or_a_text(
     assert (loaded.delivered, won(empty)) == (read_again + 1, ["1", "2", "3", "4"])
 
 
+@pytest.mark.parametrize("place", ["'9'", "'10/03/2026'", "'a1'"])
+def test_a_text_whose_order_says_nothing_is_no_cursor(deals: Warehouse, place: str) -> None:
+    """'10' stands before '9', and would never be read."""
+    deals.declared = {"deals": {**DEALS, "cursor": "place"}}
+    deals.run("ALTER TABLE crm.deal ADD place text", f"UPDATE crm.deal SET place = {place}")
+    with pytest.raises(SourceConfigError, match=r"crm\.deal: place is a text whose order says nothing"):
+        deals.read()
+
+
+def test_a_number_that_is_none_moves_nothing(deals: Warehouse) -> None:
+    deals.declared = {"deals": {**DEALS, "cursor": "place"}}
+    deals.run("ALTER TABLE crm.deal ADD place numeric", "UPDATE crm.deal SET place = id",
+              "UPDATE crm.deal SET place = 'NaN' WHERE id = 2")  # fmt: skip
+    assert '"at":"3"' in str(deals.read()[2].cursor)
+
+
 def test_without_a_cursor_all_is_read_and_what_is_new_is_stored(deals: Warehouse) -> None:
     deals.declared = {"deals": {**SNAPSHOT, "delivery": "changes"}}
     deals.load()
@@ -477,6 +493,10 @@ def test_a_reading_covers_up_to_itself_or_up_to_when_the_table_was_filled(deals:
               "INSERT INTO crm._dlt_loads VALUES ('1773100000.5', '2026-03-09 22:00+00')")  # fmt: skip
     deals.declared = {"deals": {**DEALS, "loaded_at": {"table": "crm._dlt_loads", "column": "inserted_at"}}}
     assert deals.read()[2].end == datetime(2026, 3, 9, 22, tzinfo=UTC)
+    deals.run("ALTER TABLE crm._dlt_loads ADD local_time timestamp DEFAULT '2026-03-09 22:00'")
+    deals.declared = {"deals": {**DEALS, "loaded_at": {"table": "crm._dlt_loads", "column": "local_time"}}}
+    with pytest.raises(SourceConfigError, match=r"crm\._dlt_loads: the last local_time is stored without a zone"):
+        deals.read()
     deals.declared = {"deals": {**DEALS, "loaded_at": {"table": "crm._dlt_loads", "column": "load_id"}}}
     assert deals.read()[2].end == datetime.fromtimestamp(1773100000.5, UTC)
 
