@@ -153,6 +153,9 @@ def run(
             raise typer.Exit(2)
         with at_once(err), bars(err):
             outcome = beside(partial(running.run, home, chosen))
+        for name in outcome.undeclared:
+            said = f"{name} is declared no more: nothing of it is computed, and what was reported of it stays"
+            err.print(said, style="yellow", highlight=False, markup=False, soft_wrap=True)
         for line in outcome.set_aside:
             err.print(f"set aside: {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)
         for name, failures in outcome.failed.items():

@@ -88,6 +88,10 @@ class Home:
         """Ids of the declared organisations."""
         return organisations(self.definitions)
 
+    def remembered(self) -> list[str]:
+        """Ids of the organisations that have a history here, declared or not."""
+        return sorted(path.name for path in (self.root / "lake").glob("*") if (path / "progress_history").is_dir())
+
     def sources(self, catalogue: Catalogue) -> list[Source]:
         """The sources that an organisation uses, and the one of the check-ins that are made by command.
 

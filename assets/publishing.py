@@ -25,12 +25,13 @@ from kr_definitions.history import COMPUTED_SCHEMA, current
 
 
 def publish_all(home: Home, catalogues: Sequence[Catalogue], at: datetime, run_id: str) -> dict[str, int]:
-    """Publish these organisations; the other declared ones stay in the file as they are. Returns each table's rows.
+    """Publish these organisations; all others stay in the file as they are. Returns each table's rows.
 
     Raises `PublicationError` or `TablesError`; then what was published before stays.
     """
     results = [_results(home, catalogue, at, run_id) for catalogue in catalogues]
-    others = set(home.organisations()) - {catalogue.organisation.id for catalogue in catalogues}
+    known = {*home.organisations(), *home.remembered()}  # what was reported of one that is declared no more stays
+    others = known - {catalogue.organisation.id for catalogue in catalogues}
     return publish(home.published, Publication(run_id, at, results), others)
 
 

@@ -33,11 +33,15 @@ class RunRefused(Exception):
 
 @dataclass
 class Outcome:
-    """What a run came to. failed: organisation -> what failed, one line each."""
+    """What a run came to. failed: organisation -> what failed, one line each.
+
+    undeclared: organisations that have a history here and no declarations any more.
+    """
 
     run_ids: dict[str, str] = field(default_factory=dict)
     failed: dict[str, list[str]] = field(default_factory=dict)
     set_aside: list[str] = field(default_factory=list)
+    undeclared: list[str] = field(default_factory=list)
     waited_seconds: float = 0.0
 
 
@@ -133,7 +137,7 @@ def run(home: Home, organisations: Sequence[str]) -> Outcome:
     """
     from assets.commands.erase import complete  # noqa: PLC0415 - it takes this module's lock
 
-    outcome = Outcome()
+    outcome = Outcome(undeclared=sorted({*home.remembered()} - {*home.organisations()}))
     with only_run(home):
         for organisation in organisations:
             complete(home, organisation, started_at())

@@ -10,7 +10,7 @@ a key result whose rows fail keeps its last good rows while the others move on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -111,9 +111,10 @@ def remember_progress(
     for path, rows in zip(_written(home, organisation.id), gained.in_order(), strict=True):
         if rows.height:
             lake.append_after(versions[path], path, rows, writer=path.name)
+    late = _late(gained.history, reached, {one.id: in_use.lateness(one.types) for one in catalogue.definitions})
     failed = [_of_failure(one, "critical") for one in gained.failures]
     failed += [_of_failure(one, "warning") for one in gained.unexplained]
-    remarks = (*(_of_retired_id(one) for one in gained.refused), *failed, *_unexplained(gained.history))
+    remarks = (*(_of_retired_id(one) for one in gained.refused), *failed, *_unexplained(gained.history), *late)
     if remarks:
         _keep_findings(home, organisation.id, replace(audits[0], findings=remarks), started_at, run_id)
     audit = replace(audits[0], findings=(*audits[0].findings, *remarks))
@@ -172,6 +173,35 @@ def _unexplained(gained: pl.DataFrame) -> list[Finding]:
             f"by none of them, and {rows.height - 1:,} more days",
             do="If Hito was updated, its notes say what it computes otherwise; else tell its maintainers",
             key_results=names,
+            failed=rows.height,
+            checked=gained.height,
+        )
+    ]
+
+
+def _late(gained: pl.DataFrame, reached: date | None, late_days: Mapping[str, int]) -> list[Finding]:
+    """What came after its day was said to be final: the source's facts can be later than is declared of it.
+
+    reached: the last day that had been computed. late_days: by key result, how late its facts can be.
+    """
+    if reached is None or not late_days:
+        return []
+    days = pl.col("key_result_id").replace_strict(dict(late_days), default=None, return_dtype=pl.Int64)
+    age = (pl.lit(reached) - pl.col("as_of")).dt.total_days()
+    rows = gained.filter(pl.col("cause") == "late_event", age >= days).with_columns(_age=age, _days=days)
+    if not rows.height:
+        return []
+    first = rows.sort("_age", descending=True).row(0, named=True)
+    return [
+        Finding(
+            check="history.what_is_final_stays",
+            severity="warning",
+            says="A figure that is not provisional any more moves by no late event.",
+            found=f"{first['key_result_id']} {first['as_of']} moved from {first['previous_value']} to {first['value']} "
+            f"when it was {first['_age'] + 1} days old and had been final after {first['_days']}, and "
+            f"{rows.height - 1:,} more days",
+            do="Say in organisation.yaml how late the source's facts can be (late_days)",
+            key_results=tuple(rows.get_column("key_result_id").unique().sort().to_list()),
             failed=rows.height,
             checked=gained.height,
         )

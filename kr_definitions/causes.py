@@ -105,6 +105,7 @@ _GIVES = ["numerator", "denominator", "contribution"]
 
 def movers(
     moved: pl.DataFrame,
+    erased: pl.DataFrame,
     before: pl.DataFrame,
     after: pl.DataFrame,
     arrivals: pl.DataFrame,
@@ -113,9 +114,9 @@ def movers(
 ) -> pl.DataFrame:
     """The events that moved restated rows: `MOVERS_SCHEMA`.
 
-    moved: the rows (`movements`). before, after: the contributions by what was known when they were last computed, and
-    by what is known now (`CONTRIBUTIONS_SCHEMA`). arrivals: what the log gained in between. types_of: the event types
-    that each key result depends on.
+    moved: the rows (`movements`). erased: those of them that an erasure has a part in. before, after: the contributions
+    by what was known when they were last computed, and by what is known now (`CONTRIBUTIONS_SCHEMA`). arrivals: what
+    the log gained in between. types_of: the event types that each key result depends on.
     """
     restated = moved.group_by(_OF).agg(pl.col("as_of").min().alias("_first"), pl.col("as_of").max().alias("_last"))
     old, new = _named(before, log), _named(after, log)
@@ -161,7 +162,7 @@ def movers(
         .join(_types(differing, log), on="event_id", how="left")
     )
     found = pl.concat(
-        [direct, _beside(direct, arrivals, log, types_of), _erased(restated, arrivals, types_of)], how="diagonal"
+        [direct, _beside(direct, arrivals, log, types_of), _erased(erased, arrivals, types_of)], how="diagonal"
     )
     return found.select(
         pl.col(name).cast(dtype) if name in found.columns else pl.lit(None, dtype=dtype).alias(name)
@@ -219,7 +220,9 @@ def _beside(
     )
 
 
-def _erased(restated: pl.DataFrame, arrivals: pl.DataFrame, types_of: Mapping[str, Sequence[str]]) -> pl.DataFrame:
+def _erased(moved: pl.DataFrame, arrivals: pl.DataFrame, types_of: Mapping[str, Sequence[str]]) -> pl.DataFrame:
+    """The tombstones of what a figure depends on. moved: the restated rows that an erasure has a part in."""
+    restated = moved.group_by(_OF).agg(pl.col("as_of").min().alias("_first"), pl.col("as_of").max().alias("_last"))
     tombstones = _depends(types_of).join(arrivals.filter(pl.col("change") == "erased"), on="event_type")
     return restated.join(tombstones, on="key_result_id").select(
         *_OF,
@@ -259,6 +262,7 @@ def _first_difference(some: Sequence[Span], others: Sequence[Span]) -> date | No
 
 def causes(
     moved: pl.DataFrame,
+    erased: pl.DataFrame,
     found: pl.DataFrame,
     arrivals: pl.DataFrame,
     types_of: Mapping[str, Sequence[str]],
@@ -266,10 +270,10 @@ def causes(
 ) -> pl.Series:
     """Why each restated row moved: the most telling cause (`CAUSES`) of the events that moved it.
 
-    moved: rows of `movements`. found: their `movers`. Where none is known (a total of members, a baseline, a period
-    that an event names), what arrived of the types that the key result depends on (types_of) by the end of the day. A
-    day that had not been read, or is not any more, moved by its reading, if days up to it are read otherwise
-    (`reread_since`).
+    moved: rows of `movements`. erased: those of them that an erasure has a part in. found: their `movers`. Where none
+    is known (a total of members, a baseline, a period that an event names), what arrived of the types that the key
+    result depends on (types_of) by the end of the day. A day that had not been read, or is not any more, moved by
+    its reading, if days up to it are read otherwise (`reread_since`).
     """
     rank = pl.Enum(CAUSES)
     first_reread = {
@@ -278,13 +282,15 @@ def causes(
     read_from = pl.col("key_result_id").replace_strict(first_reread, return_dtype=pl.Date)
     rows = (
         moved.with_row_index("_row")
+        .join(erased.select(*KEY, _is_erased=pl.lit(value=True)), on=KEY, how="left", nulls_equal=True)
         .with_columns(_is_reread=read_from <= pl.col("as_of"), _is_known=pl.col("_was_read") & pl.col("_is_read"))
-        .select("_row", *KEY, "_is_known", "_is_reread", "_is_by_reading")
+        .select("_row", *KEY, "_is_known", "_is_reread", "_is_by_reading", "_is_erased")
     )
+    is_apt = (pl.col("cause") != "erasure") | pl.col("_is_erased").fill_null(value=False)
     by_data = rows.filter(pl.col("_is_known") | ~pl.col("_is_reread"))
     by_event = (
         by_data.join(found.drop_nulls("cause"), on=_OF, nulls_equal=True)
-        .filter(pl.col("as_of").is_between("first_day", "last_day"))
+        .filter(pl.col("as_of").is_between("first_day", "last_day"), is_apt)
         .select("_row", pl.col("cause").cast(rank))
     )
     firsts = (
@@ -296,7 +302,7 @@ def causes(
     by_arrival = (
         by_data.join(by_event, on="_row", how="anti")
         .join(firsts, on="key_result_id")
-        .filter(pl.col("_from") <= pl.col("as_of"))
+        .filter(pl.col("_from") <= pl.col("as_of"), is_apt)
         .select("_row", pl.col("cause").cast(rank))
     )
     otherwise = (

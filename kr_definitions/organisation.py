@@ -78,10 +78,15 @@ class Title(Declared):
 
 
 class SourceUse(Declared):
-    """One account of a vendor. kind: which connector reads it; options: what that connector is told."""
+    """One account of a vendor. kind: which connector reads it; options: what that connector is told.
+
+    late_days: how many days after a fact happened it can still be entered there; until then figures are provisional.
+    Without it, what the connector says of each of its streams.
+    """
 
     kind: str
     options: dict[str, Any] = Field(default_factory=dict)
+    late_days: int | None = Field(default=None, ge=0, le=366)
 
 
 def _known_account(text: str) -> str:

@@ -225,11 +225,33 @@ class _Arrivals:
                 contributions(group, organisation, log, self._run.through, self._run.feeds, self._failures)
                 for log in (known, self._log)
             )
-            told = movers(of_group, before, after, arrivals, self._log, types_of)
+            erased = self._by_erasure(of_group, group, organisation, known, arrivals)
+            told = movers(of_group, erased, before, after, arrivals, self._log, types_of)
             reread = reread_since(self._log, instant, organisation.zone, self._run.feeds)
-            rows.append(of_group.with_columns(causes(of_group, told, arrivals, types_of, reread).alias("cause")))
+            why = causes(of_group, erased, told, arrivals, types_of, reread)
+            rows.append(of_group.with_columns(why.alias("cause")))
             found.append(told)
         return pl.concat(rows), pl.concat(found)
+
+    def _by_erasure(
+        self,
+        moved: pl.DataFrame,
+        definitions: Sequence[Definition],
+        organisation: Organisation,
+        known: pl.LazyFrame,
+        arrivals: pl.DataFrame,
+    ) -> pl.DataFrame:
+        """The restated rows that an erasure has a part in: what was known then does not come to what was reported.
+
+        What was erased is not in the log any more, neither as it is nor as it was known: no other event shows it.
+        """
+        if not arrivals.filter(pl.col("change") == "erased").height:
+            return moved.clear()
+        run = self._run
+        then = compute(definitions, organisation, known, run.through, run.feeds, self._failures)
+        beside = then.select(*KEY, _then="value")
+        found = moved.join(beside, on=KEY, how="left", nulls_equal=True, maintain_order="left")
+        return found.filter(pl.col("_then").ne_missing(pl.col("previous_value"))).drop("_then")
 
     def _arrivals(self, instant: datetime | None) -> pl.DataFrame:
         if instant not in self._found:

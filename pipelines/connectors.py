@@ -60,7 +60,7 @@ def sources(catalogue: Catalogue, pseudonym: Pseudonym) -> list[Source]:
         options = parse(document, ("sources", name, "options"), kind.options, where, problems)
         if options is not None:
             account = Account(organisation.id, name, organisation.zone, pseudonym)
-            found.append(Source(kind, account, options))
+            found.append(Source(kind, account, options, use.late_days))
     if problems:
         raise DeclarationErrors(problems)
     return found

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -107,11 +107,12 @@ class Lake:
 
 @dataclass(frozen=True)
 class Source:
-    """A source in use: its connector, its account and its options."""
+    """A source in use: its connector, its account and its options. late_days: how late facts can be, as declared."""
 
     connector: Connector
     account: Account
     options: Options
+    late_days: int | None = None
 
     @property
     def name(self) -> str:
@@ -119,7 +120,10 @@ class Source:
 
     def streams(self) -> list[Stream]:
         """The source's streams; opens nothing."""
-        return self.connector.streams(self.account, self.options)
+        streams = self.connector.streams(self.account, self.options)
+        if self.late_days is None:
+            return streams
+        return [replace(stream, lateness=timedelta(days=self.late_days)) for stream in streams]
 
 
 @dataclass(frozen=True)
@@ -433,9 +437,9 @@ def _decode(records: pl.DataFrame, payload: pl.Struct) -> tuple[pl.DataFrame, pl
         return empty.unnest("payload"), records.select("record_key", problem.alias("problem"))
 
 
-def _change(source: str, stream: str, stated: pl.DataFrame, quarantined: int) -> StreamChange:
+def _change(source: str, stream: str, stated: pl.DataFrame, problems: pl.DataFrame) -> StreamChange:
     retracted = int(stated.get_column("retracts").is_not_null().sum())
-    return StreamChange(source, stream, stated.height - retracted, retracted, quarantined)
+    return StreamChange(source, stream, stated.height - retracted, retracted, problems.select("record_key", "problem"))
 
 
 def _next_instant(now: datetime, loads: pl.DataFrame) -> datetime:

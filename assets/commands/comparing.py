@@ -19,11 +19,12 @@ from assets.commands.deployed import NotToBeHad
 from assets.home import Home, last_whole_day
 from assets.publication import PublicationError, read
 from assets.publication.tables import as_written
-from kr_definitions.catalogue import Catalogue, strays
+from kr_definitions.catalogue import Catalogue, recalled, strays
 from kr_definitions.changes import Changes, Deployed, changes
 from kr_definitions.documents import DeclarationErrors, Problem
 from kr_definitions.editions import EDITIONS_SCHEMA
 from kr_definitions.history import HISTORY_SCHEMA
+from kr_definitions.organisation import Organisation
 from kr_definitions.remembering import Memory
 from pipelines import lake
 
@@ -48,7 +49,33 @@ def compared(home: Home, named: Sequence[str] | None, published: Path | None, no
     if problems:
         raise DeclarationErrors(problems)
     tables = _published(home, published)
+    if not named:
+        catalogues += _no_longer_declared(home, tables, published)
     return [changes(catalogue, _deployed(home, catalogue, tables, now, published)) for catalogue in catalogues]
+
+
+def _no_longer_declared(
+    home: Home, tables: Mapping[str, pl.DataFrame] | None, published: Path | None
+) -> list[Catalogue]:
+    """What is declared of organisations that are deployed and have no declarations any more: nothing."""
+    declared = set(home.organisations())
+    editions: dict[str, pl.DataFrame] = {}
+    if tables is not None:
+        for name in sorted({*tables["organisations"].get_column("organisation")} - declared):
+            editions[name] = _in_shape(_of(name, tables["editions"]), EDITIONS_SCHEMA)
+    if published is None:
+        for name in sorted({*home.remembered()} - declared):
+            editions[name] = steps.memory(home, name).complete().editions
+    return [Catalogue(whose, (), ()) for rows in editions.values() if (whose := _whose(rows)) is not None]
+
+
+def _whose(editions: pl.DataFrame) -> Organisation | None:
+    """The organisation that editions are of, as it was when the last of them began; None where that is not known."""
+    for declared, file in editions.sort("recorded_at").select("declared", "definition_file").reverse().iter_rows():
+        with suppress(DeclarationErrors):
+            if declared is not None:
+                return recalled(declared, file)[1]
+    return None
 
 
 def _chosen(home: Home, named: Sequence[str] | None) -> list[str]:
@@ -100,7 +127,8 @@ def _deployed(
     if published is None and _has_lake(home, organisation):
         memory = steps.memory(home, organisation)
         through = _last_day(memory) or otherwise
-        log, feeds = home.lake(organisation).log.scan(), steps.feeds(home.sources(catalogue))
+        log = home.lake(organisation).log.scan()
+        feeds = steps.feeds(home.sources(catalogue)) if catalogue.document is not None else None
         return Deployed(memory, through, log, feeds, described, objectives)
     if not is_told:
         return Deployed(Memory(), otherwise)

@@ -255,3 +255,14 @@ def test_an_id_that_was_retired_with_another_meaning_is_held_back_and_told(agenc
     assert [VISITS] == [name for finding in computed.audit.findings for name in finding.key_results if name == VISITS]
     assert "was retired on" in " ".join(finding.found for finding in computed.audit.findings)
     assert VISITS not in computed.appended["key_result_id"].to_list()
+
+
+@pytest.mark.parametrize(("late_days", "told"), [(0, 2), (1, 2), (2, 1), (3, 0)])
+def test_what_moves_by_a_late_event_after_it_was_final_is_told(late_days, told):
+    days = pl.DataFrame(
+        {"key_result_id": "a.b.c", "as_of": [date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 1)],
+         "previous_value": 1.0, "value": 2.0, "cause": ["late_event", "late_event", "definition"]}
+    )  # fmt: skip
+    found = steps._late(days, date(2026, 3, 3), {"a.b.c": late_days})
+    assert sum(one.failed for one in found) == told
+    assert all(one.severity == "warning" and "a.b.c 2026-03-01 moved from 1.0 to 2.0" in one.found for one in found)

@@ -229,14 +229,27 @@ def test_a_changed_mapping_is_the_cause_of_what_it_moves():
     assert [(2, 120, 100, "mapping"), (3, 120, 100, "mapping")] == said(story.run(SECOND))
 
 
-def test_an_erasure_is_the_cause_of_what_it_moves():
-    story = after_a_run(won("2026-03-01"), won("2026-03-02", "erased"))
+def without_the_erased(story: Story) -> Story:
+    """The story after the fact `erased`, of the second of March, was erased."""
     tombstone = {
         "event_id": "t", "event_type": ERASED, "covers": "deal.won", "recorded_at": SECOND,
         "occurred_at": datetime(2026, 3, 2, tzinfo=UTC), "quantity": Decimal(1),
     }  # fmt: skip
     gone = story.log.filter(pl.col("fact_key") != "erased")
     story.log = pl.concat([gone, pl.DataFrame([tombstone], schema=dict(EVENT_SCHEMA))])
+    return story
+
+
+def test_an_erasure_is_not_the_cause_of_what_comes_late():
+    daily = definition(**MARCH, every="day")
+    story = Story((daily,)).told(FIRST, won("2026-03-01"), won("2026-03-02", "erased")).read(FIRST, "2026-03-03")
+    story.run(FIRST)
+    gained = without_the_erased(story).told(SECOND, won("2026-03-03", "late")).run(SECOND)
+    assert [(2, 0, 1, "erasure"), (3, 1, 0, "late_event")] == said(gained)
+
+
+def test_an_erasure_is_the_cause_of_what_it_moves():
+    story = without_the_erased(after_a_run(won("2026-03-01"), won("2026-03-02", "erased")))
     assert [(2, 1, 2, "erasure"), (3, 1, 2, "erasure")] == said(story.run(SECOND))
     assert [(None, 2, 3, "erased", "erasure", None)] == moved_by(story, SECOND)
 
