@@ -16,7 +16,6 @@ from assets.home import Home
 from kr_definitions.catalogue import Catalogue, Definition, recalled
 from kr_definitions.coverage import Feeds
 from kr_definitions.documents import DeclarationErrors
-from kr_definitions.editions import in_force
 from kr_definitions.history import current
 from kr_definitions.organisation import Organisation
 from kr_definitions.remembering import Memory
@@ -33,32 +32,48 @@ class Deployed:
     """A key result as it was last computed.
 
     definition, organisation: of the edition in force. is_as_declared: the declaration in the working tree means the
-    same. edition: its row (`EDITIONS_SCHEMA`). reported: the rows that hold now (`HISTORY_SCHEMA`). known_until: the
-    newest statement of the log that they were made from. feeds: the streams that were in use then.
+    same; None: there is none. edition: its row (`EDITIONS_SCHEMA`); retired: the one by which it was retired, if it is.
+    is_of_then: it was asked for an earlier time, and another edition is in force now. reported: the rows that held
+    (`HISTORY_SCHEMA`). known_until: the newest statement of the log that they were made from. feeds: the streams that
+    were in use then.
     """
 
     definition: Definition
     organisation: Organisation
-    is_as_declared: bool
+    is_as_declared: bool | None
     edition: dict[str, Any]
+    retired: dict[str, Any] | None
+    is_of_then: bool
     reported: pl.DataFrame
     log: pl.LazyFrame
     known_until: datetime | None
     feeds: Feeds | None
 
 
-def deployed(home: Home, key_result: str) -> Deployed:
-    """The key result with this id. Raises `NotToBeHad` where no run has computed it."""
+def deployed(home: Home, key_result: str, known_at: datetime | None = None) -> Deployed:
+    """The key result with this id, as it was remembered at an instant; as it is now, without one.
+
+    Raises `NotToBeHad` where no run has computed it, or none had by then.
+    """
     organisation, _, rest = key_result.partition(".")
     if organisation not in home.organisations() or not rest:
         known = [f"{name}." for name in home.organisations()]
         raise NotToBeHad(f"{key_result}: an id begins with its organisation: {', '.join(known)}")
-    memory = steps.memory(home, organisation).complete()
+    now = steps.memory(home, organisation).complete()
     catalogue = home.catalogue(organisation)
-    rows = in_force(memory.editions).filter(pl.col("key_result_id") == key_result)
+    ever = now.editions.filter(pl.col("key_result_id") == key_result).sort("recorded_at")
+    if not ever.height:
+        raise NotToBeHad(_unknown(key_result, now, catalogue, home))
+    memory = now if known_at is None else _as_of(now, known_at)
+    rows = memory.editions.filter(pl.col("key_result_id") == key_result).sort("recorded_at")
     if not rows.height:
-        raise NotToBeHad(_unknown(key_result, memory, catalogue, home))
-    edition = rows.row(0, named=True)
+        first = ever.item(0, "recorded_at")
+        raise NotToBeHad(
+            f"{key_result}: no run had computed it by then; the first one did at {first:%Y-%m-%d %H:%M} UTC"
+        )
+    newest = rows.row(-1, named=True)
+    retired = newest if newest["change"] == "retired" else None
+    edition = rows.filter(pl.col("change") != "retired").row(-1, named=True)
     definition, of = _in_force(edition, catalogue)
     history = current(memory.history, memory.editions).filter(pl.col("key_result_id") == key_result)
     run = memory.computations.filter(pl.col("key_results").list.contains(key_result)).sort("recorded_at").tail(1)
@@ -67,13 +82,21 @@ def deployed(home: Home, key_result: str) -> Deployed:
     return Deployed(
         definition=definition,
         organisation=of,
-        is_as_declared=declared is not None and declared.meaning.content_hash == edition["definition_hash"],
+        is_as_declared=None if declared is None else declared.meaning.content_hash == edition["definition_hash"],
         edition=edition,
+        retired=retired,
+        is_of_then=ever.item(-1, "definition_hash") != edition["definition_hash"],
         reported=history.sort("as_of", "member").collect(),
         log=home.lake(organisation).log.scan(),
         known_until=last.get("known_until"),
         feeds=feeds_of(last.get("feeds")),
     )
+
+
+def _as_of(memory: Memory, instant: datetime) -> Memory:
+    """What was remembered at an instant."""
+    then = pl.col("recorded_at") <= instant
+    return Memory(memory.history.filter(then), memory.editions.filter(then), memory.computations.filter(then))
 
 
 def _unknown(key_result: str, memory: Memory, catalogue: Catalogue, home: Home) -> str:

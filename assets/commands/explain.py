@@ -57,7 +57,7 @@ class Answer:
 
 def answered(home: Home, question: Question) -> Answer:
     """The answer. Raises `NotToBeHad`."""
-    of = deployed(home, question.key_result)
+    of = deployed(home, question.key_result, question.known_at)
     known_at = question.known_at or of.known_until
     members = of.reported.get_column("member").drop_nulls().unique().sort().to_list()
     if question.member is not None and question.member not in members:
@@ -85,7 +85,7 @@ def answered(home: Home, question: Question) -> Answer:
     return Answer(
         of,
         figure(day),
-        row.row(0, named=True) if row.height and question.known_at is None else None,
+        row.row(0, named=True) if row.height else None,
         figure(question.since) if question.since is not None else None,
         checks.collect(),
     )
@@ -124,13 +124,25 @@ def _heading(answer: Answer) -> Iterator[Text]:
     yield Text(f"{figure['as_of']}: {' · '.join(parts)} ({span})")
     asked = f"; asked for: {target_text(kr)}" if target_text(kr) else ""
     yield Text(f"counts     {measure_text(kr)}{asked}", style="dim")
-    declared = "" if answer.of.is_as_declared else "; the declaration on disk is another one (hito diff)"
     version = f"{edition['definition_version']} ({edition['definition_hash']})"
     yield Text(
-        f"definition {version} since {_at(answer, edition['recorded_at'])}, {edition['definition_file']}{declared}",
+        f"definition {version} since {_at(answer, edition['recorded_at'])}, {edition['definition_file']}"
+        + _declared(answer),
         style="dim",
     )
     yield from _recorded(answer)
+
+
+def _declared(answer: Answer) -> str:
+    """What has become of the definition since."""
+    of = answer.of
+    if of.retired is not None:
+        return f"; retired on {_at(answer, of.retired['recorded_at'])}"
+    if of.is_of_then:
+        return "; another one is in force now"
+    if of.is_as_declared is None:
+        return "; it is declared no more (the next run retires it)"
+    return "" if of.is_as_declared else "; the declaration on disk is another one (hito diff)"
 
 
 def _recorded(answer: Answer) -> Iterator[Text]:
