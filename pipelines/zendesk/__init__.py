@@ -39,7 +39,8 @@ class ZendeskOptions(Options):
     subdomain: the account's, as in https://<subdomain>.zendesk.com. account: whose id a ticket's customer is.
     channels: vendor's channel -> ours, beside the usual ones. surveys: which kinds of survey are read; the vendor has
     only one of the two active at a time, and one that the account's plan lacks can be left out. identified_by: by what
-    else customers are known: `email` and `domain` of requesters (of organisations: `domain`), `external_id`.
+    else customers are known: `email` and `domain` of requesters (of organisations: `domain`), `external_id`. sla:
+    whether first replies and solutions say if they kept the service level that was promised then.
     """
 
     subdomain: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -50,6 +51,7 @@ class ZendeskOptions(Options):
         "survey_responses",
     )
     identified_by: IdentifiedBy = ()
+    sla: bool = False
 
     @model_validator(mode="after")
     def _customers_have_that(self) -> Self:
@@ -70,7 +72,13 @@ class Zendesk:
         surveys = {"satisfaction_ratings": satisfaction_ratings, "survey_responses": survey_responses}
         known = options.identified_by
         return [
-            tickets(account, options.subdomain, options.account, {**CHANNELS, **options.channels}),
+            tickets(
+                account,
+                options.subdomain,
+                options.account,
+                {**CHANNELS, **options.channels},
+                has_sla=options.sla,
+            ),
             *(surveys[kind](account, options.subdomain, options.account) for kind in dict.fromkeys(options.surveys)),
             *([customers(account, options.subdomain, options.account, known)] if known else ()),
         ]

@@ -43,16 +43,19 @@ class Helpdesk:
         self.session = PatientSession(self.source, clock)
         self.session.auth = self._credentials()
 
-    def changed_tickets(self, since: datetime | None, cursor: str | None) -> Iterator[tuple[list[Item], str | None]]:
+    def changed_tickets(
+        self, since: datetime | None, cursor: str | None, *, is_measured: bool = False
+    ) -> Iterator[tuple[list[Item], str | None]]:
         """Pages of tickets that were changed since, deleted ones too, each with the cursor after it.
 
         The cursor of an earlier export goes before `since`, which is asked for where the vendor no longer knows it.
+        is_measured: whether each ticket brings its metric events along.
         """
-        return self._changed("tickets", since, cursor)
+        return self._changed("tickets", since, cursor, {"include": "metric_events"} if is_measured else {})
 
     def changed_users(self, since: datetime | None, cursor: str | None) -> Iterator[tuple[list[Item], str | None]]:
         """Pages of users that were changed since, deleted ones too, as `changed_tickets` are."""
-        return self._changed("users", since, cursor)
+        return self._changed("users", since, cursor, {})
 
     def ticket_events(self, start: int) -> Iterator[tuple[list[Item], int]]:
         """Pages of all ticket events from a time on, each with the time that it reaches; both in epoch seconds."""
@@ -63,12 +66,12 @@ class Helpdesk:
         return self._exported("organizations", start, {})
 
     def _changed(
-        self, kind: str, since: datetime | None, cursor: str | None
+        self, kind: str, since: datetime | None, cursor: str | None, always: Mapping[str, Any]
     ) -> Iterator[tuple[list[Item], str | None]]:
         params = {"cursor": cursor} if cursor else self._from(since)
         path, must_have = f"/api/v2/incremental/{kind}/cursor.json", (kind, "after_cursor", "end_of_stream")
         while True:
-            response = self._get(path, params)
+            response = self._get(path, {**params, **always})
             if response.status_code in (400, 422) and params == {"cursor": cursor}:
                 params = self._from(since)
                 continue

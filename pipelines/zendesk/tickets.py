@@ -14,7 +14,8 @@ The history says of a ticket, step by step:
   solved). A ticket that was merged into another one is closed without having been solved: the other one is solved;
 * `ticket.reopened`: from solved to anything but closed; `ticket.closed`: the entry into closed.
 
-Each says the priority that the ticket had then. A ticket that was deleted states nothing.
+Each says the priority that the ticket had then; the first reply and each solving, where that is to be judged, whether
+it came within the time that was promised then (`promises`). A ticket that was deleted states nothing.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from pipelines.people import EACH, People, Place
 from pipelines.source import Account, Covered, Mark, Read, Record, Stream
 from pipelines.zendesk.helpdesk import EXPORT_DELAY, USER, Helpdesk, Item, instant
 from pipelines.zendesk.histories import Histories, asked_for
+from pipelines.zendesk.promises import PROMISES, REPLY, SOLUTION, is_within, promises
 
 FEEDS = (
     "ticket.created",
@@ -60,20 +62,24 @@ PAYLOAD = pl.Struct(
         "priority": pl.String(),
         "is_merged": pl.Boolean(),
         "steps": pl.List(pl.Struct(_STEP)),
+        "promises": PROMISES,
     }
 )
 
 _MERGED_TAG = "closed_by_merge"
 _SYSTEM_AUTHOR = "-1"
+_WITH_SLA = "sla:"
 _FURTHEST_AHEAD = timedelta(minutes=5)
 
 
-def tickets(account: Account, subdomain: str, customer: str, channels: Mapping[str, str]) -> Stream:
-    """The stream. customer: `requester` or `organization`; channels: vendor's channel -> ours."""
+def tickets(
+    account: Account, subdomain: str, customer: str, channels: Mapping[str, str], *, has_sla: bool = False
+) -> Stream:
+    """The stream. customer: `requester` or `organization`; channels: vendor's channel -> ours; has_sla: as judged."""
     return Stream(
         name="tickets",
         feeds=FEEDS,
-        fetch=lambda read: _fetch(account, subdomain, read),
+        fetch=lambda read: _fetch(account, subdomain, read, has_sla=has_sla),
         payload=PAYLOAD,
         facts=lambda records: facts(records, subdomain, customer, channels),
         people=People(
@@ -85,11 +91,13 @@ def tickets(account: Account, subdomain: str, customer: str, channels: Mapping[s
     )
 
 
-def _fetch(account: Account, subdomain: str, read: Read) -> Generator[list[Record] | Mark, None, Covered]:
+def _fetch(
+    account: Account, subdomain: str, read: Read, *, has_sla: bool
+) -> Generator[list[Record] | Mark, None, Covered]:
     helpdesk = Helpdesk(account, subdomain, read.clock)
     agents = helpdesk.agents()
-    cursor, start = _place(read)
-    histories = Histories(helpdesk, start) if read.since is None else None
+    since, cursor, start = _place(read, has_sla=has_sla)
+    histories = Histories(helpdesk, start) if since is None else None
 
     def record(ticket: Item) -> Record:
         key, revision = str(ticket["id"]), _revision(ticket, read)
@@ -98,24 +106,34 @@ def _fetch(account: Account, subdomain: str, read: Read) -> Generator[list[Recor
         history = asked_for(helpdesk, key) if histories is None else histories.of(ticket, revision)
         if history is None:
             return Record(key, revision, {"id": key}, is_deleted=True)
-        return Record(key, revision, _payload(ticket, history, agents))
+        payload = _payload(ticket, history, agents)
+        if has_sla:
+            payload["promises"] = promises(helpdesk.source, ticket)
+        return Record(key, revision, payload)
 
-    for page, after in helpdesk.changed_tickets(read.since, cursor):
+    for page, after in helpdesk.changed_tickets(since, cursor, is_measured=has_sla):
         cursor = after
         records = [record(ticket) for ticket in page]
         yield records
         written = [one.revision for one in records if one.revision is not None]
         start = int(min(max(written), read.until - EXPORT_DELAY).timestamp()) if written else start
         yield Mark(orjson.dumps([cursor, start]).decode())
-    return Covered(read.since, read.until - EXPORT_DELAY, cursor)
+    return Covered(since, read.until - EXPORT_DELAY, f"{_WITH_SLA}{cursor}" if has_sla and cursor else cursor)
 
 
-def _place(read: Read) -> tuple[str | None, int]:
-    """Where the ticket export is to go on, and from when on (epoch seconds) its tickets were written down."""
+def _place(read: Read, *, has_sla: bool) -> tuple[datetime | None, str | None, int]:
+    """Since when tickets are read, where their export is to go on, and when (epoch seconds) it has got to.
+
+    Where promises were not read with the tickets before and are to be now, all tickets are read again.
+    """
+    before = read.cursor or ""
+    since, cursor = read.since, before.removeprefix(_WITH_SLA) or None
+    if has_sla and not before.startswith(_WITH_SLA):
+        since, cursor = None, None
     if read.mark is None:
-        return read.cursor, 0
+        return since, cursor, 0
     cursor, start = orjson.loads(read.mark)
-    return cursor, int(start)
+    return since, cursor, int(start)
 
 
 def _payload(ticket: Item, history: list[Item], agents: frozenset[str]) -> dict[str, Any]:
@@ -178,7 +196,10 @@ def facts(records: pl.LazyFrame, subdomain: str, customer: str, channels: Mappin
         source_url=pl.format("https://{}.zendesk.com/agent/tickets/{}", pl.lit(subdomain), "id"),
     )
     steps = _steps(said)
-    stated = pl.concat([_created(said, steps), _statuses(steps), _first_replies(steps)], how="diagonal")
+    statuses, replies = _statuses(steps), is_within(_first_replies(steps), said, REPLY)
+    is_solving = pl.col("event_type") == "ticket.solved"
+    solved = is_within(statuses.filter(is_solving), said, SOLUTION)
+    stated = pl.concat([_created(said, steps), statuses.filter(~is_solving), solved, replies], how="diagonal")
     return pl.concat([stated.with_columns(subject_id="id").drop("id"), _problems(said, steps)], how="diagonal")
 
 

@@ -662,3 +662,65 @@ def test_organisations_are_known_by_their_domains(agency: Agency) -> None:
     agency.with_options(account="organization", identified_by=["domain", "external_id"])
     agency.load(company(ticket(1)), at(20))
     assert known(agency) == [("2", "domain", "empresa2.example"), ("2", "external_id", "org-2")]
+
+
+# --- service levels ---------------------------------------------------------------------------------------------------
+
+
+def promised(agency: Agency) -> dict[tuple[str, str], bool | None]:
+    facts = agency.facts().filter(pl.col("event_type").is_in(["ticket.first_replied", "ticket.solved"]))
+    return {
+        (subject, kind): kept
+        for subject, kind, kept in facts.select("subject_id", "event_type", "is_within_sla").rows()
+    }
+
+
+def test_a_reply_and_a_solution_say_whether_they_kept_what_was_promised_then(agency: Agency) -> None:
+    agency.with_options(sla=True)
+    urgent, low = changes((at(2), "urgent")), changes((at(2), "low"))
+    raised = changes((at(2), "low"), (at(2, 9, 30), "urgent"))
+    lowered = changes((at(2), "urgent"), (at(2, 9, 20), "low"))
+    afterwards = changes((at(2), "low"), (at(4), "urgent"))
+    cases = {1: urgent, 2: low, 3: raised, 4: lowered, 5: afterwards}
+    agency.load(company(*(ticket(n, priority=of) for n, of in cases.items())), at(20))
+    first, last = "ticket.first_replied", "ticket.solved"
+    assert promised(agency) == {
+        ("1", first): False, ("1", last): False,
+        ("2", first): True, ("2", last): True,
+        ("3", first): False, ("3", last): False,
+        ("4", first): True, ("4", last): True,  # the breach of before was taken back with the new target
+        ("5", first): True, ("5", last): True,  # what was promised after the solution was not promised then
+    }  # fmt: skip
+
+
+def test_a_breach_of_a_ticket_that_is_solved_later_is_known_when_it_is(agency: Agency) -> None:
+    agency.with_options(sla=True)
+    of = company(ticket(priority=changes((at(2), "urgent"))))
+    for day in (2, 3, 20):
+        agency.load(of, at(day, 20))
+    assert promised(agency) == {("1", "ticket.first_replied"): False, ("1", "ticket.solved"): False}
+
+
+def test_service_levels_that_are_asked_for_later_are_read_for_all_tickets(agency: Agency) -> None:
+    of = company(ticket(1), ticket(2))
+    agency.load(of, at(20))
+    assert set(promised(agency).values()) == {None}
+    agency.with_options(sla=True)
+    agency.load(of, at(21))
+    assert set(promised(agency).values()) == {True}
+    assert agency.load(of, at(22))["tickets"].delivered == 0
+
+
+def test_an_export_that_leaves_out_what_was_measured_is_refused(agency: Agency) -> None:
+    agency.with_options(sla=True, surveys=())
+    bare = everywhere([{"id": 1, "status": "new", "generated_timestamp": 1}], **ENDED)
+    load = agency.load(company(ticket()), at(20), answering(EXPORT, bare))["tickets"]
+    assert "without their metric events" in str(load.failure)
+
+
+def test_what_was_promised_is_kept_without_a_word_of_the_policy(agency: Agency) -> None:
+    agency.with_options(sla=True)
+    agency.load(company(ticket()), at(20))
+    stored = "".join(agency.lake.raw.scan("zendesk", "tickets").collect()["payload"].to_list())
+    assert "Marta" not in stored
+    assert "apply_sla" in stored

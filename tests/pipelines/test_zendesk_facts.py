@@ -39,6 +39,7 @@ class Vendor:
         self.answers: dict[str, list[dict[str, Any]]] = {"users": [{"id": AGENT, "role": "agent"}]}
         self.monkeypatch = monkeypatch
         self.queries: list[Mapping[str, str]] = []
+        self.sla = False
         for key in ("EMAIL", "API_TOKEN"):
             monkeypatch.setenv(SETTINGS + key, "any")
 
@@ -75,7 +76,8 @@ class Vendor:
 
     def _stream(self, name: str) -> Any:
         account = Account("agencia", "zendesk", "Europe/Madrid")
-        return next(s for s in ZENDESK.streams(account, ZendeskOptions(subdomain="agencia")) if s.name == name)
+        options = ZendeskOptions(subdomain="agencia", sla=self.sla)
+        return next(s for s in ZENDESK.streams(account, options) if s.name == name)
 
     def _app(self) -> Starlette:
         def answer(request: Request) -> Response:
@@ -415,3 +417,69 @@ def test_channels_are_told_in_the_organisations_words() -> None:
     frame = pl.concat([empty, pl.DataFrame(rows).with_columns(created_at=pl.lit(AT_NINE))], how="diagonal")
     facts = stream.facts(frame.lazy()).collect().sort("subject_id")
     assert facts["channel"].to_list() == ["phone", "portal", "web"]
+
+
+# --- service levels ---------------------------------------------------------------------------------------------------
+
+
+def measured(kind: str, minute: int, metric: str = "reply_time", instance: int = 1, **more: Any) -> dict[str, Any]:
+    time = (datetime(2026, 3, 2, 9, tzinfo=UTC) + timedelta(minutes=minute)).isoformat()
+    return {"id": 900 + minute, "metric": metric, "instance_id": instance, "type": kind, "time": time, **more}
+
+
+def target(minutes: int | None) -> dict[str, Any]:
+    return {"sla": {"target": minutes, "business_hours": False}}
+
+
+APPLIED, BREACHED = measured("apply_sla", 0, **target(30)), measured("breach", 30)
+
+
+@pytest.mark.parametrize(
+    ("case", "events", "expected"),
+    [
+        ("kept", [APPLIED], True),
+        ("broken", [APPLIED, BREACHED], False),
+        ("nothing promised", [], None),
+        ("broken after the reply", [APPLIED, measured("breach", 61)], True),
+        ("taken back", [APPLIED, {**BREACHED, "deleted": True}, measured("apply_sla", 40, **target(90))], True),
+        ("promised after the reply", [measured("apply_sla", 61, **target(30)), measured("breach", 62)], None),
+        ("the promise was withdrawn", [APPLIED, measured("apply_sla", 40, sla=None)], None),
+        ("of a later reply", [APPLIED, measured("breach", 50, instance=2)], True),
+        ("of another time", [APPLIED, measured("breach", 50, "periodic_update_time")], True),
+    ],
+)
+def test_a_first_reply_is_judged_by_what_was_in_force_then(
+    vendor: Vendor, case: str, events: list[dict[str, Any]], expected: bool | None
+) -> None:
+    by_metric: dict[str, list[dict[str, Any]]] = {}
+    for event in events:
+        by_metric.setdefault(event["metric"], []).append(event)
+    vendor.sla = True
+    vendor.answers |= {
+        "tickets": [ticket(metric_events=by_metric)],
+        "audits": [audit(0, became("new")), audit(60, comment(AGENT))],
+    }
+    replies = vendor.facts("tickets").filter(pl.col("event_type") == "ticket.first_replied")
+    assert replies["is_within_sla"].to_list() == [expected]
+
+
+def test_a_solution_keeps_its_promise_where_none_of_its_times_was_broken(vendor: Vendor) -> None:
+    def waiting(kind: str, minute: int, instance: int = 1, **more: Any) -> dict[str, Any]:
+        return measured(kind, minute, "requester_wait_time", instance, **more)
+
+    work = [measured("apply_sla", 0, "agent_work_time", **target(500))]
+    wait = [waiting("apply_sla", 0, **target(30)), waiting("breach", 90), waiting("apply_sla", 120, 2, **target(60))]
+    vendor.sla = True
+    vendor.answers |= {
+        "tickets": [ticket(metric_events={"agent_work_time": work, "requester_wait_time": wait})],
+        "audits": [
+            audit(0, became("new")),
+            audit(60, became("solved", "new")),
+            audit(80, became("open", "solved")),
+            audit(100, became("solved", "open")),
+            audit(120, became("open", "solved")),
+            audit(150, became("solved", "open")),
+        ],
+    }
+    solved = vendor.facts("tickets").filter(pl.col("event_type") == "ticket.solved").sort("occurred_at")
+    assert solved["is_within_sla"].to_list() == [True, False, True]

@@ -26,6 +26,7 @@ from starlette.routing import Route
 from pipelines.sandbox.company import Ticket
 from pipelines.sandbox.stand_in import Desk, Limit
 from pipelines.sandbox.zendesk import records
+from pipelines.sandbox.zendesk.measured import metric_events
 from pipelines.sandbox.zendesk.records import Json, Update
 
 CREDENTIALS: dict[str, str] = {"email": "datos@agencia.example", "api_token": "sandbox-zendesk-token"}
@@ -59,6 +60,7 @@ class _Zendesk:
     def __post_init__(self) -> None:
         present = self.desk.present
         tickets = [ticket for ticket in self.desk.company.tickets if ticket.created_at <= present]
+        self.known = {ticket.id: ticket for ticket in tickets}
         self.lives = {t.id: [update for update in records.updates(t) if update.at <= present] for t in tickets}
         self.tickets = {t.id: records.ticket_record(t, self.lives[t.id], present) for t in tickets}
         exported = present - EXPORT_DELAY
@@ -108,7 +110,13 @@ class _Zendesk:
         return answer
 
     def ticket_export(self, request: Request) -> Json:
-        return self._export(request, "tickets", self.by_time, _place)
+        exported = self._export(request, "tickets", self.by_time, _place)
+        if "metric_events" in request.query_params.get("include", ""):
+            exported["tickets"] = [
+                {**one, "metric_events": metric_events(self.known[one["id"]], self.desk.present)}
+                for one in exported["tickets"]
+            ]
+        return exported
 
     def user_export(self, request: Request) -> Json:
         return self._export(request, "users", self.users_by_time, _changed)

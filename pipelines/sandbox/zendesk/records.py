@@ -91,8 +91,8 @@ def ticket_record(ticket: Ticket, life: Iterable[Update], present: datetime) -> 
             "channel": _CHANNELS.get(ticket.channel, ticket.channel),
             "source": {"from": {}, "to": {}, "rel": None},
         },
-        "created_at": _seconds(ticket.created_at),
-        "updated_at": _seconds(updated),
+        "created_at": seconds(ticket.created_at),
+        "updated_at": seconds(updated),
         "generated_timestamp": int(generated.timestamp()),
         "type": "question",
         "subject": "SCRUBBED" if is_gone else f"Consulta de la clienta {ticket.requester_id}",
@@ -116,7 +116,7 @@ def audit_record(update: Update) -> Json:
     return {
         "id": update.id,
         "ticket_id": update.ticket.id,
-        "created_at": _seconds(update.at),
+        "created_at": seconds(update.at),
         "author_id": update.author,
         "metadata": {"system": {"ip_address": "203.0.113.7", "location": "Madrid"}, "custom": {}},
         "via": {"channel": update.ticket.channel},
@@ -130,7 +130,7 @@ def ticket_event_record(update: Update, *, has_comments: bool) -> Json:
         "id": update.id,
         "ticket_id": update.ticket.id,
         "timestamp": int(update.at.timestamp()),
-        "created_at": _seconds(update.at),
+        "created_at": seconds(update.at),
         "updater_id": update.author,
         "via": "Web form",
         "system": {"ip_address": "203.0.113.7", "location": "Madrid"},
@@ -155,8 +155,8 @@ def rating_record(ticket: Ticket, present: datetime) -> Json:
         "requester_id": ticket.requester_id,
         "ticket_id": ticket.id,
         "score": given[-1].value if given else "offered",
-        "created_at": _seconds(ticket.survey_sent_at),
-        "updated_at": _seconds(given[-1].at if given else ticket.survey_sent_at),
+        "created_at": seconds(ticket.survey_sent_at),
+        "updated_at": seconds(given[-1].at if given else ticket.survey_sent_at),
         "comment": "Gracias, Marta" if given else None,
         "reason": None,
         "reason_code": None,
@@ -203,14 +203,14 @@ def users(company: Company, tickets: Iterable[Ticket], present: datetime) -> lis
         address = mail_address(person, contact.says if contact else {}).title()
         user = _user(person, address, created_at, max([created_at, *heard]), "end-user")
         if contact is not None and contact.archived_at is not None and contact.archived_at <= present:
-            user |= {"active": False, "updated_at": _seconds(max(created_at, contact.archived_at))}
+            user |= {"active": False, "updated_at": seconds(max(created_at, contact.archived_at))}
         found.append(user)
     return found
 
 
 def organizations(company: Company, tickets: Iterable[Ticket]) -> list[Json]:
     """The requesters' organisations."""
-    founded = _seconds(datetime.combine(company.founded, time.min, UTC))
+    founded = seconds(datetime.combine(company.founded, time.min, UTC))
     return [
         {
             "id": number,
@@ -234,8 +234,8 @@ def _user(person: int, address: str, created_at: datetime, updated_at: datetime,
         "external_id": str(person) if role == "end-user" else None,
         "role": role,
         "active": True,
-        "created_at": _seconds(created_at),
-        "updated_at": _seconds(updated_at),
+        "created_at": seconds(created_at),
+        "updated_at": seconds(updated_at),
     }
 
 
@@ -296,7 +296,8 @@ def _ulid(at: datetime, number: int) -> str:
     return "".join(_BASE32[(value >> (5 * place)) & 31] for place in reversed(range(26)))
 
 
-def _seconds(at: datetime) -> str:
+def seconds(at: datetime) -> str:
+    """An instant as the vendor writes it."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
