@@ -6,7 +6,7 @@ Belongs here: these three sections. Does not: the key results (`columns`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -20,7 +20,6 @@ from assets.report.sheet import Row, Sheet, grid, marked
 BUILT_IN = "check_ins"
 """The source that is there without being declared: it is told of when it brought something."""
 
-_DAY = timedelta(days=1)
 _MOST_DAYS_SHOWN = 2
 
 
@@ -36,6 +35,8 @@ def movements(sheet: Sheet, rows: Sequence[Row]) -> Iterator[RenderableType]:
             yield _about(sheet, sheet.marks.statuses[after], STYLES[after], row, told)
     for row, told in _restatements(sheet):
         yield _about(sheet, "~", "cyan", row, told)
+    for name, told in _comings_and_goings(sheet):
+        yield marked("~", "cyan", f"{sheet.titles.get(name) or sheet.marks.text(name)}: {told}")
 
 
 def _about(sheet: Sheet, mark: str, style: str, row: Row, told: str) -> RenderableType:
@@ -47,16 +48,39 @@ def _restatements(sheet: Sheet) -> Iterator[tuple[Row, str]]:
 
     A day of which only the makings moved (another customer, as many customers) is in the tables and not here.
     """
-    since = sheet.tables["meta"].get_column("published_at").item() - _DAY
-    is_told = pl.col("value").ne_missing(pl.col("previous_value")) | (pl.col("cause") == "definition")
-    recent = sheet.tables["restatements"].filter(pl.col("recorded_at") > since, pl.col("member").is_null(), is_told)
-    for _, group in recent.group_by(["key_result_id", "cause"], maintain_order=True):
+    by_declaration = pl.col("cause").is_in(["definition", "target"])
+    is_told = pl.col("value").ne_missing(pl.col("previous_value")) | by_declaration
+    restatements = sheet.tables["restatements"]
+    recent = restatements.filter(pl.col("recorded_at") >= _today(sheet), pl.col("member").is_null(), is_told)
+    for (_, cause), group in recent.group_by(["key_result_id", "cause"], maintain_order=True):
         rows = group.sort("as_of").to_dicts()
-        if len(rows) > _MOST_DAYS_SHOWN:
-            days = {"days": len({row["as_of"] for row in rows}), "first": sheet.words.day(rows[0]["as_of"])}
-            yield rows[-1], _restated(sheet, rows[-1], "restated_days", last=sheet.words.day(rows[-1]["as_of"]), **days)
+        days = {"days": len({row["as_of"] for row in rows}), "first": sheet.words.day(rows[0]["as_of"])}
+        last = sheet.words.day(rows[-1]["as_of"])
+        if cause == "target":
+            yield rows[-1], sheet.say("judged_anew", last=last, **days)
+        elif len(rows) > _MOST_DAYS_SHOWN:
+            yield rows[-1], _restated(sheet, rows[-1], "restated_days", last=last, **days)
         else:
             yield from ((row, _restated(sheet, row, "restated", day=sheet.words.day(row["as_of"]))) for row in rows)
+
+
+def _today(sheet: Sheet) -> datetime:
+    """When the day of this publication began, on the organisation's clock: what was told before it is not new."""
+    published_at: datetime = sheet.tables["meta"].get_column("published_at").item()
+    zone = ZoneInfo(sheet.organisation["zone"])
+    return datetime.combine(published_at.astimezone(zone).date(), time.min, zone).astimezone(UTC)
+
+
+def _comings_and_goings(sheet: Sheet) -> Iterator[tuple[str, str]]:
+    """Key results that are new since yesterday, or are declared no more; not those that an organisation began with."""
+    editions = sheet.tables["editions"]
+    is_recent = pl.col("recorded_at") >= _today(sheet)
+    if editions.filter(~is_recent).is_empty():
+        return
+    recent = editions.filter(is_recent).sort("recorded_at", "key_result_id")
+    for name, change in recent.select("key_result_id", "change").iter_rows():
+        if change in ("added", "retired", "reinstated"):
+            yield name, sheet.say(f"was_{change}")
 
 
 def _restated(sheet: Sheet, row: Row, phrase: str, **places: object) -> str:

@@ -563,6 +563,33 @@ def test_what_was_corrected_earlier_is_no_change_since_yesterday() -> None:
     assert "no change of status, no correction" in page
 
 
+def test_days_that_another_target_judges_anew_are_told_once() -> None:
+    page = printed(restated([1, 2, 3], previous_value=7.0, cause="target"))
+    assert "~ It: another target: 3 days judged anew, 17 Nov to 19 Nov\n" in page
+
+
+def edition(name: str, change: str, at: datetime) -> dict[str, Any]:
+    return {"key_result_id": name, "edition": 1, "change": change, "recorded_at": at, "definition_version": "1.0"}
+
+
+def test_key_results_that_are_new_or_retired_are_told_but_not_those_of_the_first_day() -> None:
+    before = [edition("inmobiliaria.x", "added", RAN_AT - timedelta(days=9))]
+    came = [edition("inmobiliaria.y", "added", RAN_AT), edition("inmobiliaria.z", "retired", RAN_AT)]
+
+    def page(rows: list[dict[str, Any]]) -> str:
+        tables = one({}, {})
+        editions = tables["editions"]
+        whose = {"organisation": "inmobiliaria"}
+        named = pl.DataFrame([{**whose, **row} for row in rows], schema_overrides={"edition": pl.Int64})
+        blank = {name: pl.lit(None, dtype) for name, dtype in editions.schema.items() if name not in named.columns}
+        tables["editions"] = named.with_columns(**blank).select(editions.columns).cast(dict(editions.schema))
+        return printed(tables)
+
+    assert "~ inmobiliaria.y: new\n" in page([*before, *came])
+    assert "~ inmobiliaria.z: declared no more; what was published stays\n" in page([*before, *came])
+    assert "inmobiliaria.y" not in page(came)
+
+
 def test_the_last_load_is_told_by_source(agency: dict[str, pl.DataFrame]) -> None:
     lines = [" ".join(line.split()) for line in printed(agency, 100, "en").splitlines()]
     assert "new again quarantined read until" in lines
