@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 from hubspot_agency import Exchange, Loaded, Reading, activity, agency, changes, contact, day
+from shop import code
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kr_definitions.events import COVERED, current
@@ -25,7 +26,7 @@ from pipelines.source import Account, Mark, Read, SourceError
 
 __all__ = ["Exchange", "Tampering", "activity", "app", "changes", "contact", "day"]
 
-ACCOUNT = Account("acme", "pipedrive", "Europe/Madrid")
+ACCOUNT = Account("acme", "pipedrive", "Europe/Madrid", code)
 PREFIX = "SOURCES__ACME__PIPEDRIVE__"
 OPTIONS = PipedriveOptions.model_validate(
     {

@@ -49,7 +49,7 @@ PIPEDRIVE = Pipedrive()
 
 def _persons(account: Account, options: PipedriveOptions, purse: Purse) -> Stream:
     def wanted(api: Api) -> Wanted:
-        fields = require_fields(api, "personFields", persons.declared(options), persons.said_by(options))
+        fields = require_fields(api, "personFields", persons.named(options), persons.said_by(options))
         if lifecycle := options.persons.lifecycle:
             called = [lifecycle.values.get(label, label) for label in fields[lifecycle.field].labels.values()]
             known = called or options.persons.new_customer_stages

@@ -47,7 +47,7 @@ class Access:
 
     def __init__(self, account: Account, domain: str, clock: Clock, purse: Purse) -> None:
         self.settings = Settings(account)
-        self.source, self.clock, self.purse = self.settings.source, clock, purse
+        self.account, self.source, self.clock, self.purse = account, self.settings.source, clock, purse
         root = self.settings.base_url(f"https://{domain}.pipedrive.com")
         self.lists = f"{root}/api/{self._version('api_version', 'v2')}"
         self.histories = f"{root}/api/{self._version('history_version', 'v1')}"

@@ -39,7 +39,7 @@ class Api:
     """What one company's API answers."""
 
     def __init__(self, access: Access) -> None:
-        self.access, self.source = access, access.source
+        self.access, self.source, self.pseudonym = access, access.source, access.account.pseudonym
 
     def _whole(self, response: requests.Response) -> Object:
         content = whole_json(self.source, response, ("success", "data"))

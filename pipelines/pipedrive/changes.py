@@ -15,6 +15,7 @@ from datetime import timedelta
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
+from pipelines.identification import SHAPE
 from pipelines.pipedrive.options import Said
 
 SAME_SAVE = timedelta(seconds=5)
@@ -24,13 +25,16 @@ HISTORY = pl.List(pl.Struct({"time": pl.String, "old": pl.String, "new": pl.Stri
 UTC_INSTANT = pl.Datetime("us", "UTC")
 
 
-def payload_of(kept: Iterable[str], fields: Iterable[str], *, has_histories: bool) -> pl.Struct:
-    """The shape of a stored record."""
+def payload_of(
+    kept: Iterable[str], fields: Iterable[str], *, has_histories: bool, is_identified: bool = False
+) -> pl.Struct:
+    """The shape of a stored record. is_identified: whether it says by what else its customer is known."""
     names = list(fields)
     shape: dict[str, pl.DataType] = {name: pl.String() for name in kept}
     shape["values"] = pl.Struct(dict.fromkeys(names, pl.String))
     histories = {"history": pl.Struct(dict.fromkeys(names, HISTORY))} if has_histories else {}
-    return pl.Struct({**shape, **histories})
+    identified = {"identified": SHAPE} if is_identified else {}
+    return pl.Struct({**shape, **histories, **identified})
 
 
 def current(name: str) -> pl.Expr:

@@ -13,6 +13,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
+from pipelines.identification import IdentifiedBy
+from pipelines.identification import fields_of as identifying
 from pipelines.source import Options
 
 PERSONAL_FIELDS = frozenset(
@@ -108,11 +110,18 @@ class Persons(Options):
     lifecycle: Attribute | None = None
     new_customer_stages: tuple[Id, ...] = Field(default=("lead",), min_length=1)  # in the words of events
     referrer: FieldName | None = None  # a field of type person: the customer who recommended this one
+    identified_by: IdentifiedBy = ()  # email, domain, or fields that hold other systems' ids of the customer
     channel: Attribute | None = None
     segment: Attribute | None = None
     market: Attribute | None = None
     industry: Attribute | None = None
     campaign: Attribute | None = None
+
+    @model_validator(mode="after")
+    def _nobody_is_known_by_what_is_personal(self) -> Self:
+        for name in identifying(self.identified_by):
+            _impersonal(name)
+        return self
 
 
 class CallType(Options):

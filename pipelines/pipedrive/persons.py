@@ -11,6 +11,9 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from kr_definitions.events import IDENTIFIED
+from pipelines.identification import fields_of as identifying
+from pipelines.identification import identified
 from pipelines.pipedrive.changes import (
     changes,
     has_strange_time,
@@ -35,8 +38,12 @@ CARRIED = {
 
 def feeds(options: PipedriveOptions) -> tuple[str, ...]:
     """The types of fact that persons make."""
-    has_one = {"lifecycle.entered": options.persons.lifecycle, "referral.received": options.persons.referrer}
-    return tuple(name for name in CARRIED if has_one.get(name, True))
+    has_one = {
+        "lifecycle.entered": options.persons.lifecycle,
+        "referral.received": options.persons.referrer,
+        IDENTIFIED: options.persons.identified_by,
+    }
+    return tuple(name for name in (*CARRIED, IDENTIFIED) if has_one.get(name, True))
 
 
 def attributes(options: PipedriveOptions) -> dict[str, Said]:
@@ -56,14 +63,28 @@ def declared(options: PipedriveOptions) -> tuple[str, ...]:
     return fields_of(*said_by(options), options.persons.referrer)
 
 
+def named(options: PipedriveOptions) -> tuple[str, ...]:
+    """The same, and those that identify a customer, of which no history is read."""
+    return tuple(dict.fromkeys((*declared(options), *identifying(options.persons.identified_by))))
+
+
 def wanted(options: PipedriveOptions, fields: Mapping[str, Field]) -> Wanted:
     """What is read of a person. Where no field is declared, nothing of a person changes that a fact says."""
-    return Wanted("persons", KEPT, {**fields, **own_fields(OWNER)}, has_histories=bool(declared(options)))
+    known = options.persons.identified_by
+    return Wanted(
+        "persons",
+        KEPT,
+        {**{name: fields[name] for name in declared(options)}, **own_fields(OWNER)},
+        has_histories=bool(declared(options)),
+        identified_by=known,
+        identifying={name: fields[name] for name in identifying(known)},
+    )
 
 
 def payload(options: PipedriveOptions) -> pl.Struct:
     """The shape of a stored person."""
-    return payload_of(KEPT, dict.fromkeys((OWNER, *declared(options))), has_histories=True)
+    names = dict.fromkeys((OWNER, *declared(options)))
+    return payload_of(KEPT, names, has_histories=True, is_identified=bool(options.persons.identified_by))
 
 
 def facts(records: pl.LazyFrame, options: PipedriveOptions) -> pl.LazyFrame:
@@ -80,6 +101,8 @@ def facts(records: pl.LazyFrame, options: PipedriveOptions) -> pl.LazyFrame:
         types = [type_ for type_, carried in CARRIED.items() if name in carried]
         value = pl.when(pl.col("event_type").is_in(types)).then(said(attribute, pl.col(name)))
         stated = in_force(stated, changes(persons, attribute.field), name).with_columns(value.alias(name))
+    if options.persons.identified_by:
+        stated = pl.concat([stated, identified(persons, "contact")], how="diagonal")
     url = pl.lit(options.record_url("person")) + pl.col("record_key")
     stated = stated.with_columns(subject_id=pl.col("record_key"), source_url=url)
     strange = problems(

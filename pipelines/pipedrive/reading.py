@@ -7,10 +7,10 @@ The history of a record costs twenty tokens, twice what a page of five hundred r
 one budget for a day. So a record's history is asked for only where the record has changed since it was made, pages are
 small, and a reading that must stop goes on where it was (`Mark`): the history of a whole company may take days.
 
-Archived deals have a list of their own and are deals like others. Deleted ones are listed for thirty days: that list is
-read whole each time, and the ids on it are kept in the cursor, so that a deal which has left it is looked for: it was
-restored, or it is gone for good. Persons and activities have no such list; what Pipedrive changed of late
-(`/recents`) names those that are not active any more.
+Archived deals have a list of their own and are deals like others. Deleted ones are listed for thirty days, and that
+list is read whole each time. Persons and activities have no such list; what Pipedrive changed of late (`/recents`)
+names those that are not active any more. What is restored need not have changed otherwise: so what was found deleted is
+kept in the cursor, and looked for, a deal once it has left its list, the others for thirty days.
 
 The cursor also keeps what was asked of each record, and what options and stages were called. Where more is asked now,
 or something is called otherwise, everything is read again: what has not changed lately says it too.
@@ -19,13 +19,14 @@ or something is called otherwise, everything is read again: what has not changed
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import orjson
 
+from pipelines.identification import Known, identifiers
 from pipelines.pipedrive.api import MOST_A_PAGE, MOST_IDS, Api, Object, changed_at
 from pipelines.pipedrive.declared import Field
 from pipelines.source import Covered, Mark, Read, Record
@@ -46,6 +47,8 @@ OWN_FIELDS = {
 
 A_PAGE_WITH_HISTORIES = 25
 MOST_CUSTOM_FIELDS = 15
+RESTORABLE = timedelta(days=30)
+"""So long after it was deleted a record can come back."""
 MOST_REMEMBERED = 10_000
 """Deleted ids kept in the cursor, the latest ones."""
 
@@ -55,19 +58,23 @@ class Wanted:
     """What is read of one type of record.
 
     kind: deals, persons or activities. kept: parts of the record that are stored as they are. fields: those whose
-    values are stored, by the name that the options use. histories: whether each change of them is, too.
+    values are stored, by the name that the options use. histories: whether each change of them is, too. identified_by:
+    by what else its customers are known; identifying: the fields that say so, by the name that the options use.
     """
 
     kind: str
     kept: tuple[str, ...]
     fields: Mapping[str, Field] = field(default_factory=dict)
     has_histories: bool = False
+    identified_by: tuple[Known, ...] = ()
+    identifying: Mapping[str, Field] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
         """Changes with what is asked of each record."""
         asked = {name: [*one.keys, str(one.has_several)] for name, one in self.fields.items()}
-        content = [self.kind, list(self.kept), asked, self.has_histories]
+        known = [[one.by, one.field] for one in self.identified_by]
+        content = [self.kind, list(self.kept), asked, self.has_histories, known]
         return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
     @property
@@ -77,25 +84,33 @@ class Wanted:
 
     def parameters(self) -> dict[str, str]:
         """Of a request for a list: only the fields of the company's own that are kept, where they are few."""
-        own = [key for one in self.fields.values() for key in one.keys if len(key) == 40]
+        asked = (*self.fields.values(), *self.identifying.values())
+        own = [key for one in asked for key in one.keys if len(key) == 40]
         return {"custom_fields": ",".join(own)} if 0 < len(own) <= MOST_CUSTOM_FIELDS else {}
 
 
 @dataclass(frozen=True)
 class _Memory:
-    """What the last complete reading left behind."""
+    """What the last complete reading left behind. deleted: id -> the day on which it was found to be deleted."""
 
     asked: str | None = None
     labels: Labels = field(default_factory=dict)
-    deleted: frozenset[str] = frozenset()
+    deleted: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, cursor: str | None) -> _Memory:
+        """What stands in a cursor; nothing, in none."""
         content = orjson.loads(cursor) if cursor else {}
-        return cls(content.get("asked"), content.get("labels", {}), frozenset(content.get("deleted", ())))
+        deleted = {id_: day for day, ids in content.get("deleted", {}).items() for id_ in ids}
+        return cls(content.get("asked"), content.get("labels", {}), deleted)
 
     def cursor(self) -> str:
-        content = {"asked": self.asked, "labels": self.labels, "deleted": sorted(self.deleted)}
+        """What `of` finds it in."""
+        latest = sorted(self.deleted.items(), key=lambda one: (one[1], one[0]))[-MOST_REMEMBERED:]
+        deleted: dict[str, list[str]] = {}
+        for id_, day in latest:
+            deleted.setdefault(day, []).append(id_)
+        content = {"asked": self.asked, "labels": self.labels, "deleted": deleted}
         return orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
 
     def knows(self, wanted: Wanted) -> bool:
@@ -135,28 +150,40 @@ def read_all(api: Api, wanted: Wanted, read: Read) -> Generator[list[Record] | M
     """Pages of records: what a fetch is, once the account is open."""
     memory, place = _Memory.of(read.cursor), _Place.of(read.mark, wanted.labels)
     since = read.since if memory.knows(wanted) else None
-    gone = {record.key: record for record in _gone(api, wanted, since)}
-    left = set(memory.deleted - gone.keys())
+    gone = {record.key: record for record in _gone(api, wanted, read.since)}
+    left = memory.deleted.keys() - gone.keys()
     lists = _LISTS[wanted.kind]
     for number, path in enumerate(lists[place.list :], place.list):
         after = place.after if number == place.list else ""
         for page, following in api.listed(path, _asked(wanted, since), _size(wanted), after):
             records = list(_records(api, wanted, page))
-            for record in records:
-                left.discard(record.key)
-                if not record.is_deleted:
-                    gone.pop(record.key, None)
+            _note_those_alive(records, gone, left)
             yield records
             yield _Place(number if following else number + 1, following, place.labels).mark()
     for ids in _batches(sorted(left), MOST_IDS):
         for path in lists:
-            found = _records(api, wanted, api.by_ids(path, wanted.parameters(), ids))
-            yield [_restored(record, read.until) for record in found]
+            named = api.by_ids(path, wanted.parameters(), ids)
+            found = [_restored(record, read.until) for record in _records(api, wanted, named)]
+            _note_those_alive(found, gone, left)
+            yield found
     yield from _batches(list(gone.values()), 1000)
-    deleted = sorted(gone.values(), key=lambda record: (str(record.revision), record.key))[-MOST_REMEMBERED:]
-    kept = frozenset(record.key for record in deleted) if wanted.kind == "deals" else frozenset()
-    memory = _Memory(wanted.fingerprint, wanted.labels, kept)
+    deleted = {key: memory.deleted.get(key, _day(read.until)) for key in gone}
+    if wanted.kind != "deals":
+        deleted |= {key: day for key in left if (day := memory.deleted[key]) >= _day(read.until - RESTORABLE)}
+    memory = _Memory(wanted.fingerprint, wanted.labels, deleted)
     return Covered(start=since, end=read.until, cursor=memory.cursor())
+
+
+def _note_those_alive(records: Iterable[Record], gone: dict[str, Record], left: set[str]) -> None:
+    """What a list still has is not deleted, whatever was said of it before."""
+    for record in records:
+        if not record.is_deleted:
+            gone.pop(record.key, None)
+            left.discard(record.key)
+
+
+def _day(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d}"
 
 
 _LISTS = {"deals": ("deals", "deals/archived"), "persons": ("persons",), "activities": ("activities",)}
@@ -198,12 +225,20 @@ def _records(api: Api, wanted: Wanted, page: Sequence[Object]) -> Iterator[Recor
             continue
         kept: dict[str, Any] = {name: _text(one.get(name)) for name in wanted.kept}
         kept["values"] = {name: value for name, of in wanted.fields.items() if (value := of.of(one)) is not None}
+        if wanted.identified_by:
+            kept["identified"] = _identified(api, wanted, one)
         if wanted.has_histories:
             entries = _changelog(api, wanted, one)
             if entries is None:
                 continue
             kept["history"] = _history(wanted, entries)
         yield Record(key, revision, kept)
+
+
+def _identified(api: Api, wanted: Wanted, one: Object) -> list[dict[str, str]]:
+    addresses = [entry.get("value") for entry in one.get("emails") or ()]
+    fields = {name: of.of(one) for name, of in wanted.identifying.items()}
+    return identifiers(wanted.identified_by, api.pseudonym, addresses, fields)
 
 
 def _changelog(api: Api, wanted: Wanted, one: Object) -> list[Object] | None:

@@ -30,6 +30,7 @@ from pipedrive_office import (
     deal,
     meeting,
 )
+from shop import code
 
 from kr_definitions.events import RETRACTED
 from kr_definitions.vocabulary import vocabulary
@@ -291,14 +292,20 @@ def test_a_deal_that_is_gone_for_good_stays_withdrawn(loaded: Office) -> None:
          "lead.created", ["2", "4"]),
     ],
 )  # fmt: skip
-def test_a_deleted_person_or_activity_is_withdrawn(
+def test_a_deleted_person_or_activity_is_withdrawn_and_comes_back_when_it_is_restored(
     loaded: Office, stream: str, given: dict[str, Any], event_type: str, left: list[str]
 ) -> None:
+    loaded.load(app(loaded.desk(BUSINESS, day(61))), day(61))
+    before = [id_ for (id_,) in loaded.facts(event_type, "subject_id")]
     report = loaded.load(app(loaded.desk(grown(BUSINESS, **given), day(62))), day(62))[stream]
     assert report.failure is None
     assert [id_ for (id_,) in loaded.facts(event_type, "subject_id")] == left
     again = loaded.load(app(loaded.desk(grown(BUSINESS, **given), day(63))), day(63))[stream]
     assert again.counts == (0, 0, 0, 0)
+    restored = loaded.load(app(loaded.desk(BUSINESS, day(80))), day(80))[stream]  # with the last change it had before
+    assert (restored.failure, restored.load.inserted) == (None, 1)
+    assert [id_ for (id_,) in loaded.facts(event_type, "subject_id")] == before
+    assert loaded.load(app(loaded.desk(BUSINESS, day(81))), day(81))[stream].counts == (0, 0, 0, 0)
 
 
 def test_an_archived_deal_is_a_deal_like_others(loaded: Office) -> None:
@@ -362,6 +369,28 @@ def test_an_option_that_is_renamed_is_called_so_everywhere_and_a_new_one_reads_n
     assert loaded.facts("deal.won", "product") == [("Consultoría",)]
 
 
+def test_what_was_deleted_goes_also_where_everything_is_read_again(loaded: Office) -> None:
+    """A list of what there is does not say what there was."""
+    deleted = grown(BUSINESS, contacts=(replace(BUSINESS.contacts[0], archived_at=day(61)), *BUSINESS.contacts[1:]))
+    other = PipedriveOptions.model_validate(
+        {**OPTIONS.model_dump(exclude_defaults=True), "persons": {"lifecycle": "ciclo_de_vida"}}
+    )
+    report = loaded.load(app(loaded.desk(deleted, day(62))), day(62), other)["persons"]
+    assert (report.load.covered and report.load.covered.start, report.failure) == (None, None)
+    assert [id_ for (id_,) in loaded.facts("lead.created", "subject_id")] == ["2", "4"]
+
+
+def test_what_is_gone_for_good_is_not_looked_for_for_ever(loaded: Office) -> None:
+    deleted = grown(BUSINESS, activities=(replace(BUSINESS.activities[0], archived_at=day(61)),))
+    looked_for = []
+    for at in (day(62), day(63), day(95), day(96)):
+        served = Tampering(app(loaded.desk(deleted, at)))
+        assert loaded.load(served, at)["activities"].failure is None
+        looked_for.append([one.query for one in served.exchanges if "ids=" in one.query])
+    assert [len(one) for one in looked_for] == [0, 1, 1, 0]
+    assert "ids=401" in looked_for[1][0]
+
+
 def test_the_log_is_the_same_however_the_days_were_loaded(office: Office, tmp_path: Path) -> None:
     at_once = Office(tmp_path / "at_once", office.environment)
     end = day(64)
@@ -370,6 +399,42 @@ def test_the_log_is_the_same_however_the_days_were_loaded(office: Office, tmp_pa
     at_once.load(app(at_once.desk(BUSINESS, end)), end)
     columns = ("fact_key", "event_type", "occurred_at", "amount", "stage", "actor", "product", "forecast_month")
     assert office.log().select(columns).equals(at_once.log().select(columns))
+
+
+# By what else persons are known
+
+
+def amended(**parts: Any) -> PipedriveOptions:
+    return PipedriveOptions.model_validate({**OPTIONS.model_dump(exclude_defaults=True), **parts})
+
+
+SALES = OPTIONS.sales[0].model_dump(exclude_defaults=True)
+
+
+def knowing(*by: object) -> PipedriveOptions:
+    return amended(persons={"identified_by": by})
+
+
+def test_persons_are_known_by_their_addresses_domains_and_fields(office: Office) -> None:
+    says = {"email": "Ana@Acme.Example", "hs_additional_emails": "ana@otra.example", "mercado": "A-77"}
+    company = business(contacts=[contact(1, (day(2), "lead"), says=says), contact(2)])
+    office.load(app(office.desk(company, NOW)), NOW, knowing("email", "domain", {"external_id": "mercado"}))
+    said = office.facts("account.identified", "account_id", "identified_by", "identifier", "occurred_at")
+    assert sorted(row for row in said if row[0] == "1") == [
+        ("1", "domain", "acme.example", day(2)),
+        ("1", "domain", "otra.example", day(2)),
+        *sorted(("1", "email", code(f"ana@{domain}.example"), day(2)) for domain in ("acme", "otra")),
+        ("1", "external_id", "A-77", day(2)),
+    ]
+    stored = office.lake.raw.scan("pipedrive", "persons").collect()["payload"].to_list()
+    assert not any("@" in one or "ana" in one for one in stored)
+
+
+def test_where_something_else_identifies_persons_all_are_read_again(office: Office) -> None:
+    for hour, by in enumerate((["domain"], ["email"], [{"mail": "email"}])):
+        office.load(app(office.desk(BUSINESS, NOW)), NOW + timedelta(hours=hour), knowing(*by))
+        known = {name for (name,) in office.facts("account.identified", "identified_by")}
+        assert known == {"mail" if hour == 2 else by[0]}
 
 
 # What the options may say
@@ -389,6 +454,7 @@ def test_the_example_of_the_options_is_whole() -> None:
     [
         ({"domain": "acme.pipedrive.com"}, "domain"),
         ({"persons": {"market": "email"}}, "holds personal data"),
+        ({"persons": {"identified_by": ["phone"]}}, "holds personal data"),
         ({"sales": [{"pipeline": "a"}, {"pipeline": "a"}]}, "pipeline a is declared twice"),
         ({"sales": [{"pipeline": "a", "won": "x", "lost": "x"}]}, "calls won and lost deals alike"),
         ({"calls": [{"type": "call"}], "meetings": [{"type": "call"}]}, "activity type call is declared twice"),
@@ -413,13 +479,6 @@ def test_without_a_field_for_the_lifecycle_whoever_is_entered_is_a_lead_and_no_h
     office.load(served, NOW, PipedriveOptions(domain="acme", calls=(), meetings=()))
     assert office.facts("lead.created", "subject_id", "occurred_at") == [("1", day(2)), ("2", day(10))]
     assert {one.path for one in served.exchanges} == {"/api/v2/persons"}
-
-
-def amended(**parts: Any) -> PipedriveOptions:
-    return PipedriveOptions.model_validate({**OPTIONS.model_dump(exclude_defaults=True), **parts})
-
-
-SALES = OPTIONS.sales[0].model_dump(exclude_defaults=True)
 
 
 @pytest.mark.parametrize(

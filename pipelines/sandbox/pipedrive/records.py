@@ -14,7 +14,18 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from pipelines.sandbox.company import Activity, Change, Changes, Company, Contact, Deal, Listing, Sale, value_at
+from pipelines.sandbox.company import (
+    Activity,
+    Change,
+    Changes,
+    Company,
+    Contact,
+    Deal,
+    Listing,
+    Sale,
+    mail_address,
+    value_at,
+)
 from pipelines.sandbox.hubspot.records import CATEGORIES, MANDATES, owner_id
 from pipelines.sandbox.pipedrive.setup import Setup
 
@@ -123,12 +134,20 @@ def _person(contact: Contact, setup: Setup, present: datetime) -> Shown:
     one = Shown(contact.id, added_at, added_at, {name: value for name, value in says.items() if value})
     one.own = {
         "name": f"Nombre{contact.id} Apellido{contact.id}",
-        "emails": [{"value": f"persona{contact.id}@correo.example", "primary": True, "label": "work"}],
+        "emails": [
+            {"value": address, "primary": not n, "label": "work"} for n, address in enumerate(_addresses(contact))
+        ],
         "phones": [{"value": f"+34 600 {contact.id % 1_000_000:06d}", "primary": True, "label": "work"}],
         "owner_id": None,
     }
     _told(one, setup, "persons", "ciclo_de_vida", _seen(contact.lifecycle, added_at, present))
     return one
+
+
+def _addresses(contact: Contact) -> list[str]:
+    """Somebody's mail addresses, the main one first."""
+    more = contact.says.get("hs_additional_emails", "").split(";")
+    return [mail_address(contact.id, contact.says), *(address for address in more if address)]
 
 
 def _deals(company: Company, setup: Setup, present: datetime, merged: Merged) -> Iterator[Shown]:
