@@ -4,7 +4,7 @@ Belongs here: commands, their options, exit codes, and turning what went wrong i
 what a command does. Heavy libraries are imported by the command that needs them: `hito --help` answers at once.
 
 Exit codes: 0 all is well; 1 something failed and the terminal says what; 2 the command line itself is wrong;
-130 and 143 it was interrupted, by Ctrl-C or SIGTERM.
+130 and 143 it was interrupted, by Ctrl-C or SIGTERM; 141 nobody reads on (`| head`).
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from assets.commands.refused import Refused
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_SIGPIPE = 141
 
 app = typer.Typer(
     name="hito",
@@ -90,10 +92,17 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
                 err.print(str(problem), style="red", highlight=False, markup=False, soft_wrap=True)
             count = len(errors.problems)
             err.print(f"{count} problem{'s' if count != 1 else ''}", highlight=False)
-        except (FunctionError, NotToBeHad, Refused, RunRefused) as error:
+        except (
+            FunctionError, LakeError, NotToBeHad, PublicationError, Refused, RunRefused, SandboxError, SourceError
+        ) as error:  # fmt: skip
             err.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
-        except (PublicationError, LakeError, SandboxError, SourceError) as error:
-            err.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        except BrokenPipeError:  # whoever read this has seen enough: `| head`
+            _silence()
+            raise typer.Exit(_SIGPIPE) from None
+        except SystemExit as end:  # as rich takes the same
+            if isinstance(end.__context__, BrokenPipeError):
+                raise typer.Exit(_SIGPIPE) from None
+            raise
         except OSError as error:
             err.print(_unwritten(error), style="red", highlight=False, markup=False, soft_wrap=True)
         except KeyboardInterrupt as interrupted:
@@ -104,13 +113,18 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
+def _silence() -> None:
+    """Let go of what is still to be said."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _unwritten(error: OSError) -> str:
     """What could not be written, and what to do; what is still to be said on a full disk is let go."""
     try:
         sys.stdout.flush()
     except OSError:
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
     found = error.strerror or error
     if error.filename:
         return f"{error.filename}: {found}. Choose a folder that can be written to (HITO_HOME)"

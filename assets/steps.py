@@ -23,12 +23,13 @@ from assets.home import Home
 from assets.publication.results import FINDINGS_SCHEMA
 from kr_definitions import tables
 from kr_definitions.catalogue import Catalogue, Definition
+from kr_definitions.check_ins import CHECKED_IN
 from kr_definitions.coverage import Feeds
 from kr_definitions.editions import EDITIONS_SCHEMA, Refused
 from kr_definitions.failures import Failure
 from kr_definitions.history import COMPUTATIONS_SCHEMA, HISTORY_SCHEMA
 from kr_definitions.remembering import RECORDED_MOVERS_SCHEMA, Checked, Memory, Run, remember
-from pipelines import lake
+from pipelines import check_ins, lake
 from pipelines.load import Source, StreamChange, bring_up_to_date
 
 _TICK = timedelta(microseconds=1)
@@ -71,7 +72,37 @@ def state_events(
     changes = bring_up_to_date(
         home.sources(catalogue), home.lake(organisation), started_at, check, run_id, catalogue.organisation
     )
-    return changes, found[0]
+    aside = _check_ins_aside(home.sources(catalogue), changes)
+    if aside:
+        _keep_findings(home, organisation, replace(found[0], findings=aside), started_at, run_id)
+    return changes, replace(found[0], findings=(*found[0].findings, *aside))
+
+
+def _check_ins_aside(sources: Sequence[Source], changes: Sequence[StreamChange]) -> tuple[Finding, ...]:
+    """What people said and no reader sees: told by each run until it is taken, mended or taken back."""
+    streams = {(source.name, one.name) for source in sources for one in source.streams() if CHECKED_IN in one.feeds}
+    found = [one for one in changes if (one.source, one.stream) in streams and one.quarantined]
+    return tuple(_of_check_ins(one) for one in found)
+
+
+def _of_check_ins(change: StreamChange, most: int = 5) -> Finding:
+    """Names no one: of a sheet's row its key may be a person's."""
+    is_ours = change.source == check_ins.NAME
+    told = [
+        f"{' on '.join(key.split('/')[:2])}: {problem}" if is_ours else problem
+        for key, problem in change.set_aside.head(most).select("record_key", "problem").iter_rows()
+    ]
+    more = [f"and {change.quarantined - most:,} more"] if change.quarantined > most else []
+    return Finding(
+        check="check_ins.are_taken",
+        severity="warning",
+        says="What a person says is shown beside what is computed.",
+        found=f"Set aside from {change.source}.{change.stream}: {'; '.join([*told, *more])}",
+        do="Take it back (hito check-in ID --withdraw) and say it again" if is_ours else "Mend the rows of the file",
+        key_results=(),
+        failed=change.quarantined,
+        checked=change.quarantined,
+    )
 
 
 def remember_progress(

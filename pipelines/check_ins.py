@@ -6,6 +6,9 @@ check-ins of every source to what is declared. Does not: what may be said (`kr_d
 The inbox is a file of lines, one a check-in or a withdrawal; a line is there whole, on the disk, or not at all. What a
 complete reading has taken is in the raw zone, and the next reading drops it from the file: from then on a check-in is a
 record like any vendor's, and what is removed there does not come back from here.
+
+Where an entry lies in the order of leaving (`at`) and when it was said (`says.at`) are two things, of the same instant
+unless a clock was ahead once: the order goes on from there, what is said is said when it is said.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from kr_definitions.periods import Span
 from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS
 from pipelines.load import Source, understand
 from pipelines.people import People, Place
+from pipelines.plausibility import CLOCKS_DIFFER_BY
 from pipelines.raw_zone import RAW_SCHEMA, RawZone
 from pipelines.source import Account, Connector, Covered, Options, Pseudonym, Read, Record, SourceError, Stream
 
@@ -62,15 +66,16 @@ class Inbox:
     def add(self, check_in: CheckIn, now: datetime) -> Record:
         """Leave a check-in, said at an instant (aware): on the disk once this returns. Gives its record."""
         with self._alone():
-            at = self._next_instant(now)
-            record = record_of(check_in, at)
-            self._append({"at": _written(at), "key": record.key, "says": record.payload})
+            entries = self._entries()
+            left = _left(entries, now)
+            record = replace(record_of(check_in, _said(entries, now)), revision=left)
+            self._append({"at": _written(left), "key": record.key, "says": record.payload})
         return record
 
     def withdraw(self, key: str, now: datetime) -> None:
         """Leave word that the check-in with this key is withdrawn."""
         with self._alone():
-            self._append({"at": _written(self._next_instant(now)), "key": key, "says": None})
+            self._append({"at": _written(_left(self._entries(), now)), "key": key, "says": None})
 
     def waiting(self) -> list[Record]:
         """What is to be taken, in the order in which it was left. Raises `SourceError` for a damaged file."""
@@ -79,13 +84,14 @@ class Inbox:
     def taken(self, until: str | None) -> list[Record]:
         """What is to be taken now. until: the instant of the last entry that an earlier, complete reading took.
 
-        Those entries are dropped from the file; it goes on knowing the instant, so that no later one is before it.
+        Those entries are dropped from the file; it goes on knowing the place, so that no later one is before it.
         """
         with self._alone():
             entries = self._entries()
             rest = [entry for entry in entries if "key" in entry and (until is None or entry["at"] > until)]
             if until is not None and sum("key" in entry for entry in entries) > len(rest):
-                self._replace([{"at": until}, *rest])
+                gone = [entry for entry in entries if entry not in rest]
+                self._replace([{"at": until, "said": next(filter(None, map(_at, reversed(gone))), None)}, *rest])
         return [_record(entry) for entry in rest]
 
     def keep(self, is_kept: Callable[[Record], bool]) -> None:
@@ -94,16 +100,11 @@ class Inbox:
             entries = self._entries()
             kept = [entry for entry in entries if "key" not in entry or is_kept(_record(entry))]
             if len(kept) < len(entries):
-                self._replace(kept or [{"at": entries[-1]["at"]}])
+                self._replace(kept or [{"at": entries[-1]["at"], "said": _at(entries[-1])}])
 
     def _alone(self) -> FileLock:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(self.path.with_suffix(".lock"))
-
-    def _next_instant(self, now: datetime) -> datetime:
-        """Later than everything that was ever left here, whatever the clock says."""
-        entries = self._entries()
-        return max(now, datetime.fromisoformat(entries[-1]["at"]) + _TICK) if entries else now
 
     def _entries(self) -> list[dict[str, Any]]:
         """The whole lines. What a killed writer left of one was never acknowledged."""
@@ -159,6 +160,28 @@ def _flush(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _left(entries: Sequence[Mapping[str, Any]], now: datetime) -> datetime:
+    """The place in the order in which entries are left: later than every one that ever was, whatever the clock says."""
+    return max(now, datetime.fromisoformat(entries[-1]["at"]) + _TICK) if entries else now
+
+
+def _said(entries: Sequence[Mapping[str, Any]], now: datetime) -> datetime:
+    """When a check-in is said: now, or just after the last one of the same instant.
+
+    One that was left by a clock that was ahead stands alone: those after it are said when they are said.
+    """
+    earlier = [datetime.fromisoformat(at) for at in map(_at, entries) if at is not None]
+    near = [at for at in earlier if at <= now + CLOCKS_DIFFER_BY]
+    return max(now, max(near) + _TICK) if near else now
+
+
+def _at(entry: Mapping[str, Any]) -> str | None:
+    """When what an entry holds was said; of what was taken, the last of it. None for a withdrawal."""
+    says = entry.get("says")
+    at = says["at"] if says else entry.get("said")
+    return None if at is None else str(at)
 
 
 def _written(instant: datetime) -> str:

@@ -107,6 +107,19 @@ def find(
     return Found(known, tuple(streams), frozenset(traces))
 
 
+def is_read(lake_of_org: Lake) -> bool:
+    """Whether anything was ever read."""
+    raw = lake_of_org.root / "raw"
+    return lake.version(lake_of_org.root / "loads") is not None or any(raw.glob("*/*/_delta_log"))
+
+
+def kinds_of(lake_of_org: Lake, sources: Sequence[Source], of_source: str | None = None) -> list[str]:
+    """The kinds of ids that people have in what was read, of one source or of all."""
+    people = [shelf.people for shelf in shelves(lake_of_org, sources) if of_source in (None, shelf.source)]
+    found = {kind for one in people for kind in (*one.kinds, *(kind for kind, _ in one.in_key("1")))}
+    return sorted(found | ({SIGNER} if of_source is None else set()))
+
+
 def erase(lake_of_org: Lake, sources: Sequence[Source], found: Found, at: datetime) -> None:
     """Erase what was found, and whatever else has come of the person since; then the publication is due.
 

@@ -137,13 +137,18 @@ class Understood:
 
 @dataclass(frozen=True)
 class StreamChange:
-    """What the log learned from one stream. quarantined: records that are set aside now, new ones or still."""
+    """What the log learned from one stream. set_aside: record_key and problem of what is, newly or still."""
 
     source: str
     stream: str
     events_stated: int
     events_retracted: int
-    quarantined: int
+    set_aside: pl.DataFrame
+
+    @property
+    def quarantined(self) -> int:
+        """How many records are set aside."""
+        return self.set_aside.height
 
 
 def fetch(
@@ -306,7 +311,7 @@ def bring_up_to_date(
             )
             rows += [stated, event_log.readings(read, stream.feeds, source.name, stream.name, mapping, recorded_at)]
             problems.append(understood.problems)
-            changes.append(_change(source.name, stream.name, stated, understood.problems.height))
+            changes.append(_change(source.name, stream.name, stated, understood.problems))
             accounted_for += changes[-1].events_stated + changes[-1].events_retracted + read.height * len(stream.feeds)
     statements = pl.concat(rows)
     if organisation is not None:

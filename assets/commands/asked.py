@@ -1,4 +1,4 @@
-"""What a command that names a key result or an objective is about: its home, its organisation, the present.
+"""What a command that writes is about: its home, its organisation, the present.
 
 Belongs here: finding these, and refusing what cannot be found. Does not: any one command.
 """
@@ -6,7 +6,7 @@ Belongs here: finding these, and refusing what cannot be found. Does not: any on
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -43,25 +43,39 @@ class Asked:
 
 
 @contextmanager
+def present(organisations: Sequence[str], *, sandbox: bool) -> Iterator[tuple[Home, datetime]]:
+    """The home, and its present for these organisations. sandbox: of the simulated companies.
+
+    In a folder where simulated companies live the present is the morning that they were last shown at, also for
+    whoever does not ask for the sandbox: what is recorded there under another clock lies in the companies' future.
+    """
+    root = Path(os.environ.get("HITO_HOME") or str(PROJECT / ".hito" / ("sandbox" if sandbox else "live")))
+    is_connected = not sandbox and bool(os.environ.get("HITO_NOW"))  # as `hito sandbox` says: it knows best
+    shown_at = None if is_connected else _shown_at(root.resolve(), organisations)
+    keys = pseudonym_keys(organisations) if sandbox or shown_at is not None else {}
+    with environment({"HITO_HOME": str(root), **keys} if sandbox else keys):
+        yield Home.from_environment(), shown_at or started_at()
+
+
+@contextmanager
 def asked(name: str, *, sandbox: bool) -> Iterator[Asked]:
     """What a command about an id is about, its periods looked up. sandbox: of the simulated companies.
 
     Raises `Refused` where the id begins with no organisation, `DeclarationErrors` for wrong declarations.
     """
     organisation = name.partition(".")[0]
-    root = {"HITO_HOME": os.environ.get("HITO_HOME") or str(PROJECT / ".hito" / "sandbox")}
-    with environment({**root, **pseudonym_keys([organisation])} if sandbox else {}):
-        home = Home.from_environment()
+    with present([organisation], sandbox=sandbox) as (home, now):
         declared = home.organisations()
         if organisation not in declared:
             likely = nearest(organisation, declared)
             do = f"Did you mean {' or '.join(likely)}?" if likely else f"There are {', '.join(declared)}"
             raise Refused(f"'{name}' begins with no organisation that is declared. {do}")
-        now = (_of_sandbox(home.root, organisation) if sandbox else None) or started_at()
         yield Asked(home, with_periods(home, home.catalogue(organisation)), now)
 
 
-def _of_sandbox(root: Path, organisation: str) -> datetime | None:
+def _shown_at(root: Path, organisations: Sequence[str]) -> datetime | None:
+    if not (root / "sandbox.json").exists():  # the runner takes long to import
+        return None
     from pipelines.sandbox.runner import last_present  # noqa: PLC0415 - of a sandbox alone
 
-    return last_present(root, organisation)
+    return max(filter(None, (last_present(root, one) for one in organisations)), default=None)

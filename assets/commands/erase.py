@@ -9,11 +9,14 @@ Nothing of the person is said but what the operator typed: neither ids of record
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+from assets.commands.refused import Refused
 
 if TYPE_CHECKING:
     from assets.home import Home
@@ -24,6 +27,7 @@ out = Console(highlight=False, markup=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 _RUN_ID = "erasure"
+_ELSEWHERE = "Name the folder that holds what is read (HITO_HOME), or --sandbox for the simulated companies"
 
 
 def erase(
@@ -35,38 +39,61 @@ def erase(
         typer.Option("--as", help="What the id is of, where a source has several; again for more.", show_default=False),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Without asking.")] = False,  # noqa: FBT002
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Of the simulated companies.")] = False,  # noqa: FBT002
 ) -> None:
     """Erase a person: what there is of them, in every file, for good (docs/erasure.md)."""
-    from assets.home import Home, started_at  # noqa: PLC0415
-    from assets.run import only_run, quiet  # noqa: PLC0415
-    from pipelines import erasure  # noqa: PLC0415
+    from assets.commands.asked import present  # noqa: PLC0415
+    from assets.run import quiet  # noqa: PLC0415
 
     quiet()
-    home, at = Home.from_environment(), started_at()
-    catalogue = home.catalogue(organisation)
-    sources = home.sources(catalogue)
+    if not person.strip():
+        raise Refused("--person is empty: give the id that they have in a source, as it gives it")
+    with present([organisation], sandbox=sandbox) as (home, at):
+        _erase(home, at, organisation, Asked(person, source, kinds or ()), is_sure=yes)
+    out.print("Erased. The next run restates the figures that this had a part in.")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who is to go: the id that they have, in which source (None: in all), and what it may be the id of."""
+
+    person: str
+    source: str | None
+    kinds: Sequence[str]
+
+
+def _erase(home: Home, at: datetime, organisation: str, asked: Asked, *, is_sure: bool) -> None:
+    from assets.run import only_run  # noqa: PLC0415
+    from pipelines import erasure  # noqa: PLC0415
+
+    sources = home.sources(home.catalogue(organisation))
     names = [one.name for one in sources]
-    if source is not None and source not in names:
-        err.print(f"{organisation} has no source {source}: choose from {', '.join(names)}", style="red")
+    if asked.source is not None and asked.source not in names:
+        err.print(f"{organisation} has no source {asked.source}: choose from {', '.join(names)}", style="red")
         raise typer.Exit(2)
     lake = home.lake(organisation)
+    if not erasure.is_read(lake):
+        raise Refused(f"nothing was ever read of {organisation} in {home.root}. Nothing was written. {_ELSEWHERE}")
     if erasure.is_under_way(lake):
         with only_run(home):
             complete(home, organisation, at)
         err.print("An erasure that had been cut off is complete.")
-    found = erasure.find(lake, sources, person, source, kinds or ())
-    _refuse_nobody(found, [source] if source else names)
-    _refuse_several(found, kinds or ())
+    known = erasure.kinds_of(lake, sources, asked.source)
+    if unknown := sorted(set(asked.kinds) - set(known)):
+        err.print(f"Nobody has an id as {', '.join(unknown)} here: choose from {', '.join(known)}", style="red")
+        raise typer.Exit(2)
+    found = erasure.find(lake, sources, asked.person, asked.source, asked.kinds)
+    _refuse_nobody(found, [asked.source] if asked.source else names)
+    _refuse_several(found, asked.kinds)
     _tell(organisation, found)
-    if not yes:
+    if not is_sure:
         typer.confirm("It goes for good, and is not read again. Erase it?", abort=True, err=True)
     with only_run(home):
         # Once more: a run may have read more of them since.
-        found = erasure.find(lake, sources, person, source, kinds or ())
+        found = erasure.find(lake, sources, asked.person, asked.source, asked.kinds)
         _forget_runs(home, found)
         erasure.erase(lake, sources, found, at)
         complete(home, organisation, at)
-    out.print("Erased. The next run restates the figures that this had a part in.")
 
 
 def complete(home: Home, organisation: str, at: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from assets.cli import app
 from assets.home import Home, clock, started_at
+from assets.steps import findings, state_events
 from pipelines.check_ins import NAME
 from pipelines.load import bring_up_to_date, fetch
 from pipelines.source import Record
@@ -155,6 +157,33 @@ def test_the_sandbox_is_spoken_to_at_its_own_present(hito, home, monkeypatch):
     assert ("2026-03-29", "2026-03-30T11:00:00.000000+00:00") == (found["on"], found["at"])
     monkeypatch.setenv("SOURCES__INBOUND__PSEUDONYM_KEY", "sandbox")
     assert home.pseudonym("inbound")("ana") == found["by"]
+
+
+def test_where_simulated_companies_live_their_present_holds_also_for_whoever_does_not_ask_for_it(
+    hito, home, monkeypatch
+):
+    monkeypatch.delenv("HITO_NOW")
+    (home.root / "sandbox.json").write_text('{"seed": 1, "today": "2026-03-30"}')
+    result = CliRunner().invoke(app, ["check-in", KR, "--confidence", "0.7", "--by", "ana"])
+    assert 0 == result.exit_code, result.output
+    assert ("2026-03-29", "2026-03-30T11:00:00.000000+00:00") == (said(home)["on"], said(home)["at"])
+    assert not (home.root / "lake").exists()  # of simulated people, who need no key of the home's own
+
+
+def test_a_run_tells_of_the_check_ins_that_it_sets_aside_and_goes_on_telling(hito, home):
+    hito("check-in", KR, "--confidence", "0.7", "--by", "ana", now="2027-01-21T10:00:00-05:00")
+    catalogue = home.catalogue("inbound")
+    (own,) = [source for source in home.sources(catalogue) if source.name == NAME]
+    now = datetime.fromisoformat(NOW)
+    for hours in (1, 2):
+        later = now + timedelta(hours=hours)
+        fetch(own, home.lake("inbound"), clock(), later)
+        state_events(home, catalogue, later, f"run {hours}")
+        (found,) = findings(home, "inbound").filter(run_id=f"run {hours}").collect().iter_rows(named=True)
+        assert ("check_ins.are_taken", "warning") == (found["check"], found["severity"])
+        assert f"check_ins.check_ins: {KR} on 2026-12-31: " in found["found"]
+        assert "2027-01-21 15:00 UTC is in the future" in found["found"]
+        assert "hito check-in ID --withdraw" in found["do"]
 
 
 @pytest.mark.parametrize(

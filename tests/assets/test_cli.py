@@ -260,6 +260,30 @@ def test_a_full_disk_is_told_without_naming_a_folder_that_has_room(tmp_path, com
     )
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("report", "-o", "inmobiliaria"),
+        ("validate", "-o", "inbound"),
+        ("diff", "-o", "inmobiliaria", "--format", "markdown"),
+    ],
+)
+def test_whoever_reads_no_further_is_told_nothing(tmp_path, command):
+    publish(tmp_path / "hito.duckdb", publication())
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run(
+        [Path(sys.executable).with_name("hito"), *command],
+        env={**os.environ, "HITO_HOME": str(tmp_path)},
+        stdout=writes,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writes)
+    assert (141, "") == (done.returncode, done.stderr)
+
+
 def test_a_folder_without_organisations_is_not_all_well(hito, tmp_path):
     code, output = hito("validate", definitions=tmp_path)
     assert (code, "declares no organisation" in output) == (1, True)

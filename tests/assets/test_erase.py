@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
 from bytes_of import mentions
 from one_person import LUCIA, QUIQUE, World
+from typer.testing import CliRunner
 
 from assets import dagster_records
-from assets.home import Home
+from assets.cli import app
+from assets.home import Home, clock
 from assets.run import _instance, only_run
 from pipelines import lake
+from pipelines.check_ins import CheckIn
+from pipelines.load import bring_up_to_date, fetch
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +58,50 @@ def test_a_source_that_there_is_not_is_refused(world):
         code,
         output.strip(),
     )
+
+
+def test_a_kind_of_id_that_nobody_has_is_refused_with_those_that_there_are(world):
+    before = files(world.root)
+    code, output = world.hito("erase", "-o", "agencia", "--person", str(QUIQUE), "--as", "costumer", "--yes")
+    assert (2, True) == (code, output.startswith("Nobody has an id as costumer here: choose from "))
+    assert {"contact", "owner", "customer", "signer"} < set(output.strip().partition("choose from ")[2].split(", "))
+    assert before == files(world.root)
+
+
+@pytest.mark.parametrize("person", ["", "  "])
+def test_an_id_that_is_empty_is_refused(world, person):
+    code, output = world.hito("erase", "-o", "agencia", "--person", person, "--yes")
+    assert (1, True) == (code, "--person is empty" in output)
+
+
+def test_where_nothing_was_ever_read_that_is_told_and_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.setenv("HITO_HOME", str(tmp_path / "other"))
+    monkeypatch.delenv("HITO_DEFINITIONS", raising=False)
+    result = CliRunner().invoke(app, ["erase", "-o", "inmobiliaria", "--person", "1", "--yes"])
+    assert (1, True) == (result.exit_code, "nothing was ever read of inmobiliaria in" in result.output)
+    assert str(tmp_path / "other") in result.output
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("asked", [["--sandbox"], []])
+def test_a_simulated_person_is_erased_at_the_present_of_their_company(tmp_path, monkeypatch, asked):
+    monkeypatch.setenv("HITO_HOME", str(tmp_path))
+    for name in ("HITO_NOW", "HITO_DEFINITIONS"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "sandbox.json").write_text('{"seed": 1, "today": "2026-03-30"}')
+    monkeypatch.setenv("SOURCES__INBOUND__PSEUDONYM_KEY", "sandbox")
+    home, present = Home(tmp_path), datetime(2026, 3, 30, 11, tzinfo=UTC)
+    catalogue = home.catalogue("inbound")
+    said = CheckIn("inbound.ventas.cierres", date(2026, 3, 29), home.pseudonym("inbound")("ana"), Decimal(1))
+    home.inbox("inbound").add(said, present)
+    (own,) = [source for source in home.sources(catalogue) if source.name == "check_ins"]
+    fetch(own, home.lake("inbound"), clock(), present)
+    bring_up_to_date([own], home.lake("inbound"), present)
+    monkeypatch.delenv("SOURCES__INBOUND__PSEUDONYM_KEY")
+    result = CliRunner().invoke(app, ["erase", "-o", "inbound", "--person", "ana", "--yes", *asked])
+    assert 0 == result.exit_code, result.output
+    erased = home.lake("inbound").log.scan().filter(pl.col("event_type") == "record.erased").collect()
+    assert [present.date()] == [at.date() for at in erased.get_column("recorded_at")]
 
 
 @pytest.mark.parametrize("says", ["n\n", "\n", None])

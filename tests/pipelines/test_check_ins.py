@@ -89,12 +89,20 @@ def test_nobody_else_may_read_what_was_left(inbox):
 def test_each_is_later_than_the_one_before_even_if_the_clock_goes_back_or_everything_was_taken(inbox):
     first, second = inbox.add(SURE, NOW), inbox.add(SURE, NOW - timedelta(days=1))
     assert (NOW, NOW + timedelta(microseconds=1)) == (first.revision, second.revision)
-    last = second.key.rpartition("/")[2]
-    assert [second.key] == [one.key for one in inbox.taken(first.key.rpartition("/")[2])]
+    last = second.revision.isoformat(timespec="microseconds")
+    assert [second.key] == [one.key for one in inbox.taken(first.revision.isoformat(timespec="microseconds"))]
     assert [] == inbox.taken(last)
     assert [] == inbox.waiting()
     third = inbox.add(SURE, NOW - timedelta(days=1))
     assert [third.key] == [one.key for one in inbox.taken(last)]
+
+
+def test_those_of_one_instant_are_said_one_after_the_other_also_after_some_were_taken(inbox):
+    first, second = inbox.add(SURE, NOW), inbox.add(SURE, NOW)
+    inbox.taken(second.revision.isoformat(timespec="microseconds"))
+    third = inbox.add(SURE, NOW)
+    said = [one.payload["at"] for one in (first, second, third)]
+    assert said == sorted(set(said))
 
 
 # --- from the inbox to the log ----------------------------------------------------------------------------------------
@@ -169,6 +177,20 @@ def test_what_is_read_and_not_noted_as_read_is_read_again_and_counts_once(compan
         assert 1 == len(next(pages))
     company.load()
     assert [(KR, 0.7)] == company.says()
+
+
+def test_one_that_was_left_by_a_clock_that_was_ahead_spoils_no_other(company):
+    company.inbox.add(SURE, NOW + timedelta(days=300))
+    company.inbox.add(CheckIn(KR, ON, "p-luis", Decimal("0.2")), NOW)
+    company.load()
+    company.inbox.add(CheckIn(KR, ON, "p-luis", Decimal("0.3")), company.now)
+    company.load()
+    assert [(KR, 0.2), (KR, 0.3)] == company.says()
+    (problem,) = company.problems()
+    assert "is in the future" in problem
+    company.inbox.withdraw(latest(company.inbox, company.lake.raw, KR, "p-ana", None), company.now)
+    company.load()
+    assert [(KR, 0.2), (KR, 0.3)] == company.says()
 
 
 def test_nobody_said_anything_is_known_too(company):
