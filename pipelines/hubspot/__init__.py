@@ -1,11 +1,12 @@
-"""HubSpot: contacts, deals, calls and meetings of one account, from its CRM API.
+"""HubSpot: contacts, deals, calls, meetings and what else is asked for of one account, from its CRM API.
 
 Belongs here: the streams of an account. Does not: what they read (`reading`, `api`), what the options may say
-(`options`), what records mean (`contacts`, `deals`, `activities`).
+(`options`), what records mean (`contacts`, `deals`, `activities`, `others`).
 
 Configuration, below `sources.<organisation>.<source>`: access_token of a private app, or client_id, client_secret and
 refresh_token of an OAuth app; base_url and api_version where they differ from HubSpot's. Permissions:
-crm.objects.contacts.read and crm.objects.deals.read.
+crm.objects.contacts.read and crm.objects.deals.read; for mails sales-email-read, for answers to surveys
+crm.objects.feedback_submissions.read.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from functools import partial
 
 import polars as pl
 
-from pipelines.hubspot import activities, contacts, deals, people
+from pipelines.hubspot import activities, contacts, deals, others, people
 from pipelines.hubspot.access import Access
 from pipelines.hubspot.api import Api
 from pipelines.hubspot.changes import payload_of
 from pipelines.hubspot.declared import require_properties, require_stages
-from pipelines.hubspot.options import Calls, HubSpotOptions, Meetings
+from pipelines.hubspot.options import Calls, HubSpotOptions, Meetings, Other
 from pipelines.hubspot.reading import Wanted, read_all
 from pipelines.source import Account, Covered, Mark, Options, Read, Record, Stream
 
@@ -38,7 +39,10 @@ class HubSpot:
     options: type[Options] = HubSpotOptions
 
     def streams(self, account: Account, options: HubSpotOptions) -> list[Stream]:
-        """The account's streams; deals where a pipeline is declared, calls and meetings unless they are left out."""
+        """The account's streams.
+
+        Deals where a pipeline is declared, calls and meetings unless they are left out, others where they are said.
+        """
         found = [_contacts(account, options)]
         if options.sales or options.listings:
             found.append(_deals(account, options))
@@ -46,6 +50,9 @@ class HubSpot:
             found.append(_calls(account, options, options.calls))
         if options.meetings is not None:
             found.append(_meetings(account, options, options.meetings))
+        for name, kind in others.KINDS.items():
+            if (other := getattr(options, name)) is not None:
+                found.append(_others(account, options, kind, other))
         return found
 
 
@@ -114,6 +121,20 @@ def _meetings(account: Account, options: HubSpotOptions, meetings: Meetings) -> 
         fetch=partial(_fetch, account, asked, require),
         payload=_payload(asked),
         facts=partial(activities.meeting_facts, options=options, meetings=meetings, zone=account.zone),
+        overlap=OVERLAP,
+        people=people.OF_WHAT_CONTACTS_HAVE,
+    )
+
+
+def _others(account: Account, options: HubSpotOptions, kind: others.Kind, other: Other) -> Stream:
+    asked = others.wanted(kind, other)
+    require = partial(require_properties, object_type=kind.object_type, names=others.declared(other))
+    return Stream(
+        name=kind.object_type,
+        feeds=(kind.event,),
+        fetch=partial(_fetch, account, asked, require),
+        payload=_payload(asked),
+        facts=partial(others.facts, kind=kind, other=other, options=options, zone=account.zone),
         overlap=OVERLAP,
         people=people.OF_WHAT_CONTACTS_HAVE,
     )

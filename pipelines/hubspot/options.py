@@ -23,14 +23,28 @@ PERSONAL_PROPERTIES = frozenset(
         "fax",
         "firstname",
         "hs_additional_emails",
+        "hs_body_preview",
         "hs_call_body",
         "hs_call_from_number",
         "hs_call_title",
         "hs_call_to_number",
+        "hs_content",
+        "hs_email_bcc_email",
+        "hs_email_cc_email",
+        "hs_email_from_email",
+        "hs_email_headers",
+        "hs_email_html",
+        "hs_email_subject",
+        "hs_email_text",
+        "hs_email_to_email",
         "hs_full_name_or_email",
         "hs_meeting_body",
         "hs_meeting_title",
+        "hs_note_body",
         "hs_searchable_calculated_phone_number",
+        "hs_submission_name",
+        "hs_task_body",
+        "hs_task_subject",
         "jobtitle",
         "lastname",
         "mobilephone",
@@ -160,6 +174,12 @@ class Meetings(Options):
     product: Attribute | None = None
 
 
+class Other(Options):
+    """What notes, tasks, mails or survey answers say beside that they happened."""
+
+    segment: Attribute | None = None
+
+
 class HubSpotOptions(Options):
     """One HubSpot account of an organisation.
 
@@ -208,6 +228,10 @@ class HubSpotOptions(Options):
     listings: tuple[ListingsPipeline, ...] = ()
     calls: Calls | None = Calls()
     meetings: Meetings | None = Meetings()
+    notes: Other | None = None  # read where it is said, `{}` suffices; so are the next three
+    tasks: Other | None = None
+    emails: Other | None = None
+    feedback: Other | None = None  # answers to surveys
 
     @model_validator(mode="after")
     def _pipelines_have_one_role_and_a_currency(self) -> Self:

@@ -104,13 +104,14 @@ class Deal:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """A call, a property visit, or another meeting.
+    """A call, a property visit, or another meeting; or a note, a task, a mail, an answer to a survey.
 
-    outcome None: not yet known (planned). says: what else the CRM keeps of it, by its property.
+    outcome None: not yet known (planned). The others' outcomes: tasks completed; mails EMAIL, INCOMING_EMAIL and the
+    like; answers PROMOTER, PASSIVE, DETRACTOR; notes none. says: what else the CRM keeps of it, by its property.
     """
 
     id: int
-    kind: str  # call, visit, meeting
+    kind: str  # call, visit, meeting, note, task, email, answer
     contact_id: int
     agent: str
     starts_at: datetime

@@ -13,6 +13,7 @@ from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pipelines.sandbox.company import Activity, Change, Changes, Company, Contact, Deal, Listing, Sale, mail_address
@@ -242,7 +243,7 @@ def _calls(company: Company, present: datetime, merged: Mapping[int, Merge]) -> 
 
 def _meetings(company: Company, present: datetime, merged: Mapping[int, Merge]) -> Iterator[Shown]:
     for meeting in company.activities:
-        if meeting.kind != "call" and meeting.entered_at <= present:
+        if meeting.kind in ("visit", "meeting") and meeting.entered_at <= present:
             outcome, modified_at = _outcome(meeting, _last_seen(meeting.archived_at, present))
             properties = {
                 "hs_meeting_title": f"Cita con Nombre{meeting.contact_id}",
@@ -255,6 +256,66 @@ def _meetings(company: Company, present: datetime, merged: Mapping[int, Merge]) 
                 **meeting.says,
             }
             yield _activity("meetings", meeting, modified_at, properties, merged)
+
+
+def _others(
+    object_type: str, kind: str, company: Company, present: datetime, merged: Mapping[int, Merge]
+) -> Iterator[Shown]:
+    """Notes, tasks, mails, or answers to surveys."""
+    for one in company.activities:
+        if one.kind == kind and one.entered_at <= present:
+            outcome, modified_at = _outcome(one, _last_seen(one.archived_at, present))
+            properties = {
+                "hs_timestamp": text_of(one.starts_at),
+                "hubspot_owner_id": owner_id(one.agent),
+                **_OTHER_PROPERTIES[kind](one, outcome, modified_at),
+                **one.says,
+            }
+            yield _activity(object_type, one, modified_at, properties, merged)
+
+
+def _note(one: Activity, outcome: str | None, modified_at: datetime) -> dict[str, str]:  # noqa: ARG001
+    return {"hs_note_body": f"Nombre{one.contact_id} quiere vender", "hs_body_preview": "quiere vender"}
+
+
+def _task(one: Activity, outcome: str | None, modified_at: datetime) -> dict[str, str]:
+    """Due when it starts; completed when its outcome came."""
+    usual = {"hs_task_subject": f"Llamar a Nombre{one.contact_id}", "hs_task_type": "TODO"}
+    if outcome is None:
+        return {**usual, "hs_task_status": "NOT_STARTED", "hs_task_completion_date": text_of(one.starts_at)}
+    return {**usual, "hs_task_status": "COMPLETED", "hs_task_completion_date": text_of(modified_at)}
+
+
+def _email(one: Activity, outcome: str | None, modified_at: datetime) -> dict[str, str]:  # noqa: ARG001
+    return {
+        "hs_email_subject": "Su piso",
+        "hs_email_text": f"Hola Nombre{one.contact_id}",
+        "hs_email_to_email": mail_address(one.contact_id, {}),
+        "hs_email_status": "SENT" if outcome else "SCHEDULED",
+        "hs_email_direction": outcome or "EMAIL",
+    }
+
+
+def _answer(one: Activity, outcome: str | None, modified_at: datetime) -> dict[str, str]:
+    scores = {"PROMOTER": "10", "PASSIVE": "7", "DETRACTOR": "2"}
+    return {
+        "hs_submission_name": f"Nombre{one.contact_id}",
+        "hs_content": "Marta me atendió muy bien",
+        "hs_submission_timestamp": text_of(one.starts_at),
+        "hs_survey_type": "NPS",
+        "hs_survey_channel": "EMAIL",
+        "hs_response_group": outcome or "PASSIVE",
+        "hs_value": scores[outcome or "PASSIVE"],
+        "hs_survey_id": str(modified_at.year),
+    }
+
+
+_OTHER_PROPERTIES: Mapping[str, Callable[[Activity, str | None, datetime], dict[str, str]]] = {
+    "note": _note,
+    "task": _task,
+    "email": _email,
+    "answer": _answer,
+}
 
 
 def _activity(
@@ -318,4 +379,8 @@ _BUILDERS: Mapping[str, Callable[[Company, datetime, Mapping[int, Merge]], Itera
     "deals": _deals,
     "calls": _calls,
     "meetings": _meetings,
+    "notes": partial(_others, "notes", "note"),
+    "tasks": partial(_others, "tasks", "task"),
+    "emails": partial(_others, "emails", "email"),
+    "feedback_submissions": partial(_others, "feedback_submissions", "answer"),
 }

@@ -46,6 +46,10 @@ DECLARED = {
         "hs_meeting_outcome",
         "hs_activity_type",
     ),
+    "notes": ("hs_timestamp", "hs_note_body"),
+    "tasks": ("hs_timestamp", "hs_task_status", "hs_task_type", "hs_task_completion_date"),
+    "emails": ("hs_timestamp", "hs_email_status", "hs_email_direction", "hs_email_subject"),
+    "feedback_submissions": ("hs_submission_timestamp", "hs_response_group", "hs_value", "hs_content"),
 }
 CHOICES = {
     "lifecyclestage": ("subscriber", "lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunity", "customer"),
