@@ -68,6 +68,7 @@ class _Jira:
     has_bulk_histories: bool
     page_size: int
     limit: Limit = field(default_factory=lambda: Limit(REQUESTS_A_SECOND, 1))
+    answers: dict[tuple[str, frozenset[str]], list[Ticket]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """The issues that there are, and those that the search knows, with what it thinks of their times."""
@@ -158,13 +159,10 @@ class _Jira:
 
     def search(self, request: Request, body: Json) -> Json:  # noqa: ARG002
         wanted = body.get("fields") or []
-        judged = {str(id_) for id_ in body.get("reconcileIssues") or ()}
+        judged = frozenset(str(id_) for id_ in body.get("reconcileIssues") or ())
         if len(judged) > 50:
             raise _refused(400, "The reconcileIssues parameter takes at most 50 issues.")
-        tests = _parsed(body["jql"])
-        seen = self._seen(judged)
-        found = [one for one, sight in seen if all(_clause_holds(one, sight, *test) for test in tests)]
-        found.sort(key=lambda one: (one.created_at, one.id))
+        found = self._found(body["jql"], judged)
         size = IDS_LIMIT if wanted == ["id"] else self.page_size
         start = int(base64.b64decode(body["nextPageToken"])) if body.get("nextPageToken") else 0
         size = min(int(body.get("maxResults", 50)), size)
@@ -174,7 +172,15 @@ class _Jira:
             answer["nextPageToken"] = base64.b64encode(str(start + size).encode()).decode()
         return {**answer, "isLast": is_last}
 
-    def _seen(self, judged: set[str]) -> list[tuple[Ticket, Sight]]:
+    def _found(self, jql: str, judged: frozenset[str]) -> list[Ticket]:
+        """What a query finds, in order; kept for its next page."""
+        if (jql, judged) not in self.answers:
+            tests, seen = _parsed(jql), self._seen(judged)
+            found = [one for one, sight in seen if all(_clause_holds(one, sight, *test) for test in tests)]
+            self.answers[jql, judged] = sorted(found, key=lambda one: (one.created_at, one.id))
+        return self.answers[jql, judged]
+
+    def _seen(self, judged: frozenset[str]) -> list[tuple[Ticket, Sight]]:
         """The issues as the search knows them; those that it is asked to reconcile, as they are."""
         late = [pair for id_, pair in self.indexed.items() if id_ not in judged]
         return late + [(self.issues[id_], self.sight) for id_ in sorted(judged) if id_ in self.issues]
