@@ -44,6 +44,8 @@ def heading(found: Changes) -> str:
         "refused": len(found.refused),
         "reworded": len(found.reworded),
     }
+    if not any(counted.values()) and found.objectives:
+        return f"{found.organisation}: its key results are declared as they are deployed, their weights are not"
     told = ", ".join(f"{count} {what}" for what, count in counted.items() if count)
     return f"{found.organisation}: {told or 'declared as it is deployed'}"
 
@@ -112,7 +114,9 @@ def objective(one: RolledUp) -> str:
         side, said = (one.after, "new") if one.before is None else (one.before, "no longer declared")
         parts = [said] if side is None else [said, numbers.percent(side.progress, _ENGLISH), status(side.status)]
         return f"{one.id}: {', '.join(parts)}"
-    progress = _pair(one.before.progress, one.after.progress, lambda part: numbers.percent(part, _ENGLISH))
+    before, after = one.before.progress, one.after.progress
+    more = numbers.more_decimals(before, after, "share")
+    progress = _pair(before, after, lambda part: numbers.figure(part, "share", _ENGLISH, more_decimals=more))
     return f"{one.id}: {progress}, {_pair(one.before.status, one.after.status, status)}"
 
 
