@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -321,6 +322,17 @@ def test_rows_come_in_pages_and_each_of_them_is_marked(empty: Warehouse) -> None
     rest, _, end = empty.read(empty.reading(mark=marks[0].text))
     assert [record.key for record in rest] == [record.key for record in records[ROWS_A_PAGE - 1 :]]
     assert end == covered
+
+
+def test_rows_wait_in_the_database_until_they_are_asked_for(empty: Warehouse) -> None:
+    empty.run(MANY.format(3 * ROWS_A_PAGE))
+    with closing(empty.stream.fetch(empty.reading())) as pages:
+        next(pages)
+        empty.run(
+            "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE state = 'idle in transaction' "
+            "AND query LIKE 'FETCH FORWARD %' AND datname = current_database()) "
+            "THEN RAISE EXCEPTION 'no rows wait'; END IF; END $$"
+        )
 
 
 def test_a_reading_goes_on_among_rows_of_one_place(empty: Warehouse) -> None:
