@@ -112,7 +112,8 @@ def scan(path: Path, schema: dict[str, pl.DataType]) -> pl.LazyFrame:
     if version(path) is None:
         return pl.LazyFrame(schema=schema)
     # Not scan_delta: it takes a path for a URL, and fails where one has a space, an accent or a sign such as # or [.
-    files = [unquote(uri) for uri in DeltaTable(path).file_uris()]
+    table = _whole(path)
+    files = [unquote(uri) for uri in table.file_uris()]
     if not files:
         return pl.LazyFrame(schema=schema)
     found = pl.scan_parquet(files, glob=False, missing_columns="insert", extra_columns="ignore")
@@ -121,6 +122,29 @@ def scan(path: Path, schema: dict[str, pl.DataType]) -> pl.LazyFrame:
         pl.col(name).cast(dtype) if name in present else pl.lit(None, dtype=dtype).alias(name)
         for name, dtype in schema.items()
     )
+
+
+def _whole(path: Path) -> DeltaTable:
+    """The table, once its files are there. Raises `LakeError` where one is missing or not as long as it was written."""
+    table = DeltaTable(path)
+    if (damage := _damage(path, table)) is None:
+        return table
+    newer = DeltaTable(path)  # an erasure may have removed what the older one held
+    if newer.version() == table.version() or (damage := _damage(path, newer)) is not None:
+        raise LakeError(f"{path}: {damage}. {_RESTORE}")
+    return newer
+
+
+def _damage(path: Path, table: DeltaTable) -> str | None:
+    for one in pa.table(table.get_add_actions()).select(["path", "size_bytes"]).to_pylist():
+        file = path / unquote(one["path"])
+        try:
+            found = file.stat().st_size
+        except FileNotFoundError:
+            return f"{file.name} is missing"
+        if found != one["size_bytes"]:
+            return f"{file.name} has {found:,} bytes, and {one['size_bytes']:,} had been written"
+    return None
 
 
 def create(path: Path, schema: dict[str, pl.DataType]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from assets import steps
 from assets.cli import app
 from pipelines import lake
+from pipelines.load import LOADS_SCHEMA
 
 VISITS, SALES, BILLED = "inmobiliaria.ventas.visitas", "inmobiliaria.ventas.operaciones", "inmobiliaria.facturacion"
 FIRST = datetime(2026, 3, 11, 5, tzinfo=UTC)
@@ -99,6 +101,25 @@ def test_the_answer_is_had_for_a_program(told):
 )
 def test_what_is_not_there_is_told_with_what_is(told, arguments, says):
     assert says in told("explain", *arguments, code=1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("explain", VISITS),
+        ("replay", "--known-at", SECOND.isoformat(), "-o", "inmobiliaria"),
+        ("diff", "-o", "inmobiliaria"),
+        ("erase", "-o", "inmobiliaria", "--person", "1", "--yes"),
+    ],
+)
+def test_a_damaged_file_of_the_log_is_told_in_a_line(agency, told, arguments):
+    home, _ = agency
+    lake.append(home.lake("inmobiliaria").root / "loads", pl.DataFrame(schema=LOADS_SCHEMA), writer="test")
+    (file,) = home.lake("inmobiliaria").log.path.glob("*.parquet")
+    os.truncate(file, 1000)
+    (line,) = told(*arguments, code=1).splitlines()
+    assert line.startswith(f"{home.lake('inmobiliaria').log.path}: {file.name} has 1,000 bytes")
+    assert "Restore the folder from a backup" in line
 
 
 def test_a_replay_is_what_was_reported(agency, told):

@@ -73,6 +73,23 @@ def test_a_damaged_last_entry_of_a_table_is_loud(copied: Path, name: str, damage
     assert str(table) in str(raised.value)
 
 
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda file: os.truncate(file, 1000), r"has 1,000 bytes, and [\d,]+ had been written"),
+        (Path.unlink, "is missing"),
+    ],
+    ids=["cut", "gone"],
+)
+def test_a_damaged_file_of_a_table_is_loud(copied: Path, name: str, damage: Callable[[Path], None], told: str) -> None:
+    file = max((copied / name).glob("*.parquet"), key=lambda one: one.stat().st_size)
+    damage(file)
+    with pytest.raises(LakeError, match=f"{file.name} {told}. Restore the folder from a backup") as raised:
+        lake.scan(copied / name, {})
+    assert str(copied / name) in str(raised.value)
+
+
 def test_a_run_on_a_damaged_log_fails_and_writes_nothing_to_it(days: Arena) -> None:
     days.run(24)
     log = days.lake.root / "events"
