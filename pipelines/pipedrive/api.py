@@ -119,7 +119,10 @@ class Api:
         return [one for page, _ in found for one in page]
 
     def changelog(self, kind: str, id_: int) -> list[Object] | None:
-        """Each change of each field of a record, as it came, newest first; None where the record is gone."""
+        """Each change of each field of a record, as it came, newest first; None where the record is gone.
+
+        The flow of a record says the same among other things, and costs twice as much.
+        """
         url, found, after = f"{self.access.histories}/{kind}/{id_}/changelog", [], ""
         seen: set[str] = set()
         while True:

@@ -163,7 +163,7 @@ def read_all(api: Api, wanted: Wanted, read: Read) -> Generator[list[Record] | M
     for ids in _batches(sorted(left), MOST_IDS):
         for path in lists:
             named = api.by_ids(path, wanted.parameters(), ids)
-            found = [_restored(record, read.until) for record in _records(api, wanted, named)]
+            found = [_restored(one, read.until) for one in _records(api, wanted, named) if not one.is_deleted]
             _note_those_alive(found, gone, left)
             yield found
     yield from _batches(list(gone.values()), 1000)

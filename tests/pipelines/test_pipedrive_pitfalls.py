@@ -265,6 +265,25 @@ def test_a_record_that_a_list_calls_deleted_is_gone(office: Office) -> None:
     assert reading.keys == ["-4000", "4001", "4002", "4003", "4004"]
 
 
+def test_what_is_still_deleted_when_it_is_looked_for_is_not_stored_again_each_day(office: Office) -> None:
+    before, _ = office.read(app(office.desk(small(5), NOW)), "activities", NOW)
+    assert before.covered is not None
+    memory = orjson.loads(before.covered.cursor or "")
+    cursor = orjson.dumps({**memory, "deleted": {"2026-02-20": ["4000", "9999"]}}).decode()
+    looked = Tampering(
+        app(office.desk(small(5), NOW)), changed("/api/v2/activities", with_first(is_deleted=True), page=1)
+    )
+    reading, _ = office.read(looked, "activities", NOW, since=NOW, cursor=cursor)
+    assert "ids=4000%2C9999" in looked.exchanges[-1].query
+    assert (reading.records, reading.failure) == ([], None)
+    assert reading.covered is not None
+    assert orjson.loads(reading.covered.cursor or "")["deleted"] == {"2026-02-20": ["4000", "9999"]}
+    restored, _ = office.read(app(office.desk(small(5), NOW)), "activities", NOW, since=NOW, cursor=cursor)
+    assert [(one.key, one.revision) for one in restored.records] == [("4000", NOW)]
+    assert restored.covered is not None
+    assert orjson.loads(restored.covered.cursor or "")["deleted"] == {"2026-02-20": ["9999"]}
+
+
 def test_a_deal_without_history_in_the_middle_of_a_page_loses_neither_itself_nor_the_rest(office: Office) -> None:
     """A record in the middle that makes a loop return loses the rest of its page in widely used connectors."""
 
