@@ -3,9 +3,10 @@
 Belongs here: the streams of an account. Does not: what they read (`reading`, `api`), what the options may say
 (`options`), what records mean (`persons`, `deals`, `activities`).
 
-Configuration, below `sources.<organisation>.<source>`: `api_token` of a user who sees everything; `tokens_a_run`, how
-many of the company's daily tokens one run may spend; base_url, api_version and history_version where they differ from
-Pipedrive's.
+Configuration, below `sources.<organisation>.<source>`: api_token of a user who sees everything, or client_id,
+client_secret and refresh_token of an OAuth app; tokens_a_run, how many of the company's daily tokens one run may spend;
+base_url, api_version and history_version where they differ from Pipedrive's. Scopes of an app: deals:read,
+contacts:read, activities:read, recents:read.
 """
 
 from __future__ import annotations

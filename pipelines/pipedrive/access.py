@@ -1,7 +1,8 @@
 """Signing in to Pipedrive, spending the company's tokens with care, and understanding it when it says "slow down".
 
-Settings of an account: `api_token` of a user who sees everything; `tokens_a_run`; `base_url`; `api_version` (`v2`) of
-the lists and `history_version` (`v1`) of the changelogs, which the second version does not have.
+Settings of an account: `api_token` of a user who sees everything, or `client_id`, `client_secret` and `refresh_token`
+of an app that such a user has installed; `tokens_a_run`; `base_url`; `api_version` (`v2`) of the lists and
+`history_version` (`v1`) of the changelogs, which the second version does not have.
 
 Source of the facts: https://pipedrive.readme.io/docs/core-api-concepts-rate-limiting. A company has 30,000 tokens a day
 for each seat, times 1 to 7 by its plan, for all its integrations together; each kind of request costs what the API's
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 
 import requests
 
-from pipelines.http import PatientSession, retry_after_seconds
+from pipelines.http import PatientSession, retry_after_seconds, whole_json
 from pipelines.settings import Settings
 from pipelines.source import Account, Clock, SourceConfigError, VendorError
 
@@ -28,6 +29,9 @@ TOKENS_A_RUN = 15_000
 """What a run spends where nothing else is set: half of what the smallest account has in a day."""
 FEWEST_TOKENS = 2_000
 """With less, a run might not come from one page with histories to the next."""
+
+OAUTH_URL = "https://oauth.pipedrive.com"
+_OAUTH = ("client_id", "client_secret", "refresh_token")
 
 WINDOW_SECONDS = 2.0
 MOST_REFUSALS = 3
@@ -53,8 +57,9 @@ class Access:
         self.histories = f"{root}/api/{self._version('history_version', 'v1')}"
         self.most = self._tokens_a_run()
         self.session = PatientSession(self.source, clock, slow_down=self._slow_down)
-        self.session.headers["x-api-token"] = self.settings.need("api_token")
         self.refusals = 0
+        self.oauth = root if self.settings.get("base_url") else OAUTH_URL
+        self.session.headers.update(self._sign_in())
 
     def get(self, url: str, params: Mapping[str, str], cost: int) -> requests.Response:
         """One answer. Raises `VendorError` instead of asking where the run may not spend what it costs."""
@@ -69,6 +74,33 @@ class Access:
         if self.purse.rest_seconds:
             self.clock.sleep(self.purse.rest_seconds)
         return self.session.get(url, params=dict(params))
+
+    def _sign_in(self) -> dict[str, str]:
+        """The headers that say who asks."""
+        if token := self.settings.get("api_token"):
+            return {"x-api-token": token}
+        missing = [name for name in _OAUTH if not self.settings.get(name)]
+        if len(missing) == len(_OAUTH):
+            raise self.settings.missing("api_token")
+        if missing:
+            raise self.settings.missing(*missing)
+        headers = self._renewed_token()
+        self.session.renew_token = self._renewed_token
+        return headers
+
+    def _renewed_token(self) -> dict[str, str]:
+        """Access tokens live for an hour: a new one, as the header that carries it."""
+        url, (client_id, secret, token) = f"{self.oauth}/oauth/token", [self.settings.need(name) for name in _OAUTH]
+        form = {"grant_type": "refresh_token", "refresh_token": token}
+        response = self.session.post(url, data=form, auth=(client_id, secret))
+        if response.status_code == 400:
+            raise SourceConfigError(
+                self.source,
+                f"{url} refused to renew the access token (HTTP 400)",
+                f"Check {', '.join(self.settings.name(name) for name in _OAUTH)}; "
+                "where the app was removed, or not used for 60 days, install it again",
+            )
+        return {"Authorization": f"Bearer {whole_json(self.source, response, ('access_token',))['access_token']}"}
 
     def _version(self, setting: str, default: str) -> str:
         version = self.settings.get(setting) or default

@@ -29,7 +29,7 @@ from pipedrive_office import (
 
 from pipelines.pipedrive import PIPEDRIVE, PipedriveOptions
 from pipelines.sandbox.company import Company
-from pipelines.sandbox.pipedrive import CREDENTIALS
+from pipelines.sandbox.pipedrive import CREDENTIALS, OAUTH_CREDENTIALS
 
 NOW = day(60)
 Answer = tuple[int, dict[str, str], bytes]
@@ -390,6 +390,42 @@ def test_a_token_that_is_missing_is_named_where_it_belongs(office: Office) -> No
     reading, _ = office.read(app(office.desk(small(1), NOW)), "deals", NOW)
     assert "sources.acme.pipedrive.api_token is not set" in str(reading.failure)
     assert "SOURCES__ACME__PIPEDRIVE__API_TOKEN" in str(reading.failure)
+
+
+def with_an_app(office: Office, **given: str | None) -> None:
+    office.configure(api_token=None, **{**OAUTH_CREDENTIALS, **given})
+
+
+def test_a_token_of_an_app_that_ends_in_the_middle_is_renewed_once_and_nothing_is_lost(office: Office) -> None:
+    with_an_app(office)
+
+    def slow(exchange: Exchange) -> Answer | None:
+        if exchange.path == "/api/v1/deals/3030/changelog" and exchange.status == 200:
+            office.clock.sleep(3600)
+        return None
+
+    served = Tampering(app(office.desk(small(60), NOW)), slow)
+    reading, _ = office.read(served, "deals", NOW)
+    assert (len(reading.records), reading.failure) == (60, None)
+    assert [one.status for one in served.exchanges if one.path == "/oauth/token"] == [200, 200]
+    assert [one.path for one in served.exchanges if one.status == 401] == ["/api/v1/deals/3031/changelog"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"refresh_token": "removed"}, "refused to renew the access token"),
+        ({"client_secret": "wrong"}, "the credentials were refused"),
+        ({"client_secret": None}, "sources.acme.pipedrive.client_secret is not set"),
+    ],
+)
+def test_an_app_that_is_not_let_in_is_the_operators_to_mend(
+    office: Office, given: dict[str, str | None], said: str
+) -> None:
+    with_an_app(office, **given)
+    reading, _ = office.read(app(office.desk(small(1), NOW)), "deals", NOW)
+    assert said in str(reading.failure)
+    assert "sandbox-client-secret" not in str(reading.failure)
 
 
 def test_the_token_is_in_a_header_and_in_no_address(office: Office) -> None:

@@ -17,12 +17,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pipelines.sandbox.pipedrive import shapes
-from pipelines.sandbox.pipedrive.door import CREDENTIALS, TOKENS_A_DAY, Answer, Door, Failed, json_response
+from pipelines.sandbox.pipedrive.door import (
+    CREDENTIALS,
+    OAUTH_CREDENTIALS,
+    TOKENS_A_DAY,
+    Answer,
+    Door,
+    Failed,
+    json_response,
+)
 from pipelines.sandbox.pipedrive.records import Merge, Shelf, Shown, shelf
 from pipelines.sandbox.pipedrive.setup import Setup
 from pipelines.sandbox.stand_in import Desk
 
-__all__ = ["CREDENTIALS", "Merge", "app"]
+__all__ = ["CREDENTIALS", "OAUTH_CREDENTIALS", "Merge", "app"]
 
 DEFAULT_PAGE, MOST_A_PAGE, MOST_IDS = 100, 500, 100
 SINGULAR = {"deals": "Deal", "persons": "Person"}
@@ -43,7 +51,8 @@ def app(desk: Desk, merges: Iterable[Merge] = (), tokens_a_day: int = TOKENS_A_D
         "v1/recents": (company.recents, 20),
         "v1/{kind:str}/{id:int}/changelog": (company.changelog, 20),
     }
-    return Starlette(routes=[Route(f"/api/{path}", door.guarded(*answer)) for path, answer in paths.items()])
+    routes = [Route(f"/api/{path}", door.guarded(*answer)) for path, answer in paths.items()]
+    return Starlette(routes=[Route("/oauth/token", door.token, methods=["POST"]), *routes])
 
 
 class _Company:

@@ -8,10 +8,12 @@ limit for two seconds is counted in requests, and every answer says how many are
 
 from __future__ import annotations
 
+import base64
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs
 
 import orjson
 from starlette.requests import Request
@@ -21,6 +23,14 @@ from pipelines.sandbox.stand_in import Limit, SharedClock
 
 CREDENTIALS: dict[str, str] = {"api_token": "sandbox0token0that0is0not0a0secret000001", "tokens_a_run": "600000"}
 """What a user configures: their API token, and how much of the company's budget a run may spend."""
+
+OAUTH_CREDENTIALS: dict[str, str] = {
+    "client_id": "sandbox-client",
+    "client_secret": "sandbox-client-secret",
+    "refresh_token": "sandbox-refresh-token",
+}
+"""An OAuth app's configuration, instead of a user's API token."""
+TOKEN_LIFE = timedelta(hours=1)
 
 TOKENS_A_DAY = 30_000 * 2 * 21
 """Of a company with 21 seats on the second plan."""
@@ -50,6 +60,7 @@ class Door:
         self.spent: Counter[date] = Counter()
         self.burst = Limit(BURST, BURST_SECONDS)
         self.windows: list[datetime] = []
+        self.access_tokens: dict[str, datetime] = {}
 
     def guarded(self, answer: Answer, cost: int) -> Answer:
         """The answer, for those who are signed in and within the limits."""
@@ -69,8 +80,23 @@ class Door:
 
         return guard
 
+    async def token(self, request: Request) -> Response:
+        """A new access token for a refresh token."""
+        given = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
+        app = f"{OAUTH_CREDENTIALS['client_id']}:{OAUTH_CREDENTIALS['client_secret']}"
+        if request.headers.get("Authorization") != f"Basic {base64.b64encode(app.encode()).decode()}":
+            return json_response({"success": False, "message": "Invalid client: client is invalid"}, 401)
+        if given.get("refresh_token") != OAUTH_CREDENTIALS["refresh_token"]:
+            return json_response({"success": False, "message": "Invalid grant: refresh token is invalid"}, 400)
+        token = f"sandbox-access-token-{len(self.access_tokens) + 1}"
+        self.access_tokens[token] = self.clock.now() + TOKEN_LIFE
+        life = int(TOKEN_LIFE.total_seconds()) - 1
+        return json_response({"access_token": token, "token_type": "Bearer", "expires_in": life, **given})
+
     def _admit(self, request: Request) -> None:
-        if request.headers.get("x-api-token") != CREDENTIALS["api_token"]:
+        _, _, token = request.headers.get("Authorization", "").partition(" ")
+        is_fresh = token in self.access_tokens and self.clock.now() < self.access_tokens[token]
+        if request.headers.get("x-api-token") != CREDENTIALS["api_token"] and not is_fresh:
             raise Failed(401, "unauthorized access", "ERR_UNAUTHORIZED")
 
     def _count(self, cost: int) -> Mapping[str, str]:
