@@ -26,7 +26,7 @@ from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.source import Account, Mark, Read, SourceError
 
 ZONE = "America/Bogota"
-ACCOUNT = Account("ventas", "salesforce", ZONE)
+ACCOUNT = Account("ventas", "salesforce", ZONE, lambda text: f"code {len(text)} {sum(map(ord, text))}")
 PREFIX = "SOURCES__VENTAS__SALESFORCE__"
 EXAMPLE = yaml.safe_load(SalesforceOptions.__doc__.split("writes::", 1)[1])  # type: ignore[union-attr]
 OPTIONS = SalesforceOptions.model_validate(EXAMPLE)

@@ -64,20 +64,20 @@ class _Org:
         if (says := self.options.leads) is None:
             return None
         asked = leads.wanted_leads(self.options, says)
-        named = fields_of(*leads.attributes(says).values())
+        named = leads.named(says)
         values = {leads.STATUS: tuple(says.lifecycle)}
         facts = partial(leads.lead_facts, options=self.options, leads=says)
-        return self._stream("leads", leads.FEEDS, asked, facts, named, values, people=OF_PEOPLE)
+        return self._stream("leads", leads.feeds(says), asked, facts, named, values, people=OF_PEOPLE)
 
     def contacts(self) -> Stream | None:
         """Contacts, where they are declared."""
         if (says := self.options.contacts) is None:
             return None
         asked = leads.wanted_contacts(self.options, says)
-        named = fields_of(says.lifecycle, *leads.attributes(says).values())
+        named = leads.named(says)
         facts = partial(leads.contact_facts, options=self.options, contacts=says)
         values = {says.lifecycle.field: tuple(says.lifecycle.values)}
-        return self._stream("contacts", leads.FEEDS, asked, facts, named, values, people=OF_PEOPLE)
+        return self._stream("contacts", leads.feeds(says), asked, facts, named, values, people=OF_PEOPLE)
 
     def deals(self) -> Stream | None:
         """Opportunities, where sales are declared."""

@@ -19,6 +19,7 @@ from datetime import timedelta
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
+from pipelines.identification import SHAPE
 from pipelines.salesforce.options import Said
 from pipelines.salesforce.reading import Wanted
 
@@ -45,6 +46,8 @@ def payload_of(wanted: Wanted, *more: str) -> pl.Struct:
         shape["stages"] = _STAGES
     if wanted.line_field:
         shape["lines"] = _LINES
+    if wanted.identified_by:
+        shape["identified"] = SHAPE
     return pl.Struct(shape)
 
 

@@ -12,6 +12,9 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from kr_definitions.events import IDENTIFIED
+from pipelines.identification import fields_of as identifying
+from pipelines.identification import identified
 from pipelines.salesforce.changes import changes, has_strange_time, in_force, instant, problems, with_attributes
 from pipelines.salesforce.customers import Customers
 from pipelines.salesforce.options import Contacts, Leads, People, Said, SalesforceOptions, fields_of
@@ -28,6 +31,17 @@ CARRIED = {
 STATUS = "Status"
 
 
+def feeds(people: People) -> tuple[str, ...]:
+    """The types of fact that they make."""
+    return (*FEEDS, *((IDENTIFIED,) if people.identified_by else ()))
+
+
+def named(people: People) -> tuple[str, ...]:
+    """The fields that the options name."""
+    own = (people.lifecycle,) if isinstance(people, Contacts) else ()
+    return fields_of(*own, *attributes(people).values(), *identifying(people.identified_by))
+
+
 def attributes(people: People) -> dict[str, Said]:
     """Attribute of an event -> the field that says it."""
     given = {name: getattr(people, name) for name in CARRIED}
@@ -36,28 +50,30 @@ def attributes(people: People) -> dict[str, Said]:
 
 def wanted_leads(options: SalesforceOptions, leads: Leads) -> Wanted:
     """What is read of a lead."""
-    named = fields_of(*attributes(leads).values())
+    tracked = fields_of(*attributes(leads).values())
     return Wanted(
         "Lead",
-        fields=("OwnerId", STATUS, *named),
+        fields=("OwnerId", STATUS, *tracked),
         whose=Customers(options).of_lead(),
-        tracked=(OWNER, STATUS, *named),
+        tracked=(OWNER, STATUS, *tracked),
         moved=(Moved("Contact", "MasterRecordId", "ConvertedContactId"),),
         is_mergeable=True,
+        identified_by=leads.identified_by,
     )
 
 
 def wanted_contacts(options: SalesforceOptions, contacts: Contacts) -> Wanted:
     """What is read of a contact."""
-    named = fields_of(contacts.lifecycle, *attributes(contacts).values())
+    tracked = fields_of(contacts.lifecycle, *attributes(contacts).values())
     customers = Customers(options)
     return Wanted(
         "Contact",
-        fields=("OwnerId", *named),
+        fields=("OwnerId", *tracked),
         whose=customers.of_contact(),
-        tracked=(OWNER, *named),
+        tracked=(OWNER, *tracked),
         moved=customers.moved("Contact"),
         is_mergeable=True,
+        identified_by=contacts.identified_by,
     )
 
 
@@ -95,8 +111,11 @@ def _facts(
 ) -> pl.LazyFrame:
     found = pl.concat([_entered(stages, sobject), _created(stages, options.new_customer_stages, sobject)])
     stated = in_force(found, changes(people, "OwnerId", OWNER), "actor")
-    named = ((name, changes(people, attribute.field), attribute.values) for name, attribute in attributes(says).items())
-    stated = with_attributes(stated, named, CARRIED)
+    turns = ((name, changes(people, attribute.field), attribute.values) for name, attribute in attributes(says).items())
+    stated = with_attributes(stated, turns, CARRIED)
+    if says.identified_by:
+        known = identified(people, sobject.lower()).drop("subject_id", "account_id")
+        stated = pl.concat([stated, known], how="diagonal")
     whose = people.select("record_key", subject_id="person", account_id="customer")
     stated = stated.join(whose, on="record_key", how="left").with_columns(
         source_url=pl.lit(options.record_url(sobject)) + pl.col("record_key") + "/view"

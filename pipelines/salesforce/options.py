@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter, model_validator
 
+from pipelines.identification import IdentifiedBy
+from pipelines.identification import fields_of as identifying
 from pipelines.source import Options
 
 PERSONAL_FIELDS = frozenset(
@@ -80,13 +82,23 @@ class Sales(Options):
 
 
 class People(Options):
-    """What both leads and contacts may say."""
+    """What both leads and contacts may say.
 
+    identified_by: by what else they are known: email, domain, or fields that hold other systems' ids of them.
+    """
+
+    identified_by: IdentifiedBy = ()
     channel: Attribute | None = None
     segment: Attribute | None = None
     market: Attribute | None = None
     industry: Attribute | None = None
     campaign: Attribute | None = None
+
+    @model_validator(mode="after")
+    def _nobody_is_known_by_what_is_personal(self) -> Self:
+        for name in identifying(self.identified_by):
+            TypeAdapter(FieldName).validate_python(name)
+        return self
 
 
 class Leads(People):

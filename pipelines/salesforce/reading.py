@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from pipelines.identification import Known, fields_of, has_addresses, identifiers
 from pipelines.salesforce.api import Api, Row, any_of, instant_literal, select, text_literal
 from pipelines.source import Covered, Mark, Read, Record
 
@@ -34,6 +35,9 @@ IDS_A_QUERY = 200
 
 OWNER = "Owner"
 """What histories call the owner: once by name, which is not kept, and once by id."""
+
+ADDRESS = "Email"
+"""Never stored; what is made of it is, where customers are known by it."""
 
 Fetched = Generator[list[Record] | Mark, None, Covered]
 
@@ -70,13 +74,15 @@ class Wanted:
     where: str = ""
     moved: tuple[Moved, ...] = ()
     is_mergeable: bool = False
+    identified_by: tuple[Known, ...] = ()
 
     @property
     def selected(self) -> tuple[str, ...]:
         """The fields and children that are asked for."""
         merged = ("MasterRecordId",) if self.is_mergeable else ()
         plain = ("Id", "IsDeleted", "SystemModstamp", "CreatedDate", *merged, *self.fields, *self.whose.selected)
-        return (*dict.fromkeys(plain), *self._children())
+        known = (*((ADDRESS,) if has_addresses(self.identified_by) else ()), *fields_of(self.identified_by))
+        return (*dict.fromkeys((*plain, *known)), *self._children())
 
     def _children(self) -> Iterator[str]:
         if self.tracked:
@@ -94,7 +100,8 @@ class Wanted:
     @property
     def fingerprint(self) -> str:
         """Changes with what is asked of each record."""
-        return hashlib.sha256(self.soql().encode()).hexdigest()[:12]
+        known = [f"{one.by}={one.field}" for one in self.identified_by]
+        return hashlib.sha256("\n".join((self.soql(), *known)).encode()).hexdigest()[:12]
 
 
 _HISTORY = ("Field", "OldValue", "NewValue", "CreatedDate")
@@ -109,11 +116,11 @@ def read_all(api: Api, wanted: Wanted, read: Read) -> Fetched:
     """Pages of records, with a mark after each: what a fetch is, once the org is signed in to."""
     since = read.since if read.cursor == wanted.fingerprint else None
     for batch in _changed(api, wanted, _marked(wanted, read.mark) or since):
-        yield [_record(wanted, row, read.until) for row in batch]
+        yield [_record(api, wanted, row, read.until) for row in batch]
         yield Mark(f"{wanted.fingerprint} {instant_literal(_instant(api, batch[-1]))}")
     if since is not None:
         for batch in _of_moved(api, wanted, since):
-            yield [_record(wanted, row, read.until) for row in batch]
+            yield [_record(api, wanted, row, read.until) for row in batch]
     return Covered(start=since, end=read.until, cursor=wanted.fingerprint)
 
 
@@ -159,22 +166,24 @@ def _of_moved(api: Api, wanted: Wanted, since: datetime) -> Iterator[list[Row]]:
             yield from api.query(wanted.soql(theirs, is_paged=False))
 
 
-def _record(wanted: Wanted, row: Row, until: datetime) -> Record:
+def _record(api: Api, wanted: Wanted, row: Row, until: datetime) -> Record:
     """A row as it is kept. Of one that is gone, who it is part of now; a last change yet to come is none."""
     key, revision = str(row["Id"]), min(datetime.fromisoformat(row["SystemModstamp"]).astimezone(UTC), until)
     if row["IsDeleted"] is True:
         master = _id(row.get("MasterRecordId"))
         return Record(key, revision, {"ids": [master]} if master else {}, is_deleted=True)
-    return Record(key, revision, _kept(wanted, row))
+    return Record(key, revision, _kept(api, wanted, row))
 
 
-def _kept(wanted: Wanted, row: Row) -> dict[str, Any]:
+def _kept(api: Api, wanted: Wanted, row: Row) -> dict[str, Any]:
     fields = {name: text for name in wanted.fields if (text := _text(_at(row, name))) is not None}
     kept: dict[str, Any] = {"created": _text(row["CreatedDate"]), "fields": fields}
     kept["customer"] = _first(row, wanted.whose.paths)
     if wanted.whose.person:
         kept["person"] = _first(row, wanted.whose.person)
         kept["ids"] = sorted({str(found) for name in wanted.whose.ids if (found := _text(_at(row, name)))})
+    if wanted.identified_by:
+        kept["identified"] = identifiers(wanted.identified_by, api.access.account.pseudonym, [row.get(ADDRESS)], row)
     if wanted.tracked:
         kept["history"] = list(_history(row.get("Histories") or ()))
     if wanted.has_stages:

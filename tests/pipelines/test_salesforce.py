@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -22,6 +23,7 @@ from pipelines.sandbox.salesforce.records import id_of, user_id
 
 NOW = day(60)
 ANA = user_id("ana")
+CODE = ACCOUNT.pseudonym("ana@acme.example")
 WON = deal(
     301,
     (day(12), "preventa"),
@@ -281,6 +283,34 @@ def test_a_merged_contact_is_withdrawn_and_what_was_done_with_it_was_done_with_t
     assert ("2", "customer") not in loaded.facts("lifecycle.entered", "subject_id", "lifecycle")
     again = loaded.load(app(loaded.desk(TEAM, day(63)), merges), day(63))
     assert {one.counts[1:] for one in again.values()} == {(0, 0, 0)}
+
+
+def test_people_are_known_by_their_addresses_domains_and_fields(desktop: Desktop) -> None:
+    people = [contact(1, (day(2), "lead"), (day(3), "opportunity"), says={"email": "Ana@Acme.Example"}), contact(2)]
+    known = ["email", "domain", {"external_id": "Numero_de_cliente__c"}]
+    using = options(number=None, leads={**EXAMPLE["leads"], "identified_by": known})
+    served = Tampering(app(desktop.desk(organisation(contacts=people), NOW)))
+    desktop.load(served, NOW, using)
+    said = desktop.facts("account.identified", "account_id", "identified_by", "identifier", "occurred_at")
+    assert sorted(row for row in said if row[0] == id_of("003", 1)) == [
+        (id_of("003", 1), "domain", "acme.example", day(2)),
+        (id_of("003", 1), "email", CODE, day(2)),
+        (id_of("003", 1), "external_id", "1", day(2)),
+    ]
+    assert "@" not in str(desktop.stored())
+    asked = {one.query for one in served.exchanges if "Email" in one.query}
+    assert asked
+    assert all("FROM+Lead" in one for one in asked)
+
+
+def test_where_something_else_identifies_people_all_are_read_again(loaded: Desktop) -> None:
+    ways: tuple[Any, ...] = ("domain", "email", {"mail": "email"})
+    for hour, by in enumerate(ways):
+        using = options(leads={**EXAMPLE["leads"], "identified_by": by})
+        reports = loaded.load(app(loaded.desk(TEAM, NOW)), NOW + timedelta(hours=hour), using)
+        assert (reports["leads"].load.delivered, reports["contacts"].load.delivered) == (3, 0)
+        known = {name for (name,) in loaded.facts("account.identified", "identified_by")}
+        assert known == {by if isinstance(by, str) else "mail"}
 
 
 # What comes later

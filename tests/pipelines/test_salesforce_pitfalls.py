@@ -250,6 +250,32 @@ def test_a_quota_of_the_day_is_no_wrong_password(desktop: Desktop) -> None:
     assert desktop.clock.waited_seconds() == 0
 
 
+def test_who_is_told_to_come_back_tomorrow_does_not_wait_for_it(desktop: Desktop) -> None:
+    served = Tampering(app(desktop.desk(small(), NOW)), refusing(429, {}, headers={"Retry-After": "86400"}))
+    failure = first(desktop, served).failure
+    assert failure is not None
+    assert "asks to wait 24.0 hours" in failure
+    assert desktop.clock.waited_seconds() == 0
+
+
+def test_numbers_that_come_as_texts_are_the_same_numbers(desktop: Desktop, tmp_path: Path) -> None:
+    def as_texts(exchange: Exchange) -> Answer | None:
+        if not is_page(exchange):
+            return None
+        content = exchange.content
+        for row in content["records"]:
+            row |= {name: str(row[name]) for name in ("Amount", "CallDurationInSeconds") if row.get(name) is not None}
+            for entry in (row.get("OpportunityHistories") or {"records": []})["records"]:
+                entry["Amount"] = str(entry["Amount"])
+        return 200, {}, orjson.dumps(content)
+
+    other = Desktop(tmp_path / "other", desktop.environment)
+    desktop.load(app(desktop.desk(small(), NOW)), NOW)
+    other.load(Tampering(app(other.desk(small(), NOW)), as_texts), NOW)
+    assert len(desktop.facts("deal.won", "amount")) == 3
+    assert other.log().drop("recorded_at").equals(desktop.log().drop("recorded_at"))
+
+
 def test_a_user_who_may_not_use_the_api_is_told_so(desktop: Desktop) -> None:
     refused = refusing(403, error("API_DISABLED_FOR_ORG", "API is not enabled"))
     failure = first(desktop, Tampering(app(desktop.desk(small(), NOW)), refused)).failure
@@ -540,6 +566,8 @@ def test_a_field_of_somebody_else_that_is_not_there_is_named_too(desktop: Deskto
 def test_fields_that_hold_personal_data_cannot_be_named(name: str) -> None:
     with pytest.raises(ValueError, match="personal data"):
         options(contacts={"lifecycle": name})
+    with pytest.raises(ValueError, match="personal data"):
+        options(leads={**EXAMPLE["leads"], "identified_by": {"external_id": name}})
 
 
 @pytest.mark.parametrize(

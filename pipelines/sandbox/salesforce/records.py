@@ -247,13 +247,13 @@ class Org:
         return {
             "FirstName": f"Nombre{contact.id}",
             "LastName": f"Apellido{contact.id}",
-            "Email": f"persona{contact.id}@correo.example",
+            "Email": contact.says.get("email", f"persona{contact.id}@correo.example"),
             "Phone": f"+34 600 {contact.id % 1_000_000:06d}",
             "OwnerId": NOBODY + "AAA",
             "LeadSource": contact.channel,
             NUMBER: str(contact.id),
             "Municipio__c": contact.market or None,
-            **{field_name(name): value for name, value in contact.says.items()},
+            **{field_name(name): value for name, value in contact.says.items() if name != "email"},
         }
 
     def who(self, contact_id: int) -> Row:
@@ -347,7 +347,7 @@ class Org:
     def events(self) -> Iterator[Row]:
         """Meetings and visits."""
         for meeting in self.company.activities:
-            if meeting.kind != "call" and meeting.entered_at <= self.present:
+            if meeting.kind in ("visit", "meeting") and meeting.entered_at <= self.present:
                 yield self._meeting(meeting)
 
     def _meeting(self, meeting: Activity) -> Row:
