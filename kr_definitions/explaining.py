@@ -129,12 +129,16 @@ def _told(given: pl.DataFrame, log: pl.LazyFrame) -> pl.DataFrame:
 def changed(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     """What differs between the events of two figures (`EXPLAINED_SCHEMA`): `CHANGED_SCHEMA`, the largest first.
 
-    An event that left and one that entered are one change where they say the same fact: `corrected`.
+    An event that left and one that entered are one change where they say the same fact: `corrected`. One that counts
+    for something else is `moved`; not one of which only the part changed, as there are more others.
     """
     numbers = ("numerator", "denominator", "contribution")
     old, new = _by_event(before), _by_event(after)
     both = old.join(new, on="event_id", how="full", coalesce=True, suffix="_after")
-    is_other = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_after")) for name in numbers)
+    differs = {name: pl.col(name).ne_missing(pl.col(f"{name}_after")) for name in numbers}
+    # Of a ratio each event's part of the value moves with every other one: it has moved where what it counts for has.
+    is_counted = pl.any_horizontal(pl.col("numerator", "numerator_after").is_not_null())
+    is_other = differs["numerator"] | differs["denominator"] | (~is_counted & differs["contribution"])
     left = old.join(new, on="event_id", how="anti")
     entered = new.join(old, on="event_id", how="anti")
     corrected = left.join(entered, on="fact_id", suffix="_after")

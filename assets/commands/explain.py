@@ -77,6 +77,8 @@ def answered(home: Home, question: Question) -> Answer:
             raise NotToBeHad(f"{question.key_result} has no figure of {of_day}: {days[0]} to {days[-1]} is what it has")
         return found
 
+    if question.since is not None and question.since >= day:
+        raise NotToBeHad(f"--since {question.since} is not before {day}, the day that is explained (--on)")
     row = rows.filter(pl.col("as_of") == day)
     organisation = of.organisation.id
     checks = steps.findings(home, organisation).filter(
@@ -154,15 +156,18 @@ def _recorded(answer: Answer) -> Iterator[Text]:
         return
     row = answer.row
     until = "provisional when it was recorded" if row["is_provisional"] else "final when it was recorded"
+    if row["value"] is None:
+        until = "not known when it was recorded"
     yield Text(
         f"recorded   {_at(answer, row['recorded_at'])} by run {row['run_id'][:8]}; checks {row['quality']}; {until}",
         style="dim",
     )
     if row["is_restatement"]:
         before = numbers.figure(row["previous_value"], row["unit"], _ENGLISH)
+        why = _ENGLISH.causes.get(row["cause"], row["cause"])
+        had_been = f"it had been {before}; it moved by: {why}"
         yield Text(
-            f"restated   it had been {before}; it moved by: {_ENGLISH.causes.get(row['cause'], row['cause'])}",
-            style="dim",
+            f"restated   {had_been if row['cause'] != 'target' else 'judged anew by another target'}", style="dim"
         )
     of_run = answer.findings.filter(pl.col("run_id") == row["run_id"])
     for finding in of_run.iter_rows(named=True):
@@ -234,6 +239,20 @@ def _tell_change(console: Console, answer: Answer, earlier: Explained, most: int
     found = changed(earlier.events, answer.explained.events)
     before, after = earlier.figure["as_of"], answer.day
     console.print(f"From {before} to {after}: {_value(earlier)} → {_value(answer.explained)}", highlight=False)
+    windows = {earlier.figure["window_start"], answer.explained.figure["window_start"]}
+    if len(windows) > 1:
+        console.print(
+            f"Another window: what was counted from {earlier.figure['window_start'] or 'the beginning'} on "
+            f"is counted from {answer.explained.figure['window_start'] or 'the beginning'} on.",
+            highlight=False,
+        )
+    if answer.explained.parts.height or earlier.parts.height:
+        console.print("It is made of others: ask for one of them (--member) to see what changed.", highlight=False)
+        _tell_parts(console, answer)
+        return
+    if earlier.figure["value"] is None and answer.explained.figure["value"] is None:
+        console.print("Neither is known.")
+        return
     if not found.height:
         console.print("The same events make both.")
         return

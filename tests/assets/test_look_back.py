@@ -72,3 +72,15 @@ def test_a_retired_key_result_says_since_when_it_is_and_what_it_meant(told):
     assert "definition 1.0" in page
     assert "since 2026-03-11" in page
     assert "retired on 2026-03-12" in page
+
+
+def test_a_day_is_compared_with_an_earlier_one(told):
+    _, ask = told
+    page = ask("explain", VISITS, "--on", "2026-03-03", "--since", "2026-03-04", code=1)
+    assert "--since 2026-03-04 is not before 2026-03-03" in page
+
+
+def test_another_window_is_told(told):
+    _, ask = told
+    page = ask("explain", VISITS, "--on", "2026-03-03", "--since", "2026-02-27")
+    assert "Another window: what was counted from 2026-02-01 on is counted from 2026-03-01 on." in page

@@ -104,3 +104,13 @@ def test_an_event_that_gives_something_else_has_moved():
     first, second = (explained(events, day, **declared) for day in ("2026-07-02", "2026-07-03"))
     (row,) = changed(first.events, second.events).filter(change="moved").to_dicts()
     assert ("a", 0, 1) == (row["subject_id"], row["numerator_before"], row["numerator"])
+
+
+def test_events_of_a_ratio_have_not_moved_by_there_being_more_of_them() -> None:
+    share = definition(measure={"share": {"of": "survey.answered", "reached": "rating = 'good'"}}, unit="share",
+                       target={"at_least": 1})  # fmt: skip
+    told = log([event("survey.answered", f"2026-03-0{n}", str(n), rating="good", key=str(n)) for n in (1, 2, 3)])
+    days = [explain(share, organisation(), told, date(2026, 3, day)) for day in (2, 3)]
+    assert all(day is not None for day in days)
+    found = changed(*(day.events for day in days if day is not None))
+    assert found.select("change", "subject_id").rows() == [("entered", "3")]
