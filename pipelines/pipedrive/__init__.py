@@ -81,7 +81,7 @@ def _deals(account: Account, options: PipedriveOptions, purse: Purse) -> Stream:
         payload=deals.payload(options),
         facts=partial(deals.facts, options=options, zone=account.zone),
         overlap=OVERLAP,
-        people=people.OF_WHAT_PERSONS_HAVE,
+        people=people.of_what_persons_have(options),
     )
 
 
@@ -96,7 +96,7 @@ def _activities(account: Account, options: PipedriveOptions, purse: Purse) -> St
         payload=activities.payload(),
         facts=partial(activities.facts, options=options, zone=account.zone),
         overlap=OVERLAP,
-        people=people.OF_WHAT_PERSONS_HAVE,
+        people=people.of_what_persons_have(options),
     )
 
 

@@ -22,7 +22,7 @@ from pipelines.pipedrive.reading import OWNER, TYPE, Wanted, own_fields
 
 KEPT = (
     *("add_time", "due_date", "due_time", "duration", "done", "marked_as_done_time"),
-    *("person_id", "deal_id"),
+    *("person_id", "org_id", "deal_id"),
 )
 AHEAD = timedelta(days=1)
 """A record cannot say that something took place later than this after its own last change: its time is a slip."""
@@ -59,7 +59,7 @@ def facts(records: pl.LazyFrame, options: PipedriveOptions, zone: str) -> pl.Laz
         is_done=(pl.col("done") == "true").fill_null(value=False),
         seconds=_seconds(pl.col("duration")),
         subject_id="record_key",
-        account_id="person_id",
+        account_id=options.customer,
         actor=current(OWNER),
         source_url=pl.coalesce(
             pl.lit(options.record_url("deal")) + pl.col("deal_id"),

@@ -36,7 +36,7 @@ from pipelines.pipedrive.options import ListingsPipeline, PipedriveOptions, Said
 from pipelines.pipedrive.phases import phases, standing
 from pipelines.pipedrive.reading import CLOSE_DATE, OWNER, PIPELINE, STAGE, STATUS, VALUE, Wanted, own_fields
 
-KEPT = ("add_time", "person_id", "currency")
+KEPT = ("add_time", "person_id", "org_id", "currency")
 SALES_FACTS = ("deal.created", "deal.stage_entered", "deal.amount_changed", "deal.won", "deal.lost")
 FORECAST_FACTS = ("forecast.stated",)
 LISTING_FACTS = ("listing.captured", "listing.published")
@@ -97,7 +97,7 @@ def facts(records: pl.LazyFrame, options: PipedriveOptions, zone: str) -> pl.Laz
     """Facts of deals, and the problem of each that cannot be understood."""
     roles = [*(one.pipeline for one in options.sales), *(one.pipeline for one in options.listings)]
     deals = records.with_columns(
-        created_at=instant(pl.col("add_time")), in_pipeline=current(PIPELINE), account_id="person_id"
+        created_at=instant(pl.col("add_time")), in_pipeline=current(PIPELINE), account_id=options.customer
     ).filter(pl.col("in_pipeline").is_in(roles))
     found = [_sales(deals, pipeline, zone) for pipeline in options.sales]
     found += [_listings(deals, pipeline, zone) for pipeline in options.listings]

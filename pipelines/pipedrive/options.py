@@ -176,6 +176,7 @@ class PipedriveOptions(Options):
     """
 
     domain: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    account: Literal["person", "organization"] = "person"  # whose ids customers have
     persons: Persons = Persons()
     sales: tuple[SalesPipeline, ...] = ()
     listings: tuple[ListingsPipeline, ...] = ()
@@ -190,6 +191,19 @@ class PipedriveOptions(Options):
             if twice := sorted({name for name in named if named.count(name) > 1}):
                 raise ValueError(f"{what} {', '.join(twice)} is declared twice; each has one role")
         return self
+
+    @model_validator(mode="after")
+    def _customers_are_of_one_kind(self) -> Self:
+        if self.account == "organization" and (self.persons.identified_by or self.persons.referrer):
+            raise ValueError(
+                "persons.identified_by and persons.referrer name persons: customers are organisations here"
+            )
+        return self
+
+    @property
+    def customer(self) -> str:
+        """Where a record says whose it is."""
+        return "person_id" if self.account == "person" else "org_id"
 
     def record_url(self, kind: str) -> str:
         """Where records of a kind are shown, up to the record's id."""

@@ -26,15 +26,21 @@ def of_persons(options: PipedriveOptions) -> People:
     return People(
         in_key=lambda key: ((PERSON, key),),
         beside=(*_of_field(USER, OWNER), *(_of_field(PERSON, referrer) if referrer else ())),
-        account=PERSON,
+        account=_account(options),
         actor=USER,
     )
 
 
-OF_WHAT_PERSONS_HAVE = People(
-    whose=(Place(PERSON, ("person_id",)),),
-    beside=_of_field(USER, OWNER),
-    account=PERSON,
-    actor=USER,
-)
-"""Where deals and activities name people."""
+def of_what_persons_have(options: PipedriveOptions) -> People:
+    """Where deals and activities name people."""
+    return People(
+        whose=(Place(PERSON, ("person_id",)),),
+        beside=_of_field(USER, OWNER),
+        account=_account(options),
+        actor=USER,
+    )
+
+
+def _account(options: PipedriveOptions) -> str | None:
+    """Organisations are no people."""
+    return PERSON if options.account == "person" else None

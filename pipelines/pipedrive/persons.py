@@ -28,7 +28,7 @@ from pipelines.pipedrive.declared import Field
 from pipelines.pipedrive.options import PipedriveOptions, Said, fields_of
 from pipelines.pipedrive.reading import OWNER, Wanted, own_fields
 
-KEPT = ("add_time",)
+KEPT = ("add_time", "org_id")
 CARRIED = {
     "lead.created": ("channel", "segment", "industry", "market", "campaign"),
     "lifecycle.entered": ("channel", "segment", "market"),
@@ -103,6 +103,9 @@ def facts(records: pl.LazyFrame, options: PipedriveOptions) -> pl.LazyFrame:
         stated = in_force(stated, changes(persons, attribute.field), name).with_columns(value.alias(name))
     if options.persons.identified_by:
         stated = pl.concat([stated, identified(persons, "contact")], how="diagonal")
+    if options.account == "organization":
+        whose = persons.select("record_key", account_id=options.customer)
+        stated = stated.drop("account_id").join(whose, on="record_key", how="left")
     url = pl.lit(options.record_url("person")) + pl.col("record_key")
     stated = stated.with_columns(subject_id=pl.col("record_key"), source_url=url)
     strange = problems(

@@ -459,6 +459,7 @@ def test_the_example_of_the_options_is_whole() -> None:
         ({"sales": [{"pipeline": "a", "won": "x", "lost": "x"}]}, "calls won and lost deals alike"),
         ({"calls": [{"type": "call"}], "meetings": [{"type": "call"}]}, "activity type call is declared twice"),
         ({"calls": [{"type": "call", "direction": "sideways"}]}, "direction"),
+        ({"account": "organization", "persons": {"referrer": "x"}}, "customers are organisations here"),
     ],
 )
 def test_options_that_cannot_be_meant_are_refused(given: dict[str, object], said: str) -> None:

@@ -385,6 +385,23 @@ def test_an_activity_without_an_hour_took_place_on_its_day_in_the_organisations_
     ]
 
 
+def test_customers_may_be_organisations() -> None:
+    """Then whoever works there is not the customer, and erasing them erases no account."""
+    sales = OPTIONS.sales[0].model_dump(exclude_defaults=True)
+    options = PipedriveOptions.model_validate(
+        {"domain": "acme", "account": "organization", "sales": [sales], "persons": {"lifecycle": "ciclo_de_vida"}}
+    )
+    deal = {**a_deal(status="won"), "org_id": "90"}
+    person = {**a_person(ciclo_de_vida="lead"), "org_id": "90"}
+    activity = {"done": "true", "due_date": "2026-01-08", "add_time": "2026-01-07T09:00:00Z", "person_id": "1"}
+    call = {**activity, "org_id": "90", "values": {"type": "call"}}
+    assert rows(told("deals", deal, options=options), "deal.won", "account_id") == [("90",)]
+    assert rows(told("persons", person, options=options), "lead.created", "subject_id", "account_id") == [("1", "90")]
+    assert rows(told("activities", call, options=options), "call.made", "account_id") == [("90",)]
+    assert {stream.people.account for stream in PIPEDRIVE.streams(ACCOUNT, options)} == {None}
+    assert {stream.people.account for stream in PIPEDRIVE.streams(ACCOUNT, OPTIONS)} == {"person"}
+
+
 def test_activities_of_other_types_state_nothing() -> None:
     mail = {"done": "true", "due_date": "mañana", "values": {"type": "email"}, "add_time": "ayer"}
     assert told("activities", mail).height == 0

@@ -456,11 +456,11 @@ def test_a_version_that_is_none_is_refused_before_anything_is_asked(office: Offi
 
 
 KEPT = {
-    "persons": {"add_time", "values", "history"},
-    "deals": {"add_time", "person_id", "currency", "values", "history"},
+    "persons": {"add_time", "org_id", "values", "history"},
+    "deals": {"add_time", "person_id", "org_id", "currency", "values", "history"},
     "activities": {
         *("add_time", "due_date", "due_time", "duration", "done", "marked_as_done_time"),
-        *("person_id", "deal_id", "values"),
+        *("person_id", "org_id", "deal_id", "values"),
     },
 }
 VALUES = {
