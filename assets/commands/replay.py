@@ -15,6 +15,7 @@ from rich.console import Console
 from assets import steps
 from assets.commands.deployed import NotToBeHad
 from assets.home import Home
+from assets.report.words import LANGUAGES
 from kr_definitions.replaying import Reason, Replay, replay
 from kr_definitions.vocabulary import nearest
 
@@ -26,6 +27,10 @@ SAYS: dict[Reason, str] = {
     "sources": "other streams were in use then",
     "unexplained": "nothing that is known of explains it",
 }
+
+
+_SHOWN = ("value", "target", "progress", "status")
+_ENGLISH = LANGUAGES["en"]
 
 
 def replayed(home: Home, organisation: str, known_at: datetime, only: Collection[str] = ()) -> Replay:
@@ -67,12 +72,18 @@ def tell(console: Console, organisation: str, found: Replay, most: int = 10) -> 
         )
         for row in rows.sort("as_of", descending=True).head(min(most, 1)).iter_rows(named=True):
             member = f" {row['member']}" if row["member"] else ""
-            console.print(
-                f"    {row['as_of']}{member}: replayed {row['value']} ({row['status']}), "
-                f"reported {row['value_reported']} ({row['status_reported']})",
-                highlight=False,
-                soft_wrap=True,
+            differing = [name for name in _SHOWN if row[name] != row[f"{name}_reported"]] or ["value"]
+            told = "; ".join(
+                f"{name} replayed {_shown(row[name])}, reported {_shown(row[f'{name}_reported'])}" for name in differing
             )
+            console.print(f"    {row['as_of']}{member}: {told}", highlight=False, soft_wrap=True)
+
+
+def _shown(found: float | str | None) -> str:
+    """A figure as short as it can be told, or a status in words."""
+    if found is None:
+        return "not known"
+    return _ENGLISH.statuses.get(found, found) if isinstance(found, str) else f"{found:,.10g}"
 
 
 def as_json(organisation: str, found: Replay) -> bytes:
