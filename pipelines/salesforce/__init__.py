@@ -45,7 +45,10 @@ class Salesforce:
         org = _Org(account, options)
         return [
             stream
-            for stream in (org.leads(), org.contacts(), org.deals(), org.calls(), org.meetings(), org.cases())
+            for stream in (
+                *(org.leads(), org.contacts(), org.deals()),
+                *(org.calls(), org.tasks(), org.meetings(), org.cases()),
+            )
             if stream is not None
         ]
 
@@ -95,6 +98,14 @@ class _Org:
         facts = partial(activities.call_facts, options=self.options, calls=says, zone=self.account.zone)
         asked, named = activities.wanted_calls(self.options, says), fields_of(says.at, says.category, says.segment)
         return self._stream("calls", activities.call_feeds(), asked, facts, named, {"Type": says.types})
+
+    def tasks(self) -> Stream | None:
+        """Other tasks, where they are declared."""
+        if (says := self.options.tasks) is None:
+            return None
+        facts = partial(activities.task_facts, options=self.options, tasks=says)
+        asked, named = activities.wanted_tasks(self.options, says), fields_of(says.category, says.segment)
+        return self._stream("tasks", activities.task_feeds(), asked, facts, named, {})
 
     def meetings(self) -> Stream | None:
         """Events that are meetings."""

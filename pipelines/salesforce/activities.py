@@ -1,4 +1,4 @@
-"""What Salesforce's tasks and events say: calls made, meetings scheduled and held, properties shown.
+"""What Salesforce's tasks and events say: calls made, tasks completed, meetings scheduled and held, properties shown.
 
 Belongs here: which fields of an activity are read, and the facts they make. Does not: fetching; subjects and texts,
 which are personal and never read.
@@ -17,7 +17,7 @@ import polars as pl
 from kr_definitions.vocabulary import DECIMAL
 from pipelines.salesforce.changes import current, date_of, first_moment, instant, now, number, problems
 from pipelines.salesforce.customers import Customers
-from pipelines.salesforce.options import Calls, Meetings, SalesforceOptions, fields_of
+from pipelines.salesforce.options import Calls, Meetings, SalesforceOptions, Tasks, fields_of
 from pipelines.salesforce.reading import Wanted
 
 AHEAD = timedelta(days=1)
@@ -89,6 +89,53 @@ def _called_at(calls: Calls, zone: str) -> pl.Expr:
     if calls.at is None:
         return by_itself
     return pl.when(current(calls.at).is_not_null()).then(instant(current(calls.at))).otherwise(by_itself)
+
+
+# Tasks
+
+
+def task_feeds() -> tuple[str, ...]:
+    """The types of fact that other tasks make."""
+    return ("task.completed",)
+
+
+def wanted_tasks(options: SalesforceOptions, tasks: Tasks) -> Wanted:
+    """What is read of a task that is neither a call nor a mail."""
+    customers = Customers(options)
+    fields = ("Type", "TaskSubtype", "IsClosed", "IsRecurrence", "CompletedDateTime", "OwnerId")
+    return Wanted(
+        "Task",
+        fields=(*fields, *fields_of(tasks.category, tasks.segment)),
+        whose=customers.of_activity(),
+        where="TaskSubtype = 'Task'",
+        moved=customers.moved("Task"),
+    )
+
+
+def task_facts(records: pl.LazyFrame, options: SalesforceOptions, tasks: Tasks) -> pl.LazyFrame:
+    """Facts of tasks, and the problem of each that cannot be understood. One of a type that means a call is a call."""
+    types = options.calls.types if options.calls else ()
+    is_call = current("Type").is_in(types).fill_null(value=False)
+    is_closed = (current("IsClosed") == _IS_TRUE) & (current("IsRecurrence") != _IS_TRUE)
+    completed = records.filter(is_closed & ~is_call).with_columns(occurred_at=instant(current("CompletedDateTime")))
+    stated = completed.select(
+        "record_key",
+        "occurred_at",
+        fact_key=pl.format("task/{}", "record_key"),
+        event_type=pl.lit("task.completed"),
+        subject_id="record_key",
+        account_id="customer",
+        actor=current("OwnerId"),
+        category=now(tasks.category),
+        segment=now(tasks.segment),
+        source_url=_url(options, "Task"),
+    )
+    strange = problems(
+        completed,
+        (pl.col("occurred_at").is_null(), "CompletedDateTime is not a time"),
+        (pl.col("occurred_at") > pl.col("revision") + AHEAD, "a task was completed after its own last change"),
+    )
+    return pl.concat([stated, strange], how="diagonal")
 
 
 # Meetings

@@ -129,6 +129,13 @@ class Calls(Options):
     segment: Attribute | None = None
 
 
+class Tasks(Options):
+    """What the other tasks say, those that are neither calls nor mails."""
+
+    category: Attribute | None = Said(field="Type")
+    segment: Attribute | None = None
+
+
 class Meetings(Options):
     """Which events are meetings, and what they say.
 
@@ -226,6 +233,7 @@ class SalesforceOptions(Options):
     contacts: Contacts | None = None
     sales: tuple[Sales, ...] = ()
     calls: Calls | None = Calls()
+    tasks: Tasks | None = None
     meetings: Meetings | None = Meetings()
     cases: Cases | None = None
 

@@ -175,6 +175,20 @@ def test_only_calls_that_took_place_are_made(told: Desktop) -> None:
     ]
 
 
+def test_tasks_are_completed_where_they_are_declared_and_calls_are_none_of_them(desktop: Desktop) -> None:
+    tasks = [
+        activity(801, "task", day(8), "completed", says={"hs_activity_type": "oferta", "segmento": "clave"}),
+        activity(802, "task", day(8), None),
+        activity(803, "task", day(8), "completed", archived_at=day(12)),
+    ]
+    using = options(tasks={"segment": "Segmento__c"})
+    company = later(activities=(*ACTIVITIES, *tasks))
+    assert desktop.load(app(desktop.desk(company, NOW)), NOW, using)["tasks"].failure is None
+    columns = ("subject_id", "account_id", "actor", "occurred_at", "category", "segment")
+    assert desktop.facts("task.completed", *columns) == [(id_of("00T", 801), "1", ANA, day(8, 10), "oferta", "clave")]
+    assert len(desktop.facts("call.made", "subject_id")) == 2
+
+
 def test_meetings_are_scheduled_when_entered_and_held_when_they_took_place(told: Desktop) -> None:
     assert told.facts("meeting.scheduled", "subject_id", "occurred_at", "category") == [
         (id_of("00U", 501), day(7), "Visita"),

@@ -293,6 +293,24 @@ def test_calls_may_be_told_by_the_types_that_the_org_gives_its_tasks() -> None:
     assert of(facts("calls", given, using), "call.made", "record_key", "category") == [("1", "Llamada")]
 
 
+def test_a_task_of_a_type_that_means_a_call_is_a_call_and_no_task() -> None:
+    using = options(calls={"types": ["Llamada"]}, tasks={})
+    done = {"TaskSubtype": "Task", "CompletedDateTime": text(day(8))}
+    given = {
+        "1": call(**done),
+        "2": call(**done, Type="Llamada"),
+        "3": call(**{**done, "IsClosed": "false"}),
+        "4": call(**{**done, "CompletedDateTime": "ayer"}),
+        "5": call(**{**done, "CompletedDateTime": "2062-01-05T09:00:00.000+0000"}),
+    }
+    found = facts("tasks", given, using)
+    assert [row["record_key"] for row in found if row.get("occurred_at") == day(8)] == ["1"]
+    assert problems(found) == {
+        "4": "CompletedDateTime is not a time",
+        "5": "a task was completed after its own last change",
+    }
+
+
 # Meetings
 
 

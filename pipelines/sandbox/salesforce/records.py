@@ -322,27 +322,41 @@ class Org:
     # Activities
 
     def tasks(self) -> Iterator[Row]:
-        """Calls."""
-        for call in self.company.activities:
-            if call.kind == "call" and call.entered_at <= self.present:
-                yield self._call(call)
+        """Calls, and what else was to be done."""
+        for one in self.company.activities:
+            if one.kind in ("call", "task") and one.entered_at <= self.present:
+                yield self._call(one) if one.kind == "call" else self._task(one)
 
     def _call(self, call: Activity) -> Row:
         outcome, changed_at = _outcome(call, _last_seen(call.archived_at, self.present))
         fields = {
+            **self._done(call, outcome, changed_at),
             "Subject": f"Llamada con Nombre{call.contact_id}",
             "TaskSubtype": "Call",
-            "Status": "Completed" if outcome else "Not Started",
-            "IsClosed": outcome is not None,
-            "IsRecurrence": False,
-            "ActivityDate": _day(call.starts_at, self.company.zone),
-            "CompletedDateTime": text_of(changed_at) if outcome else None,
             "CallType": "Outbound",
             "CallDisposition": DISPOSITIONS[outcome] if outcome else None,
             "CallDurationInSeconds": call.seconds if outcome else None,
             "Hora_de_llamada__c": text_of(call.starts_at),
         }
         return self._activity("00T", call, changed_at, fields)
+
+    def _task(self, task: Activity) -> Row:
+        outcome, changed_at = _outcome(task, _last_seen(task.archived_at, self.present))
+        fields = {
+            **self._done(task, outcome, changed_at),
+            "Subject": f"Escribir a Nombre{task.contact_id}",
+            "TaskSubtype": "Task",
+        }
+        return self._activity("00T", task, changed_at, fields)
+
+    def _done(self, one: Activity, outcome: str | None, changed_at: datetime) -> Row:
+        return {
+            "Status": "Completed" if outcome else "Not Started",
+            "IsClosed": outcome is not None,
+            "IsRecurrence": False,
+            "ActivityDate": _day(one.starts_at, self.company.zone),
+            "CompletedDateTime": text_of(changed_at) if outcome else None,
+        }
 
     def events(self) -> Iterator[Row]:
         """Meetings and visits."""
