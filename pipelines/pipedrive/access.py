@@ -61,7 +61,7 @@ class Access:
         self.oauth = root if self.settings.get("base_url") else OAUTH_URL
         self.session.headers.update(self._sign_in())
 
-    def get(self, url: str, params: Mapping[str, str], cost: int) -> requests.Response:
+    def get(self, url: str, params: Mapping[str, str | list[str]], cost: int) -> requests.Response:
         """One answer. Raises `VendorError` instead of asking where the run may not spend what it costs."""
         if self.purse.spent + cost > self.most:
             raise VendorError(

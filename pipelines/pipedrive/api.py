@@ -30,6 +30,7 @@ MOST_IDS = 100
 LIST_COST = {"deals": 10, "deals/archived": 20, "persons": 10, "activities": 10}
 DEFINITION_COST = {"pipelines": 5, "stages": 5, "dealFields": 10, "personFields": 10}
 CHANGELOG_COST, RECENTS_COST, ACTIVITY_TYPES_COST = 20, 20, 20
+DEAL_PRODUCTS_COST = 10
 
 Object = dict[str, Any]
 """A record as Pipedrive gives it."""
@@ -117,6 +118,26 @@ class Api:
         """Those of at most a hundred records that are in a list."""
         found = self.listed(path, {**params, "ids": ",".join(ids)}, MOST_IDS)
         return [one for page, _ in found for one in page]
+
+    def products(self, ids: Sequence[int]) -> dict[int, set[str]]:
+        """Id of each of at most a hundred deals -> the names of the products attached to it; without any, left out."""
+        url, found, last_id, after = f"{self.access.lists}/deals/products", dict[int, set[str]](), 0, ""
+        given: dict[str, str | list[str]] = {"deal_ids": [str(id_) for id_ in ids], "limit": str(MOST_A_PAGE)}
+        while ids:
+            content = self._whole(
+                self.access.get(url, {**given, "cursor": after} if after else given, DEAL_PRODUCTS_COST)
+            )
+            with self._documented("the products of deals"):
+                page = [(int(one["id"]), int(one["deal_id"]), str(one["name"])) for one in content["data"]]
+                is_promised, after = bool(after), _next_cursor(content)
+            if (is_promised and not page) or any(id_ <= last_id for id_, _, _ in page[:1]):
+                raise self._strange("a page of the products of deals is empty or came before")
+            for id_, deal_id, name in page:
+                last_id = id_
+                found.setdefault(deal_id, set()).add(name)
+            if not after:
+                break
+        return found
 
     def changelog(self, kind: str, id_: int) -> list[Object] | None:
         """Each change of each field of a record, as it came, newest first; None where the record is gone.

@@ -26,7 +26,12 @@ UTC_INSTANT = pl.Datetime("us", "UTC")
 
 
 def payload_of(
-    kept: Iterable[str], fields: Iterable[str], *, has_histories: bool, is_identified: bool = False
+    kept: Iterable[str],
+    fields: Iterable[str],
+    *,
+    has_histories: bool,
+    is_identified: bool = False,
+    has_products: bool = False,
 ) -> pl.Struct:
     """The shape of a stored record. is_identified: whether it says by what else its customer is known."""
     names = list(fields)
@@ -34,7 +39,8 @@ def payload_of(
     shape["values"] = pl.Struct(dict.fromkeys(names, pl.String))
     histories = {"history": pl.Struct(dict.fromkeys(names, HISTORY))} if has_histories else {}
     identified = {"identified": SHAPE} if is_identified else {}
-    return pl.Struct({**shape, **histories, **identified})
+    products = {"products": pl.List(pl.String)} if has_products else {}
+    return pl.Struct({**shape, **histories, **identified, **products})
 
 
 def current(name: str) -> pl.Expr:

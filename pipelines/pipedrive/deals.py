@@ -77,6 +77,10 @@ def declared(options: PipedriveOptions) -> tuple[str, ...]:
     return fields_of(*said_by(options), *(one.captured_on for one in options.listings))
 
 
+def _has_products(options: PipedriveOptions) -> bool:
+    return any(one.product_of_lines for one in options.sales)
+
+
 def _with_history(options: PipedriveOptions) -> tuple[str, ...]:
     return (*WITH_HISTORY, *((CLOSE_DATE,) if is_forecasting(options) else ()))
 
@@ -84,13 +88,19 @@ def _with_history(options: PipedriveOptions) -> tuple[str, ...]:
 def wanted(options: PipedriveOptions, fields: Mapping[str, Field], pipeline: Field, stage: Field) -> Wanted:
     """What is read of a deal."""
     own = own_fields(*(name for name in _with_history(options) if name != STAGE))
-    return Wanted("deals", KEPT, {**fields, **own, PIPELINE: pipeline, STAGE: stage}, has_histories=True)
+    return Wanted(
+        "deals",
+        KEPT,
+        {**fields, **own, PIPELINE: pipeline, STAGE: stage},
+        has_histories=True,
+        has_products=_has_products(options),
+    )
 
 
 def payload(options: PipedriveOptions) -> pl.Struct:
     """The shape of a stored deal."""
     names = dict.fromkeys((*_with_history(options), PIPELINE, *declared(options)))
-    return payload_of(KEPT, names, has_histories=True)
+    return payload_of(KEPT, names, has_histories=True, has_products=_has_products(options))
 
 
 def facts(records: pl.LazyFrame, options: PipedriveOptions, zone: str) -> pl.LazyFrame:
@@ -155,6 +165,9 @@ def _sales(all_deals: pl.LazyFrame, pipeline: SalesPipeline, zone: str) -> pl.La
     if pipeline.forecast:
         stated.append(forecasts(deals, amounts, zone))
     found = pl.concat(stated, how="diagonal").with_columns(pipeline=pl.lit(pipeline.name or pipeline.pipeline))
+    if pipeline.product_of_lines:
+        of_one = pl.when(pl.col("products").list.len() == 1).then(pl.col("products").list.first())
+        found = found.join(deals.select("record_key", product=of_one), on="record_key", how="left")
     return _with_attributes(found, deals, attributes(pipeline).items())
 
 

@@ -78,12 +78,15 @@ class SalesPipeline(Options):
     industry: Attribute | None = None
     category: Attribute | None = None  # kind of deal: new, upsell, cross_sell, recurring, …
     campaign: Attribute | None = None
+    product_of_lines: bool = False  # the product attached to a deal says what is sold, where there is only one
     forecast: bool = False  # whether values and expected close dates of its deals forecast the sales of months
 
     @model_validator(mode="after")
     def _ends_are_no_stages(self) -> Self:
         if self.won == self.lost:
             raise ValueError(f"pipeline {self.pipeline} calls won and lost deals alike, {self.won}")
+        if self.product is not None and self.product_of_lines:
+            raise ValueError("product and product_of_lines both say what is sold: leave one of them out")
         return self
 
 

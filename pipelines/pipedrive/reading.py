@@ -60,6 +60,7 @@ class Wanted:
     kind: deals, persons or activities. kept: parts of the record that are stored as they are. fields: those whose
     values are stored, by the name that the options use. histories: whether each change of them is, too. identified_by:
     by what else its customers are known; identifying: the fields that say so, by the name that the options use.
+    has_products: whether the names of the products attached to it are stored.
     """
 
     kind: str
@@ -68,13 +69,14 @@ class Wanted:
     has_histories: bool = False
     identified_by: tuple[Known, ...] = ()
     identifying: Mapping[str, Field] = field(default_factory=dict)
+    has_products: bool = False
 
     @property
     def fingerprint(self) -> str:
         """Changes with what is asked of each record."""
         asked = {name: [*one.keys, str(one.has_several)] for name, one in self.fields.items()}
         known = [[one.by, one.field] for one in self.identified_by]
-        content = [self.kind, list(self.kept), asked, self.has_histories, known]
+        content = [self.kind, list(self.kept), asked, self.has_histories, known, self.has_products]
         return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
     @property
@@ -218,6 +220,7 @@ def _gone(api: Api, wanted: Wanted, since: datetime | None) -> Iterator[Record]:
 
 def _records(api: Api, wanted: Wanted, page: Sequence[Object]) -> Iterator[Record]:
     """Each record as it is kept. One that was deleted while it was read is left to the next reading."""
+    products = api.products([one["id"] for one in page]) if wanted.has_products else {}
     for one in page:
         key, revision = str(one["id"]), changed_at(one)
         if one.get("is_deleted"):
@@ -225,6 +228,8 @@ def _records(api: Api, wanted: Wanted, page: Sequence[Object]) -> Iterator[Recor
             continue
         kept: dict[str, Any] = {name: _text(one.get(name)) for name in wanted.kept}
         kept["values"] = {name: value for name, of in wanted.fields.items() if (value := of.of(one)) is not None}
+        if wanted.has_products:
+            kept["products"] = sorted(products.get(one["id"], ()))
         if wanted.identified_by:
             kept["identified"] = _identified(api, wanted, one)
         if wanted.has_histories:

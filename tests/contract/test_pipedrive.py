@@ -19,9 +19,22 @@ import pytest
 import requests
 from openapi_core import OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
-from pipedrive_office import Exchange, Office, Tampering, app, business, call, changes, contact, day, deal, meeting
+from pipedrive_office import (
+    OPTIONS,
+    Exchange,
+    Office,
+    Tampering,
+    app,
+    business,
+    call,
+    changes,
+    contact,
+    day,
+    deal,
+    meeting,
+)
 
-from pipelines.pipedrive import api
+from pipelines.pipedrive import PipedriveOptions, api
 from pipelines.sandbox.company import Company
 from pipelines.sandbox.pipedrive import CREDENTIALS, Merge
 
@@ -30,7 +43,7 @@ HOST = "https://api.pipedrive.com"
 NOW = day(60)
 USED = {
     "pipedrive_v2.oas.json": (
-        *("/deals", "/deals/archived", "/persons", "/activities"),
+        *("/deals", "/deals/archived", "/deals/products", "/persons", "/activities"),
         *("/pipelines", "/stages", "/dealFields", "/personFields"),
     ),
     "pipedrive_v1.oas.json": ("/deals/{id}/changelog", "/persons/{id}/changelog", "/recents", "/activityTypes"),
@@ -129,9 +142,16 @@ def exchanges(tmp_path_factory: pytest.TempPathFactory) -> list[Exchange]:
     with pytest.MonkeyPatch.context() as environment:
         office = Office(tmp_path_factory.mktemp("told"), environment)
         merges = (Merge(winner_id=1, victim_id=2, at=day(62)),)
-        for at, merged in ((NOW, ()), (day(61, 12), ()), (day(63), merges), (day(500), merges)):
+        sales = [{"pipeline": "ventas", "product_of_lines": True}]
+        with_lines = PipedriveOptions.model_validate({**OPTIONS.model_dump(exclude_defaults=True), "sales": sales})
+        for at, merged, options in (
+            (NOW, (), OPTIONS),
+            (day(61, 12), (), OPTIONS),
+            (day(63), merges, OPTIONS),
+            (day(500), merges, with_lines),
+        ):
             served = Tampering(app(office.desk(company(), at), merged))
-            assert {one.failure for one in office.load(served, at).values()} == {None}
+            assert {one.failure for one in office.load(served, at, options).values()} == {None}
             found += served.exchanges
     return found
 
@@ -151,6 +171,7 @@ def test_what_a_request_costs_is_what_the_description_says(name: str) -> None:
     told = {
         **lists,
         **dict.fromkeys(("/deals/{id}/changelog", "/persons/{id}/changelog"), api.CHANGELOG_COST),
+        "/deals/products": api.DEAL_PRODUCTS_COST,
         "/recents": api.RECENTS_COST,
         "/activityTypes": api.ACTIVITY_TYPES_COST,
     }

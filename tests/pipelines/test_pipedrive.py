@@ -401,6 +401,15 @@ def test_the_log_is_the_same_however_the_days_were_loaded(office: Office, tmp_pa
     assert office.log().select(columns).equals(at_once.log().select(columns))
 
 
+def test_products_that_are_attached_say_what_is_sold_ten_tokens_a_page(office: Office) -> None:
+    company = grown(BUSINESS, deals=tuple(deal(3000 + n, (day(6), "contacto"), (day(7), "ganado")) for n in range(30)))
+    served = Tampering(app(office.desk(company, NOW)))
+    options = amended(sales=[{**SALES, "product": None, "product_of_lines": True}])
+    assert office.load(served, NOW, options)["deals"].failure is None
+    assert office.facts("deal.won", "product") == [("Plataforma",)] * 30
+    assert sum(one.path == "/api/v2/deals/products" for one in served.exchanges) == 2
+
+
 # By what else persons are known
 
 
@@ -459,6 +468,7 @@ def test_the_example_of_the_options_is_whole() -> None:
         ({"sales": [{"pipeline": "a", "won": "x", "lost": "x"}]}, "calls won and lost deals alike"),
         ({"calls": [{"type": "call"}], "meetings": [{"type": "call"}]}, "activity type call is declared twice"),
         ({"calls": [{"type": "call", "direction": "sideways"}]}, "direction"),
+        ({"sales": [{"pipeline": "a", "product": "x", "product_of_lines": True}]}, "both say what is sold"),
         ({"account": "organization", "persons": {"referrer": "x"}}, "customers are organisations here"),
     ],
 )

@@ -219,6 +219,15 @@ def test_attributes_and_owner_are_as_they_were_or_the_first_that_were_ever_known
     assert rows(found, "deal.won", "product", "actor") == [("B", "8")]
 
 
+def test_the_product_attached_to_a_deal_is_what_is_sold_where_there_is_only_one() -> None:
+    sales = {**OPTIONS.sales[0].model_dump(exclude_defaults=True), "product": None, "product_of_lines": True}
+    options = PipedriveOptions.model_validate({"domain": "acme", "sales": [sales]})
+    deals = [{**a_deal(status="won"), "products": products} for products in (["A"], ["A", "B"], [])]
+    found = told("deals", *deals, options=options)
+    assert rows(found, "deal.won", "product") == [("A",), (None,), (None,)]
+    assert rows(found, "deal.created", "product") == [("A",), (None,), (None,)]
+
+
 # Forecasts
 
 

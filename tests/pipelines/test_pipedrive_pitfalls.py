@@ -189,6 +189,30 @@ def test_a_changelog_of_many_pages_is_read_whole(office: Office) -> None:
     assert sum("changelog" in one.path for one in served.exchanges) == 2
 
 
+WITH_PRODUCTS = PipedriveOptions.model_validate(
+    {"domain": "acme", "sales": [{"pipeline": "ventas", "product_of_lines": True}]}
+)
+
+
+@pytest.mark.parametrize(
+    ("alter", "said"),
+    [
+        (BROKEN["html"][0], "what is not JSON"),
+        (BROKEN["data is null"][0], "in another shape"),
+        (without("additional_data"), "in another shape"),
+        (with_first(name=...), "in another shape"),
+        (lambda content: {**content, "additional_data": {"next_cursor": "again"}}, "is empty or came before"),
+    ],
+)
+def test_products_that_are_not_whole_end_the_stream(office: Office, alter: Any, said: str) -> None:
+    tamper = (changed("/api/v2/deals/products", alter, page) for page in range(2))
+    first, second = next(tamper), next(tamper)
+    served = Tampering(app(office.desk(small(3), NOW)), lambda one: first(one) or second(one))
+    reading, _ = office.read(served, "deals", NOW, options=WITH_PRODUCTS)
+    assert said in str(reading.failure)
+    assert reading.covered is None
+
+
 @pytest.mark.parametrize(
     ("alter", "said"),
     [

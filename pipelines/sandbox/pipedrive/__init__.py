@@ -42,6 +42,7 @@ def app(desk: Desk, merges: Iterable[Merge] = (), tokens_a_day: int = TOKENS_A_D
     door, company = Door(desk.clock, tokens_a_day), _Company(desk, tuple(merges))
     paths: dict[str, tuple[Answer, int]] = {
         "v2/deals/archived": (company.archived, 20),
+        "v2/deals/products": (company.products, 10),
         "v2/dealFields": (company.deal_fields, 10),
         "v2/personFields": (company.person_fields, 10),
         "v2/pipelines": (company.pipelines, 5),
@@ -110,6 +111,15 @@ class _Company:
                 if (changed is None or held.records[id_].updated_at >= changed) and (named is None or id_ in named)
             ]
         return self.found[key]
+
+    async def products(self, request: Request) -> Response:
+        """The products attached to these deals, all on one page."""
+        ids = sorted(int(id_) for id_ in request.query_params.getlist("deal_ids"))
+        if not 0 < len(ids) <= MOST_IDS:
+            raise Failed(400, f"deal_ids must be between 1 and {MOST_IDS}", "ERR_BAD_REQUEST")
+        held = self._shelf("deals").records
+        lines = [line for id_ in ids if id_ in held for line in shapes.lines(held[id_], self.setup)]
+        return json_response(shapes.page(lines, None))
 
     async def changelog(self, request: Request) -> Response:
         """A page of a record's changes, newest first."""

@@ -88,6 +88,28 @@ def _activity(one: Shown) -> dict[str, Any]:
     }
 
 
+def lines(one: Shown, setup: Setup) -> list[dict[str, Any]]:
+    """The products attached to a deal: the one that the company says it is about."""
+    if (name := one.says.get("producto")) is None:
+        return []
+    value = _json_number(one.own.get("value") or "0")
+    line = {
+        "id": one.id,
+        "deal_id": one.id,
+        "product_id": setup.options["deals", "producto"][name],
+        "name": name,
+        "quantity": 1,
+        "item_price": value,
+        "sum": value,
+        "tax": 0,
+        "currency": one.own["currency"],
+        "is_enabled": True,
+        "add_time": text_of(one.added_at),
+        "update_time": text_of(one.updated_at),
+    }
+    return [line]
+
+
 def recent(item: str, one: Shown) -> dict[str, Any]:
     """A record as the first version says that it was changed or deleted: it is active or not any more."""
     data: dict[str, Any] = {
