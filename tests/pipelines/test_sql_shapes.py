@@ -118,7 +118,7 @@ def test_a_row_that_says_that_it_is_deleted_is_gone_until_it_is_not(snapshots: W
     assert won(snapshots) == [("1", at(1), Decimal(100), "u7")]
 
 
-@pytest.mark.parametrize("end", ["9999-12-31", "9999-12-31 23:59:59.999", "infinity", "2999-01-01"])
+@pytest.mark.parametrize("end", ["9999-12-31 23:59:59.999", "infinity"])
 def test_the_end_of_all_time_is_no_end_and_moves_no_cursor(snapshots: Warehouse, end: str) -> None:
     """As `dbt_valid_to_current` says it."""
     snapshots.run(version(1, "won", "2026-03-01 09:00", end), version(2, "won", "2026-03-02 09:00", end))

@@ -107,7 +107,7 @@ def test_times_need_a_zone(deals: Warehouse) -> None:
 PLACES = st.one_of(st.none(), st.integers(0, 3).map(lambda n: f"2026-03-0{n + 1} 09:00:00"))
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(places=st.lists(PLACES, max_size=12), cut=st.integers(0, 5), is_a_person=st.booleans())
 def test_a_reading_that_is_cut_off_anywhere_has_read_all_once_it_went_on(
     deals: Warehouse, monkeypatch: pytest.MonkeyPatch, places: list[str | None], cut: int, is_a_person: bool
