@@ -14,10 +14,11 @@ from kr_definitions.catalogue import Definition
 from kr_definitions.compute import guarded
 from kr_definitions.events import current
 from kr_definitions.figures import judged, reported_baselines
+from kr_definitions.measures.base import Bounds
 from kr_definitions.measures.series import THE_BEGINNING
 from kr_definitions.organisation import Organisation
 from kr_definitions.periods import Span
-from kr_definitions.vocabulary import UTC_MICROSECONDS, nearest, vocabulary
+from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS, nearest, vocabulary
 
 CHECKED_IN = "check_in.recorded"
 
@@ -54,10 +55,16 @@ _ID = r"^[a-z0-9][a-z0-9_.-]*$"
 # --- what may be said -------------------------------------------------------------------------------------------------
 
 
-def held_to(facts: pl.LazyFrame, declared: Mapping[str, Span | None], zone: str) -> pl.LazyFrame:
+def held_to(
+    facts: pl.LazyFrame,
+    declared: Mapping[str, Span | None],
+    zone: str,
+    bounds: Mapping[str, Bounds] | None = None,
+) -> pl.LazyFrame:
     """Facts with whatever is wrong with the check-ins among them, as text, in `problem`.
 
-    declared: the period of each key result; None where an event names it. A check-in that names no day is of the day on
+    declared: the period of each key result; None where an event names it. bounds: between which ends a value of each
+    lies (`bounds_of`). A check-in that names no day is of the day on
     which it was said. Other facts, and problems that were found already, stay as they are.
     """
     columns = {"problem": pl.String(), "as_of": pl.Date(), **{n: vocabulary().attributes[n].dtype for n in _SAID}}
@@ -71,11 +78,21 @@ def held_to(facts: pl.LazyFrame, declared: Mapping[str, Span | None], zone: str)
             pl.when(is_check_in).then(pl.coalesce("as_of", said_on)).otherwise("as_of").alias("as_of"),
             pl.when(is_check_in & (note == "")).then(None).when(is_check_in).then(note).otherwise("note").alias("note"),
         )
-        .with_columns(pl.coalesce("problem", pl.when(is_check_in).then(_problem(declared, said_on))).alias("problem"))
+        .with_columns(
+            pl.coalesce("problem", pl.when(is_check_in).then(_problem(declared, said_on, bounds or {}))).alias(
+                "problem"
+            )
+        )
     )
 
 
-def _problem(declared: Mapping[str, Span | None], said_on: pl.Expr) -> pl.Expr:
+def bounds_of(definition: Definition) -> Bounds:
+    """Between which ends a stated value of a key result lies: of one that consists of others, nothing is said."""
+    kr = definition.key_result
+    return (None, None) if kr.each is not None or kr.measure is None else kr.measure.bounds
+
+
+def _problem(declared: Mapping[str, Span | None], said_on: pl.Expr, bounds: Mapping[str, Bounds]) -> pl.Expr:
     periods = {name: span for name, span in declared.items() if span is not None}
     first, last = (
         pl.col("subject_id").replace_strict(
@@ -92,7 +109,35 @@ def _problem(declared: Mapping[str, Span | None], said_on: pl.Expr) -> pl.Expr:
         .then(pl.format("{} is not in the period of {}, which is {} to {}", "as_of", "subject_id", first, last))
         .when(pl.all_horizontal(pl.col(name).is_null() for name in _SAID))
         .then(pl.lit("it says nothing: it takes a confidence, a note or a value"))
+        .otherwise(_beyond(bounds))
     )
+
+
+def _beyond(bounds: Mapping[str, Bounds]) -> pl.Expr:
+    """That a stated value is one that the key result cannot have."""
+    least, most = (
+        pl.col("subject_id").replace_strict(
+            {name: ends[n] for name, ends in bounds.items()}, default=None, return_dtype=DECIMAL
+        )
+        for n in (0, 1)
+    )
+    value, is_above = pl.col("stated_value"), pl.col("stated_value") > most
+    is_part = is_above & (most == 1) & (value <= 100)
+    ends = (
+        pl.when(most.is_null())
+        .then(pl.format("not below {}", as_typed(least)))
+        .when(least.is_null())
+        .then(pl.format("{} at most", as_typed(most)))
+        .otherwise(pl.format("from {} to {}", as_typed(least), as_typed(most)))
+    )
+    told = pl.format("value is a number {}, not {}", ends, as_typed(value))
+    likely = pl.format("{}: did you mean {}?", told, as_typed((value.cast(pl.Float64) / 100).round(8).cast(DECIMAL)))
+    return pl.when(is_part).then(likely).when(is_above | (value < least)).then(told)
+
+
+def as_typed(number: pl.Expr) -> pl.Expr:
+    """An exact number as somebody writes it: without the zeros that it is stored with."""
+    return number.cast(DECIMAL).cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
 
 
 def _unknown(names: pl.Series, declared: Mapping[str, Span | None]) -> pl.Series:

@@ -26,7 +26,8 @@ import polars as pl
 from filelock import FileLock
 
 from kr_definitions.catalogue import Catalogue
-from kr_definitions.check_ins import CHECKED_IN, held_to
+from kr_definitions.check_ins import CHECKED_IN, bounds_of, held_to
+from kr_definitions.measures.base import Bounds
 from kr_definitions.periods import Span
 from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS
 from pipelines.load import Source, understand
@@ -288,10 +289,14 @@ def facts(records: pl.LazyFrame) -> pl.LazyFrame:
 
 @dataclass(frozen=True)
 class Held:
-    """A connector whose check-ins are held to the declared key results and their periods, where it states any."""
+    """A connector whose check-ins are held to the declared key results, where it states any.
+
+    declared, bounds: the period of each, and between which ends a value of it lies.
+    """
 
     connector: Connector
     declared: Mapping[str, Span | None]
+    bounds: Mapping[str, Bounds]
 
     @property
     def kind(self) -> str:
@@ -311,12 +316,13 @@ class Held:
         ]
 
     def _held(self, stream: Stream, zone: str) -> Stream:
-        return replace(stream, facts=lambda records: held_to(stream.facts(records), self.declared, zone))
+        return replace(stream, facts=lambda records: held_to(stream.facts(records), self.declared, zone, self.bounds))
 
 
 def held(connector: Connector, catalogue: Catalogue) -> Held:
     """A connector as an organisation uses it."""
-    return Held(connector, {definition.id: definition.period for definition in catalogue.definitions})
+    periods = {definition.id: definition.period for definition in catalogue.definitions}
+    return Held(connector, periods, {definition.id: bounds_of(definition) for definition in catalogue.definitions})
 
 
 def source(catalogue: Catalogue, inbox: Inbox, pseudonym: Pseudonym) -> Source:

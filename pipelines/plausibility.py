@@ -7,11 +7,12 @@ Belongs here: limits that hold for every event. Does not: one vendor's own (its 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from kr_definitions.check_ins import as_typed
 from kr_definitions.events import FACT_SCHEMA
 from kr_definitions.vocabulary import vocabulary
 
@@ -19,12 +20,51 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
 _MAIL_ADDRESS = r"[^@\s<>]+@[^@\s<>]+\.[A-Za-z]{2,}"
+_GAP = r"[ \u00a0()./-]{0,2}"
+_TELEPHONE = re.compile(
+    rf"""(?<![\w.,#€$£/-])(?:
+        (?P<abroad>(?:\+|00)\(?[1-9](?:{_GAP}\d){{8,13}})              # +34 612 345 678
+        |[67]\d{{2}}[ -]?\d{{3}}[ -]?\d{{3}}|[67]\d{{2}}(?:[ -]\d{{2}}){{3}}  # as in Spain: 612 345 678, 612 34 56 78
+        |[89]\d[ -]\d{{3}}(?:[ -]\d{{2}}){{2}}|[89]\d{{2}}(?:[ -]\d{{3}}){{2}}|[89]\d{{2}}(?:[ -]\d{{2}}){{3}}
+        |3\d{{2}}[ -]?\d{{3}}[ -]?\d{{2}}[ -]?\d{{2}}                      # as in Colombia: 300 123 4567
+        |\(?[2-9]\d{{2}}\)?[ -]\d{{3}}[ -]\d{{4}}                        # as in North America: (212) 555-0123
+    )(?!\w|[.,/-]\d|[ \u00a0]\d)""",
+    re.VERBOSE,
+)
+_COUNTED = re.compile(r"[ \u00a0]*(?:[€$£%]|[A-Z]{3}\b|(?:euros?|d[oó]lar(?:es)?|dollars?|pesos?)\b)", re.IGNORECASE)
+_NUMBERED = re.compile(
+    r"(?:[#€$£]|\b(?:EUR|USD|COP|MXN|GBP|n[.º°o]+|nr|id|ref\w*|deals?|tickets?|issues?|negocios?|facturas?|invoices?"
+    r"|pedidos?|orders?|contratos?|contracts?|oportunidad|opportunity|cuenta|account))[ \u00a0.:#º]*$",
+    re.IGNORECASE,
+)
+_THOUSANDS = re.compile(r"\+?\d{1,3}(?:[.,]\d{3})+")
 _TEXTS = [name for name, dtype in FACT_SCHEMA.items() if dtype == pl.String() and name != "source_url"]
 
 
 def holds_a_mail_address(text: str) -> bool:
     """Whether a text may not be stored."""
     return re.search(_MAIL_ADDRESS, text) is not None
+
+
+def holds_a_telephone_number(text: str) -> bool:
+    """Whether a text seems to name somebody's telephone. An amount, a date or the number of a record is none."""
+    return any(
+        _NUMBERED.search(text[: found.start()]) is None
+        and _COUNTED.match(text[found.end() :]) is None
+        and _THOUSANDS.fullmatch(found[0]) is None
+        and (found["abroad"] is not None or not found[0].endswith("000"))
+        for found in _TELEPHONE.finditer(text)
+    )
+
+
+def _of_notes(holds: Callable[[str], bool]) -> pl.Expr:
+    """Whether notes hold something; most facts have none."""
+
+    def found(notes: pl.Series) -> pl.Series:
+        told = {text: holds(text) for text in notes.drop_nulls().unique().to_list()}
+        return notes.replace_strict(told, default=False, return_dtype=pl.Boolean)
+
+    return pl.col("note").map_batches(found, return_dtype=pl.Boolean)
 
 
 def problem(feeds: Sequence[str], now: datetime) -> pl.Expr:
@@ -55,6 +95,8 @@ def problem(feeds: Sequence[str], now: datetime) -> pl.Expr:
         .then(pl.format("{}: an observation without a figure", "event_type"))
         .when(pl.any_horizontal(pl.col(_TEXTS).str.contains(_MAIL_ADDRESS)))
         .then(pl.format("{}: a text holds a mail address, which is never stored", "event_type"))
+        .when(_of_notes(holds_a_telephone_number))
+        .then(pl.format("{}: a note holds a telephone number, which is never stored", "event_type"))
         .when(~pl.col("event_type").is_in(list(feeds)))
         .then(pl.format("{}: the stream does not declare that it feeds it", "event_type"))
     )
@@ -68,6 +110,6 @@ def problem(feeds: Sequence[str], now: datetime) -> pl.Expr:
         if attribute.domain.least is not None and attribute.domain.most is not None:
             said, ends = pl.col(attribute.name), [attribute.domain.least, attribute.domain.most]
             written = (pl.lit(text) for text in (attribute.name, *map(str, ends)))
-            beyond = pl.format("{}: {} is a number from {} to {}, not {}", "event_type", *written, said)
+            beyond = pl.format("{}: {} is a number from {} to {}, not {}", "event_type", *written, as_typed(said))
             found = found.when(~said.is_between(*ends)).then(beyond)
     return found.otherwise(pl.lit(None, dtype=pl.String))

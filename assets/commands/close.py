@@ -42,10 +42,12 @@ def close(
     from assets.run import only_run  # noqa: PLC0415
     from kr_definitions.seals import Act, sealed_already  # noqa: PLC0415
     from pipelines.lake import Overtaken  # noqa: PLC0415
-    from pipelines.plausibility import holds_a_mail_address  # noqa: PLC0415
+    from pipelines.plausibility import holds_a_mail_address, holds_a_telephone_number  # noqa: PLC0415
 
     if note and holds_a_mail_address(note):
         raise Refused("the note holds a mail address, which is never stored: leave it out")
+    if note and holds_a_telephone_number(note):
+        raise Refused("the note holds a telephone number, which is never stored: leave it out")
     with asked(name, sandbox=sandbox) as about, only_run(about.home):
         act = Act(about.now, _signed(about, by), note.strip() or None if note else None)
         try:

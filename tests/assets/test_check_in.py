@@ -18,6 +18,7 @@ from pipelines.load import bring_up_to_date, fetch
 from pipelines.source import Record
 
 KR, OBJECTIVE = "inbound.ventas.cierres", "inbound.ventas"
+SHARE = "inmobiliaria.clientes.satisfaccion"
 NOW = "2026-11-21T10:00:00-05:00"
 
 
@@ -52,14 +53,13 @@ def said(home: Home) -> dict[str, Any]:
 
 
 def test_what_is_said_waits_for_the_next_run(hito, home):
-    code, output = hito("check-in", KR, "--confidence", "0.7", "--value", "-12.5", "--note", " Ya casi ", "--by", "ana")
+    code, output = hito("check-in", KR, "--confidence", "0.7", "--value", "12.5", "--note", " Ya casi ", "--by", "ana")
     assert (
         0,
-        f"noted for the next run: {KR} on 2026-11-20: "
-        "confidence 0.7, value -12.5, beside the computed one, “Ya casi”\n",
+        f"noted for the next run: {KR} on 2026-11-20: confidence 0.7, value 12.5, beside the computed one, “Ya casi”\n",
     ) == (code, output)
     found = said(home)
-    assert {"key_result": KR, "on": "2026-11-20", "confidence": "0.7", "value": "-12.5", "note": "Ya casi"} == {
+    assert {"key_result": KR, "on": "2026-11-20", "confidence": "0.7", "value": "12.5", "note": "Ya casi"} == {
         name: found[name] for name in ("key_result", "on", "confidence", "value", "note")
     }
     assert "2026-11-21T15:00:00.000000+00:00" == found["at"]
@@ -94,7 +94,7 @@ def test_today_can_be_spoken_of(hito, home):
             ("inbund.ventas.cierres", "--confidence", "0.5"),
             "begins with no organisation that is declared. Did you mean inbound",
         ),
-        ((KR, "--confidence", "1.01"), "confidence is a number from 0 to 1, not 1.010000. Nothing was noted"),
+        ((KR, "--confidence", "1.01"), "confidence is a number from 0 to 1, not 1.01. Nothing was noted"),
         ((KR, "--confidence", "70%"), "--confidence '70%' is not a number: write it as 12 or 12.5"),
         ((KR, "--value", "1.000,5"), "--value '1.000,5' is not a number"),
         ((KR, "--value", "NaN"), "--value 'NaN' is not a number"),
@@ -105,6 +105,10 @@ def test_today_can_be_spoken_of(hito, home):
             "2025-12-31 is not in the period of inbound.ventas.cierres, which is",
         ),
         ((KR, "--note", "ask ana@example.com"), "a text holds a mail address, which is never stored"),
+        ((KR, "--note", "ask at +34 612 345 678"), "a note holds a telephone number, which is never stored"),
+        ((KR, "--value", "-3"), "value is a number not below 0, not -3. Nothing was noted"),
+        ((SHARE, "--value", "95"), "value is a number from 0 to 1, not 95: did you mean 0.95?"),
+        ((SHARE, "--value", "9500"), "value is a number from 0 to 1, not 9500. Nothing was noted"),
         ((KR,), "it says nothing: it takes a confidence, a note or a value"),
         ((KR, "--note", "   "), "it says nothing"),
         ((KR, "--withdraw"), f"there is no check-in of {KR} without --by to take back"),
@@ -195,6 +199,7 @@ def test_a_run_tells_of_the_check_ins_that_it_sets_aside_and_goes_on_telling(hit
         ((OBJECTIVE,), NOW, f"{OBJECTIVE}: its period is not over"),
         (("qqq.team",), NOW, "begins with no organisation that is declared. There are inbound,"),
         ((KR, "--note", "ask ana@example.com"), NOW, "the note holds a mail address"),
+        ((KR, "--note", "ask at 612 345 678"), NOW, "the note holds a telephone number"),
     ],
 )
 def test_what_cannot_be_closed_is_refused_with_a_line(hito, home, arguments, now, told):

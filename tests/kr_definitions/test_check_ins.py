@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -60,6 +61,27 @@ def problem(**says: Any) -> str | None:
     held = held_to(facts([fact]), declared, "Europe/Madrid").collect()
     found: str | None = held.get_column("problem").item()
     return found
+
+
+@pytest.mark.parametrize(
+    ("ends", "value", "found"),
+    [
+        ((0, 1), "0.95", None),
+        ((0, 1), "95", "value is a number from 0 to 1, not 95: did you mean 0.95?"),
+        ((0, 1), "1.5", "value is a number from 0 to 1, not 1.5: did you mean 0.015?"),
+        ((0, 1), "-0.5", "value is a number from 0 to 1, not -0.5"),
+        ((0, None), "1000000", None),
+        ((0, None), "-0.01", "value is a number not below 0, not -0.01"),
+        ((None, 1), "2.25", "value is a number 1 at most, not 2.25: did you mean 0.0225?"),
+        ((None, None), "-40", None),
+        ((0, 5), "100", "value is a number from 0 to 5, not 100"),
+    ],
+)
+def test_a_value_lies_between_the_ends_of_its_measure(ends, value, found):
+    bounds = {KR: tuple(None if end is None else Decimal(end) for end in ends)}
+    fact = event("check_in.recorded", "2026-11-20", KR, stated_value=value)
+    held = held_to(facts([fact]), {KR: YEAR}, "Europe/Madrid", bounds).collect()
+    assert [found] == held.get_column("problem").to_list()
 
 
 @pytest.mark.parametrize(

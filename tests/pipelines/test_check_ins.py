@@ -28,7 +28,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "check-ins.md"
 KR = "inbound.ventas.cierres"
 ON = date(2026, 11, 20)
 NOW = datetime(2026, 11, 21, 15, tzinfo=UTC)
-SURE = CheckIn(KR, ON, by="p-ana", confidence=Decimal("0.7"), note="Bien, ¡por fin!", value=Decimal("-12.5"))
+SURE = CheckIn(KR, ON, by="p-ana", confidence=Decimal("0.7"), note="Bien, ¡por fin!", value=Decimal("12.5"))
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_what_was_left_is_there_for_another_process_with_all_that_was_said(inbox
     left = inbox.add(SURE, NOW)
     (found,) = Inbox(inbox.path).waiting()
     assert (left.key, left.revision, left.payload) == (found.key, found.revision, found.payload)
-    assert ("0.7", "-12.5", "Bien, ¡por fin!") == tuple(found.payload[name] for name in ("confidence", "value", "note"))
+    assert ("0.7", "12.5", "Bien, ¡por fin!") == tuple(found.payload[name] for name in ("confidence", "value", "note"))
 
 
 def test_what_a_killed_writer_left_of_a_line_is_nothing_and_the_next_line_takes_its_place(inbox):
@@ -152,7 +152,7 @@ def test_a_check_in_is_an_event_with_the_instant_it_was_said_and_the_one_it_was_
     assert (KR, "p-ana", NOW, NOW + timedelta(hours=1)) == tuple(
         event[name] for name in ("subject_id", "actor", "occurred_at", "recorded_at")
     )
-    assert (Decimal("0.7"), "Bien, ¡por fin!", ON, Decimal("-12.5")) == tuple(
+    assert (Decimal("0.7"), "Bien, ¡por fin!", ON, Decimal("12.5")) == tuple(
         event[name] for name in ("confidence", "note", "as_of", "stated_value")
     )
     assert (event["amount"], event["quantity"]) == (None, None)
@@ -324,12 +324,14 @@ def test_an_edited_row_is_a_correction_and_a_removed_one_a_withdrawal(company, s
 def test_rows_that_the_command_would_refuse_are_set_aside_and_stop_no_other(company, sheet):
     refused = {
         "inbound.ventas.cierre,2026-11-20,ana,0.7,,": f"no key result 'inbound.ventas.cierre'. Did you mean {KR} or",
-        f"{KR},2026-11-01,ana,70,,": "confidence is a number from 0 to 1, not 70.000000",
+        f"{KR},2026-11-01,ana,70,,": "confidence is a number from 0 to 1, not 70",
         f"{KR},2026-11-02,ana,high,,": "confidence: 'aaaa' is not a number",
         f"{KR},2026-11-03,ana,,many,": "value: 'aaaa' is not a number",
         f"{KR},2025-12-31,ana,0.7,,": "2025-12-31 is not in the period",
         f"{KR},2026-12-01,ana,0.7,,": "is in the future",
         f"{KR},2026-11-04,ana,,,": "it says nothing",
+        f"{KR},2026-11-06,ana,,-3,": "value is a number not below 0, not -3",
+        f"{KR},2026-11-07,ana,0.5,,tel. 612 345 678": "a telephone number, which is never stored",
         f"{KR},2026-11-05,ana,,,write to ana@example.com": "a mail address, which is never stored",
         "Ana Pérez,2026-11-20,ana,0.5,,": "there is no key result of that name",
     }

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
+from pipelines import plausibility
 from pipelines.load import Lake, Source, bring_up_to_date, fetch
 from pipelines.source import Account, Covered, Options, Read, Record, Stream
 
@@ -78,7 +79,7 @@ def loaded(tmp_path) -> Callable[..., tuple[set[str], dict[str, str]]]:
             {"network": "youtoube"},
             "deal.won: youtoube is no network that is known (facebook, instagram, linkedin, x, youtube)",
         ),
-        ({"attended_share": "90"}, "deal.won: attended_share is a number from 0 to 1, not 90.000000"),
+        ({"attended_share": "90"}, "deal.won: attended_share is a number from 0 to 1, not 90"),
         ({"type": "deal.lost"}, "deal.lost: the stream does not declare that it feeds it"),
     ],
 )
@@ -106,3 +107,47 @@ def test_what_a_record_said_before_stays_while_what_it_says_now_is_impossible(lo
     loaded({"deal": GOOD}, NOW)
     stated, problems = loaded({"deal": {**GOOD, "amount": "20", "currency": "EURO"}}, NOW + timedelta(days=1))
     assert (stated, problems) == ({"deal"}, {"deal": "deal.won: EURO is no ISO 4217 currency"})
+
+
+TELEPHONES = [
+    "call her at 612 345 678",
+    "llámale al 612345678",
+    "tel. 91 123 45 67, mañanas",
+    "+34 612345678",
+    "+34 612 345 678.",
+    "(+57) 300 123 4567",
+    "WhatsApp 3001234567",
+    "0034 91 123 45 67",
+    "+1 (212) 555-0123",
+    "612-34-56-78",
+    "93 123 45 67",
+]
+NO_TELEPHONES = [
+    "two contracts are signed, 1.250.000 € in all",
+    "1 250 000 EUR more than in 2025",
+    "612 345 678 € of pipeline",
+    "+12.345.678 €",
+    "$300000000 this quarter, COP 3000000000 the next",
+    "3000000000 pesos",
+    "USD 612345678",
+    "from 2026-11-20 to 2026-12-31",
+    "20/11/2026 10:30, 21.11.2026 and 2026-11-22T10:30:00",
+    "2025-2026: 45, 46, 47 48 49 50",
+    "12 345 678,50 €; 345.678.912,00",
+    "deal 9876543210 and ticket 612345678",
+    "negocio #612345678, factura 2026-000123",
+    "https://app.hubspot.com/contacts/1/record/0-3/612345678",
+    "95 % of 600 000 000",
+    "10 20 30 40 50 60 70",
+    "weeks 45-46-47-48",
+]
+
+
+@pytest.mark.parametrize("note", TELEPHONES)
+def test_a_note_with_a_telephone_number_may_not_be_stored(note):
+    assert plausibility.holds_a_telephone_number(note)
+
+
+@pytest.mark.parametrize("note", NO_TELEPHONES)
+def test_amounts_dates_and_numbers_of_records_are_no_telephones(note):
+    assert not plausibility.holds_a_telephone_number(note)
