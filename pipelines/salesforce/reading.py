@@ -133,8 +133,7 @@ def _marked(wanted: Wanted, mark: str | None) -> datetime | None:
 def _changed(api: Api, wanted: Wanted, since: datetime | None) -> Iterator[list[Row]]:
     """The records changed since then, in the order of their last change; each query goes on after the last row."""
     after, floor, last = "" if since is None else f"SystemModstamp >= {instant_literal(since)}", since, ""
-    at_floor: set[str] = set()
-    """Ids of the rows that came with the last instant."""
+    at_floor: set[str] = set()  # ids of the rows that came with the last instant
     while True:
         came = 0
         for batch in api.query(wanted.soql(after)):
@@ -172,7 +171,11 @@ def _record(api: Api, wanted: Wanted, row: Row, until: datetime) -> Record:
     if row["IsDeleted"] is True:
         master = _id(row.get("MasterRecordId"))
         return Record(key, revision, {"ids": [master]} if master else {}, is_deleted=True)
-    return Record(key, revision, _kept(api, wanted, row))
+    try:
+        return Record(key, revision, _kept(api, wanted, row))
+    except (AttributeError, TypeError, KeyError, ValueError) as failure:
+        found = f"{wanted.sobject}s were answered in another shape than is documented ({type(failure).__name__})"
+        raise api.strange(found) from None
 
 
 def _kept(api: Api, wanted: Wanted, row: Row) -> dict[str, Any]:

@@ -111,8 +111,7 @@ def test_what_changes_while_it_is_read_hides_nothing(desktop: Desktop) -> None:
     def change_after_a_page(exchange: Exchange) -> None:
         if exchange.path.endswith(QUERY):
             after = replace(before, activities=(moved, *before.activities[1:]))
-            tokens, served.inner = served.inner, app(desktop.desk(after, day(62)))
-            assert tokens is not served.inner
+            served.inner = app(desktop.desk(after, day(62)))
 
     served.alter = change_after_a_page
     reading = first(desktop, served)
@@ -456,6 +455,17 @@ def test_an_answer_that_is_not_whole_ends_its_stream_without_a_word_of_what_it_c
     assert reading.failure is not None
     assert any(one in reading.failure for one in said.split("|"))
     assert reading.covered is None
+
+
+@pytest.mark.parametrize("children", ["none", ["none"], {"records": ["none"], "done": True, "totalSize": 1}])
+def test_children_in_another_shape_end_the_stream(desktop: Desktop, children: Any) -> None:
+    def alter(content: dict[str, Any]) -> dict[str, Any]:
+        return {**content, "records": [{**row, "OpportunityHistories": children} for row in content["records"]]}
+
+    reading = first(desktop, Tampering(app(desktop.desk(small(), NOW)), altered(alter)), "opportunities")
+    assert reading.failure is not None
+    assert "another shape" in reading.failure or "what are not records" in reading.failure
+    assert (reading.covered, reading.records) == (None, [])
 
 
 def test_what_a_broken_answer_left_out_is_read_by_the_next_run(desktop: Desktop) -> None:
