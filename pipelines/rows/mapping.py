@@ -52,8 +52,8 @@ class Mapping:
             )
         )
         rows = states.grouped(_sound(read))
-        if self.stream.history is not None:
-            rows = states.filled(states.in_order(rows, self.stream), self.stream.history)
+        if self.stream.history is not None and self.stream.states is not None:
+            rows = states.filled(states.in_order(rows, self.stream), self.stream.history, self.stream.states.then)
         told = self.told(rows)
         sound = _sound(told)
         if self.stream.states is not None:

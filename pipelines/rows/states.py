@@ -32,21 +32,23 @@ def in_order(rows: pl.LazyFrame, stream: RowStream) -> pl.LazyFrame:
     return rows.sort(GROUP, CHANGED, *then, KEY).with_columns(pl.col(KEY).first().over(GROUP).alias(SPEAKER))
 
 
-def filled(rows: pl.LazyFrame, history: History) -> pl.LazyFrame:
+def filled(rows: pl.LazyFrame, history: History, then: str | None = None) -> pl.LazyFrame:
     """Rows in order that say one field each, as states in which every field says what it was last said to be.
 
     Fields that are written so soon after each other that it was one save make one state, at the time of the first of
-    them; a field that is written again begins the next.
+    them. Where one of them was written twice, it was several saves: what was written at each moment is then a state.
+    then: what orders rows of one moment.
     """
     pause = pl.duration(milliseconds=round(history.saved_together_seconds * 1000))
     is_apart = (pl.col(CHANGED) - pl.col(CHANGED).shift(1).over(GROUP) > pause).fill_null(value=True)
-    nth = pl.int_range(pl.len()).over(GROUP, _BURST, history.field)
+    moment = [CHANGED, *([then] if then is not None else [])]
+    is_later = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1).over(GROUP)) for name in moment)
+    is_twice = pl.int_range(pl.len()).over(GROUP, _BURST, history.field).max().over(GROUP, _BURST) > 0
     state = [GROUP, _BURST, _TURN]
     return (
-        rows.with_columns(is_apart.cast(pl.Int64).alias(_BURST))
+        rows.with_columns(is_apart.cast(pl.Int64).alias(_BURST), is_later.alias(_TURN))
         .with_columns(pl.col(_BURST).cum_sum().over(GROUP))
-        .with_columns(nth.alias(_TURN))
-        .with_columns(pl.col(_TURN).cum_max().over(GROUP, _BURST))
+        .with_columns((pl.col(_TURN) & is_twice).cast(pl.Int64).cum_sum().over(GROUP).alias(_TURN))
         .with_columns(_last_said(name, history.field) for name in history.fields)
         .with_columns(pl.col(KEY).first().over(state), pl.col(CHANGED).first().over(state))
         .unique(state, keep="last", maintain_order=True)

@@ -22,8 +22,8 @@ from pipelines.sql.tables import Table, identity
 AT = "hito_at"
 """A row's place, beside its columns."""
 
-MOST_SHARED = 1_000
-"""More keys than that which rows share are no mistakes in single rows."""
+MOST_STRANGE = 1_000
+"""More rows than that without a key, or keys that rows share, are no mistakes in single rows."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,14 @@ class Question:
             asked = asked.where(self._rest(self.after, keys))
         return asked.order_by(has_place, self.place, *keys)
 
-    def without_key(self, most: int) -> sa.Select[Any] | None:
+    def without_key(self) -> sa.Select[Any] | None:
         """Rows that lack a part of what identifies them; None where the database allows none."""
         names = [name for name in identity(self.stream) if self.table.is_nullable(name)]
         if not names:
             return None
         columns = [self.table.as_written(name) for name in self.stream.read_columns]
         lacking = sa.or_(*(self.table[name].is_(None) for name in names))
-        return sa.select(*columns).where(lacking, *self._of_fields()).limit(most)
+        return sa.select(*columns).where(lacking, *self._of_fields()).limit(MOST_STRANGE + 1)
 
     def shared(self) -> sa.Select[Any] | None:
         """What rows have in common that differ, and how many; None where the database allows none."""
@@ -84,7 +84,7 @@ class Question:
         wanted = [self.table.as_written(name) for name in names]
         return (
             sa.select(*wanted, counted.c["rows"]).join_from(self.table.reflected, counted, equal).distinct()
-            .limit(MOST_SHARED + 1)
+            .limit(MOST_STRANGE + 1)
         )  # fmt: skip
 
     @property

@@ -28,7 +28,7 @@ from pipelines.sql import values
 from pipelines.sql.database import Database, database
 from pipelines.sql.declaration import SqlStream
 from pipelines.sql.places import Places
-from pipelines.sql.queries import AT, MOST_SHARED, After, Question
+from pipelines.sql.queries import AT, MOST_STRANGE, After, Question
 from pipelines.sql.records import Records, Row
 from pipelines.sql.tables import Table, described, identity, table_of
 
@@ -51,9 +51,8 @@ class Reading:
             places = None if self.stream.cursor is None else Places(self.stream, table, self.mapping.zone)
             question = self._question(table, places, read)
             records = Records(self.stream, self.mapping, self.account.pseudonym, read.until)
-            lacking = question.without_key(ROWS_A_PAGE)
-            if lacking is not None and (page := self._some(found, lacking)):
-                yield records.nameless(page)
+            if lacking := self._nameless(found, question):
+                yield records.nameless(lacking)
             shared = self._shared(found, question)
             latest = None
             for page in _pages(self._rows(found, table, question)):
@@ -96,17 +95,25 @@ class Reading:
         with found.answering(self.stream.table), found.engine.connect() as connection:
             return [dict(row) for row in connection.execute(asked).mappings()]
 
+    def _nameless(self, found: Database, question: Question) -> list[Row]:
+        """Rows that lack a part of what identifies them."""
+        asked = question.without_key()
+        rows = [] if asked is None else self._some(found, asked)
+        if len(rows) > MOST_STRANGE:
+            names = ", ".join(identity(self.stream))
+            told = f"{self.stream.table}: more than {MOST_STRANGE} rows lack a part of {names}"
+            raise SourceConfigError(found.source, told, "Name in key what every row has")
+        return rows
+
     def _shared(self, found: Database, question: Question) -> dict[tuple[str | None, ...], int]:
         """What rows have in common that differ, and how many they are."""
         asked = question.shared()
         rows = [] if asked is None else self._some(found, asked)
         names = identity(self.stream)
-        if len(rows) > MOST_SHARED:
-            raise SourceConfigError(
-                found.source,
-                f"{self.stream.table}: {', '.join(names)} does not tell rows apart: more than {MOST_SHARED} are shared",
-                "Name in key what identifies a row, or say with shape that rows are versions or a history",
-            )
+        if len(rows) > MOST_STRANGE:
+            told = f"{', '.join(names)} does not tell rows apart: more than {MOST_STRANGE} are shared"
+            do = "Name in key what identifies a row, or say with shape that rows are versions or a history"
+            raise SourceConfigError(found.source, f"{self.stream.table}: {told}", do)
         return {tuple(values.time_text(values.text_of(row[name])) for name in names): row["rows"] for row in rows}
 
     # How far it got

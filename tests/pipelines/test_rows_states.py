@@ -7,10 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipelines.rows.declaration import RowStream
+from pipelines.rows import states
+from pipelines.rows.declaration import History, RowStream
 from pipelines.rows.mapping import Mapping
-from pipelines.rows.records import CHANGED, PROBLEM, TEXTS, record_key
+from pipelines.rows.records import CHANGED, KEY, PROBLEM, TEXTS, record_key
 
 DEALS: dict[str, Any] = {
     "key": "id",
@@ -122,3 +125,60 @@ def test_changes_of_rows_at_one_time_are_kept_apart_by_what_orders_them() -> Non
     found = facts(row(1, "new", "1"), row(1, "offer", "2"), row(1, "won", "3"), declared=declared)
     assert said(found, "deal.stage_entered", "stage") == [("new",), ("offer",), ("won",)]
     assert found.get_column("fact_key").is_unique().all()
+
+
+# A history of fields
+
+FIELDS = ("stage", "amount", "owner")
+WRITTEN = st.tuples(
+    st.integers(0, 40),
+    st.sampled_from(FIELDS),
+    st.one_of(st.none(), st.sampled_from(["a", "b"])),
+    st.sampled_from("12"),
+)
+
+
+@given(
+    written=st.lists(WRITTEN, max_size=14, unique_by=lambda row: (row[0], row[1], row[3])),
+    pause=st.sampled_from([0, 5]),
+)
+def test_fields_are_filled_as_somebody_would_who_goes_through_them_one_by_one(
+    written: list[tuple[int, str, str | None, str]], pause: int
+) -> None:
+    history = History(field="name", value="value", fields=FIELDS, saved_together_seconds=pause)
+    rows = sorted(written, key=lambda row: (row[3], row[0], row[1]))
+    frame = pl.DataFrame(
+        [
+            {KEY: f"{id_}@{second:02}/{name}", CHANGED: at(1).replace(second=second), "name": name,
+             **{field: value if field == name else None for field in FIELDS}}
+            for second, name, value, id_ in rows
+        ],
+        schema={KEY: pl.String, CHANGED: pl.Datetime("us", "UTC"), **dict.fromkeys(("name", *FIELDS), pl.String)},
+    )  # fmt: skip
+    found = states.filled(states.grouped(frame.lazy()), history).select(KEY, CHANGED, *FIELDS).collect().rows()
+    assert found == _one_by_one(rows, pause)
+
+
+def _one_by_one(rows: list[tuple[int, str, str | None, str]], pause: int) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = []
+    for id_ in sorted({row[3] for row in rows}):
+        said: dict[str, str | None] = dict.fromkeys(FIELDS)
+        for save in _saves([row for row in rows if row[3] == id_], pause):
+            said |= {name: value for _, name, value, _ in save}
+            second, name = save[0][:2]
+            found.append((f"{id_}@{second:02}/{name}", at(1).replace(second=second), *said.values()))
+    return found
+
+
+def _saves(rows: list[Any], pause: int) -> list[list[Any]]:
+    bursts: list[list[Any]] = []
+    for row in rows:
+        if not bursts or row[0] - bursts[-1][-1][0] > pause:
+            bursts.append([])
+        bursts[-1].append(row)
+    found: list[list[Any]] = []
+    for burst in bursts:
+        is_one = len({name for _, name, _, _ in burst}) == len(burst)
+        moments = sorted({second for second, *_ in burst})
+        found += [burst] if is_one else [[row for row in burst if row[0] == moment] for moment in moments]
+    return found

@@ -428,6 +428,13 @@ def test_a_row_without_its_key_is_set_aside(deals: Warehouse) -> None:
     assert won(deals) == ["2"]
 
 
+def test_a_key_that_most_rows_lack_is_told_once(deals: Warehouse) -> None:
+    deals.run("ALTER TABLE crm.deal ADD number bigint", MANY.replace("n, 'won'", "n + 9, 'won'", 1).format(1500))
+    deals.declared = {"deals": {**DEALS, "key": "number"}}
+    with pytest.raises(SourceConfigError, match=r"crm\.deal: more than 1000 rows lack a part of number"):
+        deals.read()
+
+
 def test_rows_that_share_a_key_and_differ_are_set_aside_and_equal_ones_are_one(deals: Warehouse) -> None:
     deals.run("ALTER TABLE crm.deal DROP CONSTRAINT deal_pkey", deal(1, amount="7"), deal(2))
     deals.load()
