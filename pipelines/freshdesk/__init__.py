@@ -29,7 +29,8 @@ class FreshdeskOptions(Options):
 
     subdomain: the account's, as in https://<subdomain>.freshdesk.com. account: whose id a ticket's customer is.
     statuses, channels: the vendor's number (of a status, of a ticket's source) -> our word, beside the usual ones; one
-    that has none keeps its number. surveys: whether answers to satisfaction surveys are read; a plan may lack them.
+    that has none keeps its number. sla: whether it is said of the first reply and of each solving if they came by the
+    time that the service level set. surveys: whether answers to satisfaction surveys are read; a plan may lack them.
     survey_sent: when the account asks its customers ("Send satisfaction survey" in its settings): once a ticket is
     solved, or closed. Freshdesk keeps no record of having asked, so without it nothing says that a survey was sent.
 
@@ -39,6 +40,7 @@ class FreshdeskOptions(Options):
         account: requester
         statuses: {6: waiting_on_customer, 7: waiting_on_third_party}
         channels: {100: portal}
+        sla: true
         surveys: true
         survey_sent: solved
     """
@@ -47,6 +49,7 @@ class FreshdeskOptions(Options):
     account: Literal["requester", "company"] = "requester"
     statuses: dict[int, str] = Field(default_factory=dict)
     channels: dict[int, str] = Field(default_factory=dict)
+    sla: bool = False
     surveys: bool = True
     survey_sent: Literal["solved", "closed"] | None = None
 
@@ -60,7 +63,7 @@ class Freshdesk:
     def streams(self, account: Account, options: Any) -> list[Stream]:
         """Tickets, and the answers to surveys unless they are left out."""
         words = {**STATUSES, **options.statuses}, {**CHANNELS, **options.channels}
-        found = [tickets(account, options.subdomain, options.account, *words, options.survey_sent)]
+        found = [tickets(account, options.subdomain, options.account, *words, options.survey_sent, has_sla=options.sla)]
         if options.surveys:
             found.append(satisfaction_ratings(account, options.subdomain, options.account))
         return found

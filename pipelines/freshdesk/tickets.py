@@ -16,8 +16,9 @@ and time of its last change), and the facts of a ticket are read from all of the
 * `ticket.reopened`: each time of reopening, and where a ticket that was solved or closed is seen in another status;
   `ticket.closed`: each time of closing.
 
-Each says the priority of the first sighting that shows it. What happens and is undone between two readings leaves
-nothing. A ticket that is deleted, or taken for spam, states nothing while it is so.
+Each says the priority of the first sighting that shows it; the first reply and each solving, where the options want it,
+whether they came by the time that the service level had set, as that sighting has it. What happens and is undone
+between two readings leaves nothing. A ticket that is deleted, or taken for spam, states nothing while it is so.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ LISTS: Mapping[str, Mapping[str, str]] = {
 """In the order in which they are read: a ticket that is deleted meanwhile is seen live first, and then gone."""
 
 TIMES = ("first_responded_at", "status_updated_at", "reopened_at", "pending_since", "resolved_at", "closed_at")
+DUE = ("fr_due_by", "due_by")
+"""By when the vendor's service level wants a first reply, and a solution; no time is set where it is off."""
 PAYLOAD = pl.Struct(
     {
         "id": pl.String(),
@@ -68,14 +71,14 @@ PAYLOAD = pl.Struct(
         "is_gone": pl.Boolean(),
         "replied_at": pl.String(),
         "replied_by": pl.String(),
-        **dict.fromkeys(TIMES, pl.String()),
+        **dict.fromkeys((*TIMES, *DUE), pl.String()),
     }
 )
 OPEN, PENDING, SOLVED, CLOSED = "2", "3", "4", "5"
 
 _FURTHEST_AHEAD = timedelta(minutes=5)
 _REPLY, _NOTE = 0, 2
-_KEPT = ("id", "created_at", "updated_at", "status", "priority", "source", "requester_id", "company_id")
+_KEPT = ("id", "created_at", "updated_at", "status", "priority", "source", "requester_id", "company_id", *DUE)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ def tickets(
     statuses: Mapping[int, str],
     channels: Mapping[int, str],
     survey_sent: Literal["solved", "closed"] | None,
+    *,
+    has_sla: bool,
 ) -> Stream:
     """The stream. customer: `requester` or `company`; statuses, channels: vendor's number -> our word."""
     words = Words(
@@ -104,7 +109,7 @@ def tickets(
         feeds=(*FEEDS, SURVEY_SENT) if survey_sent else FEEDS,
         fetch=lambda read: _fetch(account, subdomain, read),
         payload=PAYLOAD,
-        facts=lambda records: facts(records, subdomain, customer, words, survey_sent),
+        facts=lambda records: facts(records, subdomain, customer, words, survey_sent, has_sla=has_sla),
         group=lambda key: key.str.split("/").list.first(),
         people=People(
             whose=(Place(USER, ("requester_id",)),),
@@ -140,9 +145,10 @@ def _key(ticket: Item) -> str:
 
 
 def _record(helpdesk: Helpdesk, ticket: Item, read: Read, *, is_gone: bool) -> Record:
-    kept: dict[str, Any] = {name: ticket.get(name) for name in _KEPT}
     if is_gone:
-        return Record(_key(ticket), _revision(ticket, read), {**kept, "is_gone": True})
+        gone = {"id": ticket["id"], "updated_at": ticket.get("updated_at"), "is_gone": True}
+        return Record(_key(ticket), _revision(ticket, read), gone)
+    kept: dict[str, Any] = {name: ticket.get(name) for name in _KEPT}
     stats = ticket.get("stats") or {}
     kept |= {name: stats.get(name) for name in TIMES}
     if _lacks_first_reply(ticket, stats):
@@ -185,15 +191,18 @@ def facts(
     customer: str,
     words: Words,
     survey_sent: Literal["solved", "closed"] | None = None,
+    *,
+    has_sla: bool = False,
 ) -> pl.LazyFrame:
     """What tickets state, from all of their sightings."""
+    reply_by, solve_by = DUE if has_sla else (None, None)
     sightings = _sightings(records, subdomain, customer, words)
-    alive = sightings.filter(~pl.col("is_gone").last().over("id"))
-    solved = _each(alive, "solved", pl.coalesce("resolved_at", "closed_at"))
+    alive = sightings.filter(~pl.col("is_gone") & ~pl.col("is_gone").last().over("id"))
+    solved = _each(alive, "solved", pl.coalesce("resolved_at", "closed_at"), due=solve_by)
     closed = _each(alive, "closed", pl.col("closed_at"))
     stated = [
         _once(alive, "created", pl.col("created_at"), "channel"),
-        _once(alive, "first_replied", _first_replied(), "channel", "actor"),
+        _once(alive, "first_replied", _first_replied(), "channel", "actor", due=reply_by),
         _statuses(alive, words),
         solved,
         _each(alive, "reopened", pl.col("reopened_at")),
@@ -208,7 +217,7 @@ def facts(
 
 def _sightings(records: pl.LazyFrame, subdomain: str, customer: str, words: Words) -> pl.LazyFrame:
     """One row a sighting, each ticket's in order; times as times, the texts that they were beside them."""
-    times = ("created_at", "updated_at", "replied_at", *TIMES)
+    times = ("created_at", "updated_at", "replied_at", *TIMES, *DUE)
     return (
         records.with_columns(
             *(pl.col(name).alias(f"{name}_text") for name in times),
@@ -236,8 +245,12 @@ def _first_replied() -> pl.Expr:
 _SHARED = ("record_key", "id", "changed", "account_id", "priority", "source_url")
 
 
-def _once(alive: pl.LazyFrame, kind: str, at: pl.Expr, *attributes: str) -> pl.LazyFrame:
-    """A fact that a ticket states once, as the first sighting shows it that does."""
+def _kept_to(due: str | None) -> dict[str, pl.Expr]:
+    return {} if due is None else {"is_within_sla": pl.col("occurred_at") <= pl.col(due)}
+
+
+def _once(alive: pl.LazyFrame, kind: str, at: pl.Expr, *attributes: str, due: str | None = None) -> pl.LazyFrame:
+    """A fact that a ticket states once, as the first sighting shows it that does. due: by when it was to come."""
     shown = alive.with_columns(occurred_at=at).filter(pl.col("occurred_at").is_not_null())
     if "actor" in attributes:  # who answered is known where the conversations were asked
         of_reply = pl.col("replied_at") == pl.col("occurred_at")
@@ -248,19 +261,20 @@ def _once(alive: pl.LazyFrame, kind: str, at: pl.Expr, *attributes: str) -> pl.L
         "occurred_at",
         fact_key=pl.format("ticket/{}/{}", "id", pl.lit(kind)),
         event_type=pl.lit(f"ticket.{kind}"),
+        **_kept_to(due),
     )
 
 
-def _each(alive: pl.LazyFrame, kind: str, at: pl.Expr) -> pl.LazyFrame:
-    """A fact for each different time that sightings show, as the first one shows it."""
+def _each(alive: pl.LazyFrame, kind: str, at: pl.Expr, due: str | None = None) -> pl.LazyFrame:
+    """A fact for each different time that sightings show, as the first one shows it. due: by when it was to come."""
     shown = alive.with_columns(occurred_at=at).filter(pl.col("occurred_at").is_not_null())
-    return _at_times(shown, kind)
+    return _at_times(shown, kind, due)
 
 
-def _at_times(shown: pl.LazyFrame, kind: str) -> pl.LazyFrame:
+def _at_times(shown: pl.LazyFrame, kind: str, due: str | None = None) -> pl.LazyFrame:
     key = pl.format("ticket/{}/{}/{}", "id", pl.lit(kind), pl.col("occurred_at").dt.epoch("s"))
     return shown.unique(["id", "occurred_at"], keep="first", maintain_order=True).select(
-        *_SHARED, "occurred_at", fact_key=key, event_type=pl.lit(f"ticket.{kind}")
+        *_SHARED, "occurred_at", fact_key=key, event_type=pl.lit(f"ticket.{kind}"), **_kept_to(due)
     )
 
 
@@ -311,15 +325,19 @@ def _surveys_sent(ended: pl.LazyFrame) -> pl.LazyFrame:
     return (
         ended.sort("id", "occurred_at", maintain_order=True)
         .unique("id", keep="first", maintain_order=True)
-        .with_columns(fact_key=pl.format("ticket/{}/survey_sent", "id"), event_type=pl.lit(SURVEY_SENT))
-        .drop("priority")
+        .select(
+            *(name for name in _SHARED if name != "priority"),
+            "occurred_at",
+            fact_key=pl.format("ticket/{}/survey_sent", "id"),
+            event_type=pl.lit(SURVEY_SENT),
+        )
     )
 
 
 def _problems(sightings: pl.LazyFrame) -> pl.LazyFrame:
     """Sightings that cannot be understood; the first reason."""
     needed = [_strange(name, may_be_empty=False) for name in ("created_at", "updated_at")]
-    others = [_strange(name, may_be_empty=True) for name in ("replied_at", *TIMES)]
+    others = [_strange(name, may_be_empty=True) for name in ("replied_at", *TIMES, *DUE)]
     status = pl.when(pl.col("status").is_null() & ~pl.col("is_gone")).then(pl.lit("status: nothing"))
     return sightings.select("record_key", problem=pl.coalesce(*needed, status, *others)).filter(
         pl.col("problem").is_not_null()

@@ -33,9 +33,10 @@ class JiraOptions(Options):
 
     solved, closed: names or ids of the statuses that mean so, or `category:<key>` for all of a status category.
     unsolved_resolutions: a ticket that ends with one of these was not solved (a duplicate). statuses, priorities,
-    channels: Jira's word -> ours. sla: the name of the service level whose keeping a solved ticket says; one more
-    request a solved ticket. surveys: whether customers' satisfaction is read. survey_sent: when the project asks for
-    it; Jira keeps no record of having asked, so without it nothing says that a survey was sent.
+    channels: Jira's word -> ours. sla, reply_sla: names of the service levels whose keeping is said of each solving and
+    of the first reply; one more request for each ticket that has come so far. surveys: whether customers' satisfaction
+    is read. survey_sent: when the project asks for it; Jira keeps no record of having asked, so without it nothing says
+    that a survey was sent.
 
     A whole one::
 
@@ -52,6 +53,7 @@ class JiraOptions(Options):
         priorities: {Blocker: urgent}
         channels: {jira: phone}
         sla: Time to resolution
+        reply_sla: Time to first response
         surveys: true
         survey_sent: solved
     """
@@ -69,6 +71,7 @@ class JiraOptions(Options):
     priorities: dict[str, str] = Field(default_factory=dict)
     channels: dict[str, str] = Field(default_factory=dict)
     sla: Name | None = None
+    reply_sla: Name | None = None
     surveys: bool = True
     survey_sent: Literal["solved", "closed"] | None = None
 

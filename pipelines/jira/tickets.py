@@ -12,10 +12,11 @@ its time. An issue's identity is its numeric id, as its key changes when it move
 * `ticket.first_replied`: the first comment that the customer can see, after that, by somebody of the company: an
   Atlassian account that is not the reporter's. Internal notes, customers' comments and automations are no replies;
 * `ticket.solved`: each entry into a status that means so, and into one that means closed where it was not solved
-  before; not with a resolution that the options call unsolved. Whether the service level was kept, where it is asked
-  for; `ticket.reopened`: from solved or closed to anything else; `ticket.closed`: each entry into a closed status.
+  before; not with a resolution that the options call unsolved; `ticket.reopened`: from solved or closed to anything
+  else; `ticket.closed`: each entry into a closed status.
 
-Each says the priority and category that the ticket had then.
+Each says the priority and category that the ticket had then; the first reply and each solving, where the options name
+its service level, whether that was kept, as Jira itself judged it.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ FEEDS = (
 )
 SURVEY_SENT = "survey.sent"
 HISTORY_FIELDS = ("status", "priority", "resolution", "issuetype", "project")
+SAME_MOMENT = "1m"
+"""A service level ends with the change that ends it, give or take what Jira takes to note it."""
 CHANNEL = "request.channel.type"
 """The property in which Service Management keeps the way in which a request came."""
 
@@ -62,7 +65,7 @@ _STEP = {
     "resolution": pl.String(),
 }
 _STATUS = pl.Struct({"id": pl.String(), "name": pl.String(), "category": pl.String()})
-_LEVEL = pl.Struct({"stopped_at": pl.String(), "is_breached": pl.Boolean()})
+_LEVEL = pl.Struct({"of": pl.String(), "stopped_at": pl.String(), "is_breached": pl.Boolean()})
 PAYLOAD = pl.Struct(
     {
         "id": pl.String(),
@@ -112,7 +115,7 @@ def _fetch(account: Account, options: JiraOptions, read: Read) -> Generator[list
         changed="updated",
         fields=("updated", *HISTORY_FIELDS, "reporter", "comment", options.customer),
         properties=(CHANNEL,),
-        told=(options.sla or "",),
+        told=(options.sla or "", options.reply_sla or ""),
     )
     gather = partial(_records, api, options, here, statuses, read)
     return (yield from read_scope(api, asked, read, gather))
@@ -165,7 +168,7 @@ def _record(
         **arrival,
         "channel": _of((issue.get("properties") or {}).get(CHANNEL), "value"),
         "reporter": _of(fields.get("reporter"), "accountId"),
-        "customer": _customer(fields.get(options.customer)),
+        "customer": None if options.customer == "reporter" else _customer(fields.get(options.customer)),
         "status": _of(status, "id"),
         "priority": _of(fields.get("priority"), "name"),
         "issuetype": _of(fields.get("issuetype"), "name"),
@@ -174,8 +177,9 @@ def _record(
         "statuses": _statuses_of(status, histories, statuses),
         **_first_reply(api, id_, fields, instant(arrival["entered_at"])),
     }
-    if options.sla and any(one["category"] == "done" for one in payload["statuses"]):
-        payload["levels"] = _levels(api, id_, options.sla)
+    is_done = any(one["category"] == "done" for one in payload["statuses"])
+    if (options.sla and is_done) or (options.reply_sla and payload.get("replied_at")):
+        payload["levels"] = _levels(api, id_, {options.sla: "solved", options.reply_sla: "first_replied"})
     return Record(id_, revision(instant(fields.get("updated")), read), payload)
 
 
@@ -184,10 +188,10 @@ def _of(thing: Any, name: str) -> Any:
 
 
 def _customer(value: Any) -> str | None:
-    """Whose a ticket is: a user, an organisation, an option; of several the first one."""
+    """Whose a ticket is, where that is no person: an organisation, an option, a text; of several the first one."""
     first = value[0] if isinstance(value, list) and value else value
     if isinstance(first, dict):
-        first = first.get("accountId") or first.get("id") or first.get("value")
+        first = first.get("id") or first.get("value")
     return str(first) if isinstance(first, str | int) and str(first) else None
 
 
@@ -267,16 +271,21 @@ def _first_reply(api: Api, id_: str, fields: Item, entered: datetime | None) -> 
     return {"replied_at": replies[0][0].isoformat(), "replied_by": replies[0][2]} if replies else {}
 
 
-def _levels(api: Api, id_: str, name: str) -> list[dict[str, Any]]:
-    """When each cycle of a service level ended, and whether it was breached."""
-    found = [one for one in api.service_levels(id_) if one.get("name") == name]
-    cycles = [cycle for one in found for cycle in one.get("completedCycles") or ()]
+def _levels(api: Api, id_: str, names: Mapping[str | None, str]) -> list[dict[str, Any]]:
+    """When each cycle of the service levels that are named ended, and whether it was breached."""
+    cycles = [
+        (names[one.get("name")], cycle)
+        for one in api.service_levels(id_)
+        if one.get("name") in names
+        for cycle in one.get("completedCycles") or ()
+    ]
     return [
         {
+            "of": kind,
             "stopped_at": at_utc(_of(cycle.get("stopTime"), "epochMillis") or _of(cycle.get("stopTime"), "iso8601")),
             "is_breached": cycle.get("breached"),
         }
-        for cycle in cycles
+        for kind, cycle in cycles
     ]
 
 
@@ -288,7 +297,7 @@ def facts(records: pl.LazyFrame, options: JiraOptions) -> pl.LazyFrame:
     said = records.with_columns(
         entered=_time("entered_at"),
         replied=_time("replied_at"),
-        account_id="customer",
+        account_id="reporter" if options.customer == "reporter" else "customer",
         channel=pl.col("channel").replace({**CHANNELS, **options.channels}),
         source_url=pl.lit(options.url()) + pl.col("id"),
     )
@@ -404,43 +413,44 @@ def _first_replies(said: pl.LazyFrame, moments: pl.LazyFrame) -> pl.LazyFrame:
     by = said.select("record_key", "replied_by")
     until = moments.filter(pl.col("replied").is_not_null() & (pl.col("occurred_at") <= pl.col("replied")))
     last = until.unique("record_key", keep="last", maintain_order=True).join(by, on="record_key")
-    return (
-        last.with_columns(actor="replied_by", occurred_at="replied")
-        .select(
-            *_SHARED,
-            "channel",
-            "occurred_at",
-            fact_key=pl.format("ticket/{}/first_replied", "id"),
-            event_type=pl.lit("ticket.first_replied"),
-        )
-        .drop("category")
+    replies = last.select(
+        *(name for name in _SHARED if name not in ("actor", "category")),
+        "channel",
+        actor="replied_by",
+        occurred_at="replied",
+        fact_key=pl.format("ticket/{}/first_replied", "id"),
+        event_type=pl.lit("ticket.first_replied"),
     )
+    return _with_level(replies, said, "first_replied")
 
 
 def _solved(said: pl.LazyFrame, moments: pl.LazyFrame, options: JiraOptions) -> pl.LazyFrame:
     is_unsolved = pl.col("resolution").is_in(options.unsolved_resolutions).fill_null(value=False)
     entered = moments.filter(pl.col("phase").is_in(["solved", "closed"]) & ~pl.col("was_done") & ~is_unsolved)
-    solved = _of_moments(entered, "solved")
-    if options.sla is None:
-        return solved
+    return _with_level(_of_moments(entered, "solved"), said, "solved")
+
+
+def _with_level(facts_: pl.LazyFrame, said: pl.LazyFrame, kind: str) -> pl.LazyFrame:
+    """Facts with whether the service level that ended with them was kept; null where none did."""
     levels = (
         said.select("record_key", one="levels")
         .explode("one")
         .filter(pl.col("one").is_not_null())
         .unnest("one")
-        .select("record_key", stopped=_time("stopped_at"), is_within_sla=~pl.col("is_breached"))
-        .filter(pl.col("stopped").is_not_null())
+        .select("record_key", "of", stopped=_time("stopped_at"), is_within_sla=~pl.col("is_breached"))
+        .filter(pl.col("stopped").is_not_null() & (pl.col("of") == kind))
+        .drop("of")
         .sort("stopped")
     )
     return (
-        solved.sort("occurred_at")
+        facts_.sort("occurred_at")
         .join_asof(
             levels,
             left_on="occurred_at",
             right_on="stopped",
             by="record_key",
             strategy="nearest",
-            tolerance="1m",
+            tolerance=SAME_MOMENT,
             check_sortedness=False,
         )
         .drop("stopped")

@@ -171,6 +171,19 @@ def test_the_customer_can_be_the_company(office: Office) -> None:
     assert office.said("account_id", of="survey.answered") == [(None,)]
 
 
+def test_whether_the_service_level_was_kept_is_said_where_it_is_wanted(office: Office) -> None:
+    """A reply is due in a day, and a solution in three."""
+    again = changes((at(2), "new"), (at(3), "solved"), (at(4), "open"), (at(14), "solved"))
+    desk = company(ticket(status=again), ticket(2, first_reply_at=at(3, 12), status=changes((at(2), "new"))))
+    for day in (3, 20):
+        office.load(desk, at(day, 20))
+    assert office.said("is_within_sla", of="ticket.solved") == [(None,), (None,)]
+    office.with_options(sla=True)
+    office.understand(at(21))
+    assert office.said("occurred_at", "is_within_sla", of="ticket.solved") == [(at(3), True), (at(14), False)]
+    assert office.said("subject_id", "is_within_sla", of="ticket.first_replied") == [("1", True), ("2", False)]
+
+
 # What is deleted, and what comes back
 
 
@@ -341,4 +354,27 @@ def test_what_is_kept_of_a_ticket_and_an_answer_is_exactly_this(office: Office) 
     kept = set().union(*(orjson.loads(line) for line in office.stored().splitlines()))
     times = {"first_responded_at", "status_updated_at", "reopened_at", "pending_since", "resolved_at", "closed_at"}
     of_ticket = {"id", "created_at", "updated_at", "status", "priority", "source", "requester_id", "company_id"}
+    of_ticket |= {"fr_due_by", "due_by"}
     assert kept == times | of_ticket | {"is_gone", "replied_at", "replied_by", "ticket_id", "user_id", "answer"}
+
+
+def test_of_a_ticket_that_is_gone_nothing_is_kept_but_that_it_is(office: Office) -> None:
+    office.load(company(ticket(2, deleted_at=at(9))), at(20))
+    kept = [set(orjson.loads(line)) for line in office.stored().splitlines()]
+    assert kept == [{"id", "updated_at", "is_gone"}, {"ticket_id", "is_gone"}]
+
+
+def test_whose_a_record_is_and_whom_it_mentions_is_known_for_an_erasure(office: Office) -> None:
+    office.load(company(ticket(20, rating=changes((at(5), "good")))), at(20))
+    agent = str(stand_in.records.AGENTS[20 % 3])
+    named, theirs = [], []
+    for stream in office.source.streams():
+        rows = office.lake.raw.scan("freshdesk", stream.name).select("record_key", "payload").collect().rows()
+        for key, text in rows:
+            payload = orjson.loads(text)
+            named.append(set(stream.people.named(key, payload)))
+            theirs.append(stream.people.is_theirs(key, payload, lambda kind, id_: (kind, id_) == ("user", "90")))
+            left = stream.people.without(payload, lambda kind, id_: (kind, id_) == ("user", agent))
+            assert agent not in orjson.dumps(left).decode()
+    assert named == [{("user", "90"), ("user", agent)}, {("user", "90")}]
+    assert theirs == [True, True]

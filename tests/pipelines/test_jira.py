@@ -304,12 +304,19 @@ def test_a_site_without_service_management_says_what_to_do(office: Office) -> No
 # Service levels
 
 
-def test_whether_the_service_level_was_kept_is_said_of_each_solving(office: Office) -> None:
+def test_whether_the_service_level_was_kept_is_said_of_each_solving_and_of_the_reply(office: Office) -> None:
     office.with_options(sla="Time to resolution")
     again = changes((at(2), "new"), (at(3), "solved"), (at(4), "open"), (at(14), "solved"))
-    office.load(company(ticket(status=again), ticket(2, status=changes((at(2), "new")))), at(20))
+    silent = ticket(3, status=changes((at(2), "new")), first_reply_at=None)
+    desk = company(ticket(status=again), ticket(2, status=changes((at(2), "new"))), silent)
+    office.load(desk, at(20))
     assert office.said("occurred_at", "is_within_sla", of="ticket.solved") == [(at(3), True), (at(14), False)]
+    assert office.said("is_within_sla", of="ticket.first_replied") == [(None,), (None,)]
     assert [path for path in paths(office) if path.endswith("/sla")] == ["/rest/servicedeskapi/request/1/sla"]
+    office.with_options(reply_sla="Time to first response")
+    office.load(desk, at(21))
+    assert office.said("subject_id", "is_within_sla", of="ticket.first_replied") == [("1", True), ("2", True)]
+    assert len([path for path in paths(office) if path.endswith("/sla")]) == 2
 
 
 # Options
@@ -460,7 +467,23 @@ def test_what_is_kept_of_a_ticket_and_an_answer_is_exactly_this(office: Office) 
     assert set(of_answer) == {"id", "reporter", "rating", "answered_at"}
     changed = {"status", "was_status", "priority", "was_priority", "project", "was_project", "resolution"}
     assert set().union(*of_ticket["steps"]) == {"id", "at", "by"} | changed
-    assert {name for one in of_ticket["levels"] for name in one} == {"stopped_at", "is_breached"}
+    assert {name for one in of_ticket["levels"] for name in one} == {"of", "stopped_at", "is_breached"}
+
+
+def test_whose_a_record_is_and_whom_it_mentions_is_known_for_an_erasure(office: Office) -> None:
+    office.load(company(ticket(rating=changes((at(5), "good")))), at(20))
+    customer, agent = f"{stand_in.records.CUSTOMER}71", stand_in.records.AGENTS[1]
+    named, theirs = [], []
+    for stream in office.source.streams():
+        rows = office.lake.raw.scan("jira", stream.name).select("record_key", "payload").collect().rows()
+        for key, text in rows:
+            payload = orjson.loads(text)
+            named.append({id_ for _, id_ in stream.people.named(key, payload)})
+            theirs.append(stream.people.is_theirs(key, payload, lambda kind, id_: (kind, id_) == ("user", customer)))
+            left = stream.people.without(payload, lambda kind, id_: (kind, id_) == ("user", agent))
+            assert agent not in orjson.dumps(left).decode()
+    assert named == [{customer, agent, stand_in.records.AUTOMATION}, {customer}]
+    assert theirs == [True, True]
 
 
 def test_a_reading_knows_of_a_change_that_the_search_learns_of_late(office: Office) -> None:
