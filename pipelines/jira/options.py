@@ -36,7 +36,7 @@ class JiraOptions(Options):
     channels: Jira's word -> ours. sla, reply_sla: names of the service levels whose keeping is said of each solving and
     of the first reply; one more request for each ticket that has come so far. surveys: whether customers' satisfaction
     is read. survey_sent: when the project asks for it; Jira keeps no record of having asked, so without it nothing says
-    that a survey was sent.
+    that a survey was sent. most_gone: the share of the known issues that may be gone at once before it is doubted.
 
     A whole one::
 
@@ -56,6 +56,7 @@ class JiraOptions(Options):
         reply_sla: Time to first response
         surveys: true
         survey_sent: solved
+        most_gone: 0.5
     """
 
     site: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -74,6 +75,7 @@ class JiraOptions(Options):
     reply_sla: Name | None = None
     surveys: bool = True
     survey_sent: Literal["solved", "closed"] | None = None
+    most_gone: float = Field(default=0.5, gt=0, le=1)
 
     @property
     def scope(self) -> str:

@@ -28,8 +28,7 @@ from pipelines.source import Covered, Mark, Read, Record, VendorError
 PAGES_A_MARK = 10
 RECONCILED_AT_ONCE = 50
 FEWEST_DOUBTED = 20
-MOST_GONE = 0.5
-"""The share of the held issues that may be gone at once; where it is more, it is the permissions that are doubted."""
+"""Of fewer issues any number may be gone at once without being doubted."""
 
 _FURTHEST_AHEAD = timedelta(minutes=5)
 
@@ -39,7 +38,8 @@ class Asked:
     """What is asked of a site.
 
     scope: the issues, in its query language. changed: the field that says when one changed, in that language. fields,
-    properties: what each issue comes with. told: what else decides what is kept of one.
+    properties: what each issue comes with. told: what else decides what is kept of one. most_gone: the share of the
+    held issues that may be gone at once; where it is more, it is the permissions that are doubted.
     """
 
     scope: str
@@ -47,6 +47,7 @@ class Asked:
     fields: tuple[str, ...]
     properties: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
+    most_gone: float = 0.5
 
     @property
     def fingerprint(self) -> str:
@@ -101,12 +102,12 @@ def read_scope(
     held |= walk.delivered
     present = {int(one["id"]) for page in api.search(f"{asked.scope} ORDER BY created ASC", ["id"]) for one in page}
     gone = _gone(api, asked, sorted(held - present))
-    if len(held) >= FEWEST_DOUBTED and len(gone) > MOST_GONE * len(held):
+    if len(held) >= FEWEST_DOUBTED and len(gone) > asked.most_gone * len(held):
         raise VendorError(
             api.source,
             f"{len(gone)} of the {len(held)} issues that were known are not there",
-            "Check that the user may still browse the projects; where they were really removed, leave the source out "
-            "and declare it under another name",
+            "Check that the user may still browse the projects; where so many were really removed, set the option "
+            "`most_gone` to 1 for one run",
         )
     for start in range(0, len(gone), 1000):
         yield [Record(str(id_), read.until, {"id": str(id_)}, is_deleted=True) for id_ in gone[start : start + 1000]]

@@ -53,7 +53,10 @@ def _fetch(account: Account, options: JiraOptions, read: Read) -> Generator[list
         )
     query = f"cf[{field.removeprefix('customfield_')}]"
     asked = Asked(
-        scope=f"{options.scope} AND {query} is not EMPTY", changed=query, fields=("updated", "reporter", field)
+        scope=f"{options.scope} AND {query} is not EMPTY",
+        changed=query,
+        fields=("updated", "reporter", field),
+        most_gone=options.most_gone,
     )
     return (yield from read_scope(api, asked, read, partial(_records, api, field, read)))
 

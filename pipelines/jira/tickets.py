@@ -116,6 +116,7 @@ def _fetch(account: Account, options: JiraOptions, read: Read) -> Generator[list
         fields=("updated", *HISTORY_FIELDS, "reporter", "comment", options.customer),
         properties=(CHANNEL,),
         told=(options.sla or "", options.reply_sla or ""),
+        most_gone=options.most_gone,
     )
     gather = partial(_records, api, options, here, statuses, read)
     return (yield from read_scope(api, asked, read, gather))

@@ -129,6 +129,9 @@ VENDORS = {
 }
 
 
+pytestmark = pytest.mark.xdist_group("helpdesks")  # one worker tells all the logs
+
+
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pl.LazyFrame]]:
     """The log of each vendor's organisation, after its last morning."""

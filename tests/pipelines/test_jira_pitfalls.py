@@ -311,6 +311,9 @@ def test_a_site_that_shows_nothing_any_more_is_doubted_and_nothing_is_withdrawn(
     load = office.load(many(40), NOW + timedelta(hours=1), nothing)["tickets"]
     assert "40 of the 40 issues that were known are not there" in str(load.failure)
     assert office.counts()["ticket.created"] == 40
+    office.with_options(most_gone=1.0)
+    assert office.load(many(40), NOW + timedelta(hours=2), nothing)["tickets"].failure is None
+    assert office.facts().is_empty()
 
 
 def test_a_token_that_ends_in_the_middle_is_the_operators_to_mend(office: Office) -> None:
