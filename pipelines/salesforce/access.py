@@ -78,7 +78,7 @@ class Access:
             names = (*_SECRETS, "refresh_token") if refresh_token else _SECRETS
             raise SourceConfigError(
                 self.source,
-                f"Salesforce refused to sign in ({_word(response, 'error') or 'HTTP 400'})",
+                f"Salesforce refused to sign in ({_plain(_word(response, 'error')) or 'HTTP 400'})",
                 f"Check {', '.join(self.settings.name(name) for name in names)}, and that the connected app allows "
                 f"{'refresh tokens' if refresh_token else 'the client credentials flow and names the user to run as'}",
             )
@@ -106,8 +106,13 @@ _OWN_USER = {"grant_type": "client_credentials"}
 
 
 def error_code(response: requests.Response) -> str:
-    """Salesforce's own word for what is wrong; empty where it says none."""
-    return _word(response, "errorCode")
+    """Salesforce's own word for what is wrong; empty where it says none, or something that is no such word."""
+    return _plain(_word(response, "errorCode"))
+
+
+def _plain(word: str) -> str:
+    """A word that errors may show: of an answer that repeats what it was asked, nothing is shown."""
+    return word if re.fullmatch(r"[A-Za-z_]{1,60}", word) else ""
 
 
 def _word(response: requests.Response, key: str) -> str:

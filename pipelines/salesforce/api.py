@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote_plus
 
 import requests
 
@@ -113,8 +114,10 @@ class Api:
                 "to a version that the org has",
             )
         if code in _UNDECLARED:
+            asked = set(re.findall(r"\w+", unquote_plus(response.url)))
             named = re.search(r"No such column '(\w+)' on (?:entity|sobject of type) '?(\w+)", response.text)
-            found = f"there is no field {named[1]} of {named[2]}" if named else "a field or an object is not there"
+            is_ours = named is not None and {named[1], named[2]} <= asked
+            found = f"there is no field {named[1]} of {named[2]}" if named and is_ours else "a field is not there"
             raise SourceConfigError(
                 self.source,
                 f"{found} ({code}), or this user may not see it",

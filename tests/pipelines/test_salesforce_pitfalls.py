@@ -468,6 +468,20 @@ def test_children_in_another_shape_end_the_stream(desktop: Desktop, children: An
     assert (reading.covered, reading.records) == (None, [])
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        error("INVALID_FIELD", "No such column 'pl4nted' on entity 'Task'"),
+        error("pl4nted"),
+        {"error": "pl4nted", "errorCode": "pl4nted"},
+    ],
+)
+def test_an_error_shows_nothing_of_an_answer_but_words_of_salesforces_own(desktop: Desktop, body: Any) -> None:
+    failure = first(desktop, Tampering(app(desktop.desk(small(), NOW)), refusing(400, body))).failure
+    assert failure is not None
+    assert "pl4nted" not in failure
+
+
 def test_what_a_broken_answer_left_out_is_read_by_the_next_run(desktop: Desktop) -> None:
     company = calls(2_100)
     served = Tampering(app(desktop.desk(company, day(62))), ignoring)
