@@ -61,6 +61,7 @@ class Changed:
     version: the one that it would get; before: the one in force. definition: None of one that is removed. fields: those
     of its meaning, where it is known what it was. stands: how it stands by the meaning in force. effect: None where it
     takes the log, and needs_log says why.
+    same_as: of one that is added, the removed one that meant the same: the id is another one, the history its own.
     is_against_history: the meaning before cannot be computed any more, so the new one is compared with what was
     reported, and what the data moved since is in it.
     """
@@ -75,6 +76,7 @@ class Changed:
     effect: Effect | None = None
     needs_log: str | None = None
     is_against_history: bool = False
+    same_as: str | None = None
 
     @property
     def moves(self) -> bool:
@@ -149,7 +151,8 @@ def changes(catalogue: Catalogue, deployed: Deployed) -> Changes:
     changed = [_changed(side, last.get(side.edition.definition.id)) for side in sides]
     declared = {definition.id for definition in catalogue.definitions}
     gone = [row for name, row in last.items() if name not in declared and row["change"] != "retired"]
-    changed += [_retired(row, reported) for row in gone]
+    meant = {row["definition_hash"]: row["key_result_id"] for row in gone}
+    changed = [_named_anew(one, meant) for one in changed] + [_retired(row, reported) for row in gone]
     return Changes(
         organisation=catalogue.organisation.id,
         through=deployed.through,
@@ -253,6 +256,13 @@ def _changed(sides: _Sides, in_force_: Mapping[str, Any] | None) -> Changed:
         needs_log=sides.needs_log,
         is_against_history=sides.is_against_history,
     )
+
+
+def _named_anew(one: Changed, meant: Mapping[str, str]) -> Changed:
+    """With the removed key result that it means the same as, if it is added and there is one. meant: hash -> id."""
+    if one.what != "added" or one.definition is None:
+        return one
+    return replace(one, same_as=meant.get(one.definition.meaning.content_hash))
 
 
 def _fields(in_force_: Mapping[str, Any] | None, definition: Definition) -> tuple[Field, ...]:

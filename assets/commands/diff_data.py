@@ -61,6 +61,7 @@ def _changed(change: Changed) -> dict[str, Any]:
         "moves": change.moves,
         "needs_log": change.needs_log,
         "is_against_history": change.is_against_history,
+        "same_as": change.same_as,
         "stands": change.stands and asdict(change.stands),
         "restated": effect and asdict(effect.restated),
         "whole": effect and effect.whole and asdict(effect.whole),

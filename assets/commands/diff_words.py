@@ -115,8 +115,17 @@ def objective(one: RolledUp) -> str:
         parts = [said] if side is None else [said, numbers.percent(side.progress, _ENGLISH), status(side.status)]
         return f"{one.id}: {', '.join(parts)}"
     before, after = one.before.progress, one.after.progress
+    is_little = before != after and numbers.percent(before, _ENGLISH) == numbers.percent(after, _ENGLISH)
     more = numbers.more_decimals(before, after, "share")
-    progress = _pair(before, after, lambda part: numbers.figure(part, "share", _ENGLISH, more_decimals=more))
+    progress = _pair(
+        before,
+        after,
+        lambda part: (
+            numbers.figure(part, "share", _ENGLISH, more_decimals=more)
+            if is_little
+            else numbers.percent(part, _ENGLISH)
+        ),
+    )
     return f"{one.id}: {progress}, {_pair(one.before.status, one.after.status, status)}"
 
 
@@ -130,6 +139,8 @@ def status(name: str | None) -> str:
 
 def facts(change: Changed) -> Iterator[Fact]:
     """All that is said of a key result beside its fields."""
+    if change.same_as is not None:
+        yield Fact("renamed", f"means what {change.same_as} did, whose history stays under its own id")
     if change.is_against_history:
         yield Fact(
             "before", "its meaning cannot be computed any more: these are its reported figures, data moves included"

@@ -119,6 +119,14 @@ def test_a_removed_key_result_leaves_its_history_and_its_last_figures():
     assert ("retired", None, 3, 1) == (one.what, one.definition, whole(one).gone_days.count, one.stands.value)
 
 
+def test_a_changed_id_is_told_by_what_means_the_same():
+    anew = definition(**MARCH, id="test.team.anew")
+    told = {one.id: one.same_as for one in found(after_a_run(won("2026-03-02")), anew).changed}
+    assert told == {WINS.id: None, "test.team.anew": WINS.id}
+    other = definition(**MARCH, id="test.team.anew", target={"value": 99})
+    assert {None} == {one.same_as for one in found(after_a_run(won("2026-03-02")), other).changed}
+
+
 def test_a_retired_key_result_that_is_still_not_declared_does_nothing():
     story = after_a_run()
     story.run(SECOND, definitions=[definition(**MARCH, id="test.team.other")])
