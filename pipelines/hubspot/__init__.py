@@ -1,29 +1,33 @@
 """HubSpot: contacts, deals, calls, meetings and what else is asked for of one account, from its CRM API.
 
 Belongs here: the streams of an account. Does not: what they read (`reading`, `api`), what the options may say
-(`options`), what records mean (`contacts`, `deals`, `activities`, `others`).
+(`options`), what records mean (`contacts`, `companies`, `deals`, `activities`, `others`).
 
 Configuration, below `sources.<organisation>.<source>`: access_token of a private app, or client_id, client_secret and
 refresh_token of an OAuth app; base_url and api_version where they differ from HubSpot's. Permissions:
-crm.objects.contacts.read and crm.objects.deals.read; for mails sales-email-read, for answers to surveys
-crm.objects.feedback_submissions.read.
+crm.objects.contacts.read and crm.objects.deals.read; where customers are companies crm.objects.companies.read; where
+products are those of line items crm.objects.line_items.read; where actors are called by their addresses
+crm.objects.owners.read; for mails sales-email-read, for answers to surveys crm.objects.feedback_submissions.read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 import polars as pl
 
-from pipelines.hubspot import activities, contacts, deals, others, people
+from kr_definitions.events import IDENTIFIED
+from pipelines.hubspot import activities, companies, contacts, deals, others, people
 from pipelines.hubspot.access import Access
 from pipelines.hubspot.api import Api
 from pipelines.hubspot.changes import payload_of
 from pipelines.hubspot.declared import require_properties, require_stages
 from pipelines.hubspot.options import Calls, HubSpotOptions, Meetings, Other
 from pipelines.hubspot.reading import Wanted, read_all
+from pipelines.identification import fields_of
 from pipelines.source import Account, Covered, Mark, Options, Read, Record, Stream
 
 __all__ = ["HUBSPOT", "HubSpot", "HubSpotOptions"]
@@ -44,6 +48,8 @@ class HubSpot:
         Deals where a pipeline is declared, calls and meetings unless they are left out, others where they are said.
         """
         found = [_contacts(account, options)]
+        if options.companies.identified_by:
+            found.append(_companies(account, options))
         if options.sales or options.listings:
             found.append(_deals(account, options))
         if options.calls is not None:
@@ -69,11 +75,26 @@ def _contacts(account: Account, options: HubSpotOptions) -> Stream:
     return Stream(
         name="contacts",
         feeds=contacts.feeds(options),
-        fetch=partial(_fetch, account, contacts.wanted(options), require),
+        fetch=partial(_fetch, account, options, contacts.wanted(options), require),
         payload=_payload(contacts.wanted(options)),
         facts=partial(contacts.facts, options=options, zone=account.zone),
         overlap=OVERLAP,
         people=people.of_contacts(options),
+    )
+
+
+def _companies(account: Account, options: HubSpotOptions) -> Stream:
+    asked = companies.wanted(options)
+    names = fields_of(options.companies.identified_by)
+    return Stream(
+        name="companies",
+        feeds=(IDENTIFIED,),
+        fetch=partial(
+            _fetch, account, options, asked, partial(require_properties, object_type="companies", names=names)
+        ),
+        payload=_payload(asked),
+        facts=partial(companies.facts, options=options, zone=account.zone),
+        overlap=OVERLAP,
     )
 
 
@@ -85,30 +106,30 @@ def _deals(account: Account, options: HubSpotOptions) -> Stream:
     return Stream(
         name="deals",
         feeds=deals.feeds(options),
-        fetch=partial(_fetch, account, deals.wanted(options), require),
+        fetch=partial(_fetch, account, options, deals.wanted(options), require),
         payload=_payload(deals.wanted(options)),
         facts=partial(deals.facts, options=options, zone=account.zone),
         overlap=OVERLAP,
-        people=people.OF_WHAT_CONTACTS_HAVE,
+        people=people.of_what_contacts_have(options),
     )
 
 
 def _calls(account: Account, options: HubSpotOptions, calls: Calls) -> Stream:
-    asked = activities.wanted_calls(calls)
+    asked = activities.wanted_calls(calls, options.associated)
     require = partial(require_properties, object_type="calls", names=activities.declared_of_calls(calls))
     return Stream(
         name="calls",
         feeds=activities.call_feeds(),
-        fetch=partial(_fetch, account, asked, require),
+        fetch=partial(_fetch, account, options, asked, require),
         payload=_payload(asked),
         facts=partial(activities.call_facts, options=options, calls=calls, zone=account.zone),
         overlap=OVERLAP,
-        people=people.OF_WHAT_CONTACTS_HAVE,
+        people=people.of_what_contacts_have(options),
     )
 
 
 def _meetings(account: Account, options: HubSpotOptions, meetings: Meetings) -> Stream:
-    asked = activities.wanted_meetings(meetings)
+    asked = activities.wanted_meetings(meetings, options.associated)
     require = partial(
         require_properties,
         object_type="meetings",
@@ -118,35 +139,37 @@ def _meetings(account: Account, options: HubSpotOptions, meetings: Meetings) -> 
     return Stream(
         name="meetings",
         feeds=activities.meeting_feeds(meetings),
-        fetch=partial(_fetch, account, asked, require),
+        fetch=partial(_fetch, account, options, asked, require),
         payload=_payload(asked),
         facts=partial(activities.meeting_facts, options=options, meetings=meetings, zone=account.zone),
         overlap=OVERLAP,
-        people=people.OF_WHAT_CONTACTS_HAVE,
+        people=people.of_what_contacts_have(options),
     )
 
 
 def _others(account: Account, options: HubSpotOptions, kind: others.Kind, other: Other) -> Stream:
-    asked = others.wanted(kind, other)
+    asked = others.wanted(kind, other, options.associated)
     require = partial(require_properties, object_type=kind.object_type, names=others.declared(other))
     return Stream(
         name=kind.object_type,
         feeds=(kind.event,),
-        fetch=partial(_fetch, account, asked, require),
+        fetch=partial(_fetch, account, options, asked, require),
         payload=_payload(asked),
         facts=partial(others.facts, kind=kind, other=other, options=options, zone=account.zone),
         overlap=OVERLAP,
-        people=people.OF_WHAT_CONTACTS_HAVE,
+        people=people.of_what_contacts_have(options),
     )
 
 
 def _fetch(
-    account: Account, wanted: Wanted, require: Callable[[Api], None], read: Read
+    account: Account, options: HubSpotOptions, wanted: Wanted, require: Callable[[Api], None], read: Read
 ) -> Generator[list[Record] | Mark, None, Covered]:
     api = Api(Access(account, read.clock))
     require(api)
-    return (yield from read_all(api, wanted, read))
+    asked = replace(wanted, are_owners_addressed=options.actor == "address")
+    return (yield from read_all(api, asked, read, timedelta(days=options.reread_days)))
 
 
 def _payload(wanted: Wanted) -> pl.Struct:
-    return payload_of(wanted.current, wanted.with_history, is_identified=bool(wanted.identified_by))
+    is_identified = bool(wanted.identified_by)
+    return payload_of(wanted.current, wanted.with_history, wanted.of_lines, is_identified=is_identified)

@@ -54,9 +54,9 @@ def declared_of_calls(calls: Calls) -> tuple[str, ...]:
     return properties_of(calls.category, calls.segment)
 
 
-def wanted_calls(calls: Calls) -> Wanted:
-    """What is read of a call."""
-    return Wanted("calls", (*CALL_PROPERTIES, *declared_of_calls(calls)))
+def wanted_calls(calls: Calls, associated: tuple[str, ...] = ("contacts",)) -> Wanted:
+    """What is read of a call. associated: with which types of record."""
+    return Wanted("calls", (*CALL_PROPERTIES, *declared_of_calls(calls)), associated=associated)
 
 
 def call_facts(records: pl.LazyFrame, options: HubSpotOptions, calls: Calls, zone: str) -> pl.LazyFrame:
@@ -77,7 +77,7 @@ def call_facts(records: pl.LazyFrame, options: HubSpotOptions, calls: Calls, zon
         fact_key=pl.format("call/{}", "record_key"),
         event_type=pl.lit("call.made"),
         subject_id="record_key",
-        account_id=pl.col("contacts").list.first(),
+        account_id=pl.col(options.customers).list.first(),
         actor=current("hubspot_owner_id"),
         direction=current("hs_call_direction").str.to_lowercase(),
         category=_of(calls.category),
@@ -110,9 +110,9 @@ def declared_of_meetings(meetings: Meetings) -> tuple[str, ...]:
     return properties_of(meetings.market, meetings.segment, meetings.product)
 
 
-def wanted_meetings(meetings: Meetings) -> Wanted:
-    """What is read of a meeting."""
-    return Wanted("meetings", (*MEETING_PROPERTIES, *declared_of_meetings(meetings)))
+def wanted_meetings(meetings: Meetings, associated: tuple[str, ...] = ("contacts",)) -> Wanted:
+    """What is read of a meeting. associated: with which types of record."""
+    return Wanted("meetings", (*MEETING_PROPERTIES, *declared_of_meetings(meetings)), associated=associated)
 
 
 def meeting_facts(records: pl.LazyFrame, options: HubSpotOptions, meetings: Meetings, zone: str) -> pl.LazyFrame:
@@ -126,7 +126,7 @@ def meeting_facts(records: pl.LazyFrame, options: HubSpotOptions, meetings: Meet
         product=_of(meetings.product),
         is_held=(current("hs_meeting_outcome") == "COMPLETED").fill_null(value=False),
         subject_id="record_key",
-        account_id=pl.col("contacts").list.first(),
+        account_id=pl.col(options.customers).list.first(),
         actor=current("hubspot_owner_id"),
         source_url=pl.lit(options.record_url(MEETING_TYPE_ID)) + pl.col("record_key"),
     )

@@ -86,6 +86,24 @@ class Api:
         with self._documented("the deal pipelines"):
             return {str(one["id"]): [str(stage["id"]) for stage in one["stages"]] for one in definitions}
 
+    def owners(self) -> dict[str, str]:
+        """Id of each user who owns records, or did before they left -> their mail address; without one, left out."""
+        url, found = self._url("owners", ""), dict[str, str]()
+        for is_archived in ("true", "false"):
+            after, seen = "", set[str]()
+            while after not in seen:
+                seen.add(after)
+                asked = {"archived": is_archived, "limit": "100", **({"after": after} if after else {})}
+                content = self._get(url, asked)
+                with self._documented("the owners"):
+                    found |= {str(one["id"]): str(one["email"]) for one in content["results"] if one.get("email")}
+                after = _next_page(content)
+                if not after:
+                    break
+            else:
+                raise self._strange("the owners come again and again")
+        return found
+
     # Records
 
     def listed(self, object_type: str, params: dict[str, str], after: str = "") -> Iterator[tuple[list[Object], str]]:
@@ -207,14 +225,20 @@ class Api:
         return {id_: self.associated(object_type, id_, to, page) for id_, page in pages.items()}
 
     def associated(self, object_type: str, id_: str, to: str, page: Object) -> list[str]:
-        """Ids on this page of a record's associations and on those that follow it."""
-        url, seen, found = self._url("objects", object_type, id_, "associations", to), set(), []
+        """Ids on this page of a record's associations and on those that follow it: the oldest record first.
+
+        Of companies the primary one comes first.
+        """
+        url, seen = self._url("objects", object_type, id_, "associations", to), set()
+        found = list[tuple[bool, int, str]]()
         while True:
             with self._documented(f"the {to} of one of the {object_type}"):
-                found += [str(one["id"] if "id" in one else one["toObjectId"]) for one in page["results"]]
+                for one in page["results"]:
+                    other = str(one["id"] if "id" in one else one["toObjectId"])
+                    found.append((to == "companies" and not _is_primary(one), len(other), other))
             after = _next_page(page)
             if not after:
-                return found
+                return list(dict.fromkeys(other for *_, other in sorted(found)))
             if after in seen:
                 raise self._strange(f"the {to} of one of the {object_type} come again and again")
             seen.add(after)
@@ -234,6 +258,13 @@ def has_property(name: str) -> Object:
 def beginning(since: datetime) -> Place:
     """The place of a search for what changed since an instant."""
     return int(since.timestamp() * 1000), 0
+
+
+def _is_primary(association: Object) -> bool:
+    """Whether a company is the primary one of a record: the others are associated without a label alone."""
+    if "type" in association:
+        return not str(association["type"]).endswith("_unlabeled")
+    return any(kind.get("label") == "Primary" for kind in association.get("associationTypes") or ())
 
 
 def _next_page(content: Object) -> str:

@@ -25,15 +25,25 @@ HISTORY = pl.List(pl.Struct({"timestamp": pl.String, "value": pl.String}))
 
 
 def payload_of(
-    properties: Iterable[str], with_history: Iterable[str] = (), *, is_identified: bool = False
+    properties: Iterable[str],
+    with_history: Iterable[str] = (),
+    of_lines: Iterable[str] = (),
+    *,
+    is_identified: bool = False,
 ) -> pl.Struct:
-    """The shape of a stored record. is_identified: whether it says by what else its customer is known."""
+    """The shape of a stored record.
+
+    of_lines: properties of line items. is_identified: whether it says by what else its customer is known.
+    """
     shape: dict[str, pl.DataType] = {
         "createdAt": pl.String(),
         "properties": pl.Struct(dict.fromkeys(properties, pl.String)),
         "contacts": pl.List(pl.String),
+        "companies": pl.List(pl.String),
         **({"identified": SHAPE} if is_identified else {}),
     }
+    if lines := dict.fromkeys(of_lines, pl.List(pl.String)):
+        shape["lines"] = pl.Struct(lines)
     histories = dict.fromkeys(with_history, HISTORY)
     return pl.Struct({**shape, "history": pl.Struct(histories)} if histories else shape)
 

@@ -51,7 +51,7 @@ def wanted(options: HubSpotOptions) -> Wanted:
         "contacts",
         properties=("createdate",),
         with_history=tuple(dict.fromkeys((LIFECYCLE, OWNER, *declared(options)))),
-        has_contacts=False,
+        associated=("companies",) if options.account == "company" else (),
         is_mergeable=True,
         identified_by=options.contacts.identified_by,
     )
@@ -65,6 +65,9 @@ def facts(records: pl.LazyFrame, options: HubSpotOptions, zone: str) -> pl.LazyF
     stages = entered.filter(pl.col("value").is_not_null()).select(
         "record_key", occurred_at="at", lifecycle="value", account_id="record_key"
     )
+    if options.account == "company":
+        of_company = contacts.select("record_key", account_id=pl.col("companies").list.first())
+        stages = stages.drop("account_id").join(of_company, on="record_key", how="left")
     found = [_lifecycle_entered(stages), _leads_created(stages, options)]
     if options.contacts.referrer:
         found.append(_referrals(contacts, options.contacts.referrer))

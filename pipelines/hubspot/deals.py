@@ -30,7 +30,7 @@ from pipelines.hubspot.changes import (
 )
 from pipelines.hubspot.forecasts import CLOSE_DATE, forecasts
 from pipelines.hubspot.options import HubSpotOptions, ListingsPipeline, Said, SalesPipeline, properties_of
-from pipelines.hubspot.reading import Wanted
+from pipelines.hubspot.reading import LINES, Wanted
 
 TYPE_ID = "0-3"
 STAGE, AMOUNT, PIPELINE, OWNER, CURRENCY = "dealstage", "amount", "pipeline", "hubspot_owner_id", "deal_currency_code"
@@ -75,12 +75,15 @@ def wanted(options: HubSpotOptions) -> Wanted:
     """What is read of a deal."""
     dates = properties_of(*(one.captured_on for one in options.listings))
     own = (STAGE, AMOUNT, OWNER, *((CLOSE_DATE,) if forecasting(options) else ()))
+    lines = properties_of(*(one.product_of_lines for one in options.sales))
     histories = dict.fromkeys((*own, *(name for name in declared(options) if name not in dates)))
     return Wanted(
         "deals",
         properties=("createdate", PIPELINE, CURRENCY, *dates),
         with_history=tuple(histories),
+        associated=(*options.associated, *((LINES,) if lines else ())),
         is_mergeable=True,
+        of_lines=lines,
     )
 
 
@@ -91,7 +94,7 @@ def facts(records: pl.LazyFrame, options: HubSpotOptions, zone: str) -> pl.LazyF
     deals = records.with_columns(
         created_at=created_at,
         in_pipeline=current(PIPELINE),
-        account_id=pl.col("contacts").list.first(),
+        account_id=pl.col(options.customers).list.first(),
         deal_currency=pl.coalesce(current(CURRENCY), pl.lit(options.currency)),
     ).filter(pl.col("in_pipeline").is_in(roles))
     found = [_sales(deals, pipeline, zone) for pipeline in options.sales]
@@ -151,7 +154,16 @@ def _sales(all_deals: pl.LazyFrame, pipeline: SalesPipeline, zone: str) -> pl.La
     found = pl.concat(stated, how="diagonal").with_columns(
         pipeline=pl.lit(pipeline.name or pipeline.pipeline), stage=pl.col("stage").replace(pipeline.stages)
     )
+    if pipeline.product_of_lines is not None:
+        found = found.join(_products(deals, pipeline.product_of_lines), on="record_key", how="left")
     return _with_attributes(found, deals, attributes(pipeline).items())
+
+
+def _products(deals: pl.LazyFrame, product: Said) -> pl.LazyFrame:
+    """What is sold by each deal now: what all of its line items say; nothing where they say several things."""
+    values = pl.col("lines").struct.field(product.property)
+    said_by_all = pl.when(values.list.len() == 1).then(values.list.first())
+    return deals.select("record_key", product=said(product, pl.when(said_by_all != "").then(said_by_all)))
 
 
 def _stages_entered(stages: pl.LazyFrame, amounts: pl.LazyFrame) -> pl.LazyFrame:

@@ -6,11 +6,11 @@ gives. Does not: reading HubSpot (`api`, `reading`) or making facts (`contacts`,
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from pipelines.identification import IdentifiedBy, fields_of
+from pipelines.identification import EMAIL, IdentifiedBy, fields_of
 from pipelines.source import Options
 
 PERSONAL_PROPERTIES = frozenset(
@@ -107,12 +107,15 @@ class SalesPipeline(Options):
     industry: Attribute | None = None
     category: Attribute | None = None  # kind of deal: new, upsell, cross_sell, recurring, …
     campaign: Attribute | None = None
+    product_of_lines: Attribute | None = None  # property of the line items that says what is sold, if all say the same
     forecast: bool = False  # whether amounts and close dates of its deals forecast the sales of months
 
     @model_validator(mode="after")
     def _no_stage_is_both(self) -> Self:
         if both := sorted(set(self.won) & set(self.lost)):
             raise ValueError(f"stage {', '.join(both)} of pipeline {self.pipeline} is both won and lost")
+        if self.product is not None and self.product_of_lines is not None:
+            raise ValueError("product and product_of_lines both say what is sold: leave one of them out")
         return self
 
 
@@ -142,6 +145,20 @@ class Contacts(Options):
 
     @model_validator(mode="after")
     def _nobody_is_known_by_what_is_personal(self) -> Self:
+        for name in fields_of(self.identified_by):
+            _impersonal(name)
+        return self
+
+
+class Companies(Options):
+    """What the companies say: by what else they are known, `domain` or properties that hold other systems' ids."""
+
+    identified_by: IdentifiedBy = ()
+
+    @model_validator(mode="after")
+    def _nobody_is_known_by_what_is_personal(self) -> Self:
+        if any(one.field == EMAIL for one in self.identified_by):
+            raise ValueError("companies have no mail address of their own: name domain, or a property of theirs")
         for name in fields_of(self.identified_by):
             _impersonal(name)
         return self
@@ -223,7 +240,11 @@ class HubSpotOptions(Options):
     portal_id: Annotated[str, StringConstraints(pattern=r"^\d+$")]
     app_url: Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+$")] = "https://app.hubspot.com"
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = None  # of deals that name none
+    reread_days: int = Field(default=30, ge=1)  # how often everything is read again, changed or not
+    account: Literal["contact", "company"] = "contact"  # whose ids customers have; without one, nobody's
+    actor: Literal["owner", "address"] = "owner"  # owners by their ids, or by pseudonyms of their addresses
     contacts: Contacts = Contacts()
+    companies: Companies = Companies()
     sales: tuple[SalesPipeline, ...] = ()
     listings: tuple[ListingsPipeline, ...] = ()
     calls: Calls | None = Calls()
@@ -241,6 +262,24 @@ class HubSpotOptions(Options):
         if ids and self.currency is None:
             raise ValueError("deals have amounts: set currency (ISO 4217) to the account's currency, for instance EUR")
         return self
+
+    @model_validator(mode="after")
+    def _customers_are_of_one_kind(self) -> Self:
+        if self.account == "company" and (self.contacts.identified_by or self.contacts.referrer):
+            raise ValueError("contacts.identified_by and contacts.referrer name contacts: customers are companies here")
+        if self.account == "contact" and self.companies.identified_by:
+            raise ValueError("companies.identified_by names companies: customers are contacts here")
+        return self
+
+    @property
+    def customers(self) -> str:
+        """The type of record that customers are."""
+        return "companies" if self.account == "company" else "contacts"
+
+    @property
+    def associated(self) -> tuple[str, ...]:
+        """The types of record that say whose something is: customers, and the persons whose data it is."""
+        return tuple(dict.fromkeys(("contacts", self.customers)))
 
     def record_url(self, object_type_id: str) -> str:
         """Where records of a type are shown, up to the record's id."""

@@ -103,9 +103,10 @@ def declared(other: Other) -> tuple[str, ...]:
     return properties_of(other.segment)
 
 
-def wanted(kind: Kind, other: Other) -> Wanted:
-    """What is read of a record."""
-    return Wanted(kind.object_type, (kind.when, OWNER, *kind.properties, *declared(other)))
+def wanted(kind: Kind, other: Other, associated: tuple[str, ...] = ("contacts",)) -> Wanted:
+    """What is read of a record. associated: with which types of record."""
+    properties = (kind.when, OWNER, *kind.properties, *declared(other))
+    return Wanted(kind.object_type, properties, associated=associated)
 
 
 def facts(records: pl.LazyFrame, kind: Kind, other: Other, options: HubSpotOptions, zone: str) -> pl.LazyFrame:
@@ -118,7 +119,7 @@ def facts(records: pl.LazyFrame, kind: Kind, other: Other, options: HubSpotOptio
         fact_key=pl.format("{}/{}", pl.lit(kind.noun), "record_key"),
         event_type=pl.lit(kind.event),
         subject_id="record_key",
-        account_id=pl.col("contacts").list.first(),
+        account_id=pl.col(options.customers).list.first(),
         actor=current(OWNER),
         source_url=pl.lit(options.record_url(kind.type_id)) + pl.col("record_key"),
         **kind.attributes,

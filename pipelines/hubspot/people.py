@@ -8,6 +8,8 @@ contact's; the user who owns it is only mentioned, and so is the customer who re
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipelines.hubspot.options import HubSpotOptions
 from pipelines.hubspot.reading import MERGED, MERGED_INTO
 from pipelines.people import EACH, People, Place
@@ -30,7 +32,7 @@ def of_contacts(options: HubSpotOptions) -> People:
         own=(Place(CONTACT, (MERGED_INTO,)), Place(CONTACT, ("properties", MERGED), separator=";")),
         are_people=True,
         beside=(*_of_property(OWNER, _OWNER), *(_of_property(CONTACT, referrer) if referrer else ())),
-        account=CONTACT,
+        account=_account(options),
         actor=OWNER,
     )
 
@@ -41,4 +43,14 @@ OF_WHAT_CONTACTS_HAVE = People(
     account=CONTACT,
     actor=OWNER,
 )
-"""Where deals, calls and meetings name people."""
+"""Where deals, calls, meetings and the like name people, where customers are contacts."""
+
+
+def of_what_contacts_have(options: HubSpotOptions) -> People:
+    """Where they name people in an account."""
+    return replace(OF_WHAT_CONTACTS_HAVE, account=_account(options))
+
+
+def _account(options: HubSpotOptions) -> str | None:
+    """Companies are no people."""
+    return CONTACT if options.account == "contact" else None

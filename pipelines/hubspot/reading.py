@@ -9,15 +9,16 @@ same reading is live; and the ids that were archived are kept in the cursor, so 
 read again: it was restored, or its ninety days are over and it is gone for good.
 
 The cursor also keeps what was asked of each record. Where more is asked now, because the options name another property,
-everything is read again: what has not changed lately has that property too.
+everything is read again: what has not changed lately has that property too. So it is once in a while anyway: HubSpot
+may associate a record with another customer, or with other line items, without a new last change of the record.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -30,7 +31,13 @@ from pipelines.source import Covered, Mark, Read, Record
 T = TypeVar("T")
 
 ADDRESSES = ("email", "hs_additional_emails")
-"""Properties that hold mail addresses: asked for where customers are known by them, and never stored."""
+"""Properties of contacts that hold mail addresses: asked for where they are known by them, and never stored."""
+DOMAINS = ("domain", "hs_additional_domains")
+"""Properties of companies that hold the domains of their addresses."""
+CUSTOMERS = ("contacts", "companies")
+"""What may be merged, and what others are associated with."""
+LINES = "line_items"
+OWNER = "hubspot_owner_id"
 MERGED, MERGED_INTO = "hs_merged_object_ids", "mergedInto"
 MOST_REMEMBERED = 10_000
 """Archived ids kept in the cursor, the latest ones. An older one that is restored is found by the next full reading."""
@@ -38,14 +45,20 @@ MOST_REMEMBERED = 10_000
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is read of one type of record."""
+    """What is read of one type of record.
+
+    associated: the types of record whose ids are read with it. of_lines: properties of its line items.
+    are_owners_addressed: whether owners are called by pseudonyms of their addresses, and not by their ids.
+    """
 
     object_type: str
     properties: tuple[str, ...]
     with_history: tuple[str, ...] = ()
-    has_contacts: bool = True
+    associated: tuple[str, ...] = ("contacts",)
     is_mergeable: bool = False
     identified_by: tuple[Known, ...] = ()
+    of_lines: tuple[str, ...] = ()
+    are_owners_addressed: bool = False
 
     @property
     def page_size(self) -> int:
@@ -61,7 +74,8 @@ class Wanted:
     @cached_property
     def asked(self) -> tuple[str, ...]:
         """Every property whose present value is asked for."""
-        addresses = ADDRESSES if has_addresses(self.identified_by) else ()
+        kinds = DOMAINS if self.object_type == "companies" else ADDRESSES
+        addresses = kinds if has_addresses(self.identified_by) else ()
         return tuple(dict.fromkeys((*self.current, *fields_of(self.identified_by), *addresses)))
 
     def parameters(self) -> dict[str, str]:
@@ -69,15 +83,21 @@ class Wanted:
         given = {"properties": ",".join(self.asked)}
         if self.with_history:
             given["propertiesWithHistory"] = ",".join(self.with_history)
-        if self.has_contacts:
-            given["associations"] = "contacts"
+        if self.associated:
+            given["associations"] = ",".join(self.associated)
         return given
+
+    @property
+    def customers(self) -> tuple[str, ...]:
+        """The types of customer whose ids are kept."""
+        return tuple(to for to in self.associated if to in CUSTOMERS)
 
     @property
     def fingerprint(self) -> str:
         """Changes with what is asked of each record."""
-        known = [[one.by, one.field] for one in self.identified_by]
-        content = [self.parameters(), known] if known else self.parameters()
+        more: list[Any] = [*([one.by, one.field] for one in self.identified_by), *self.of_lines]
+        more += ["owners"] if self.are_owners_addressed else []
+        content = [self.parameters(), more] if more else self.parameters()
         return hashlib.sha256(orjson.dumps(content)).hexdigest()[:12]
 
     def body(self) -> Object:
@@ -85,10 +105,12 @@ class Wanted:
         return {"properties": list(self.asked), "propertiesWithHistory": list(self.with_history)}
 
 
-def read_all(api: Api, wanted: Wanted, read: Read) -> Generator[list[Record] | Mark, None, Covered]:
-    """Pages of records: what a fetch is, once the account is open."""
-    was_asked, once_gone = _remembered(read.cursor)
-    since = read.since if was_asked == wanted.fingerprint else None
+def read_all(api: Api, wanted: Wanted, read: Read, reread: timedelta) -> Generator[list[Record] | Mark, None, Covered]:
+    """Pages of records: what a fetch is, once the account is open. reread: how often all of them are read."""
+    was_asked, once_gone, whole = _remembered(read.cursor)
+    is_due = whole is None or read.until - whole >= reread
+    owners = {id_: api.pseudonym(address.strip().lower()) for id_, address in _owners(api, wanted).items()}
+    since = read.since if was_asked == wanted.fingerprint and not is_due else None
     gone = {record.key: record for record in _archived(api, wanted)}
     interrupted = _interrupted(wanted, read.mark)
     archived = gone.keys() | set(interrupted.get("archived", ()))
@@ -103,11 +125,30 @@ def read_all(api: Api, wanted: Wanted, read: Read) -> Generator[list[Record] | M
         for record in page:
             if not record.is_deleted:
                 gone.pop(record.key, None)
-        yield page
+        yield [_of_owners(record, owners) for record in page]
         if place:
             yield _mark(wanted, archived, place)
     yield from _batches(list(gone.values()), 1000)
-    return Covered(start=since, end=read.until, cursor=_cursor(wanted, gone.values()))
+    whole = read.until if since is None else whole
+    return Covered(start=since, end=read.until, cursor=_cursor(wanted, gone.values(), whole))
+
+
+def _owners(api: Api, wanted: Wanted) -> dict[str, str]:
+    return api.owners() if wanted.are_owners_addressed else {}
+
+
+def _of_owners(record: Record, owners: Mapping[str, str]) -> Record:
+    """The record with its owners, now and before, called as they are in `owners`."""
+    if not owners or record.is_deleted:
+        return record
+    payload = dict(record.payload)
+    properties, history = dict(payload["properties"]), dict(payload.get("history") or {})
+    if OWNER in properties:
+        payload["properties"] = {**properties, OWNER: owners.get(properties[OWNER], properties[OWNER])}
+    if OWNER in history:
+        entries = [{**entry, "value": owners.get(entry["value"], entry["value"])} for entry in history[OWNER]]
+        payload["history"] = {**history, OWNER: entries}
+    return replace(record, payload=payload)
 
 
 def _everything(
@@ -116,14 +157,17 @@ def _everything(
     """All records from a place in the list on, and those that left the archive since an interrupted reading began."""
     parameters = {**wanted.parameters(), "limit": str(wanted.page_size)}
     for page, following in api.listed(wanted.object_type, parameters, after):
-        yield _records(api, wanted, page, {one["id"]: _listed_contacts(api, wanted, one) for one in page}), following
+        related = {
+            to: {one["id"]: _listed_associated(api, wanted, one, to) for one in page} for to in wanted.associated
+        }
+        yield _records(api, wanted, page, related), following
     yield from ((page, None) for page in _read_again(api, wanted, dict.fromkeys(sorted(returned))))
 
 
 def _changes(
     api: Api, wanted: Wanted, since: datetime, place: Place, returned: Iterable[str]
 ) -> Iterator[tuple[list[Record], Place | None]]:
-    """The records changed since then, those that are no longer archived, and those whose contacts were merged."""
+    """The records changed since then, those that are no longer archived, and those whose customers were merged."""
     seen: set[str] = set()
     for found, following in api.changed(wanted.object_type, place):
         new = {id_: at for id_, at in found if id_ not in seen}
@@ -131,16 +175,16 @@ def _changes(
         *pages, last = _read_again(api, wanted, new) or [[]]
         yield from ((page, None) for page in pages)
         yield last, following
-    more = {*returned, *(_of_merged_contacts(api, wanted.object_type, since) if wanted.has_contacts else ())}
+    more = {*returned, *(id_ for to in wanted.customers for id_ in _of_merged(api, wanted.object_type, to, since))}
     yield from ((page, None) for page in _read_again(api, wanted, dict.fromkeys(sorted(more - seen))))
 
 
-def _of_merged_contacts(api: Api, object_type: str, since: datetime) -> set[str]:
-    """Ids of the records of contacts merged of late: they have another contact now, and no new last change."""
-    found = api.changed("contacts", beginning(since), has_property(MERGED))
+def _of_merged(api: Api, object_type: str, customers: str, since: datetime) -> set[str]:
+    """Ids of the records of customers merged of late: they have another customer now, and no new last change."""
+    found = api.changed(customers, beginning(since), has_property(MERGED))
     winners = [id_ for page, _ in found for id_, _ in page]
-    related = (api.related("contacts", object_type, ids) for ids in _batches(winners, LIST_LIMIT))
-    return {id_ for by_contact in related for found in by_contact.values() for id_ in found}
+    related = (api.related(customers, object_type, ids) for ids in _batches(winners, LIST_LIMIT))
+    return {id_ for by_customer in related for found in by_customer.values() for id_ in found}
 
 
 def _read_again(api: Api, wanted: Wanted, changed: Mapping[str, str | None]) -> list[list[Record]]:
@@ -149,10 +193,10 @@ def _read_again(api: Api, wanted: Wanted, changed: Mapping[str, str | None]) -> 
     for ids in _batches(list(changed), wanted.page_size):
         found = api.read(wanted.object_type, ids, wanted.body(), wanted.parameters())
         read = [one["id"] for one in found]
-        contacts = api.related(wanted.object_type, "contacts", read) if wanted.has_contacts and read else {}
+        related = {to: api.related(wanted.object_type, to, read) for to in wanted.associated} if read else {}
         missing = ((id_, changed[id_]) for id_ in ids if id_ not in read)
         gone = [Record(id_, _instant(at), {}, is_deleted=True) for id_, at in missing if at is not None]
-        pages.append([*_records(api, wanted, found, contacts), *gone])
+        pages.append([*_records(api, wanted, found, related), *gone])
     return pages
 
 
@@ -166,18 +210,40 @@ def _archived(api: Api, wanted: Wanted) -> list[Record]:
     ]
 
 
-def _records(api: Api, wanted: Wanted, found: Sequence[Object], contacts: Mapping[str, Sequence[str]]) -> list[Record]:
+Related = Mapping[str, Mapping[str, Sequence[str]]]
+"""Type of record -> id of a record -> ids of the records of that type that are associated with it."""
+
+
+def _records(api: Api, wanted: Wanted, found: Sequence[Object], related: Related) -> list[Record]:
     """Each record as it is kept, and after it the records that were merged into it: they are gone."""
+    lines = _of_lines(api, wanted, related.get(LINES, {}))
     records = []
     for one in found:
         revision = _instant(one["updatedAt"])
-        records.append(Record(one["id"], revision, _kept(api, wanted, one, contacts.get(one["id"], ()))))
+        customers = {to: list(ids.get(one["id"], ())) for to, ids in related.items() if to != LINES}
+        kept = {**_kept(api, wanted, one), **{to: [] for to in wanted.customers}, **customers}
+        if wanted.of_lines:
+            kept["lines"] = lines.get(one["id"], {})
+        records.append(Record(one["id"], revision, kept))
         merged = _merged_into(one) if wanted.is_mergeable else ()
         records += [Record(id_, revision, {MERGED_INTO: one["id"]}, is_deleted=True) for id_ in merged]
     return records
 
 
-def _kept(api: Api, wanted: Wanted, one: Object, contacts: Iterable[str]) -> dict[str, Any]:
+def _of_lines(api: Api, wanted: Wanted, lines_of: Mapping[str, Sequence[str]]) -> dict[str, dict[str, list[str]]]:
+    """Id of a record -> property of its line items -> the values that it has there; an empty one is a value too."""
+    ids = list(dict.fromkeys(id_ for ids in lines_of.values() for id_ in ids))
+    body: Object = {"properties": list(wanted.of_lines), "propertiesWithHistory": []}
+    parameters = {"properties": ",".join(wanted.of_lines)}
+    batches = (api.read(LINES, batch, body, parameters) for batch in _batches(ids, LIST_LIMIT))
+    lines = {one["id"]: one["properties"] for batch in batches for one in batch}
+    return {
+        id_: {name: sorted({lines[line].get(name) or "" for line in its if line in lines}) for name in wanted.of_lines}
+        for id_, its in lines_of.items()
+    }
+
+
+def _kept(api: Api, wanted: Wanted, one: Object) -> dict[str, Any]:
     """The part of a record that is stored: properties and histories by name, of histories only value and time."""
     properties = one["properties"]
     histories = one.get("propertiesWithHistory") or {}
@@ -192,16 +258,20 @@ def _kept(api: Api, wanted: Wanted, one: Object, contacts: Iterable[str]) -> dic
             if (entries := histories.get(name))
         }
     if wanted.identified_by:
-        addresses = [address for name in ADDRESSES for address in (properties.get(name) or "").split(";")]
-        kept["identified"] = identifiers(wanted.identified_by, api.pseudonym, addresses, properties)
-    if wanted.has_contacts:
-        kept["contacts"] = sorted(set(contacts), key=lambda id_: (len(id_), id_))
+        addresses, domains = (
+            [value for name in names for value in (properties.get(name) or "").split(";")]
+            for names in (ADDRESSES, DOMAINS)
+        )
+        known = wanted.identified_by
+        kept["identified"] = identifiers(known, api.pseudonym, addresses, properties, domains)
     return kept
 
 
-def _listed_contacts(api: Api, wanted: Wanted, one: Object) -> list[str]:
-    page = (one.get("associations") or {}).get("contacts") or {}
-    return api.associated(wanted.object_type, one["id"], "contacts", {"results": [], **page})
+def _listed_associated(api: Api, wanted: Wanted, one: Object, to: str) -> list[str]:
+    """What a list says of a record's associations; of line items it speaks in words of its own."""
+    associations = one.get("associations") or {}
+    page = associations.get(to) or associations.get(to.replace("_", " ")) or {}
+    return api.associated(wanted.object_type, one["id"], to, {"results": [], **page})
 
 
 def _merged_into(one: Object) -> list[str]:
@@ -217,14 +287,18 @@ def _batches(things: list[T], size: int) -> Iterator[list[T]]:
     return (things[start : start + size] for start in range(0, len(things), size))
 
 
-def _cursor(wanted: Wanted, gone: Iterable[Record]) -> str:
+def _cursor(wanted: Wanted, gone: Iterable[Record], whole: datetime | None) -> str:
     latest = sorted(gone, key=lambda record: (str(record.payload["archivedAt"]), record.key))[-MOST_REMEMBERED:]
-    return orjson.dumps({"asked": wanted.fingerprint, "archived": sorted(record.key for record in latest)}).decode()
+    archived = sorted(record.key for record in latest)
+    return orjson.dumps({"asked": wanted.fingerprint, "archived": archived, "whole": whole}).decode()
 
 
 def _mark(wanted: Wanted, archived: Iterable[str], place: str | Place) -> Mark:
-    """How far a reading has got, and what was archived when it began: that may be restored until it goes on."""
-    ids = sorted(archived)[-MOST_REMEMBERED:]
+    """How far a reading has got, and what was archived when it began: that may be restored until it goes on.
+
+    Ids of people are not put down here: a contact that is restored meanwhile is read when all are.
+    """
+    ids = [] if wanted.object_type == "contacts" else sorted(archived)[-MOST_REMEMBERED:]
     return Mark(orjson.dumps({"asked": wanted.fingerprint, "archived": ids, "place": place}).decode())
 
 
@@ -234,7 +308,8 @@ def _interrupted(wanted: Wanted, mark: str | None) -> dict[str, Any]:
     return content if content.get("asked") == wanted.fingerprint else {}
 
 
-def _remembered(cursor: str | None) -> tuple[str | None, set[str]]:
-    """What was asked of each record, and which ids were archived."""
+def _remembered(cursor: str | None) -> tuple[str | None, set[str], datetime | None]:
+    """What was asked of each record, which ids were archived, and when all records were read the last time."""
     content = orjson.loads(cursor) if cursor else {}
-    return content.get("asked"), set(content.get("archived", ()))
+    whole = content.get("whole")
+    return content.get("asked"), set(content.get("archived", ())), whole and _instant(whole)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ from urllib.parse import parse_qsl
 import orjson
 import pytest
 import requests
-from hubspot_agency import Exchange, Office, Tampering, activity, agency, contact, day, listing, sale
+from hubspot_agency import Exchange, Office, Tampering, activity, agency, changes, contact, day, listing, sale
 from openapi_core import OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
 
-from pipelines.sandbox.company import Company
+from pipelines.hubspot import HubSpotOptions
+from pipelines.sandbox.company import Company, Deal
 from pipelines.sandbox.hubspot import CREDENTIALS, Merge, app
+from pipelines.sandbox.hubspot.records import COMPANY, LINES
 
 SPECS = Path(os.environ.get("HITO_SPECS", Path(__file__).parents[3] / "shared" / "specs"))
 HOST = "https://api.hubapi.com"
@@ -120,6 +123,42 @@ def test_every_request_and_answer_of_a_first_load_and_its_increments_is_as_descr
         ("POST", "read", 200),
         ("GET", "deals", 200),
     } <= kinds.keys()
+
+
+EVERYTHING = HubSpotOptions.model_validate(
+    {
+        "portal_id": "27182818",
+        "currency": "EUR",
+        "account": "company",
+        "actor": "address",
+        "companies": {"identified_by": ["domain"]},
+        "sales": [{"pipeline": "default", "won": ["closedwon"], "product_of_lines": "name"}],
+        **{name: {} for name in ("notes", "tasks", "emails", "feedback")},
+    }
+)
+
+
+def test_what_is_read_only_where_options_ask_for_it_is_as_described(office: Office) -> None:
+    kinds = {"note": None, "task": "completed", "email": "EMAIL", "answer": "PROMOTER"}
+    sold = Deal(
+        id=701, contact_id=1, agent="ana", pipeline="default", stages=changes((day(3), "closedwon")),
+        amount=changes((day(3), Decimal(10))), currency="EUR", says={LINES: changes((day(3), "A;B"))}, archived_at=None,
+    )  # fmt: skip
+    everything = agency(
+        contacts=[contact(1, says={COMPANY: "9001"}), contact(2, says={COMPANY: "9002"})],
+        deals=[sold],
+        activities=[activity(800 + n, kind, day(4 + n), outcome) for n, (kind, outcome) in enumerate(kinds.items())],
+    )
+    exchanges: list[Exchange] = []
+    merges = (Merge(winner_id=9001, victim_id=9002, at=day(31)),)
+    for at, merged in ((day(30), ()), (day(32), merges)):
+        served = Tampering(app(office.desk(everything, at), company_merges=merged, left=["luis"]))
+        assert {one.failure for one in office.load(served, at, EVERYTHING).values()} == {None}
+        exchanges += served.exchanges
+    for one in described(exchanges):
+        judge(one)
+    asked = {one.path.removeprefix("/crm/v3/").removeprefix("objects/").split("/")[0] for one in described(exchanges)}
+    assert {"companies", "owners", "line_items", "notes", "tasks", "emails", "feedback_submissions"} <= asked
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ import pytest
 import requests
 from hubspot_agency import ACCOUNT, OPTIONS, Exchange, Office, Tampering, activity, agency, changes, contact, day, sale
 
-from pipelines import raw_zone
+from pipelines import erasure, raw_zone
 from pipelines.hubspot import HUBSPOT, HubSpotOptions
 from pipelines.hubspot.options import Calls
+from pipelines.load import Source
 from pipelines.sandbox.company import Activity, Changes, Company
 from pipelines.sandbox.hubspot import CREDENTIALS, OAUTH_CREDENTIALS, app
 
@@ -194,6 +195,37 @@ def test_a_first_load_that_a_daily_limit_stops_is_finished_by_the_next_run(
     pages = [one.query for one in served.exchanges if one.path == CALLS and "archived" not in one.query]
     assert ["after=" in query for query in pages] == [True, True]
     assert len(office.facts("call.made", "subject_id")) == 350
+
+
+# What changes without a word
+
+
+def test_a_customer_that_is_exchanged_without_a_change_of_the_record_is_noticed_when_all_is_read_again(
+    office: Office,
+) -> None:
+    before = agency(contacts=[contact(1), contact(2)], sales=[sale(301, (day(3), "appointment"), buyer_id=1)])
+    after = replace(before, sales=tuple(replace(one, buyer_id=2) for one in before.sales))
+    accounts, read = [], []
+    for company, at in ((before, day(5)), (after, day(6)), (after, day(34)), (after, day(36)), (after, day(37))):
+        read.append(office.load(app(office.desk(company, at)), at)["deals"].load.delivered)
+        accounts.append(office.facts("deal.created", "account_id"))
+    assert accounts == [[("1",)], [("1",)], [("1",)], [("2",)], [("2",)]]
+    assert read == [1, 0, 0, 1, 0]
+
+
+def test_what_is_erased_in_hubspot_without_a_trace_stays_until_it_is_erased_here(office: Office) -> None:
+    """HubSpot says nowhere which contact it has erased for good: not in its archive, and to no search."""
+    office.load(app(office.desk(small(), NOW)), NOW)
+    without = replace(small(), contacts=small().contacts[1:], activities=(), sales=())
+    for at in (day(61), day(91)):
+        reports = office.load(app(office.desk(without, at)), at)
+        assert [one.failure for one in reports.values()] == [None] * 4
+    assert ("1",) in office.facts("lead.created", "subject_id")
+    source = Source(HUBSPOT, ACCOUNT, OPTIONS)
+    erasure.erase(office.lake, [source], erasure.find(office.lake, [source], "1"), day(92))
+    gone = {one for (one,) in office.facts("lead.created", "subject_id")}
+    assert gone == {"2", "3"}
+    assert office.facts("deal.won", "account_id") == [("2",), ("3",)]
 
 
 # Limits

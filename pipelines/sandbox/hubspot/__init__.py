@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from pipelines.sandbox.hubspot import shapes
 from pipelines.sandbox.hubspot.door import CREDENTIALS, OAUTH_CREDENTIALS, Door, Failed, json_response
-from pipelines.sandbox.hubspot.records import Merge, Shelf, Shown, shelf, text_of
+from pipelines.sandbox.hubspot.records import Merge, Shelf, Shown, agents_of, shelf, text_of
 from pipelines.sandbox.hubspot.searching import search
 from pipelines.sandbox.stand_in import Desk
 
@@ -31,13 +31,20 @@ LIST_LIMIT, HISTORY_LIMIT = 100, 50
 
 
 def app(
-    desk: Desk, merges: Iterable[Merge] = (), search_lag: timedelta = timedelta(), most_a_day: int = DAILY
+    desk: Desk,
+    merges: Iterable[Merge] = (),
+    search_lag: timedelta = timedelta(),
+    most_a_day: int = DAILY,
+    company_merges: Iterable[Merge] = (),
+    left: Iterable[str] = (),
 ) -> Starlette:
     """HubSpot, with one account.
 
     merges: contacts that were merged. search_lag: how long search takes to see a change. most_a_day: the daily limit.
+    company_merges: companies that were merged. left: agents who are users no more.
     """
-    door, portal = Door(desk.clock, most_a_day), _Portal(desk, tuple(merges), search_lag)
+    portal = _Portal(desk, {"contacts": tuple(merges), "companies": tuple(company_merges)}, search_lag, tuple(left))
+    door = Door(desk.clock, most_a_day)
     paths = {
         "objects {type}": portal.listed,
         "objects {type}/{id}": portal.single,
@@ -47,35 +54,42 @@ def app(
         "associations {type}/{to}/batch/read": portal.related,
         "properties {type}": portal.properties,
         "pipelines {type}": portal.pipelines,
+        "owners": portal.owners,
     }
     routes = [Route("/oauth/{version}/token", door.token, methods=["POST"])]
     for path, answer in paths.items():
         area, _, rest = path.partition(" ")
         methods = ["POST" if rest.endswith(("search", "read")) else "GET"]
-        routes.append(Route(f"/crm/v3/{area}/{rest}", door.guarded(answer), methods=methods))
-        routes.append(Route(f"/crm/{area}/{{version}}/{rest}", door.guarded(answer), methods=methods))
+        places = (f"/crm/v3/{area}/{rest}", f"/crm/{area}/{{version}}/{rest}")
+        routes += [Route(place, door.guarded(answer), methods=methods) for place in places]
     return Starlette(routes=routes)
 
 
 class _Portal:
     """One HubSpot account's records. They do not change while served: each type is laid out once."""
 
-    def __init__(self, desk: Desk, merges: tuple[Merge, ...], search_lag: timedelta) -> None:
-        self.desk, self.merges, self.search_lag = desk, merges, search_lag
-        self.winners = {str(merge.victim_id): str(merge.winner_id) for merge in merges if merge.at <= desk.present}
+    def __init__(
+        self, desk: Desk, merges: Mapping[str, tuple[Merge, ...]], search_lag: timedelta, left: tuple[str, ...]
+    ) -> None:
+        self.desk, self.merges, self.search_lag, self.left = desk, merges, search_lag, left
+        self.winners = {
+            type_: {str(merge.victim_id): str(merge.winner_id) for merge in of_type if merge.at <= desk.present}
+            for type_, of_type in merges.items()
+        }
         self.shelves: dict[str, Shelf] = {}
-        self.by_contact: dict[str, Mapping[int, Sequence[int]]] = {}
+        self.by_customer: dict[tuple[str, str], Mapping[int, Sequence[int]]] = {}
 
     def _shelf(self, type_: str) -> Shelf:
         if type_ not in shapes.DECLARED:
             raise Failed(404, "OBJECT_NOT_FOUND", f"Unable to infer object type from: {type_}")
         if type_ not in self.shelves:
-            self.shelves[type_] = shelf(type_, self.desk.company, self.desk.present, self.merges)
+            merges = self.merges["contacts"], self.merges["companies"]
+            self.shelves[type_] = shelf(type_, self.desk.company, self.desk.present, *merges)
         return self.shelves[type_]
 
     def _live(self, type_: str, id_: str) -> Shown | None:
-        """The live record with an id; the id of a merged contact finds its winner."""
-        one = self._shelf(type_).records.get(int(self.winners.get(id_, id_) if type_ == "contacts" else id_))
+        """The live record with an id; the id of a merged one finds its winner."""
+        one = self._shelf(type_).records.get(int(self.winners.get(type_, {}).get(id_, id_)))
         return None if one is None or one.is_archived(self.desk.present) else one
 
     async def listed(self, request: Request) -> Response:
@@ -109,9 +123,10 @@ class _Portal:
         found = shapes.record(type_, one, names, histories)
         if one.archived_at is not None and one.is_archived(self.desk.present):
             found |= {"archived": True, "archivedAt": text_of(one.archived_at)}
-        if "contacts" in _names(asked.get("associations")) and one.contacts:
-            contacts = shapes.associations_page(type_, "contacts", one.contacts, 0, request.url.path, is_dated=False)
-            found["associations"] = {"contacts": contacts}
+        for to in _names(asked.get("associations")):
+            if ids := self._related_ids(type_, one, to):
+                page = shapes.associations_page(type_, to, ids, 0, request.url.path, is_dated=False)
+                found.setdefault("associations", {})[to.replace("_", " ")] = page
         return found
 
     async def read(self, request: Request) -> Response:
@@ -146,18 +161,16 @@ class _Portal:
 
     def _related_ids(self, type_: str, one: Shown, to: str) -> Sequence[int]:
         """Ids of the live records of another type that a record is associated with."""
-        if to == "contacts":
-            return one.contacts
-        if type_ != "contacts":
-            return ()
-        if to not in self.by_contact:
+        if type_ not in ("contacts", "companies") or (type_, to) == ("contacts", "companies"):
+            return tuple(getattr(one, to)) if to in ("contacts", "companies", "line_items") else ()
+        if (type_, to) not in self.by_customer:
             found = self._shelf(to)
-            by_contact: dict[int, list[int]] = defaultdict(list)
+            by_customer: dict[int, list[int]] = defaultdict(list)
             for id_ in found.live:
-                for contact_id in found.records[id_].contacts:
-                    by_contact[contact_id].append(id_)
-            self.by_contact[to] = by_contact
-        return self.by_contact[to].get(one.id, ())
+                for customer in getattr(found.records[id_], type_):
+                    by_customer[customer].append(id_)
+            self.by_customer[type_, to] = by_customer
+        return self.by_customer[type_, to].get(one.id, ())
 
     async def associated(self, request: Request) -> Response:
         """A page of the associations of one record."""
@@ -186,6 +199,18 @@ class _Portal:
         type_ = request.path_params["type"]
         self._shelf(type_)
         return json_response({"results": shapes.property_definitions(type_, self.desk.company.crm)})
+
+    async def owners(self, request: Request) -> Response:
+        """A page of the users who own records, or of those who did and left."""
+        asked = request.query_params
+        is_archived, limit, start = asked.get("archived") == "true", int(asked.get("limit", "100")), asked.get("after")
+        agents = [one for one in agents_of(self.desk.company) if (one in self.left) == is_archived]
+        given = agents[int(start or 0) : int(start or 0) + limit]
+        following = int(start or 0) + limit
+        results = [shapes.owner(agent, is_archived=is_archived) for agent in given]
+        return json_response(
+            shapes.page(results, str(following) if following < len(agents) else None, request.url.path)
+        )
 
     async def pipelines(self, request: Request) -> Response:
         """The pipelines of a type; only deals have some here."""

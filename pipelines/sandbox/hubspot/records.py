@@ -16,7 +16,18 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from pipelines.sandbox.company import Activity, Change, Changes, Company, Contact, Deal, Listing, Sale, mail_address
+from pipelines.sandbox.company import (
+    Activity,
+    Change,
+    Changes,
+    Company,
+    Contact,
+    Deal,
+    Listing,
+    Sale,
+    mail_address,
+    value_at,
+)
 
 RESTORABLE = timedelta(days=90)
 """So long after it was archived a record can still be seen in the archive."""
@@ -38,6 +49,8 @@ DISPOSITIONS = {
 }
 CALL_STATUS = {"connected": "COMPLETED", "no_answer": "NO_ANSWER", "busy": "BUSY"}
 MEETING_OUTCOME = {"completed": "COMPLETED", "no_show": "NO_SHOW", "canceled": "CANCELED"}
+COMPANY, LINES = "associatedcompanyid", "lines"
+"""What a contact says of its company, and a deal of the names of its line items, separated by `;`."""
 VISIT, MEETING = "Visita", "Reunión"
 
 MODIFIED = {"contacts": "lastmodifieddate"}
@@ -46,7 +59,7 @@ MODIFIED = {"contacts": "lastmodifieddate"}
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """From an instant on, one contact is part of another."""
+    """From an instant on, one contact, or company, is part of another."""
 
     winner_id: int
     victim_id: int
@@ -64,6 +77,8 @@ class Shown:
     properties: dict[str, str]
     history: Mapping[str, Changes[str]] = field(default_factory=dict)
     contacts: tuple[int, ...] = ()
+    companies: tuple[int, ...] = ()
+    line_items: tuple[int, ...] = ()
 
     def is_archived(self, present: datetime) -> bool:
         """Whether it was archived by then."""
@@ -85,10 +100,24 @@ class Shelf:
     archived: list[int]
 
 
-def shelf(object_type: str, company: Company, present: datetime, merges: Iterable[Merge]) -> Shelf:
-    """What can be seen of a type of record at an instant."""
+def shelf(
+    object_type: str, company: Company, present: datetime, merges: Iterable[Merge], company_merges: Iterable[Merge] = ()
+) -> Shelf:
+    """What can be seen of a type of record at an instant. merges: of contacts; company_merges: of companies."""
     merged = {merge.victim_id: merge for merge in merges if merge.at <= present}
-    shown = {one.id: one for one in _BUILDERS[object_type](company, present, merged)}
+    companies_merged = {merge.victim_id: merge for merge in company_merges if merge.at <= present}
+    if object_type == "companies":
+        shown = {one.id: one for one in _companies(company, present, companies_merged)}
+    else:
+        shown = {one.id: one for one in _BUILDERS[object_type](company, present, merged)}
+    of_contact = {
+        contact.id: _whose(int(contact.says[COMPANY]), companies_merged)
+        for contact in company.contacts
+        if COMPANY in contact.says
+    }
+    for one in shown.values():
+        persons = (one.id,) if object_type == "contacts" else one.contacts
+        one.companies = tuple(dict.fromkeys(id_ for person in persons for id_ in of_contact.get(person, ())))
     live, archived = [], []
     for id_ in sorted(shown):
         if not shown[id_].is_archived(present):
@@ -106,6 +135,12 @@ def text_of(instant: datetime) -> str:
 def owner_id(agent: str) -> str:
     """The id of the user who is that agent."""
     return str(int(hashlib.sha256(agent.encode()).hexdigest()[:8], 16) % 900_000_000 + 100_000_000)
+
+
+def agents_of(company: Company) -> list[str]:
+    """Everybody who owns a record."""
+    selling = {one.agent for one in company.listings} | {one.agent for one in company.sales}
+    return sorted(selling | {one.agent for one in company.deals} | {one.agent for one in company.activities})
 
 
 def _contacts(company: Company, present: datetime, merged: Mapping[int, Merge]) -> Iterator[Shown]:
@@ -143,6 +178,37 @@ def _contact(contact: Contact, lifecycle: Changes[str], absorbed: list[Merge], p
     return _shown(
         "contacts", contact.id, stages[0].at, modified_at, contact.archived_at, properties, {"lifecyclestage": stages}
     )
+
+
+def _companies(company: Company, present: datetime, merged: Mapping[int, Merge]) -> Iterator[Shown]:
+    """The companies that contacts say they work for, known since the first of them is."""
+    found: dict[int, list[Contact]] = {}
+    for contact in company.contacts:
+        if COMPANY in contact.says and contact.lifecycle[0].at <= present:
+            found.setdefault(int(contact.says[COMPANY]), []).append(contact)
+    for id_, staff in found.items():
+        if id_ in merged:
+            continue
+        created_at = min(contact.lifecycle[0].at for contact in staff)
+        domain = mail_address(staff[0].id, staff[0].says).rpartition("@")[2]
+        properties = {"name": f"Empresa de Nombre{staff[0].id}", "domain": domain, "phone": "+34 600 123 456"}
+        absorbed = [merge for merge in merged.values() if merge.winner_id == id_]
+        if absorbed:
+            properties["hs_merged_object_ids"] = ";".join(str(merge.victim_id) for merge in absorbed)
+        modified_at = max([created_at, *(merge.at for merge in absorbed)])
+        yield _shown("companies", id_, created_at, modified_at, None, properties)
+
+
+def _line_items(company: Company, present: datetime, merged: Mapping[int, Merge]) -> Iterator[Shown]:  # noqa: ARG001
+    for deal in company.deals:
+        for number, name in enumerate(_lines(deal, present)):
+            properties = {"name": name, "hs_sku": f"SKU-{name}", "description": "Para Marta"}
+            yield _shown("line_items", deal.id * 10 + number, deal.stages[0].at, deal.stages[0].at, None, properties)
+
+
+def _lines(deal: Deal, present: datetime) -> list[str]:
+    names = value_at(deal.says.get(LINES, ()), present)
+    return [] if names is None else names.split(";")
 
 
 def _deals(company: Company, present: datetime, merged: Mapping[int, Merge]) -> Iterator[Shown]:
@@ -207,7 +273,10 @@ def _business(deal: Deal, present: datetime, merged: Mapping[int, Merge]) -> Sho
         "deal_currency_code": deal.currency,
         "hubspot_owner_id": owner_id(deal.agent),
     }
-    return _deal(deal.id, created_at, deal.archived_at, properties, history, _whose(deal.contact_id, merged))
+    history.pop(LINES, None)
+    found = _deal(deal.id, created_at, deal.archived_at, properties, history, _whose(deal.contact_id, merged))
+    found.line_items = tuple(deal.id * 10 + number for number, _ in enumerate(_lines(deal, present)))
+    return found
 
 
 def _deal(
@@ -348,7 +417,9 @@ def _shown(
     history: Mapping[str, Changes[str]] | None = None,
     contacts: tuple[int, ...] = (),
 ) -> Shown:
-    properties["createdate" if object_type in ("contacts", "deals") else "hs_createdate"] = text_of(created_at)
+    properties["createdate" if object_type in ("contacts", "companies", "deals") else "hs_createdate"] = text_of(
+        created_at
+    )
     properties[MODIFIED.get(object_type, "hs_lastmodifieddate")] = text_of(modified_at)
     properties["hs_object_id"] = str(id_)
     return Shown(id_, created_at, modified_at, archived_at, properties, history or {}, contacts)
@@ -379,6 +450,7 @@ _BUILDERS: Mapping[str, Callable[[Company, datetime, Mapping[int, Merge]], Itera
     "deals": _deals,
     "calls": _calls,
     "meetings": _meetings,
+    "line_items": _line_items,
     "notes": partial(_others, "notes", "note"),
     "tasks": partial(_others, "tasks", "task"),
     "emails": partial(_others, "emails", "email"),

@@ -19,11 +19,12 @@ from pipelines.sandbox.hubspot.records import (
     STAGES,
     VISIT,
     Shown,
+    owner_id,
     text_of,
 )
 
 ASSOCIATION_PAGE = 100
-CREATED = {"contacts": "createdate", "deals": "createdate"}
+CREATED = {"contacts": "createdate", "companies": "createdate", "deals": "createdate"}
 """Name of the creation; `hs_createdate` for the other types."""
 SHOWN_UNASKED = {
     "contacts": ("firstname", "lastname", "email"),
@@ -46,6 +47,8 @@ DECLARED = {
         "hs_meeting_outcome",
         "hs_activity_type",
     ),
+    "companies": ("name", "domain", "phone"),
+    "line_items": ("name", "hs_sku", "description"),
     "notes": ("hs_timestamp", "hs_note_body"),
     "tasks": ("hs_timestamp", "hs_task_status", "hs_task_type", "hs_task_completion_date"),
     "emails": ("hs_timestamp", "hs_email_status", "hs_email_direction", "hs_email_subject"),
@@ -111,8 +114,27 @@ def associations_page(
             {"toObjectId": str(id_), "associationTypes": kinds} for id_ in ids[start:following]
         ]
     else:
-        results = [{"id": str(id_), "type": f"{type_[:-1]}_to_{to[:-1]}"} for id_ in ids[start:following]]
+        results = [{"id": str(id_), "type": f"{_one(type_)}_to_{_one(to)}"} for id_ in ids[start:following]]
     return page(results, str(following) if following < len(ids) else None, path)
+
+
+def _one(type_: str) -> str:
+    return "company" if type_ == "companies" else type_[:-1]
+
+
+def owner(agent: str, *, is_archived: bool) -> dict[str, Any]:
+    """A user who owns records; one who has left keeps their address in other letters."""
+    address = f"{agent}@agencia.example"
+    return {
+        "id": owner_id(agent),
+        "email": address.upper() if is_archived else address,
+        "firstName": agent.title(),
+        "lastName": "Apellido",
+        "userId": 7,
+        "createdAt": BEGINNING,
+        "updatedAt": BEGINNING,
+        "archived": is_archived,
+    }
 
 
 def property_definitions(type_: str, crm: Crm | None = None) -> list[dict[str, Any]]:
