@@ -59,6 +59,8 @@ def close(
         if row["is_provisional"]:
             told = f"{_name(row)}: facts of the period may still arrive; what they change will stand beside the seal"
             err.print(told, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    if closed.seals.height:
+        out.print("The next run publishes it.", highlight=False)
     for row in closed.kept.iter_rows(named=True):
         err.print(
             f"kept: {sealed_already(_name(row), row)}", style="dim", highlight=False, markup=False, soft_wrap=True

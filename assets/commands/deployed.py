@@ -5,8 +5,9 @@ Belongs here: what commands need that look at one key result. Does not: what the
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -16,6 +17,7 @@ from assets.home import Home
 from kr_definitions.catalogue import Catalogue, Definition, recalled
 from kr_definitions.coverage import Feeds
 from kr_definitions.documents import DeclarationErrors
+from kr_definitions.editions import in_force
 from kr_definitions.history import current
 from kr_definitions.organisation import Organisation
 from kr_definitions.remembering import Memory
@@ -33,6 +35,7 @@ class Deployed:
 
     definition, organisation: of the edition in force. is_as_declared: the declaration in the working tree means the
     same; None: there is none. edition: its row (`EDITIONS_SCHEMA`); retired: the one by which it was retired, if it is.
+    is_readable: the declarations in the working tree are right; else nothing is known of them.
     is_of_then: it was asked for an earlier time, and another edition is in force now. reported: the rows that held
     (`HISTORY_SCHEMA`). known_until: the newest statement of the log that they were made from. feeds: the streams that
     were in use then.
@@ -43,6 +46,7 @@ class Deployed:
     is_as_declared: bool | None
     edition: dict[str, Any]
     retired: dict[str, Any] | None
+    is_readable: bool
     is_of_then: bool
     reported: pl.DataFrame
     log: pl.LazyFrame
@@ -55,15 +59,17 @@ def deployed(home: Home, key_result: str, known_at: datetime | None = None) -> D
 
     Raises `NotToBeHad` where no run has computed it, or none had by then.
     """
+    from assets.commands.known import as_published  # noqa: PLC0415 - it says what this cannot find
+
     organisation, _, rest = key_result.partition(".")
     if organisation not in home.organisations() or not rest:
         known = [f"{name}." for name in home.organisations()]
         raise NotToBeHad(f"{key_result}: an id begins with its organisation: {', '.join(known)}")
     now = steps.memory(home, organisation).complete()
-    catalogue = home.catalogue(organisation)
+    catalogue, is_readable = declared_or_deployed(home, organisation, now)
     ever = now.editions.filter(pl.col("key_result_id") == key_result).sort("recorded_at")
     if not ever.height:
-        raise NotToBeHad(_unknown(key_result, now, catalogue, home))
+        raise NotToBeHad(as_published(home, key_result) or _unknown(key_result, now, catalogue, home))
     memory = now if known_at is None else _as_of(now, known_at)
     rows = memory.editions.filter(pl.col("key_result_id") == key_result).sort("recorded_at")
     if not rows.height:
@@ -85,12 +91,30 @@ def deployed(home: Home, key_result: str, known_at: datetime | None = None) -> D
         is_as_declared=None if declared is None else declared.meaning.content_hash == edition["definition_hash"],
         edition=edition,
         retired=retired,
+        is_readable=is_readable,
         is_of_then=ever.item(-1, "definition_hash") != edition["definition_hash"],
         reported=history.sort("as_of", "member").collect(),
         log=home.lake(organisation).log.scan(),
         known_until=last.get("known_until"),
         feeds=feeds_of(last.get("feeds")),
     )
+
+
+def declared_or_deployed(home: Home, organisation: str, memory: Memory) -> tuple[Catalogue, bool]:
+    """What is declared of an organisation; where that is wrong, what is deployed of it, and False.
+
+    Raises `DeclarationErrors` where it is wrong and nothing was ever deployed.
+    """
+    try:
+        return home.catalogue(organisation), True
+    except DeclarationErrors:
+        found = []
+        for edition in in_force(memory.editions).filter(pl.col("declared").is_not_null()).iter_rows(named=True):
+            with suppress(DeclarationErrors):
+                found.append(recalled(edition["declared"], edition["definition_file"] or "", None))
+        if not found:
+            raise
+        return Catalogue(found[-1][1], (), tuple(definition for definition, _ in found)), False
 
 
 def _as_of(memory: Memory, instant: datetime) -> Memory:
@@ -121,15 +145,3 @@ def _in_force(edition: dict[str, Any], catalogue: Catalogue) -> tuple[Definition
         f"{edition['key_result_id']}: its definition {edition['definition_version']} is not declared any more, "
         "and this version of Hito cannot compute it as it was. Run hito run, so that the declared one holds"
     )
-
-
-def instant_of(text: str) -> datetime:
-    """An instant as it is written on a command line, with a zone; a day alone, or without a zone, is in UTC.
-
-    Raises `NotToBeHad`.
-    """
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise NotToBeHad(f"{text!r} is no instant. Write it as 2026-11-21T06:00:00+01:00") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

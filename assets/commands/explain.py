@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from assets import steps
+from assets.commands.beside import Beside, beside, told
 from assets.commands.deployed import Deployed, NotToBeHad, deployed
 from assets.home import Home
 from assets.report import numbers
@@ -41,13 +42,17 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """A figure explained. row: what was reported of it, if it was. earlier: the figure of the day that is compared."""
+    """A figure explained. row: what was reported of it, if it was. earlier: the figure of the day that is compared.
+
+    beside: what a person said of the day, and the seal of its period.
+    """
 
     of: Deployed
     explained: Explained
     row: dict[str, Any] | None
     earlier: Explained | None
     findings: pl.DataFrame
+    beside: Beside
 
     @property
     def day(self) -> date:
@@ -66,13 +71,14 @@ def answered(home: Home, question: Question) -> Answer:
             + (f"It has {', '.join(members)}" if members else "It has none")
         )
     rows = of.reported.filter(pl.col("member").eq_missing(pl.lit(question.member, pl.String)))
-    day = question.day or rows.get_column("as_of").max()
-    if not isinstance(day, date):
+    newest = rows.get_column("as_of").max()
+    if not isinstance(newest, date):
         raise NotToBeHad(f"{question.key_result}: nothing has been reported of it yet")
+    day = question.day or newest
 
     def figure(of_day: date) -> Explained:
         found = explain(of.definition, of.organisation, of.log, of_day, question.member, of.feeds, known_at)
-        if found is None:
+        if found is None or of_day > newest:
             days = rows.get_column("as_of").sort().to_list()
             raise NotToBeHad(f"{question.key_result} has no figure of {of_day}: {days[0]} to {days[-1]} is what it has")
         return found
@@ -90,6 +96,7 @@ def answered(home: Home, question: Question) -> Answer:
         row.row(0, named=True) if row.height else None,
         figure(question.since) if question.since is not None else None,
         checks.collect(),
+        beside(home, of, day, question.known_at) if question.member is None else Beside(),
     )
 
 
@@ -133,11 +140,15 @@ def _heading(answer: Answer) -> Iterator[Text]:
         style="dim",
     )
     yield from _recorded(answer)
+    for line in told(answer.beside, answer.of, measured_in):
+        yield Text(line)
 
 
 def _declared(answer: Answer) -> str:
     """What has become of the definition since."""
     of = answer.of
+    if not of.is_readable:
+        return "; what is declared now is wrong (hito validate)"
     if of.retired is not None:
         return f"; retired on {_at(answer, of.retired['recorded_at'])}"
     if of.is_of_then:
@@ -327,6 +338,8 @@ def as_json(answer: Answer) -> str:
         "adds_up": answer.explained.adds_up,
         "definition": edition | {"unit": unit(answer.of.definition.key_result, answer.of.organisation.currency)},
         "reported": answer.row,
+        "check_in": answer.beside.check_in,
+        "seal": answer.beside.seal,
         "events": answer.explained.events.to_dicts(),
         "parts": answer.explained.parts.to_dicts(),
         "changes": None

@@ -5,16 +5,12 @@ Belongs here: their options. Does not: finding the answers (`explain`, `replay`)
 
 from __future__ import annotations
 
-import os
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
-
-if TYPE_CHECKING:
-    from assets.home import Home
 
 out = Console(markup=False)
 
@@ -41,18 +37,25 @@ def explain(
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="What changed since this day.", show_default=False)
     ] = None,
     known_at: Annotated[
-        str | None, typer.Option(help="With what was known at an instant.", show_default="the last run")
+        str | None,
+        typer.Option(
+            help="With what was known at an instant; without a zone, the organisation's.", show_default="the last run"
+        ),
     ] = None,
     most: Annotated[int, typer.Option(help="How many events to show.", min=1)] = 20,
     format: Annotated[Format, typer.Option(help="For a person, or for a program.")] = Format.text,  # noqa: A002
     sandbox: Sandbox = False,  # noqa: FBT002
 ) -> None:
     """Show the events behind a figure, and what changed between two days (docs/history.md)."""
-    from assets.commands.deployed import instant_of  # noqa: PLC0415
+    from assets.commands.asked import present  # noqa: PLC0415
     from assets.commands.explain import Question, answered, as_json, tell  # noqa: PLC0415
+    from assets.commands.known import instant_of  # noqa: PLC0415
 
-    known = None if known_at is None else instant_of(known_at)
-    answer = answered(_home(sandbox=sandbox), Question(key_result, _day(on), member, _day(since), known))
+    organisation = key_result.partition(".")[0]
+    with present([organisation], sandbox=sandbox) as (home, now):
+        is_ours = organisation in home.organisations()
+        known = instant_of(home, organisation, known_at, now) if known_at is not None and is_ours else None
+        answer = answered(home, Question(key_result, _day(on), member, _day(since), known))
     if format is Format.json:
         print(as_json(answer))  # noqa: T201 - a document, not a message
     else:
@@ -60,7 +63,9 @@ def explain(
 
 
 def replay(
-    known_at: Annotated[str, typer.Option(help="The instant, as 2026-11-21T06:00:00+01:00.")],
+    known_at: Annotated[
+        str, typer.Option(help="The instant, as 2026-11-21T06:00:00+01:00; without a zone, the organisation's.")
+    ],
     organisation: Annotated[
         list[str] | None,
         typer.Option("--organisation", "-o", help="Only this one; again for more.", show_default=False),
@@ -75,30 +80,25 @@ def replay(
 
     Ends with 1 where figures differ and nothing that is known of explains it.
     """
-    from assets.commands.deployed import instant_of  # noqa: PLC0415
+    from assets.commands.asked import present  # noqa: PLC0415
+    from assets.commands.known import instant_of, organisations_with_log, refuse_unknown  # noqa: PLC0415
     from assets.commands.replay import as_json, replayed, tell  # noqa: PLC0415
 
-    home, instant = _home(sandbox=sandbox), instant_of(known_at)
-    of_key_results = {name.partition(".")[0] for name in key_result or ()}
-    chosen = organisation or sorted(of_key_results) or home.organisations()
+    names = list(key_result or ())
     is_unexplained = False
-    for name in chosen:
-        found = replayed(home, name, instant, [one for one in key_result or () if one.startswith(f"{name}.")])
-        is_unexplained |= any("unexplained" in reasons for reasons in found.reasons.values())
-        if format is Format.json:
-            print(as_json(name, found).decode())  # noqa: T201 - a document, not a message
-        else:
-            tell(out, name, found)
+    with present(organisation or [], sandbox=sandbox) as (home, now):
+        refuse_unknown(home, names, organisation or home.organisations())
+        of_key_results = sorted({name.partition(".")[0] for name in names})
+        for name in organisation or of_key_results or organisations_with_log(home):
+            instant = instant_of(home, name, known_at, now)
+            found = replayed(home, name, instant, [one for one in names if one.startswith(f"{name}.")])
+            is_unexplained |= any("unexplained" in reasons for reasons in found.reasons.values())
+            if format is Format.json:
+                print(as_json(name, found).decode())  # noqa: T201 - a document, not a message
+            else:
+                tell(out, name, found)
     if is_unexplained:
         raise typer.Exit(1)
-
-
-def _home(*, sandbox: bool) -> Home:
-    from assets.home import PROJECT, Home  # noqa: PLC0415
-
-    if sandbox and not os.environ.get("HITO_HOME"):
-        os.environ["HITO_HOME"] = str(PROJECT / ".hito" / "sandbox")
-    return Home.from_environment()
 
 
 def _day(given: datetime | None) -> date | None:

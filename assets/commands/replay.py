@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import orjson
 import polars as pl
 from rich.console import Console
 
 from assets import steps
-from assets.commands.deployed import NotToBeHad
+from assets.commands.deployed import NotToBeHad, declared_or_deployed
+from assets.commands.known import has_log, without_log
 from assets.home import Home
 from assets.report.words import LANGUAGES
 from kr_definitions.replaying import Reason, Replay, replay
@@ -35,7 +37,10 @@ _ENGLISH = LANGUAGES["en"]
 
 def replayed(home: Home, organisation: str, known_at: datetime, only: Collection[str] = ()) -> Replay:
     """The replay of an organisation, or of some of its key results. Raises `NotToBeHad`."""
-    catalogue = home.catalogue(organisation)
+    if not has_log(home, organisation):
+        raise NotToBeHad(without_log(home, organisation))
+    memory = steps.memory(home, organisation)
+    catalogue, is_readable = declared_or_deployed(home, organisation, memory.complete())
     known = [definition.id for definition in catalogue.definitions]
     for name in only:
         if name not in known:
@@ -43,8 +48,19 @@ def replayed(home: Home, organisation: str, known_at: datetime, only: Collection
             raise NotToBeHad(f"{name} is not declared" + (f". Did you mean {' or '.join(likely)}?" if likely else ""))
     definitions = [definition for definition in catalogue.definitions if not only or definition.id in only]
     log = home.lake(organisation).log.scan()
-    memory = steps.memory(home, organisation)
-    return replay(log, memory, definitions, catalogue.organisation, known_at, steps.feeds(home.sources(catalogue)))
+    feeds = steps.feeds(home.sources(catalogue)) if is_readable else None
+    found = replay(log, memory, definitions, catalogue.organisation, known_at, feeds)
+    if found.figures.is_empty() and found.reported.is_empty():
+        raise NotToBeHad(f"{organisation}: {_nothing(log, known_at, catalogue.organisation.zone)}")
+    return found
+
+
+def _nothing(log: pl.LazyFrame, known_at: datetime, zone: str) -> str:
+    """Why nothing is replayed of an instant."""
+    first = log.select(pl.col("recorded_at").min()).collect().item()
+    begins = "it is empty" if first is None else f"it begins at {first.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+    at = f"{known_at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+    return f"nothing was computed of it at {at}, and its log says nothing of then: {begins}"
 
 
 def tell(console: Console, organisation: str, found: Replay, most: int = 10) -> None:

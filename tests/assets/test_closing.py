@@ -11,8 +11,10 @@ from typing import Any
 import polars as pl
 import pytest
 from builders import event, log
+from typer.testing import CliRunner
 
 from assets import closing, steps
+from assets.cli import app
 from assets.closing import NotClosed
 from assets.home import Home
 from assets.publication import read
@@ -149,6 +151,17 @@ def test_a_key_result_is_sealed_with_what_its_last_day_came_to(agency):
     )
     assert (date(2026, 3, 31), "1.0", "direccion") == (seal["as_of"], seal["definition_version"], seal["sealed_by"])
     assert [(VISITS, 0.7, "direccion")] == agency.seals()
+
+
+def test_the_command_says_what_it_sealed_and_when_that_is_published(agency, monkeypatch):
+    monkeypatch.setenv("HITO_HOME", str(agency.home.root))
+    monkeypatch.setenv("HITO_DEFINITIONS", str(agency.home.definitions))
+    monkeypatch.setenv("HITO_NOW", morning_after(date(2026, 4, 1)).isoformat())
+    result = CliRunner().invoke(app, ["close", VISITS, "--by", "direccion"])
+    assert 0 == result.exit_code, result.output
+    sealed, published = result.stdout.splitlines()
+    assert sealed.startswith(f"sealed: {VISITS}, 2026-03-01 to 2026-03-31: score 0.70 (missed)")
+    assert "The next run publishes it." == published
 
 
 def test_a_second_close_is_refused_and_says_whose_the_first_one_is(agency):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
@@ -13,6 +14,9 @@ from typer.testing import CliRunner
 
 from assets import steps
 from assets.cli import app
+from assets.publishing import publish_all
+from kr_definitions.catalogue import FOLDER
+from kr_definitions.seals import SEALS_SCHEMA
 from pipelines import lake
 from pipelines.load import LOADS_SCHEMA
 
@@ -96,7 +100,9 @@ def test_the_answer_is_had_for_a_program(told):
         ((BILLED,), "is declared, and no run has computed it"),
         ((VISITS, "--on", "2027-01-01"), "has no figure of 2027-01-01: 2026-01-01 to 2026-03-10 is what it has"),
         ((VISITS, "--member", "norte"), "has no member 'norte'. It has none"),
+        ((VISITS, "--on", "2026-03-11"), "has no figure of 2026-03-11: 2026-01-01 to 2026-03-10 is what it has"),
         ((VISITS, "--known-at", "yesterday"), "'yesterday' is no instant. Write it as"),
+        ((VISITS, "--known-at", "2199-01-01"), "--known-at 2199-01-01 has not come yet: it is "),
     ],
 )
 def test_what_is_not_there_is_told_with_what_is(told, arguments, says):
@@ -120,6 +126,92 @@ def test_a_damaged_file_of_the_log_is_told_in_a_line(agency, told, arguments):
     (line,) = told(*arguments, code=1).splitlines()
     assert line.startswith(f"{home.lake('inmobiliaria').log.path}: {file.name} has 1,000 bytes")
     assert "Restore the folder from a backup" in line
+
+
+def test_an_instant_without_a_zone_is_in_the_organisations(agency, told):
+    later(agency, event("visit.held", "2026-03-02", "late"))
+    just_before, just_after = "2026-03-12T05:59", "2026-03-12T06:01"  # the second run was at 06:00 in Madrid
+    assert "they add up to 3." in told("explain", VISITS, "--on", "2026-03-03", "--known-at", just_before)
+    assert "they add up to 4." in told("explain", VISITS, "--on", "2026-03-03", "--known-at", just_after)
+    assert "as known at 2026-03-12 05:01 UTC" in told("replay", "--known-at", just_after, "-k", VISITS)
+
+
+def test_a_check_in_and_a_seal_are_told_beside_the_figure(agency, told):
+    home, _ = agency
+    said = event(
+        "check_in.recorded", "2026-03-09", VISITS, as_of=date(2026, 3, 9), confidence="0.7", stated_value="60",
+        note="Two more are agreed",
+    )  # fmt: skip
+    stated = log([said], None, recorded_at=FIRST).collect()
+    lake.append(home.lake("inmobiliaria").log.path, stated, writer="test")
+    seal = {
+        "key_result_id": VISITS, "period_start": date(2026, 1, 1), "period_end": date(2026, 3, 31),
+        "as_of": date(2026, 3, 31), "definition_version": "1.0", "value": 11.0, "score": 0.25, "recorded_at": SECOND,
+    }  # fmt: skip
+    lake.append(home.seals("inmobiliaria"), pl.DataFrame([seal], schema=dict(SEALS_SCHEMA)), writer="test")
+    page = told("explain", VISITS, "--on", "2026-03-09")
+    assert "said       a person's word of 2026-03-09: confidence 70% · value 60" in page
+    assert "“Two more are agreed”; nothing computed moves by it" in page
+    assert "sealed     2026-03-12 06:00, of 2026-03-31: score 0.25, value 11; that stays" in page
+    before = told("explain", VISITS, "--on", "2026-03-08", "--known-at", FIRST.isoformat())
+    assert ("said  " in before, "sealed  " in before) == (False, False)
+    found = json.loads(told("explain", VISITS, "--on", "2026-03-09", "--format", "json"))
+    assert (60.0, 0.25) == (found["check_in"]["stated_value"], found["seal"]["score"])
+
+
+def test_what_is_deployed_is_told_also_where_the_declarations_are_wrong(agency, told, tmp_path, monkeypatch):
+    folder = tmp_path / "kr_definitions"
+    shutil.copytree(FOLDER / "inmobiliaria", folder / "inmobiliaria")
+    (folder / "inmobiliaria" / "ventas.yaml").write_text("objective: [", encoding="utf-8")
+    monkeypatch.setenv("HITO_DEFINITIONS", str(folder))
+    page = told("explain", VISITS, "--on", "2026-03-03")
+    assert "2026-03-03: 3 · target 150" in page
+    assert "what is declared now is wrong (hito validate)" in page
+    assert "every figure is what was reported then" in told("replay", "--known-at", SECOND.isoformat(), "-k", VISITS)
+
+
+@pytest.fixture
+def published_alone(agency, told):
+    """The published file, and nothing else of the home."""
+    home, catalogue = agency
+    publish_all(home, [catalogue], FIRST, "first")
+    shutil.rmtree(home.root / "lake")
+    return home
+
+
+def test_without_the_log_it_is_told_what_the_published_file_says(published_alone, told):
+    page = told("explain", VISITS, code=1)
+    assert f"{VISITS}: there is no log in {published_alone.root}" in page
+    assert "hito.duckdb says of 2026-03-10: 10" in page
+    assert f"SELECT * FROM explained('{VISITS}', DATE '2026-03-10')" in page
+
+
+@pytest.mark.parametrize("asked", [(), ("-o", "inmobiliaria"), ("-k", VISITS)])
+def test_without_a_log_nothing_is_replayed(published_alone, told, asked):
+    page = told("replay", "--known-at", SECOND.isoformat(), *asked, code=1)
+    assert page.startswith("there is no log")
+    assert f"in {published_alone.root} beside hito.duckdb, and it takes the log" in page
+
+
+def test_only_organisations_of_which_there_is_a_log_are_replayed(told):
+    page = told("replay", "--known-at", SECOND.isoformat(), code=0)
+    assert {"inmobiliaria"} == {line.partition(":")[0] for line in page.splitlines() if not line.startswith(" ")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--known-at", "2199-01-01"), "--known-at 2199-01-01 has not come yet"),
+        (("--known-at", "2020-01-01", "-k", VISITS), "its log says nothing of then: it begins at 2026-03-11 05:00"),
+        (("--known-at", "2026-03-12", "-k", "ventas.visitas"), f"no key result ventas.visitas. Did you mean {VISITS}?"),
+        (("--known-at", "2026-03-12", "-k", "nope"), "no key result nope. An id begins with its organisation:"),
+        (("--known-at", "2026-03-12", "-k", f"{VISITS}s"), f"Did you mean {VISITS}"),
+        (("--known-at", "2026-03-12", "-k", VISITS, "-o", "revops"), f"{VISITS} is not of revops"),
+        (("--known-at", "2026-03-12", "-o", "nope"), "no such organisation"),
+    ],
+)
+def test_what_cannot_be_replayed_is_told_in_a_line(told, arguments, says):
+    assert says in told("replay", *arguments, code=1)
 
 
 def test_a_replay_is_what_was_reported(agency, told):
