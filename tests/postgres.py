@@ -92,9 +92,10 @@ def _programs(folder: Path) -> Path:
     package = Path(found.submodule_search_locations[0])
     if not _who():
         return package / "pginstall" / "bin"
-    # Its libraries lie beside the package, and its programs look for them there.
     shutil.copytree(package / "pginstall", folder / PACKAGE / "pginstall")
-    shutil.copytree(package.with_name(f"{PACKAGE}.libs"), folder / f"{PACKAGE}.libs")
+    libraries = package.with_name(f"{PACKAGE}.libs")
+    if libraries.exists():  # on Linux they lie beside the package, where its programs look for them
+        shutil.copytree(libraries, folder / libraries.name)
     return folder / PACKAGE / "pginstall" / "bin"
 
 
