@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -158,11 +158,6 @@ class Desktop:
     def first(self, at: datetime) -> Read:
         """What a first reading is asked for."""
         return Read(since=None, until=at, cursor=None, clock=self.clock)
-
-    def then(self, before: Reading, since: datetime, at: datetime) -> Read:
-        """What a reading after a complete one is asked for."""
-        assert before.covered is not None
-        return replace(self.first(at), since=since, cursor=before.covered.cursor)
 
     def log(self) -> pl.DataFrame:
         """The events that hold now, coverage left out."""

@@ -157,4 +157,4 @@ class _Org:
             require_record_types(api, described, (one.record_type for one in self.options.sales if one.record_type))
             if any(one["name"] == deals.CURRENCY for one in described["fields"]):
                 asked = replace(asked, fields=(*asked.fields, deals.CURRENCY))
-        return (yield from read_all(api, asked, read))
+        return (yield from read_all(api, asked, read, timedelta(days=self.options.reread_days)))

@@ -228,6 +228,7 @@ class SalesforceOptions(Options):
     customer: Literal["account", "contact"] = "account"
     number: FieldName | None = None
     quota_share: Annotated[float, Field(gt=0, le=1)] = 0.8
+    reread_days: int = Field(default=30, ge=1)  # how often everything is read again, changed or not
     new_customer_stages: tuple[str, ...] = Field(default=("lead",), min_length=1)
     leads: Leads | None = None
     contacts: Contacts | None = None

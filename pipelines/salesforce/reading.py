@@ -11,8 +11,9 @@ mark says up to which instant everything has been read, so that a reading that e
 A merge gives the victim's deals and activities to the winner, and a conversion the lead's to the contact; whether that
 moves their own last change is not documented, so they are read again.
 
-The cursor is what was asked of each record. Where more is asked now, because the options name another field,
-everything is read again: what has not changed lately has that field too.
+The cursor is what was asked of each record, and when all of them were last read. Where more is asked now, because the
+options name another field, everything is read again: what has not changed lately has that field too. So it is once in a
+while anyway: a customer's number, or the products on a deal, may change without a new last change of the record.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import hashlib
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -112,16 +113,23 @@ def _child(name: str, fields: Sequence[str], *conditions: str) -> str:
     return f"({select(fields, name, *conditions, then='ORDER BY CreatedDate, Id')})"
 
 
-def read_all(api: Api, wanted: Wanted, read: Read) -> Fetched:
-    """Pages of records, with a mark after each: what a fetch is, once the org is signed in to."""
-    since = read.since if read.cursor == wanted.fingerprint else None
+def read_all(api: Api, wanted: Wanted, read: Read, reread: timedelta) -> Fetched:
+    """Pages of records, with a mark after each: what a fetch is, once the org is signed in to.
+
+    reread: how often all of them are read, changed or not.
+    """
+    asked, _, last = (read.cursor or "").partition(" ")
+    whole = datetime.fromisoformat(last) if last and asked == wanted.fingerprint else None
+    is_due = whole is None or read.until - whole >= reread
+    since = None if is_due else read.since
     for batch in _changed(api, wanted, _marked(wanted, read.mark) or since):
         yield [_record(api, wanted, row, read.until) for row in batch]
         yield Mark(f"{wanted.fingerprint} {instant_literal(_instant(api, batch[-1]))}")
     if since is not None:
         for batch in _of_moved(api, wanted, since):
             yield [_record(api, wanted, row, read.until) for row in batch]
-    return Covered(start=since, end=read.until, cursor=wanted.fingerprint)
+    whole = read.until if since is None else whole
+    return Covered(start=since, end=read.until, cursor=f"{wanted.fingerprint} {whole}")
 
 
 def _marked(wanted: Wanted, mark: str | None) -> datetime | None:

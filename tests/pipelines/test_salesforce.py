@@ -404,6 +404,24 @@ def test_where_another_field_is_named_everything_is_read_again(loaded: Desktop) 
     assert loaded.facts("deal.won", "campaign") == [("A",)]
 
 
+def test_once_in_a_while_everything_is_read_again(desktop: Desktop) -> None:
+    """The products on a deal change without its last change."""
+    product = {"producto": changes((day(12), "A"))}
+    renamed = {"producto": changes((day(12), "A nuevo"))}
+    before, after = (organisation(deals=[replace(WON, says=says)]) for says in (product, renamed))
+    found = []
+    for company, at in (
+        (before, NOW),
+        (after, day(61)),
+        (after, day(60 + 29)),
+        (after, day(60 + 30)),
+        (after, day(91)),
+    ):
+        report = desktop.load(app(desktop.desk(company, at)), at)["opportunities"]
+        found.append((report.load.delivered, desktop.facts("deal.won", "product")[0][0]))
+    assert found == [(1, "A"), (0, "A"), (0, "A"), (1, "A nuevo"), (0, "A nuevo")]
+
+
 def test_deals_have_the_currency_that_they_are_in_where_the_org_has_several(desktop: Desktop) -> None:
     deals = (replace(WON, currency="USD"), LOST)
     desktop.load(app(desktop.desk(later(deals=deals), NOW), has_currencies=True), NOW)
