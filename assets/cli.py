@@ -191,10 +191,13 @@ def validate(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also the rules that are switched off.")] = False,  # noqa: FBT002
 ) -> None:
     """Review the declarations: every error, warning and remark, with its file and line (docs/review.md)."""
+    from assets.commands.declared import other_declarations  # noqa: PLC0415
     from assets.home import Home  # noqa: PLC0415
     from assets.validating import tell, validated  # noqa: PLC0415
 
     home = Home.from_environment()
+    if (other := other_declarations(home, Path.cwd())) is not None:
+        err.print(f"validated is {home.definitions}. {other}", style="yellow", highlight=False, soft_wrap=True)
     found = [validated(home, name) for name in _chosen(home, organisation, with_strays=True)]
     for one in found:
         tell(out, one, verbose=verbose)

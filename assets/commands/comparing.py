@@ -15,7 +15,9 @@ from pathlib import Path
 import polars as pl
 
 from assets import steps
+from assets.commands.declared import other_declarations
 from assets.commands.deployed import NotToBeHad
+from assets.commands.known import has_log
 from assets.home import Home, last_whole_day
 from assets.publication import PublicationError, read
 from assets.publication.tables import as_written
@@ -32,7 +34,7 @@ _TABLES = ("editions", "progress_history", "key_results", "objectives", "organis
 
 
 def compared(home: Home, named: Sequence[str] | None, published: Path | None, now: datetime) -> list[Changes]:
-    """What the declarations of these organisations (without names: of all of them) would do.
+    """What the declarations of these organisations would do; without names, of all of which anything is deployed.
 
     published: the file to compare with; without it, each one's lake, or else the home's own file. Raises
     `DeclarationErrors` with what is wrong in any of them, `NotToBeHad` where nothing was ever deployed.
@@ -50,8 +52,31 @@ def compared(home: Home, named: Sequence[str] | None, published: Path | None, no
         raise DeclarationErrors(problems)
     tables = _published(home, published)
     if not named:
-        catalogues += _no_longer_declared(home, tables, published)
+        here = [one for one in catalogues if _is_deployed(home, one.organisation.id, tables, published)]
+        catalogues = (here or catalogues) + _no_longer_declared(home, tables, published)
     return [changes(catalogue, _deployed(home, catalogue, tables, now, published)) for catalogue in catalogues]
+
+
+def remarks(home: Home, named: Sequence[str] | None, published: Path | None, found: Sequence[Changes]) -> list[str]:
+    """What somebody who reads a comparison has to know of what it is about: a line each."""
+    told = [other] if (other := other_declarations(home, Path.cwd())) is not None else []
+    left_out = [] if named else sorted(set(home.organisations()) - {one.organisation for one in found})
+    if left_out:
+        told.append(f"nothing is deployed of {', '.join(left_out)}: left out (-o compares one all the same)")
+    for one in found:
+        if published is None and not one.has_log and _has_lake(home, one.organisation):
+            log = home.lake(one.organisation).log.path
+            told.append(f"{one.organisation}: its log is not in {log}: compared with what was reported. Restore it")
+    return told
+
+
+def _is_deployed(
+    home: Home, organisation: str, tables: Mapping[str, pl.DataFrame] | None, published: Path | None
+) -> bool:
+    """Whether there is anything of an organisation to compare with."""
+    if tables is not None and organisation in tables["organisations"].get_column("organisation"):
+        return True
+    return published is None and _has_lake(home, organisation)
 
 
 def _no_longer_declared(
@@ -127,9 +152,9 @@ def _deployed(
     if published is None and _has_lake(home, organisation):
         memory = steps.memory(home, organisation)
         through = _last_day(memory) or otherwise
-        log = home.lake(organisation).log.scan()
+        log = home.lake(organisation).log.scan() if has_log(home, organisation) else None
         feeds = steps.feeds(home.sources(catalogue)) if catalogue.document is not None else None
-        return Deployed(memory, through, log, feeds, described, objectives)
+        return Deployed(memory, through, log, feeds if log is not None else None, described, objectives)
     if not is_told:
         return Deployed(Memory(), otherwise)
     memory = Memory(

@@ -14,6 +14,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+err = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+
 MOVES = 3
 """The exit code, where it is asked for, that says that figures would move; 2 is a wrong command line."""
 
@@ -44,13 +46,16 @@ def diff(
     """Say what the declarations would do to the figures that are deployed; nothing is written (docs/diff.md)."""
     out = Console(markup=False, highlight=False)  # made now: it keeps the width that it first sees
     from assets.commands import diff_data, diff_markdown, diff_told  # noqa: PLC0415
-    from assets.commands.comparing import compared  # noqa: PLC0415
+    from assets.commands.comparing import compared, remarks  # noqa: PLC0415
     from assets.home import PROJECT, Home, started_at  # noqa: PLC0415
 
     if sandbox and not os.environ.get("HITO_HOME"):
         os.environ["HITO_HOME"] = str(PROJECT / ".hito" / "sandbox")
     home = Home.from_environment()
     found = compared(home, organisation, published, started_at())
+    err.print(f"declared in {home.definitions}", style="dim")
+    for remark in remarks(home, organisation, published, found):
+        err.print(remark, style="yellow")
     if format is Format.text:
         diff_told.tell(out, found)
     elif format is Format.markdown:

@@ -281,7 +281,20 @@ def test_whoever_reads_no_further_is_told_nothing(tmp_path, command):
         check=False,
     )
     os.close(writes)
-    assert (141, "") == (done.returncode, done.stderr)
+    assert (141, False) == (done.returncode, "pipe" in done.stderr)
+
+
+@pytest.mark.parametrize("command", [("diff", "-o", "inmobiliaria"), ("validate", "-o", "inbound")])
+def test_in_a_folder_with_other_declarations_it_is_said_which_ones_are_meant(hito, declared, monkeypatch, command):
+    (declared.parent / "home").mkdir()
+    publish(declared.parent / "home" / "hito.duckdb", publication())
+    monkeypatch.delenv("HITO_DEFINITIONS", raising=False)
+    monkeypatch.chdir(declared.parent)
+    _, output = hito(*command)
+    assert f"{declared} has declarations too, which are not meant: HITO_DEFINITIONS=kr_definitions names them" in output
+    assert str(FOLDER) in output
+    monkeypatch.chdir(FOLDER.parent)
+    assert "has declarations too" not in hito(*command)[1]
 
 
 def test_a_folder_without_organisations_is_not_all_well(hito, tmp_path):

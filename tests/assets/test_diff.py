@@ -283,6 +283,30 @@ def test_an_organisation_that_was_never_deployed_is_all_new(home, ask, tmp_path)
     assert ("added", "1.0", "nothing of it has been reported") == (one["change"], one["version"], one["needs_log"])
 
 
+def test_without_a_name_only_organisations_of_which_something_is_deployed_are_compared(home, ask, tmp_path):
+    new = tmp_path / "declared" / "nueva"
+    new.mkdir(parents=True)
+    (new / "organisation.yaml").write_text(ORGANISATION.replace("id: agencia", "id: nueva"), encoding="utf-8")
+    (new / "ventas.yaml").write_text((OBJECTIVE + SALES).replace("agencia.", "nueva."), encoding="utf-8")
+    for arguments in ((), ("--published", str(home.published))):
+        asked = ask("--format", "json", *arguments)
+        assert ["agencia"] == [one["organisation"] for one in json.loads(asked.out)["organisations"]]
+        assert "nothing is deployed of nueva: left out (-o compares one all the same)" in asked.err
+
+
+def test_the_folder_of_the_declarations_is_named(ask, tmp_path):
+    assert f"declared in {tmp_path / 'declared'}" in ask().err
+
+
+def test_where_the_log_is_gone_what_was_reported_is_compared_and_that_is_said(home, ask, tmp_path):
+    copied = shutil.copytree(home.root, tmp_path / "copied")
+    shutil.rmtree(copied / "lake" / "agencia" / "events")
+    asked = ask(HITO_HOME=str(copied))
+    assert f"agencia: its log is not in {copied / 'lake' / 'agencia' / 'events'}" in asked.err
+    assert "From the figures that were published, up to 2026-03-20, without the log." in asked.out
+    assert ask("--published", str(home.published)).out == asked.out
+
+
 def test_only_the_organisations_that_are_asked_for_are_told(ask):
     assert "agencia: " in ask("-o", "agencia").out
     asked = ask("-o", "agensia")
