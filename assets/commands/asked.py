@@ -44,7 +44,7 @@ class Asked:
 
 @contextmanager
 def present(organisations: Sequence[str], *, sandbox: bool) -> Iterator[tuple[Home, datetime]]:
-    """The home, and its present for these organisations. sandbox: of the simulated companies.
+    """The home, and its present for these organisations (none: for all of them). sandbox: of the simulated companies.
 
     In a folder where simulated companies live the present is the morning that they were last shown at, also for
     whoever does not ask for the sandbox: what is recorded there under another clock lies in the companies' future.
@@ -76,6 +76,6 @@ def asked(name: str, *, sandbox: bool) -> Iterator[Asked]:
 def _shown_at(root: Path, organisations: Sequence[str]) -> datetime | None:
     if not (root / "sandbox.json").exists():  # the runner takes long to import
         return None
-    from pipelines.sandbox.runner import last_present  # noqa: PLC0415 - of a sandbox alone
+    from pipelines.sandbox.runner import ORGANISATIONS, last_present  # noqa: PLC0415 - of a sandbox alone
 
-    return max(filter(None, (last_present(root, one) for one in organisations)), default=None)
+    return max(filter(None, (last_present(root, one) for one in organisations or ORGANISATIONS)), default=None)

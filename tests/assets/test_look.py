@@ -198,6 +198,14 @@ def test_only_organisations_of_which_there_is_a_log_are_replayed(told):
     assert {"inmobiliaria"} == {line.partition(":")[0] for line in page.splitlines() if not line.startswith(" ")}
 
 
+def test_in_a_sandbox_what_has_not_come_is_what_its_companies_have_not_seen(agency, told, monkeypatch):
+    monkeypatch.delenv("HITO_NOW", raising=False)
+    (agency[0].root / "sandbox.json").write_text('{"seed": 1, "today": "2026-03-12"}')
+    for asked in ((), ("-k", VISITS)):
+        page = told("replay", "--known-at", "2026-03-13", *asked, code=1)
+        assert "--known-at 2026-03-13 has not come yet: it is 2026-03-12" in page
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
