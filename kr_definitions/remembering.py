@@ -241,17 +241,21 @@ class _Arrivals:
         known: pl.LazyFrame,
         arrivals: pl.DataFrame,
     ) -> pl.DataFrame:
-        """The restated rows that an erasure has a part in: what was known then does not come to what was reported.
+        """The restated rows that an erasure has a part in.
 
-        What was erased is not in the log any more, neither as it is nor as it was known: no other event shows it.
+        What was erased is not in the log any more, neither as it is nor as it was known. So it has a part in what was
+        known then not coming to what was reported, and in all that moved though what is known comes to the same.
         """
         if not arrivals.filter(pl.col("change") == "erased").height:
             return moved.clear()
         run = self._run
         then = compute(definitions, organisation, known, run.through, run.feeds, self._failures)
-        beside = then.select(*KEY, _then="value")
+        makings = {name: f"_{name}" for name in ("value", "numerator", "denominator", "events")}
+        beside = then.select(*KEY, *(pl.col(name).alias(as_then) for name, as_then in makings.items()))
         found = moved.join(beside, on=KEY, how="left", nulls_equal=True, maintain_order="left")
-        return found.filter(pl.col("_then").ne_missing(pl.col("previous_value"))).drop("_then")
+        was_other = pl.col("_value").ne_missing(pl.col("previous_value"))
+        is_same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(as_then)) for name, as_then in makings.items())
+        return found.filter(was_other | is_same).select(moved.columns)
 
     def _arrivals(self, instant: datetime | None) -> pl.DataFrame:
         if instant not in self._found:

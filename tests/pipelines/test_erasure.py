@@ -761,14 +761,14 @@ def test_whoever_had_read_the_log_before_is_overtaken_and_versions_go_on_countin
 def test_a_fetch_that_had_begun_before_stores_nothing(root, monkeypatch):
     served = Shop([customer(WHO), customer("202")])
     load_shop(root, Shop([customer(WHO)]), 2)
-    admit = raw_zone.RawZone._frames
+    admit = raw_zone._Reading._part
 
     def erasing_meanwhile(self, *arguments):
         yield from admit(self, *arguments)
         if not Lake(root).suppressed().digests:
             erase(root, WHO, 3)
 
-    monkeypatch.setattr(raw_zone.RawZone, "_frames", erasing_meanwhile)
+    monkeypatch.setattr(raw_zone._Reading, "_part", erasing_meanwhile)
     with pytest.raises(Overtaken, match="somebody was erased while this load was at work"):
         fetch(shop.source(served), Lake(root), shop.StillClock(at(4)), at(4))
     assert {} == mentions(root, [WHO])
