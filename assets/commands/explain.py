@@ -256,6 +256,7 @@ def _tell_change(console: Console, answer: Answer, earlier: Explained, most: int
             f"Another window: what was counted from {earlier.figure['window_start'] or 'the beginning'} on "
             f"is counted from {answer.explained.figure['window_start'] or 'the beginning'} on.",
             highlight=False,
+            soft_wrap=True,
         )
     if answer.explained.parts.height or earlier.parts.height:
         console.print("It is made of others: ask for one of them (--member) to see what changed.", highlight=False)

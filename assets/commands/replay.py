@@ -71,6 +71,7 @@ def tell(console: Console, organisation: str, found: Replay, most: int = 10) -> 
         f"{organisation}: as known at {found.known_at:%Y-%m-%d %H:%M %Z}, up to {found.through}: "
         f"{computed} key results, {found.figures.height:,} figures",
         highlight=False,
+        soft_wrap=True,
     )
     if not found.differences.height:
         console.print("  every figure is what was reported then", style="green")

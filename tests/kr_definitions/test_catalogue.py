@@ -141,7 +141,7 @@ def test_every_problem_of_the_broken_folder_has_all_its_parts():
         ("ventas.yaml:14: error: agencia.ventas.operaciones: listing.published carry no 'portl'. Did you mean portal?",
          "{count: deal.won}", "{distinct: portl, of: listing.published}"),
         ("ventas.yaml:14: error: agencia.ventas.operaciones: no event type 'deal.wun'. "
-         "Did you mean deal.won or deal.lost or deal.amount_changed?",
+         "Did you mean deal.won or deal.lost or email.sent?",
          "{count: deal.won}", "{count: deal.won, among: {had: deal.wun}}"),
         ("ventas.yaml:14: error: agencia.ventas.operaciones: 'source.covered' is the log's own and counts nothing. "
          "Name something that happens in the world",

@@ -156,12 +156,13 @@ def test_what_a_function_gives_is_kept_to_a_millionth_so_that_it_is_the_same_eve
 def test_a_function_sees_only_its_types_and_what_they_carry(folder):
     told = {"folder": folder, **KPI}
     shared = 8  # source, subject, account, actor, instant, amount, currency, quantity
-    own = 3  # event_id, event_type, day
-    assert shared + own + 4 == value(
+    own = 4  # event_id, event_type, day, customer
+    assert shared + own + 5 == value(
         "2026-02-01", [], measure=of("columns"), **told
-    )  # rating, score, channel, category
+    )  # rating, score, channel, category, segment
     several = of("columns", ["survey.answered", "ticket.created"])
-    assert shared + own + 2 == value("2026-02-01", [], measure=several, **told)  # both carry channel and category
+    # Both carry channel, category and segment.
+    assert shared + own + 3 == value("2026-02-01", [], measure=several, **told)
     both = [answered("2026-02-01"), event("ticket.created", "2026-02-01")]
     assert 1 == value("2026-02-01", both, "events", measure=of("longest_run"), **told)
 
