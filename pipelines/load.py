@@ -22,7 +22,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from kr_definitions.events import EVENT_SCHEMA, facts_frame
+from kr_definitions.events import EVENT_SCHEMA, FACT_SCHEMA, facts_frame
 from kr_definitions.organisation import Organisation
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import event_log, identity, lake, plausibility
@@ -339,6 +339,10 @@ def understand(stream: Stream, source: str, records: pl.DataFrame, recorded_at: 
     told = told.with_columns(
         mapped.get_column("problem"), plausibility.problem(stream.feeds, recorded_at).alias("_limit")
     )
+    said = [name for name in FACT_SCHEMA if name not in ("record_key", "fact_key")]
+    variants = pl.struct(said).n_unique().over("record_key", "fact_key")
+    twice = pl.format("it says two different things as one fact ({})", "event_type")
+    told = told.with_columns(pl.coalesce("problem", pl.when(variants > 1).then(twice)).alias("problem"))
     strange = (  # what the source itself says of a record tells more than the limits that hold for every fact
         told.group_by("record_key")
         .agg(pl.coalesce(pl.col("problem").min(), pl.col("_limit").min()).alias("problem"))

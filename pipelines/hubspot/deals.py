@@ -177,9 +177,11 @@ def _amounts_changed(deals: pl.LazyFrame, stages: pl.LazyFrame, amounts: pl.Lazy
     opened = deals.select("record_key", "created_at")
     changed = (
         amounts.filter(pl.col("value").is_not_null())
-        .join(opened, on="record_key")
+        .join(opened, on="record_key", maintain_order="left")
         .filter(pl.col("at") > pl.col("created_at") + SAME_SAVE)
-        .with_columns(amount="value")
+        .with_columns(amount="value", _at=pl.col("at").dt.epoch("ms"))
+        .unique(["record_key", "_at"], keep="last", maintain_order=True)  # of several in one save, the last holds
+        .drop("_at")
     )
     key = pl.format("deal/{}/amount/{}", "record_key", pl.col("at").dt.epoch("ms"))
     return in_force(_fact(changed, "deal.amount_changed", key, "at", "amount"), stages, "stage")

@@ -182,9 +182,13 @@ def _step(audit: Item, agents: frozenset[str]) -> dict[str, Any] | None:
 
 
 def _revision(ticket: Item, read: Read) -> datetime | None:
-    """When the vendor last wrote the ticket down. One from the future would outlive every later correction."""
+    """When the vendor last wrote the ticket down. One from the future would outlive every later correction.
+
+    It may be later than what is read up to: a reading takes its time, and one that goes on began on an earlier day.
+    """
     found = instant(ticket.get("generated_timestamp")) or instant(ticket.get("updated_at"))
-    return read.until if found is not None and found > read.until + _FURTHEST_AHEAD else found
+    now = max(read.until, read.clock.now())
+    return now if found is not None and found > now + _FURTHEST_AHEAD else found
 
 
 def facts(records: pl.LazyFrame, subdomain: str, customer: str, channels: Mapping[str, str]) -> pl.LazyFrame:

@@ -138,6 +138,11 @@ def test_an_amount_that_was_not_known_yet_is_no_amount_and_its_arrival_is_a_chan
     assert of(found, "deal.amount_changed", "occurred_at", "amount") == [(day(3), Decimal(700))]
 
 
+def test_of_two_amounts_of_one_instant_the_later_saved_one_is_stated() -> None:
+    given = {"1": deal(dealstage=[(day(1), "contractsent")], amount=[(day(3), "700"), (day(3), "900")])}
+    assert of(facts("deals", given), "deal.amount_changed", "occurred_at", "amount") == [(day(3), Decimal(900))]
+
+
 def test_attributes_and_owner_are_as_they_were_or_the_first_that_were_ever_known() -> None:
     given = deal(
         dealstage=[(day(1), "appointmentscheduled"), (day(5), "closedwon")],
