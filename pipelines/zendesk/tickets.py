@@ -103,7 +103,7 @@ def _fetch(
         key, revision = str(ticket["id"]), _revision(ticket, read)
         if ticket.get("status") == "deleted":
             return Record(key, revision, {"id": key}, is_deleted=True)
-        history = asked_for(helpdesk, key) if histories is None else histories.of(ticket, revision)
+        history = asked_for(helpdesk, key) if histories is None else histories.of(ticket, _written_at(ticket))
         if history is None:
             return Record(key, revision, {"id": key}, is_deleted=True)
         payload = _payload(ticket, history, agents)
@@ -186,9 +186,13 @@ def _revision(ticket: Item, read: Read) -> datetime | None:
 
     It may be later than what is read up to: a reading takes its time, and one that goes on began on an earlier day.
     """
-    found = instant(ticket.get("generated_timestamp")) or instant(ticket.get("updated_at"))
+    found = _written_at(ticket)
     now = max(read.until, read.clock.now())
     return now if found is not None and found > now + _FURTHEST_AHEAD else found
+
+
+def _written_at(ticket: Item) -> datetime | None:
+    return instant(ticket.get("generated_timestamp")) or instant(ticket.get("updated_at"))
 
 
 def facts(records: pl.LazyFrame, subdomain: str, customer: str, channels: Mapping[str, str]) -> pl.LazyFrame:

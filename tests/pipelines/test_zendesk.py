@@ -591,6 +591,34 @@ def test_a_first_reading_that_is_interrupted_goes_on_and_says_the_same(
     assert len(again) == 12 * len(LIFE)
 
 
+def test_what_is_solved_while_a_first_reading_pauses_is_in_its_tickets_pasts(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw_zone, "_RECORDS_A_PART", 1)
+
+    def solved_later(number: int) -> Ticket:
+        made = at(2, 9, number)
+        return ticket(number, created_at=made, status=changes((made, "new"), (at(15, 9, number), "solved")))
+
+    many = company(*(solved_later(number) for number in range(1, 13)))
+    served = 0
+
+    def failing(app: Any) -> Any:
+        async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+            nonlocal served
+            served += scope["path"].startswith(EXPORT)
+            is_over = scope["path"].startswith(EXPORT) and served >= 3
+            await (JSONResponse({"error": "no"}, 418) if is_over else app)(scope, receive, send)
+
+        return wrapped
+
+    agency.with_options(surveys=())
+    assert agency.fetch(many, at(10), failing, page_size=3)["tickets"].failure is not None
+    assert agency.load(many, at(20), page_size=3)["tickets"].failure is None
+    solved = [one for one in agency.said("event_type", "occurred_at") if one[0] == "ticket.solved"]
+    assert sorted(when for _, when in solved) == [at(15, 9, number) for number in range(1, 13)]
+
+
 # --- by what else customers are known ---------------------------------------------------------------------------------
 
 
