@@ -339,13 +339,16 @@ def understand(stream: Stream, source: str, records: pl.DataFrame, recorded_at: 
     told = told.with_columns(
         mapped.get_column("problem"), plausibility.problem(stream.feeds, recorded_at).alias("_limit")
     )
-    said = [name for name in FACT_SCHEMA if name not in ("record_key", "fact_key")]
-    variants = pl.struct(said).n_unique().over("record_key", "fact_key")
-    twice = pl.format("it says two different things as one fact ({})", "event_type")
-    told = told.with_columns(pl.coalesce("problem", pl.when(variants > 1).then(twice)).alias("problem"))
+    is_repeated = pl.struct("record_key", "fact_key").is_duplicated()
+    variants = told.filter(is_repeated).select(FACT_SCHEMA.keys()).unique().filter(is_repeated)
+    contradictory = variants.select(
+        "record_key", _twice=pl.format("it says two different things as one fact ({})", "event_type")
+    ).unique("record_key", keep="first", maintain_order=True)
     strange = (  # what the source itself says of a record tells more than the limits that hold for every fact
         told.group_by("record_key")
         .agg(pl.coalesce(pl.col("problem").min(), pl.col("_limit").min()).alias("problem"))
+        .join(contradictory, on="record_key", how="left")
+        .select("record_key", pl.coalesce("problem", "_twice").alias("problem"))
         .drop_nulls("problem")
     )
     told = told.join(strange, on="record_key", how="anti").drop("problem", "_limit")
