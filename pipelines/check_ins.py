@@ -30,11 +30,12 @@ from kr_definitions.check_ins import CHECKED_IN, bounds_of, held_to
 from kr_definitions.measures.base import Bounds
 from kr_definitions.periods import Span
 from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS
-from pipelines.load import Source, understand
+from pipelines.load import Source
 from pipelines.people import People, Place
 from pipelines.plausibility import CLOCKS_DIFFER_BY
 from pipelines.raw_zone import RAW_SCHEMA, RawZone
 from pipelines.source import Account, Connector, Covered, Options, Pseudonym, Read, Record, SourceError, Stream
+from pipelines.understanding import understand
 
 NAME = "check_ins"
 """What the source is called, and its stream."""

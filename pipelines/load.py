@@ -11,7 +11,6 @@ list of them once more while it holds the tables that it writes to, and is overt
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,18 +18,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import orjson
 import polars as pl
 
-from kr_definitions.events import EVENT_SCHEMA, FACT_SCHEMA, facts_frame
+from kr_definitions.events import EVENT_SCHEMA
 from kr_definitions.organisation import Organisation
 from kr_definitions.vocabulary import UTC_MICROSECONDS
-from pipelines import event_log, identity, lake, plausibility
+from pipelines import event_log, identity, lake, mapped
 from pipelines.event_log import EventLog
 from pipelines.raw_zone import OnPage, RawZone, StreamLoad
 from pipelines.source import Account, Clock, Connector, Mark, Options, Read, Stream
 from pipelines.suppression import Suppressed, SuppressedOf
 from pipelines.under_way import UnderWay
+from pipelines.understanding import understand
 
 # One row for each stream that a run tried to read; delivered = inserted + duplicates, and suppressed is what was served
 # as well of people who were erased. Where covered_to is null the reading did not complete, and failure says why.
@@ -127,15 +126,6 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Understood:
-    """Records as facts, and those that could not be understood."""
-
-    facts: pl.LazyFrame
-    touched: pl.LazyFrame
-    problems: pl.DataFrame
-
-
-@dataclass(frozen=True)
 class StreamChange:
     """What the log learned from one stream. set_aside: record_key and problem of what is, newly or still."""
 
@@ -197,7 +187,7 @@ class _Reader:
         recorded_at = _next_instant(self.started_at, earlier)
         complete = earlier.filter(pl.col("covered_to").is_not_null()).sort("recorded_at")
         last = {row["stream"]: row for row in complete.iter_rows(named=True)}
-        asked = {stream.name: _mapping(stream, source.options) for stream in streams}
+        asked = {stream.name: mapped.mapping_of(stream, source.options) for stream in streams}
         raw, under_way = lake_of_org.raw, lake_of_org.under_way
         reads: dict[str, Read] = {}
 
@@ -285,20 +275,20 @@ def bring_up_to_date(
     accounted_for = 0
     for source in sources:
         for stream in source.streams():
-            mapping = _mapping(stream, source.options)
+            mapping = mapped.mapping_of(stream, source.options)
             last = stated_readings.get((source.name, stream.name))
-            stored = _stored(lake_of_org.raw, source.name, stream.name)
-            is_still_so = _is_still_so(last, mapping, stored)
+            stored = mapped.stored_at(lake_of_org.raw, source.name, stream.name)
+            is_still_so = mapped.is_still_so(last, mapping, stored)
             mapped_until = last["read_at"] if last is not None and is_still_so else None
             aside = lake_of_org.quarantine().filter(pl.col("source") == source.name, pl.col("stream") == stream.name)
-            records = _to_map(lake_of_org.raw, source.name, stream, mapped_until, aside)
+            records = mapped.to_map(lake_of_org.raw, source.name, stream, mapped_until, aside)
             understood = understand(stream, source.name, records, recorded_at)
             stated = event_log.statements(
                 log.scan(), understood.facts, understood.touched, source.name, stream.name, recorded_at
             )
             if last is not None and last["mapping"] != mapping:
-                arrived = _arrived(lake_of_org.raw, source.name, stream, last["read_at"])
-                stated = _by_mapping(stated, stream, arrived)
+                arrived = mapped.arrived_since(lake_of_org.raw, source.name, stream, last["read_at"])
+                stated = mapped.by_mapping(stated, stream, arrived)
             new_loads = loads.filter((pl.col("source") == source.name) & (pl.col("stream") == stream.name))
             if last is not None:
                 # The last reading is stated again where what it says has changed, so that the log knows of the change.
@@ -324,63 +314,6 @@ def bring_up_to_date(
     return changes
 
 
-def understand(stream: Stream, source: str, records: pl.DataFrame, recorded_at: datetime) -> Understood:
-    """Records as facts; what cannot be understood is set aside, record by record, and what it said before stays.
-
-    records: `RAW_SCHEMA`, one row a key (the newest).
-    """
-    kept = records.filter(~pl.col("is_deleted"))
-    decoded, undecodable = _decode(kept, stream.payload)
-    # In one chunk: Polars 2.1 panics where `pl.format` follows a filter of a frame that lies in several.
-    mapped = stream.facts(decoded.rechunk().lazy()).collect()
-    if "problem" not in mapped.columns:
-        mapped = mapped.with_columns(problem=pl.lit(None, dtype=pl.String))
-    told = facts_frame(mapped.lazy().drop("problem")).collect()
-    told = told.with_columns(
-        mapped.get_column("problem"), plausibility.problem(stream.feeds, recorded_at).alias("_limit")
-    )
-    is_repeated = pl.struct("record_key", "fact_key").is_duplicated()
-    variants = told.filter(is_repeated).select(FACT_SCHEMA.keys()).unique().filter(is_repeated)
-    contradictory = variants.select(
-        "record_key", _twice=pl.format("it says two different things as one fact ({})", "event_type")
-    ).unique("record_key", keep="first", maintain_order=True)
-    strange = (  # what the source itself says of a record tells more than the limits that hold for every fact
-        told.group_by("record_key")
-        .agg(pl.coalesce(pl.col("problem").min(), pl.col("_limit").min()).alias("problem"))
-        .join(contradictory, on="record_key", how="left")
-        .select("record_key", pl.coalesce("problem", "_twice").alias("problem"))
-        .drop_nulls("problem")
-    )
-    told = told.join(strange, on="record_key", how="anti").drop("problem", "_limit")
-    problems = pl.concat([undecodable, strange]).sort("record_key")
-    touched = records.lazy().select("record_key").join(problems.lazy(), on="record_key", how="anti")
-    return Understood(
-        facts=told.lazy(),
-        touched=touched,
-        problems=problems.join(records, on="record_key", maintain_order="left").select(
-            pl.lit(source).alias("source"),
-            pl.lit(stream.name).alias("stream"),
-            "record_id",
-            "record_key",
-            "problem",
-            pl.lit(recorded_at, UTC_MICROSECONDS).alias("recorded_at"),
-        ),
-    )
-
-
-def _stored(raw: RawZone, source: str, stream: str) -> pl.Series:
-    """When each record of a stream was recorded, in that order."""
-    return raw.scan(source, stream).select(pl.col("recorded_at").sort()).collect().to_series()
-
-
-def _is_still_so(last: dict[str, Any] | None, mapping: str, stored: pl.Series) -> bool:
-    """Whether all that had been stored by the last stated reading went into the log, by the mapping that there is now.
-
-    It did not where a run that was overtaken by another one stored its records afterwards, under its earlier instant.
-    """
-    return last is not None and last["mapping"] == mapping and last["quantity"] == (stored <= last["read_at"]).sum()
-
-
 def _set_aside(quarantine: Path, problems: Sequence[pl.DataFrame], run_id: str | None) -> None:
     """Append the problems that are not in the quarantine yet, in one commit."""
     before = lake.version(quarantine)
@@ -390,63 +323,6 @@ def _set_aside(quarantine: Path, problems: Sequence[pl.DataFrame], run_id: str |
     new = new.with_columns(pl.lit(run_id, pl.String).alias("run_id"))
     if new.height:
         lake.append_after(before, quarantine, new, writer="quarantine")
-
-
-def _to_map(
-    raw: RawZone, source: str, stream: Stream, mapped_until: datetime | None, aside: pl.LazyFrame
-) -> pl.DataFrame:
-    """The newest row of each record of which something arrived after an instant; of every record, without one.
-
-    Where the stream's records are understood in groups: of each record in a group of which something arrived. Records
-    that had been set aside (`aside`) are tried again each time: what lay in the future may have come.
-    """
-    newest = raw.newest(source, stream.name)
-    if mapped_until is None:
-        return newest.collect()
-    arrived = pl.concat([_arrived(raw, source, stream, mapped_until), aside.select(_group(stream))]).unique()
-    return newest.with_columns(_group(stream)).join(arrived, on="group", how="semi").drop("group").collect()
-
-
-def _arrived(raw: RawZone, source: str, stream: Stream, since: datetime) -> pl.LazyFrame:
-    """The groups of records of which something arrived after an instant; one column, `group`."""
-    return raw.scan(source, stream.name).filter(pl.col("recorded_at") > since).select(_group(stream))
-
-
-def _group(stream: Stream) -> pl.Expr:
-    """What the records of a stream are understood together by; without that, each by itself."""
-    key = pl.col("record_key")
-    return (key if stream.group is None else stream.group(key)).alias("group")
-
-
-def _by_mapping(stated: pl.DataFrame, stream: Stream, arrived: pl.LazyFrame) -> pl.DataFrame:
-    """Statements after a mapping changed, with that as the reason of those that no record brought about.
-
-    arrived: the groups of the records that were read anew; what is said otherwise of their facts is said by them.
-    """
-    new = arrived.select("group", is_new=pl.lit(value=True)).unique()
-    is_by_record = pl.col("is_new").fill_null(value=False).any().over("fact_id")
-    named = stated.lazy().with_columns(_group(stream)).join(new, on="group", how="left", maintain_order="left")
-    by_mapping = named.with_columns(reason=pl.when(~is_by_record).then(pl.lit("mapping")))
-    return by_mapping.select(stated.columns).collect()
-
-
-def _decode(records: pl.DataFrame, payload: pl.Struct) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Records with the payload's fields as columns, and the records whose payload has another shape.
-
-    A whole frame is decoded at once; only when that fails is it halved until the strange records stand alone.
-    """
-    nothing = pl.DataFrame(schema={"record_key": pl.String, "problem": pl.String})
-    try:
-        fields = records.select("record_key", "revision", pl.col("payload").str.json_decode(payload))
-        return fields.unnest("payload"), nothing
-    except pl.exceptions.ComputeError:
-        if records.height > 1:
-            half = records.height // 2
-            first, second = _decode(records[:half], payload), _decode(records[half:], payload)
-            return pl.concat([first[0], second[0]]), pl.concat([first[1], second[1]])
-        empty = records.clear().select("record_key", "revision", pl.col("payload").str.json_decode(payload))
-        problem = pl.lit("the record does not have the shape that the source documents")
-        return empty.unnest("payload"), records.select("record_key", problem.alias("problem"))
 
 
 def _change(source: str, stream: str, stated: pl.DataFrame, problems: pl.DataFrame) -> StreamChange:
@@ -483,9 +359,3 @@ def _loads_frame(
         ],
         schema=LOADS_SCHEMA,
     )
-
-
-def _mapping(stream: Stream, options: Options) -> str:
-    """Changes with what is asked of a stream's records, and with what they are understood as."""
-    content = orjson.dumps(options.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
-    return f"{stream.mapping_version}:{hashlib.sha256(content).hexdigest()[:12]}"

@@ -24,12 +24,13 @@ import polars as pl
 
 from kr_definitions.events import current, fact_id
 from pipelines import event_log, identity, lake
-from pipelines.load import Lake, Source, understand
+from pipelines.load import Lake, Source
 from pipelines.people import NOBODY, WHEREVER, Identity, IsErased, People
 from pipelines.raw_zone import RAW_SCHEMA, replayed
 from pipelines.source import Pseudonym, Stream
 from pipelines.suppression import GONE, TOKEN, Suppressed, SuppressedOf, record_digest, suppress
 from pipelines.throwaway import remove_left_over
+from pipelines.understanding import understand
 
 OURSELVES, SIGNER = "hito", "signer"
 """The source and the kind of the ids that people sign seals with: pseudonyms, of whatever they call themselves."""

@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 
 from assets.clock import SystemClock
 from kr_definitions.events import COVERED, current
-from pipelines.load import Lake, understand
+from pipelines.load import Lake
 from pipelines.raw_zone import RAW_SCHEMA, RawZone
 from pipelines.source import Covered, Read, Record, Stream
+from pipelines.understanding import understand
 
 
 def stored(days: Arena) -> list[pl.DataFrame]:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from pipelines.load import understand
 from pipelines.raw_zone import RAW_SCHEMA
 from pipelines.source import Stream
+from pipelines.understanding import understand
 
 AT = datetime(2026, 3, 2, 6, tzinfo=UTC)
 

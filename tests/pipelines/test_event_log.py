@@ -28,7 +28,8 @@ from kr_definitions.events import (
 )
 from pipelines.event_log import ContradictoryFacts, EventLog, readings, statements
 from pipelines.lake import Overtaken
-from pipelines.load import Lake, Source, _by_mapping, bring_up_to_date, fetch
+from pipelines.load import Lake, Source, bring_up_to_date, fetch
+from pipelines.mapped import by_mapping
 from pipelines.source import Account, Covered, Options, Read, Record, Stream
 
 Said = Mapping[str, str]
@@ -458,6 +459,6 @@ def test_a_fact_that_a_record_read_anew_takes_from_another_one_has_no_reason(tmp
     moved = stated(log, {"r": {}, "s": {"a": "7"}}, 1)
     stream = Till(tmp_path, {}).streams(Account("test", "till", "UTC"), Options())[0]
     arrived = pl.LazyFrame({"group": ["s"]})
-    assert [None, None] == _by_mapping(moved, stream, arrived).get_column("reason").to_list()
+    assert [None, None] == by_mapping(moved, stream, arrived).get_column("reason").to_list()
     arrived = pl.LazyFrame({"group": []}, {"group": pl.String})
-    assert ["mapping", "mapping"] == _by_mapping(moved, stream, arrived).get_column("reason").to_list()
+    assert ["mapping", "mapping"] == by_mapping(moved, stream, arrived).get_column("reason").to_list()

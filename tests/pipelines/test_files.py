@@ -16,10 +16,11 @@ import pytest
 
 from kr_definitions.events import current
 from pipelines.files import FILES, FilesOptions
-from pipelines.load import Lake, Source, StreamChange, Understood, bring_up_to_date, fetch, understand
+from pipelines.load import Lake, Source, StreamChange, bring_up_to_date, fetch
 from pipelines.raw_zone import RAW_SCHEMA, StreamLoad
 from pipelines.sandbox.stand_in import SharedClock
 from pipelines.source import Account, Covered, Read, Record, SourceConfigError, SourceError
+from pipelines.understanding import Understood, understand
 
 NOW = datetime(2026, 3, 10, 5, tzinfo=UTC)
 VARIABLE = "SOURCES__OFFICE__SHEET__FOLDER"

@@ -15,11 +15,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from pipelines.load import understand
 from pipelines.raw_zone import RAW_SCHEMA
 from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import SharedClock
 from pipelines.source import Account, Mark, Read, Record
+from pipelines.understanding import understand
 from pipelines.zendesk import ZENDESK, ZendeskOptions
 
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)

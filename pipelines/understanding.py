@@ -1,0 +1,89 @@
+"""Records as facts: decoded, understood by their stream, and held to what holds for every fact.
+
+Belongs here: what is the same for every stream between a raw record and its facts; it reads and writes nothing. Does
+not: what a vendor's records mean (each stream's `facts`), which records are to be understood (`mapped`), or the log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from kr_definitions.events import FACT_SCHEMA, facts_frame
+from kr_definitions.vocabulary import UTC_MICROSECONDS
+from pipelines import plausibility
+from pipelines.source import Stream
+
+
+@dataclass(frozen=True)
+class Understood:
+    """Records as facts, and those that could not be understood."""
+
+    facts: pl.LazyFrame
+    touched: pl.LazyFrame
+    problems: pl.DataFrame
+
+
+def understand(stream: Stream, source: str, records: pl.DataFrame, recorded_at: datetime) -> Understood:
+    """Records as facts; what cannot be understood is set aside, record by record, and what it said before stays.
+
+    records: `RAW_SCHEMA`, one row a key (the newest).
+    """
+    kept = records.filter(~pl.col("is_deleted"))
+    decoded, undecodable = _decode(kept, stream.payload)
+    # In one chunk: Polars 2.1 panics where `pl.format` follows a filter of a frame that lies in several.
+    mapped = stream.facts(decoded.rechunk().lazy()).collect()
+    if "problem" not in mapped.columns:
+        mapped = mapped.with_columns(problem=pl.lit(None, dtype=pl.String))
+    told = facts_frame(mapped.lazy().drop("problem")).collect()
+    told = told.with_columns(
+        mapped.get_column("problem"), plausibility.problem(stream.feeds, recorded_at).alias("_limit")
+    )
+    is_repeated = pl.struct("record_key", "fact_key").is_duplicated()
+    variants = told.filter(is_repeated).select(FACT_SCHEMA.keys()).unique().filter(is_repeated)
+    contradictory = variants.select(
+        "record_key", _twice=pl.format("it says two different things as one fact ({})", "event_type")
+    ).unique("record_key", keep="first", maintain_order=True)
+    strange = (  # what the source itself says of a record tells more than the limits that hold for every fact
+        told.group_by("record_key")
+        .agg(pl.coalesce(pl.col("problem").min(), pl.col("_limit").min()).alias("problem"))
+        .join(contradictory, on="record_key", how="left")
+        .select("record_key", pl.coalesce("problem", "_twice").alias("problem"))
+        .drop_nulls("problem")
+    )
+    told = told.join(strange, on="record_key", how="anti").drop("problem", "_limit")
+    problems = pl.concat([undecodable, strange]).sort("record_key")
+    touched = records.lazy().select("record_key").join(problems.lazy(), on="record_key", how="anti")
+    return Understood(
+        facts=told.lazy(),
+        touched=touched,
+        problems=problems.join(records, on="record_key", maintain_order="left").select(
+            pl.lit(source).alias("source"),
+            pl.lit(stream.name).alias("stream"),
+            "record_id",
+            "record_key",
+            "problem",
+            pl.lit(recorded_at, UTC_MICROSECONDS).alias("recorded_at"),
+        ),
+    )
+
+
+def _decode(records: pl.DataFrame, payload: pl.Struct) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Records with the payload's fields as columns, and the records whose payload has another shape.
+
+    A whole frame is decoded at once; only when that fails is it halved until the strange records stand alone.
+    """
+    nothing = pl.DataFrame(schema={"record_key": pl.String, "problem": pl.String})
+    try:
+        fields = records.select("record_key", "revision", pl.col("payload").str.json_decode(payload))
+        return fields.unnest("payload"), nothing
+    except pl.exceptions.ComputeError:
+        if records.height > 1:
+            half = records.height // 2
+            first, second = _decode(records[:half], payload), _decode(records[half:], payload)
+            return pl.concat([first[0], second[0]]), pl.concat([first[1], second[1]])
+        empty = records.clear().select("record_key", "revision", pl.col("payload").str.json_decode(payload))
+        problem = pl.lit("the record does not have the shape that the source documents")
+        return empty.unnest("payload"), records.select("record_key", problem.alias("problem"))
