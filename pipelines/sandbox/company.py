@@ -12,13 +12,16 @@ present. A thing that began by the last day is told to its end, so most of the n
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+_HALF_OF_A_POST = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,53 @@ class Video:
 
 
 @dataclass(frozen=True, slots=True)
+class Post:
+    """Something posted on a social network. views, likes, comments, shares: how many there will be in the end.
+
+    kind: photo, link, video, text; image, carousel, reel; article: as the network calls for.
+    """
+
+    id: int
+    network: str  # facebook, instagram, linkedin, x
+    published_at: datetime
+    kind: str
+    edited_at: datetime | None
+    removed_at: datetime | None
+    views: int
+    likes: int
+    comments: int
+    shares: int
+
+    def so_far(self, figure: int, now: datetime) -> int:
+        """How much of one of its figures there is at an instant: half of it after a day, and never less than before."""
+        seconds = max(int((now - self.published_at).total_seconds()), 0)
+        return figure * seconds // (seconds + _HALF_OF_A_POST)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The company on a social network. before: followers at the founding; followed, left: since then, in order."""
+
+    network: str
+    before: int
+    followed: tuple[datetime, ...]
+    left: tuple[datetime, ...]
+
+    def followers(self, now: datetime) -> int:
+        """How many follow it at an instant."""
+        start = datetime.min.replace(tzinfo=UTC)
+        return self.before + self.gained(start, now) - self.lost(start, now)
+
+    def gained(self, start: datetime, end: datetime) -> int:
+        """How many began to follow it in a span, whose end is not included."""
+        return bisect_left(self.followed, end) - bisect_left(self.followed, start)
+
+    def lost(self, start: datetime, end: datetime) -> int:
+        """How many ceased to follow it in a span, whose end is not included."""
+        return bisect_left(self.left, end) - bisect_left(self.left, start)
+
+
+@dataclass(frozen=True, slots=True)
 class SheetRow:
     """A row that somebody keeps by hand, or that a system exports. cells: column -> value, by Change."""
 
@@ -234,6 +284,8 @@ class Company:
     subscriptions: tuple[Subscription, ...] = ()
     deals: tuple[Deal, ...] = ()
     crm: Crm | None = None  # None: as an estate agency has set it up
+    posts: tuple[Post, ...] = ()
+    profiles: Mapping[str, Profile] = field(default_factory=dict)  # network -> the company there
 
 
 def estate_agency(seed: int, founded: date, last_day: date, zone: str = "Europe/Madrid") -> Company:

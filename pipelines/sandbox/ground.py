@@ -39,7 +39,7 @@ GOLDEN, SILVER = 0.6180339887498949, 0.4142135623730951
 
 
 class Kind(IntEnum):
-    """The first digit of an id, so that ids of different kinds are never equal by accident."""
+    """The first digits of an id, so that ids of different kinds are never equal by accident."""
 
     CONTACT = 1
     LISTING = 2
@@ -50,6 +50,7 @@ class Kind(IntEnum):
     TICKET = 7
     INVOICE = 8
     SUBSCRIPTION = 9
+    POST = 10
 
 
 def identity(kind: Kind, day: date, number: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from pipelines.sandbox.agency import activities, contacts, invoices, listings, sales, sheet_rows, videos
+from pipelines.sandbox.agency import activities, contacts, invoices, listings, networks, sales, sheet_rows, videos
 from pipelines.sandbox.agency.office import SEASON
 from pipelines.sandbox.company import Company
 from pipelines.sandbox.ground import Ground, Kind, Pool
@@ -21,6 +21,7 @@ def life(seed: int, founded: date, last_day: date, zone: str) -> Company:
     people = Pool(Kind.CONTACT, [one.id for one in first_contacts if one.archived_at is None])
     first_listings = listings.first_listings(ground, people)
     made = sales.sales(ground, people, first_listings)
+    subscribers = videos.subscribers(ground)
     return Company(
         seed=seed,
         zone=zone,
@@ -34,6 +35,8 @@ def life(seed: int, founded: date, last_day: date, zone: str) -> Company:
         invoices=tuple(invoices.invoices(ground, made, first_listings, people)),
         videos=tuple(videos.videos(ground)),
         sheet_rows=tuple(sheet_rows.sheet_rows(ground)),
-        subscribers=videos.subscribers(ground),
+        subscribers=subscribers,
         views=videos.views(ground),
+        posts=tuple(networks.posts(ground)),
+        profiles=networks.profiles(ground, subscribers),
     )

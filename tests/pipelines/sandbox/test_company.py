@@ -26,7 +26,7 @@ END = datetime(2026, 11, 20, 23, 0, tzinfo=UTC)
 GROWN_UP = [f"2025-{n:02}" for n in range(4, 13)] + [f"2026-{n:02}" for n in range(1, 11)]
 """The whole months after the first ones."""
 
-KINDS = ("contacts", "listings", "sales", "activities", "tickets", "invoices", "videos", "sheet_rows")
+KINDS = ("contacts", "listings", "sales", "activities", "tickets", "invoices", "videos", "posts", "sheet_rows")
 BORN = {
     "contacts": lambda one: one.lifecycle[0].at,
     "listings": lambda one: one.entered_at,
@@ -35,6 +35,7 @@ BORN = {
     "tickets": lambda one: one.created_at,
     "invoices": lambda one: one.created_at,
     "videos": lambda one: one.published_at,
+    "posts": lambda one: one.published_at,
     "sheet_rows": lambda one: one.cells[0].at,
 }
 
@@ -130,6 +131,11 @@ def test_a_later_last_day_only_adds(seed: int, founded: date, age: int, later: i
     assert seen_at(young, end) == seen_at(old, end)
     assert young.subscribers.items() <= old.subscribers.items()
     assert young.views.items() <= old.views.items()
+    for network, profile in young.profiles.items():
+        grown = old.profiles[network]
+        assert (profile.followed, profile.left) == tuple(
+            tuple(at for at in ats if at <= end) for ats in (grown.followed, grown.left)
+        )
 
 
 def test_two_years_seen_later_are_the_same_two_years(company: Company) -> None:
@@ -352,6 +358,52 @@ def test_the_channel_gains_about_a_thousand_followers_a_year(company: Company) -
     assert list(company.views.values()) == sorted(company.views.values())
 
 
+def end_of_year(year: int) -> datetime:
+    return datetime(year + 1, 1, 1, tzinfo=MADRID).astimezone(UTC)
+
+
+def test_on_some_networks_a_thousand_new_followers_come_in_a_year_and_on_others_not(company: Company) -> None:
+    def rise(network: str) -> int:
+        profile = company.profiles[network]
+        return profile.followers(end_of_year(2025)) - profile.followers(end_of_year(2024))
+
+    assert set(company.profiles) == {"facebook", "instagram", "linkedin", "x", "youtube"}
+    assert all(rise(network) > 1000 for network in ("instagram", "linkedin"))
+    assert all(0 < rise(network) < 800 for network in ("facebook", "x"))
+
+
+def test_those_who_come_and_go_are_the_channels_subscribers(company: Company) -> None:
+    channel = company.profiles["youtube"]
+    assert {day_: channel.followers(end_of(day_) + timedelta(microseconds=1)) for day_ in company.subscribers} == (
+        company.subscribers
+    )
+
+
+def test_followers_come_and_go_while_the_company_lives(company: Company) -> None:
+    start = datetime.combine(FOUNDED, time(), MADRID)
+    for profile in company.profiles.values():
+        for ats in (profile.followed, profile.left):
+            assert list(ats) == sorted(ats)
+            assert start <= ats[0] <= ats[-1] < END
+        assert profile.followers(END) == profile.before + len(profile.followed) - len(profile.left) > 0
+        assert profile.gained(start, END) - profile.lost(start, END) == profile.followers(END) - profile.before
+
+
+def test_most_days_have_a_post_and_each_network_has_some_every_month(company: Company) -> None:
+    kept = [one for one in company.posts if one.removed_at is None and one.published_at.year == 2026]
+    assert 0.6 < len({day(one.published_at) for one in kept}) / 324 < 0.95
+    by_month = {(one.network, month(one.published_at)) for one in kept}
+    assert len(by_month) == 4 * 11
+
+
+def test_what_a_post_brings_only_grows_and_half_of_it_comes_on_the_first_day(company: Company) -> None:
+    post = max(company.posts, key=lambda one: one.views)
+    hours = [post.so_far(post.views, post.published_at + timedelta(hours=n)) for n in (-1, 0, 6, 24, 24 * 30)]
+    assert hours == sorted(hours)
+    assert (hours[1], hours[3]) == (0, post.views // 2)
+    assert 0.9 * post.views < hours[4] <= post.views
+
+
 # Untidy
 
 
@@ -408,6 +460,11 @@ UNTIDY = {
         count > 1 for count in Counter(one.sale_id for one in c.invoices if one.sale_id).values()
     ),
     "a video is withdrawn": lambda c: any(one.removed_at for one in c.videos),
+    "a post is taken back": lambda c: any(one.removed_at for one in c.posts),
+    "a post is changed": lambda c: any(one.edited_at for one in c.posts),
+    "two posts on one network in a day": lambda c: any(
+        count > 1 for count in Counter((one.network, day(one.published_at)) for one in c.posts).values()
+    ),
     "a row of a sheet is typed in days later": lambda c: any(
         day(row.cells[0].at) - typed_day(row.cells[0].value) > timedelta(days=1) for row in c.sheet_rows
     ),
