@@ -44,6 +44,7 @@ coverage: $(STAMP)  ## the tests, and which lines and branches they do not reach
 
 bench: $(STAMP)  ## speed and memory, as ratios against something run beside it
 	$(BIN)/python tests/bench/run.py
+	$(BIN)/python tests/bench/sources.py
 
 soak: $(STAMP)  ## the kill and property tests, many times over
 	HITO_SOAK=1 $(BIN)/pytest -m soak --timeout 0
