@@ -1,0 +1,50 @@
+"""What a network tells of a profile's days: followers that came or went, views. One record a day, one figure each.
+
+Belongs here: what such a record states. Does not: how many followers there are (`profiles`), fetching.
+
+A network counts days in a zone of its own, and tells of one only once it is over; each is dated at its noon there, so
+that it is on the day that the network calls by that date wherever that is possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from kr_definitions.vocabulary import UTC_MICROSECONDS
+from pipelines.source import Record
+
+PAYLOAD = pl.Struct({"profile": pl.String(), "date": pl.String(), "value": pl.String()})
+
+
+def record(profile: str, on: date | str, value: Any) -> Record:
+    """A day's figure, as it came."""
+    return Record(f"{profile}/{on}", None, {"profile": profile, "date": str(on), "value": value})
+
+
+def facts(event_type: str, network: str, days_zone: str, address: str) -> Callable[[pl.LazyFrame], pl.LazyFrame]:
+    """What those records state. days_zone: the network's. address: of a profile, with `{}`."""
+
+    def told(records: pl.LazyFrame) -> pl.LazyFrame:
+        day = pl.col("date").str.to_date("%Y-%m-%d", strict=False)
+        noon = (day.cast(pl.Datetime("us")) + pl.duration(hours=12)).dt.replace_time_zone(days_zone)
+        value = pl.col("value").cast(pl.UInt64, strict=False)
+        return records.select(
+            "record_key",
+            fact_key="record_key",
+            event_type=pl.lit(event_type),
+            subject_id="profile",
+            occurred_at=noon.dt.convert_time_zone("UTC").cast(UTC_MICROSECONDS),
+            quantity=value,
+            network=pl.lit(network),
+            source_url=pl.format(address, "profile"),
+            problem=pl.when(day.is_null())
+            .then(pl.format("date: not a day ({})", "date"))
+            .when(value.is_null())
+            .then(pl.format("value: not a number that can be ({})", pl.col("value").fill_null("nothing"))),
+        )
+
+    return told
