@@ -76,6 +76,10 @@ class Home:
         """What its runs computed, and what they knew."""
         return self.root / "lake" / organisation / "computations"
 
+    def objectives(self, organisation: str) -> Path:
+        """What was told of its objectives."""
+        return self.root / "lake" / organisation / "objective_history"
+
     def findings(self, organisation: str) -> Path:
         """What the checks of its runs found."""
         return self.root / "lake" / organisation / "findings"

@@ -6,7 +6,6 @@ Belongs here: gathering. Does not: the tables (`publication`), the steps before 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, datetime
 
 import polars as pl
@@ -17,7 +16,6 @@ from assets.publication import Publication, Results, publish
 from assets.publication.results import EVENTS_SCHEMA
 from kr_definitions import check_ins, seals, tables
 from kr_definitions.catalogue import Catalogue
-from kr_definitions.compute import resolved
 from kr_definitions.contributions import contributions
 from kr_definitions.failures import Failures
 from kr_definitions.foreign import foreign_events
@@ -39,7 +37,7 @@ def _results(home: Home, catalogue: Catalogue, at: datetime, run_id: str) -> Res
     organisation = catalogue.organisation.id
     lake_of_org = home.lake(organisation)
     in_use = steps.feeds(home.sources(catalogue))
-    catalogue = with_periods(home, catalogue)
+    catalogue = steps.with_periods(home, catalogue)
     closing.close_due(home, catalogue, at, run_id)
     memory = steps.memory(home, organisation).complete()
     now = current(memory.history, memory.editions).select(COMPUTED_SCHEMA.keys()).collect()
@@ -53,6 +51,7 @@ def _results(home: Home, catalogue: Catalogue, at: datetime, run_id: str) -> Res
         contributions=_contributions(home, catalogue, now),
         restatement_events=_said(lake_of_org.log.scan(), steps.movers(home, organisation)),
         objectives=tables.objectives(catalogue, now),
+        objective_history=steps.objective_history(home, organisation).collect(),
         findings=steps.findings(home, organisation).collect(),
         loads=lake_of_org.loads().collect(),
         quarantine=lake_of_org.quarantine().collect(),
@@ -95,15 +94,6 @@ def _foreign(home: Home, catalogue: Catalogue, current: pl.DataFrame) -> dict[st
         for definition in catalogue.definitions
         if definition.id in windows and definition.period is not None
     }
-
-
-def with_periods(home: Home, catalogue: Catalogue) -> Catalogue:
-    """The catalogue with the periods that events name; those of events still to happen are left open."""
-    if all(definition.period is not None for definition in catalogue.definitions):
-        return catalogue
-    log, in_use = home.lake(catalogue.organisation.id).log.scan(), steps.feeds(home.sources(catalogue))
-    found = {d.id: d for d in resolved(catalogue.definitions, catalogue.organisation, log, date.max, in_use)}
-    return replace(catalogue, definitions=tuple(found.get(d.id, d) for d in catalogue.definitions))
 
 
 def _feeds(home: Home, catalogue: Catalogue) -> dict[str, list[tuple[str, str]]]:

@@ -24,10 +24,12 @@ from assets.publication.results import FINDINGS_SCHEMA
 from kr_definitions import tables
 from kr_definitions.catalogue import Catalogue, Definition
 from kr_definitions.check_ins import CHECKED_IN
+from kr_definitions.compute import resolved
 from kr_definitions.coverage import Feeds
 from kr_definitions.editions import EDITIONS_SCHEMA, Refused
 from kr_definitions.failures import Failure
-from kr_definitions.history import COMPUTATIONS_SCHEMA, HISTORY_SCHEMA
+from kr_definitions.history import COMPUTATIONS_SCHEMA, COMPUTED_SCHEMA, HISTORY_SCHEMA, current
+from kr_definitions.objective_history import OBJECTIVE_HISTORY_SCHEMA, gained
 from kr_definitions.remembering import RECORDED_MOVERS_SCHEMA, Checked, Memory, Run, remember
 from pipelines import check_ins, lake
 from pipelines.load import Source, StreamChange, bring_up_to_date
@@ -127,6 +129,7 @@ def remember_progress(
     through = through if reached is None else max(through, reached)  # an edition that begins has all days at once
     last = max(_newest(rows) for rows in (remembered.history, remembered.computations.lazy(), log))
     recorded_at = max(started_at, last + _TICK)
+    _catch_up_objectives(home, catalogue, remembered, run_id)
     audits: list[Audit] = []
 
     def check(figures: pl.DataFrame, definitions: Sequence[Definition]) -> Checked:
@@ -138,18 +141,38 @@ def remember_progress(
         return Checked(audit.publishable(figures), audit.held_back, {name: audit.quality(name) for name in ids})
 
     run = Run(run_id, recorded_at, through, organisation, in_use)
-    gained = remember(run, remembered, catalogue.definitions, log, check, only)
-    for path, rows in zip(_written(home, organisation.id), gained.in_order(), strict=True):
+    found = remember(run, remembered, catalogue.definitions, log, check, only)
+    for path, rows in zip(_written(home, organisation.id), found.in_order(), strict=True):
         if rows.height:
             lake.append_after(versions[path], path, rows, writer=path.name)
-    late = _late(gained.history, reached, {one.id: in_use.lateness(one.types) for one in catalogue.definitions})
-    failed = [_of_failure(one, "critical") for one in gained.failures]
-    failed += [_of_failure(one, "warning") for one in gained.unexplained]
-    remarks = (*(_of_retired_id(one) for one in gained.refused), *failed, *_unexplained(gained.history), *late)
+    _remember_objectives(home, catalogue, recorded_at, run_id)
+    late = _late(found.history, reached, {one.id: in_use.lateness(one.types) for one in catalogue.definitions})
+    failed = [_of_failure(one, "critical") for one in found.failures]
+    failed += [_of_failure(one, "warning") for one in found.unexplained]
+    remarks = (*(_of_retired_id(one) for one in found.refused), *failed, *_unexplained(found.history), *late)
     if remarks:
         _keep_findings(home, organisation.id, replace(audits[0], findings=remarks), started_at, run_id)
     audit = replace(audits[0], findings=(*audits[0].findings, *remarks))
-    return Computed(audit, gained.history, gained.figures)
+    return Computed(audit, found.history, found.figures)
+
+
+def _remember_objectives(home: Home, catalogue: Catalogue, recorded_at: datetime, run_id: str) -> None:
+    """Append what the history of the objectives lacks of what is now known of their key results."""
+    path = home.objectives(catalogue.organisation.id)
+    before, remembered = lake.version(path), objective_history(home, catalogue.organisation.id)
+    known, catalogue = memory(home, catalogue.organisation.id).complete(), with_periods(home, catalogue)
+    own = current(known.history.filter(pl.col("member").is_null()), known.editions)
+    rolled_up = tables.objectives(catalogue, own.select(COMPUTED_SCHEMA.keys()).collect())
+    rows = gained(remembered, rolled_up, known.history, catalogue, recorded_at, run_id)
+    if rows.height:
+        lake.append_after(before, path, rows, writer=path.name)
+
+
+def _catch_up_objectives(home: Home, catalogue: Catalogue, remembered: Memory, run_id: str) -> None:
+    """Where a run was killed before it rolled up, what its key results said is rolled up as of then."""
+    told, rolled_up = _newest(remembered.history), _newest(objective_history(home, catalogue.organisation.id))
+    if told > rolled_up:
+        _remember_objectives(home, catalogue, told, run_id)
 
 
 def _newest(rows: pl.LazyFrame) -> datetime:
@@ -273,6 +296,20 @@ def feeds(sources: Sequence[Source]) -> Feeds:
 def history(home: Home, organisation: str) -> pl.LazyFrame:
     """The progress history of an organisation: `HISTORY_SCHEMA`."""
     return lake.scan(home.history(organisation), dict(HISTORY_SCHEMA))
+
+
+def objective_history(home: Home, organisation: str) -> pl.LazyFrame:
+    """What was told of an organisation's objectives: `OBJECTIVE_HISTORY_SCHEMA`."""
+    return lake.scan(home.objectives(organisation), dict(OBJECTIVE_HISTORY_SCHEMA))
+
+
+def with_periods(home: Home, catalogue: Catalogue) -> Catalogue:
+    """The catalogue with the periods that events name; those of events still to happen are left open."""
+    if all(definition.period is not None for definition in catalogue.definitions):
+        return catalogue
+    log, in_use = home.lake(catalogue.organisation.id).log.scan(), feeds(home.sources(catalogue))
+    found = {d.id: d for d in resolved(catalogue.definitions, catalogue.organisation, log, date.max, in_use)}
+    return replace(catalogue, definitions=tuple(found.get(d.id, d) for d in catalogue.definitions))
 
 
 def movers(home: Home, organisation: str) -> pl.LazyFrame:

@@ -124,6 +124,7 @@ OBJECTIVES_SCHEMA: Mapping[str, pl.DataType] = {
     "status": pl.String(),
     "key_results": pl.Int64(),  # how many it is made of
     "in_force": pl.Int64(),  # how many of them are not over yet
+    "made_of": pl.String(),  # which they are, each with its part of the whole
 }
 
 KEY = ["key_result_id", "member", "as_of"]

@@ -28,7 +28,6 @@ from kr_definitions.declarations import (
     Within,
 )
 from kr_definitions.history import KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
-from kr_definitions.periods import Span
 from kr_definitions.units import unit
 
 
@@ -62,34 +61,50 @@ def objectives(catalogue: Catalogue, figures: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=dict(OBJECTIVES_SCHEMA)), *frames])
 
 
+def counted(catalogue: Catalogue, days: pl.Series) -> pl.DataFrame:
+    """Which key results count in which objective on which of the days, and with the row of which day (`row_of`).
+
+    Columns: objective_id, as_of, key_result_id, weight, row_of.
+    """
+    frames = [
+        _counted(objective, catalogue, days).select(pl.lit(objective.id).alias("objective_id"), pl.all())
+        for objective in catalogue.objectives
+    ]
+    return pl.concat([pl.DataFrame(schema={"objective_id": pl.String, "as_of": pl.Date, **_COUNTED}), *frames])
+
+
+_COUNTED = {"key_result_id": pl.String, "weight": pl.Float64, "row_of": pl.Date}
+
+
 def _objective(objective: Objective, catalogue: Catalogue, figures: pl.DataFrame) -> pl.DataFrame:
-    definitions = [d for d in catalogue.definitions if d.objective.id == objective.id and d.key_result.type != "kpi"]
     period = objective.period.span(catalogue.organisation.calendar)
     carried = (
-        _counted(definitions, period, figures.get_column("as_of").unique())
+        _counted(objective, catalogue, figures.get_column("as_of").unique())
         .join(
             figures.filter(pl.col("member").is_null()),
-            left_on=["key_result_id", "_row_of"],
+            left_on=["key_result_id", "row_of"],
             right_on=["key_result_id", "as_of"],
             how="left",
         )
         .with_columns(pl.col("status").fill_null("unreliable"))
+        .sort("as_of", "key_result_id")
     )
 
     def mean(column: str) -> pl.Expr:
-        total = (pl.col(column) * pl.col("_weight")).sum() / pl.col("_weight").sum()
+        total = (pl.col(column) * pl.col("weight")).sum() / pl.col("weight").sum()
         return pl.when(pl.col(column).is_not_null().all()).then(total).alias(column)
 
+    share = (pl.col("weight") / pl.col("weight").sum()).round(6).cast(pl.String)
     return (
-        carried.group_by("as_of")
+        carried.group_by("as_of", maintain_order=True)
         .agg(
             mean("progress"),
             mean("expected"),
             formulas.worst(pl.col("status")).alias("status"),
             pl.len().cast(pl.Int64).alias("key_results"),
-            (pl.col("as_of") == pl.col("_row_of")).sum().cast(pl.Int64).alias("in_force"),
+            (pl.col("as_of") == pl.col("row_of")).sum().cast(pl.Int64).alias("in_force"),
+            pl.format("{} {}", "key_result_id", share).str.join(", ").alias("made_of"),
         )
-        .sort("as_of")
         .with_columns(
             objective_id=pl.lit(objective.id),
             organisation=pl.lit(catalogue.organisation.id),
@@ -104,21 +119,24 @@ def _objective(objective: Objective, catalogue: Catalogue, figures: pl.DataFrame
     )
 
 
-def _counted(definitions: Sequence[Definition], period: Span, days: pl.Series) -> pl.DataFrame:
-    """Which key results count in an objective on which of the days, and with the row of which day (`_row_of`).
+def _counted(objective: Objective, catalogue: Catalogue, days: pl.Series) -> pl.DataFrame:
+    """`counted` of one objective.
 
     A row that is missing (its key result was held back) is unknown: the others do not take its weight.
     """
+    definitions = [d for d in catalogue.definitions if d.objective.id == objective.id and d.key_result.type != "kpi"]
+    period = objective.period.span(catalogue.organisation.calendar)
     weighted = zip(definitions, weights([definition.key_result for definition in definitions]), strict=True)
     counting = [(d.id, weight, d.period.first, d.period.last) for d, weight in weighted if d.period and weight > 0]
-    columns = {"key_result_id": pl.String, "_weight": pl.Float64, "_first": pl.Date, "_last": pl.Date}
+    columns = {"key_result_id": pl.String, "weight": pl.Float64, "_first": pl.Date, "_last": pl.Date}
     until = max([period.last, *(last for _, _, _, last in counting)])
     return (
         days.to_frame("as_of")
         .filter(pl.col("as_of") <= until)
         .join(pl.DataFrame(counting, schema=columns, orient="row"), how="cross")
         .filter(pl.col("as_of") >= pl.col("_first"))
-        .with_columns(_row_of=pl.min_horizontal("as_of", "_last"))
+        .with_columns(row_of=pl.min_horizontal("as_of", "_last"))
+        .select("as_of", *_COUNTED)
     )
 
 

@@ -20,6 +20,7 @@ from assets.publication import Publication, Results
 from assets.publication.results import EVENTS_SCHEMA, FINDINGS_SCHEMA, RESTATEMENT_EVENTS_SCHEMA
 from kr_definitions.check_ins import CHECK_INS_SCHEMA
 from kr_definitions.history import HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
+from kr_definitions.objective_history import OBJECTIVE_HISTORY_SCHEMA
 from kr_definitions.organisation import Organisation, Title
 from kr_definitions.periods import Calendar, Every, Span, windows
 from kr_definitions.seals import STANDING_SCHEMA
@@ -268,6 +269,7 @@ def results() -> Results:
         contributions=pl.DataFrame([_event()], schema=dict(EVENTS_SCHEMA)),
         restatement_events=pl.DataFrame([_mover(history)], schema=dict(RESTATEMENT_EVENTS_SCHEMA)),
         objectives=pl.DataFrame(_objectives(rows), schema=dict(OBJECTIVES_SCHEMA)),
+        objective_history=_told_of_objectives(rows),
         findings=pl.DataFrame([_finding()], schema=dict(FINDINGS_SCHEMA)),
         loads=pl.DataFrame(_loads(), schema=dict(LOADS_SCHEMA)),
         quarantine=pl.DataFrame(_quarantine(), schema=dict(QUARANTINE_SCHEMA)),
@@ -275,6 +277,17 @@ def results() -> Results:
         check_ins=pl.DataFrame(_check_ins(rows), schema=dict(CHECK_INS_SCHEMA)),
         seals=pl.DataFrame(_seals(), schema=dict(STANDING_SCHEMA)),
     )
+
+
+def _told_of_objectives(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Each day of an objective as it was told the morning after, and never moved."""
+    figures = pl.DataFrame(_objectives(rows), schema=dict(OBJECTIVES_SCHEMA))
+    told = [
+        {**row, "recorded_at": _morning_after(row["as_of"]), "is_withdrawn": False, "is_restatement": False}
+        for row in figures.to_dicts()
+    ]
+    schema = dict(OBJECTIVE_HISTORY_SCHEMA)
+    return pl.DataFrame([{name: row.get(name) for name in schema} for row in told], schema=schema)
 
 
 def _event() -> dict[str, Any]:

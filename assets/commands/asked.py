@@ -14,8 +14,8 @@ from pathlib import Path
 
 from assets.commands.refused import Refused
 from assets.home import PROJECT, Home, last_whole_day, started_at
-from assets.publishing import with_periods
 from assets.run import environment, pseudonym_keys
+from assets.steps import with_periods
 from kr_definitions.catalogue import Catalogue
 from kr_definitions.vocabulary import nearest
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 from assets.publication.trend import BLOCKS, UNKNOWN, sparkline
@@ -16,7 +17,7 @@ from assets.report.marks import RICH
 from assets.report.words import LANGUAGES
 from kr_definitions.changes import Changed, Changes, RolledUp
 from kr_definitions.editions import Refused
-from kr_definitions.effects import Days, Effect, Move, Moved, Standing
+from kr_definitions.effects import Course, Days, Effect, Move, Moved, Standing
 
 T = TypeVar("T")
 
@@ -260,7 +261,9 @@ def _move(move: Move, moved: Moved) -> str:
 
 
 def plots(change: Changed, width: int, blocks: str = BLOCKS, unknown: str = UNKNOWN) -> list[tuple[str, str]]:
-    """The figures before and after as lines of one scale, day below day, each with its name; none where they are one.
+    """The figures before and after as lines of one scale, day below day, and the scale, each with its name.
+
+    None where they are one.
 
     Of what only one meaning has figures of, the one line that there is.
     """
@@ -272,9 +275,24 @@ def plots(change: Changed, width: int, blocks: str = BLOCKS, unknown: str = UNKN
     prefix = "" if course.figure == "value" else "progress "
     names = {name: f"{prefix}{name}" for name in sides} if len(sides) > 1 else dict.fromkeys(sides, "course")
     return [
-        (names[name], sparkline(side, width, min(known), blocks, unknown, ceiling=max(known)))
-        for name, side in sides.items()
+        *(
+            (names[name], sparkline(side, width, min(known), blocks, unknown, ceiling=max(known)))
+            for name, side in sides.items()
+        ),
+        ("scale", _scale(change, course, min(known), max(known))),
     ]
+
+
+def _scale(change: Changed, course: Course, lowest: float, highest: float) -> str:
+    """What the lowest and the highest block mean, and which days the line goes over."""
+    last = course.first + timedelta(days=max(len(course.before), len(course.after)) - 1)
+    whole = change.effect.whole if change.effect else None
+    unit = next((one.unit for one in (whole.after, whole.before) if one), None) if whole else None
+    if course.figure == "progress":
+        ends = [numbers.percent(part, _ENGLISH) for part in (lowest, highest)]
+    else:
+        ends = [_figure(part, unit, numbers.more_decimals(lowest, highest, unit)) for part in (lowest, highest)]
+    return f"{' to '.join(ends)}, {course.first} to {last}"
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------

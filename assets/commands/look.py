@@ -91,12 +91,12 @@ def replay(
         of_key_results = sorted({name.partition(".")[0] for name in names})
         for name in organisation or of_key_results or organisations_with_log(home):
             instant = instant_of(home, name, known_at, now)
-            found = replayed(home, name, instant, [one for one in names if one.startswith(f"{name}.")])
-            is_unexplained |= any("unexplained" in reasons for reasons in found.reasons.values())
+            of = replayed(home, name, instant, [one for one in names if one.startswith(f"{name}.")])
+            is_unexplained |= any("unexplained" in reasons for reasons in of.found.reasons.values())
             if format is Format.json:
-                print(as_json(name, found).decode())  # noqa: T201 - a document, not a message
+                print(as_json(name, of).decode())  # noqa: T201 - a document, not a message
             else:
-                tell(out, name, found)
+                tell(out, name, of)
     if is_unexplained:
         raise typer.Exit(1)
 

@@ -6,6 +6,7 @@ Belongs here: what is asked, and how the answer is told. Does not: computing it 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -31,11 +32,19 @@ SAYS: dict[Reason, str] = {
 }
 
 
+@dataclass(frozen=True)
+class Replayed:
+    """What was replayed. is_readable: by what is declared; else that is wrong, and what is deployed was taken."""
+
+    found: Replay
+    is_readable: bool
+
+
 _SHOWN = ("value", "target", "progress", "status")
 _ENGLISH = LANGUAGES["en"]
 
 
-def replayed(home: Home, organisation: str, known_at: datetime, only: Collection[str] = ()) -> Replay:
+def replayed(home: Home, organisation: str, known_at: datetime, only: Collection[str] = ()) -> Replayed:
     """The replay of an organisation, or of some of its key results. Raises `NotToBeHad`."""
     if not has_log(home, organisation):
         raise NotToBeHad(without_log(home, organisation))
@@ -52,7 +61,7 @@ def replayed(home: Home, organisation: str, known_at: datetime, only: Collection
     found = replay(log, memory, definitions, catalogue.organisation, known_at, feeds)
     if found.figures.is_empty() and found.reported.is_empty():
         raise NotToBeHad(f"{organisation}: {_nothing(log, known_at, catalogue.organisation.zone)}")
-    return found
+    return Replayed(found, is_readable)
 
 
 def _nothing(log: pl.LazyFrame, known_at: datetime, zone: str) -> str:
@@ -63,8 +72,9 @@ def _nothing(log: pl.LazyFrame, known_at: datetime, zone: str) -> str:
     return f"nothing was computed of it at {at}, and its log says nothing of then: {begins}"
 
 
-def tell(console: Console, organisation: str, found: Replay, most: int = 10) -> None:
+def tell(console: Console, organisation: str, of: Replayed, most: int = 10) -> None:
     """How the replay and what was reported compare, on a terminal."""
+    found = of.found
     own = found.figures.filter(pl.col("member").is_null())
     computed = own.get_column("key_result_id").n_unique()
     console.print(
@@ -73,6 +83,8 @@ def tell(console: Console, organisation: str, found: Replay, most: int = 10) -> 
         highlight=False,
         soft_wrap=True,
     )
+    if not of.is_readable:
+        console.print("  what is declared is wrong (hito validate): by what is deployed", style="yellow")
     if not found.differences.height:
         console.print("  every figure is what was reported then", style="green")
         return
@@ -103,12 +115,14 @@ def _shown(found: float | str | None) -> str:
     return _ENGLISH.statuses.get(found, found) if isinstance(found, str) else f"{found:,.10g}"
 
 
-def as_json(organisation: str, found: Replay) -> bytes:
+def as_json(organisation: str, of: Replayed) -> bytes:
     """The replay for another program."""
+    found = of.found
     return orjson.dumps(
         {
             "organisation": organisation,
             "known_at": found.known_at,
+            "definitions": "declared" if of.is_readable else "deployed",
             "through": found.through,
             "figures": found.figures.height,
             "reasons": {name: list(reasons) for name, reasons in found.reasons.items()},

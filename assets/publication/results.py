@@ -16,6 +16,7 @@ from kr_definitions.check_ins import CHECK_INS_SCHEMA
 from kr_definitions.contributions import CONTRIBUTIONS_SCHEMA
 from kr_definitions.editions import EDITIONS_SCHEMA, completed
 from kr_definitions.history import COMPUTATIONS_SCHEMA, HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
+from kr_definitions.objective_history import OBJECTIVE_HISTORY_SCHEMA
 from kr_definitions.organisation import Organisation, Title
 from kr_definitions.remembering import RECORDED_MOVERS_SCHEMA
 from kr_definitions.seals import STANDING_SCHEMA
@@ -69,6 +70,7 @@ def schemas() -> Mapping[str, Mapping[str, pl.DataType]]:
         "contributions": EVENTS_SCHEMA,
         "restatement_events": RESTATEMENT_EVENTS_SCHEMA,
         "objectives": OBJECTIVES_SCHEMA,
+        "objective_history": OBJECTIVE_HISTORY_SCHEMA,
         "findings": FINDINGS_SCHEMA,
         "loads": LOADS_SCHEMA,
         "quarantine": QUARANTINE_SCHEMA,
@@ -86,14 +88,14 @@ class Results:
     """Everything that readers are shown of one organisation. Frames that are left out are empty.
 
     history: all that was ever recorded (`HISTORY_SCHEMA`). editions: what key results have meant; of those that it
-    lacks, what the history says. computations: what the runs computed, and what they knew. contributions: the
-    events behind the figures that hold now. restatement_events: those that moved figures. key_results, objectives: as
-    declared and rolled up. findings: of all runs. loads, quarantine: as the lake keeps them. feeds: the streams that
-    each key result depends on, where they are known; an empty list says that no source states its events. foreign: by
-    key result, how many of its events are in which other currency than the organisation's, where that is why it is
-    unreliable. late_days: how many days after a day facts of it can still arrive, by key result. titles: of the
-    objectives, those too that nothing was rolled up to. check_ins: those in force on each day. seals: beside what is
-    now known.
+    lacks, what the history says. computations: what the runs computed, and what they knew. contributions: the events
+    behind the figures that hold now. restatement_events: those that moved figures. key_results, objectives: as
+    declared and rolled up. objective_history: all that was ever told of objectives. findings: of all runs. loads,
+    quarantine: as the lake keeps them. feeds: the streams that each key result depends on, where they are known; an
+    empty list says that no source states its events. foreign: by key result, how many of its events are in which
+    other currency than the organisation's, where that is why it is unreliable. late_days: how many days after a day
+    facts of it can still arrive, by key result. titles: of the objectives, those too that nothing was rolled up to.
+    check_ins: those in force on each day. seals: beside what is now known.
     """
 
     organisation: Organisation
@@ -104,6 +106,7 @@ class Results:
     contributions: pl.DataFrame = field(default_factory=partial(_empty, "contributions"))
     restatement_events: pl.DataFrame = field(default_factory=partial(_empty, "restatement_events"))
     objectives: pl.DataFrame = field(default_factory=partial(_empty, "objectives"))
+    objective_history: pl.DataFrame = field(default_factory=partial(_empty, "objective_history"))
     findings: pl.DataFrame = field(default_factory=partial(_empty, "findings"))
     loads: pl.DataFrame = field(default_factory=partial(_empty, "loads"))
     quarantine: pl.DataFrame = field(default_factory=partial(_empty, "quarantine"))

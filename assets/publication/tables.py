@@ -143,6 +143,7 @@ def _of_organisation(results: Results, publication: Publication) -> dict[str, pl
         "restatements": lambda: standing.restatements(results, daily),
         "key_results": lambda: results.key_results,
         "objectives": lambda: standing.objectives(results),
+        "objective_history": lambda: results.objective_history.sort("objective_id", "as_of", "recorded_at"),
         "check_ins": lambda: standing.check_ins(results),
         "seals": lambda: standing.seals(results),
         "organisations": lambda: standing.organisation(results),

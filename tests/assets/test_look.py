@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from assets import steps
 from assets.cli import app
+from assets.home import Home
 from assets.publishing import publish_all
 from kr_definitions.catalogue import FOLDER
 from kr_definitions.seals import SEALS_SCHEMA
@@ -25,11 +26,21 @@ FIRST = datetime(2026, 3, 11, 5, tzinfo=UTC)
 SECOND = FIRST + timedelta(days=1)
 
 
-@pytest.fixture
-def told(agency, monkeypatch):
-    """Ask the agency's home something on the command line, after a run on the 11th of March."""
-    home, catalogue = agency
+@pytest.fixture(scope="module")
+def computed(_loaded, tmp_path_factory):
+    """Where the agency's run on the 11th of March was made, once."""
+    root, catalogue = _loaded
+    home = Home(tmp_path_factory.mktemp("computed"))
+    shutil.copytree(root, home.root, dirs_exist_ok=True)
     steps.remember_progress(home, catalogue, date(2026, 3, 10), FIRST, "first", [VISITS, SALES])
+    return home.root
+
+
+@pytest.fixture
+def told(agency, computed, monkeypatch):
+    """Ask the agency's home something on the command line, after a run on the 11th of March."""
+    home, _ = agency
+    shutil.copytree(computed, home.root, dirs_exist_ok=True)
     monkeypatch.setenv("HITO_HOME", str(home.root))
     monkeypatch.setenv("COLUMNS", "200")
 
@@ -167,6 +178,11 @@ def test_what_is_deployed_is_told_also_where_the_declarations_are_wrong(agency, 
     page = told("explain", VISITS, "--on", "2026-03-03")
     assert "2026-03-03: 3 · target 150" in page
     assert "what is declared now is wrong (hito validate)" in page
+    asked = ("replay", "--known-at", SECOND.isoformat(), "-o", "inmobiliaria")
+    page = told(*asked)
+    assert "what is declared is wrong (hito validate): by what is deployed" in page
+    assert "every figure is what was reported then" in page
+    assert "deployed" == json.loads(told(*asked, "--format", "json"))["definitions"]
     assert "every figure is what was reported then" in told("replay", "--known-at", SECOND.isoformat(), "-k", VISITS)
 
 

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+import duckdb
 import polars as pl
 import pytest
 from builders import event, log
@@ -222,6 +223,39 @@ def test_a_load_that_breaks_a_rule_of_events_is_refused_whole(sheets, monkeypatc
     loaded(home, "accepted")
     stated = home.lake("inmobiliaria").log.scan().filter(pl.col("event_type") == "flyers.distributed").collect()
     assert stated.get_column("subject_id").to_list() == ["1"]
+
+
+# --- objectives -------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_told_of_objectives_is_kept_and_asked_for_by_what_was_known(agency):
+    home, _ = agency
+    run(agency, FIRST, "first")
+    run(agency, SECOND, "second")
+    told = read(home.published)["objective_history"].filter(pl.col("objective_id") == "inmobiliaria.ventas")
+    assert {"first", "second"} == set(told["run_id"])
+    assert [SECOND] == told.filter(pl.col("run_id") == "second", ~pl.col("is_restatement"))["as_of"].to_list()
+    now = read(home.published)["objectives"].filter(pl.col("objective_id") == "inmobiliaria.ventas").sort("as_of")
+    with duckdb.connect(str(home.published), read_only=True) as file:
+        asked = "SELECT as_of, progress, status FROM {} WHERE objective_id = 'inmobiliaria.ventas' ORDER BY as_of"
+        latest = file.execute(asked.format("objectives_as_known_at(now())")).fetchall()
+        first_morning = file.execute(asked.format(f"objectives_as_reported(DATE '{SECOND}')")).fetchall()
+    assert now.select("as_of", "progress", "status").rows() == latest
+    assert FIRST == max(day for day, _, _ in first_morning)
+
+
+def test_a_run_that_was_killed_before_it_rolled_up_is_caught_up_as_of_then(agency, monkeypatch):
+    home, catalogue = agency
+    monkeypatch.setattr(steps, "gained", lambda *_: pl.DataFrame())
+    run(agency, FIRST, "killed")
+    monkeypatch.undo()
+    of_then = steps.history(home, "inmobiliaria").select(pl.col("recorded_at").max()).collect().item()
+    steps.remember_progress(home, catalogue, SECOND, morning_after(SECOND), "next", [VISITS, SALES])
+    told = steps.objective_history(home, "inmobiliaria").collect()
+    assert {FIRST} == set(
+        told.filter(pl.col("recorded_at") == of_then).group_by("objective_id").agg(pl.max("as_of"))["as_of"]
+    )
+    assert {SECOND} == set(told.filter(pl.col("recorded_at") > of_then, ~pl.col("is_restatement"))["as_of"])
 
 
 # --- what is declared changes -----------------------------------------------------------------------------------------
