@@ -22,6 +22,7 @@ from assets.clock import SystemClock, today
 from kr_definitions.catalogue import FOLDER, Catalogue, load, organisations
 from pipelines import check_ins
 from pipelines.connectors import sources
+from pipelines.identification import as_known
 from pipelines.load import Lake, Source
 from pipelines.sandbox.stand_in import SharedClock
 from pipelines.source import Clock, Pseudonym, SourceConfigError
@@ -116,10 +117,14 @@ class Home:
         return self.root / "lake" / organisation / "seals"
 
     def pseudonym(self, organisation: str) -> Pseudonym:
-        """Keyed hash of an identity: the same person has the same code everywhere in one organisation's lake."""
+        """Keyed hash of an identity: the same person has the same code everywhere in one organisation's lake.
+
+        However their mail address is written: in capitals in a sheet, in small letters in the CRM.
+        """
 
         def code(identity: str) -> str:
-            return hmac.new(self._pseudonym_key(organisation), identity.encode(), hashlib.sha256).hexdigest()[:24]
+            known = as_known(identity).encode()
+            return hmac.new(self._pseudonym_key(organisation), known, hashlib.sha256).hexdigest()[:24]
 
         return code
 

@@ -3,13 +3,14 @@
 Belongs here: what is the same for every vendor. Does not: which field of a vendor says it (its module), or which
 customers are one (`kr_definitions.identities`).
 
-A mail address is turned into a pseudonym as it is fetched, in small letters, so that systems that write it otherwise
-say the same; of it only the domain is kept in clear. What other fields hold is kept as it is: name one that holds
-another system's id, not what the law protects.
+A mail address is turned into a pseudonym as it is fetched, in small letters (`as_known`, for whatever a pseudonym is
+made of), so that systems that write it otherwise say the same; of it only the domain is kept in clear. What other
+fields hold is kept as it is: name one that holds another system's id, not what the law protects.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
@@ -24,6 +25,15 @@ SHAPE = pl.List(pl.Struct({"by": pl.String(), "identifier": pl.String()}))
 """How records keep it."""
 
 Identifiers = list[dict[str, str]]
+
+
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+def as_known(identity: str) -> str:
+    """An identity as it is the same in every system: a mail address in small letters, without space around it."""
+    alone = identity.strip()
+    return alone.lower() if _ADDRESS.fullmatch(alone) else identity
 
 
 class Known(Options):

@@ -24,6 +24,7 @@ from kr_definitions.events import EVENT_SCHEMA
 from kr_definitions.organisation import Organisation
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import event_log, identity, lake, mapped
+from pipelines.addresses import without_addresses
 from pipelines.event_log import EventLog
 from pipelines.raw_zone import OnPage, RawZone, StreamLoad
 from pipelines.source import Account, Clock, Connector, Mark, Options, Read, Stream
@@ -118,8 +119,9 @@ class Source:
         return self.account.source
 
     def streams(self) -> list[Stream]:
-        """The source's streams; opens nothing."""
+        """The source's streams, whose records hold no mail address; opens nothing."""
         streams = self.connector.streams(self.account, self.options)
+        streams = [replace(stream, fetch=without_addresses(stream.fetch)) for stream in streams]
         if self.late_days is None:
             return streams
         return [replace(stream, lateness=timedelta(days=self.late_days)) for stream in streams]

@@ -15,11 +15,14 @@ import polars as pl
 from kr_definitions.check_ins import as_typed
 from kr_definitions.events import FACT_SCHEMA
 from kr_definitions.vocabulary import vocabulary
+from pipelines.addresses import ADDRESS, HIDDEN
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
-_MAIL_ADDRESS = r"[^@\s<>]+@[^@\s<>]+\.[A-Za-z]{2,}"
+_MAIL_ADDRESS = rf"{ADDRESS}|{HIDDEN}"
+"""One, or the trace of one that was not stored."""
+
 _GAP = r"[ \u00a0()./-]{0,2}"
 _TELEPHONE = re.compile(
     rf"""(?<![\w.,#€$£/-])(?:
@@ -39,11 +42,6 @@ _NUMBERED = re.compile(
 )
 _THOUSANDS = re.compile(r"\+?\d{1,3}(?:[.,]\d{3})+")
 _TEXTS = [name for name, dtype in FACT_SCHEMA.items() if dtype == pl.String() and name != "source_url"]
-
-
-def holds_a_mail_address(text: str) -> bool:
-    """Whether a text may not be stored."""
-    return re.search(_MAIL_ADDRESS, text) is not None
 
 
 def holds_a_telephone_number(text: str) -> bool:

@@ -18,10 +18,9 @@ is known from the lake alone.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -33,6 +32,7 @@ from dlt.load.load import Load
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import lake
+from pipelines.novelty import EPOCH, Held, Moved, Novelty, epoch_microseconds
 from pipelines.source import Covered, Mark, Read, Record, SourceError, Stream, VendorError
 from pipelines.throwaway import throwaway_folder
 
@@ -64,10 +64,6 @@ setattr(Load, _LOOK_AGAIN, property(lambda self: 0.02, lambda self, seconds: Non
 _ROWS_A_FRAME = 4_000
 _RECORDS_A_PART, _SECONDS_A_PART = 20_000, 60
 """A long reading is stored when it has yielded so many new records, or has taken so long, and passes a mark."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-FEWEST_DOUBTED = 20
-"""A snapshot of fewer records may lose any number of them at once without being doubted."""
 
 OnPage = Callable[[str, int], None]
 """Called after each page with the stream's name and how many records it had."""
@@ -88,8 +84,9 @@ def admit_all(stream: Stream, record: Record) -> Record | None:  # noqa: ARG001 
 class StreamLoad:
     """What one fetch delivered: delivered = inserted + duplicates. covered is None where it ended early.
 
-    removed: records that a snapshot no longer has; they are stored as deleted, beside what was inserted. suppressed:
-    records that the vendor served as well and that were not admitted, as they are of people who were erased.
+    removed: records that a snapshot no longer has, or whose things came under other keys; they are stored as deleted,
+    beside what was inserted. suppressed: records that the vendor served as well and that were not admitted, as they are
+    of people who were erased.
     """
 
     stream: str
@@ -241,8 +238,10 @@ class _Reading:
     def _rows(self) -> Iterator[list[dict[str, Any]] | Mark]:
         """What is new of each page, and the marks between them; how it ended is in `load`."""
         stored = self._zone.scan(self.source, self.stream.name)
-        novelty = _Novelty(self.source, self.stream.name, self._recorded_at, stored)
-        held = _Held(self._zone.newest(self.source, self.stream.name)) if self.stream.is_snapshot else None
+        novelty = Novelty(self.source, self.stream.name, self._recorded_at, stored)
+        newest = self._zone.newest(self.source, self.stream.name)
+        held = Held(newest) if self.stream.is_snapshot else None
+        moved = None if held is not None or self.stream.identity is None else Moved(newest, self.stream.identity)
         pages, load = self.stream.fetch(self.read), self.load
         while True:
             try:
@@ -252,6 +251,7 @@ class _Reading:
                     place = f"{self.source}.{self.stream.name}"
                     raise TypeError(f"{place}: its fetch ended without saying what it covered") from None
                 yield self._ended(end.value, held, novelty)
+                yield self._left(moved, novelty)
                 return
             except SourceError as failure:
                 load.failure = failure
@@ -259,10 +259,13 @@ class _Reading:
             if isinstance(page, Mark):
                 if held is not None:
                     raise TypeError(f"{self.source}.{self.stream.name}: a snapshot is read whole: it has no marks")
+                yield self._left(moved, novelty)
                 yield page
                 continue
             if held is not None:
                 held.delivered.update(record.key for record in page)
+            if moved is not None:
+                moved.notice(page)
             admitted = [one for record in page if (one := self._admit(self.stream, record)) is not None]
             new = [row for record in admitted if (row := novelty.row(record)) is not None]
             load.suppressed += len(page) - len(admitted)
@@ -272,57 +275,23 @@ class _Reading:
             self._on_page(self.stream.name, len(page))
             yield new
 
-    def _ended(self, covered: Covered, held: _Held | None, novelty: _Novelty) -> list[dict[str, Any]]:
+    def _left(self, moved: Moved | None, novelty: Novelty) -> list[dict[str, Any]]:
+        """The rows that say which records were left for other keys."""
+        rows = [
+            row for record in (moved.left() if moved is not None else ()) if (row := novelty.row(record)) is not None
+        ]
+        self.load.removed += len(rows)
+        return rows
+
+    def _ended(self, covered: Covered, held: Held | None, novelty: Novelty) -> list[dict[str, Any]]:
         """The rows that say which records a whole reading of a snapshot did not have any more."""
         gone = [] if held is None else held.gone()
         if held is not None and held.is_doubtful(gone, self.stream.most_removed):
             self.load.failure = _doubted(f"{self.source}.{self.stream.name}", len(gone), len(held.revisions))
             return []
-        self.load.covered, self.load.removed = covered, len(gone)
+        self.load.covered = covered
+        self.load.removed += len(gone)
         return [row for record in gone if (row := novelty.row(record)) is not None]
-
-
-class _Novelty:
-    """Tells whether a record says anything that the newest stored one of its key and revision does not."""
-
-    def __init__(self, source: str, stream: str, recorded_at: datetime, stored: pl.LazyFrame) -> None:
-        self.source, self.stream, self.recorded_at = source, stream, _epoch_microseconds(recorded_at)
-        newest = (
-            stored.select(
-                "record_key",
-                pl.col("revision").dt.epoch("us"),
-                "content_hash",
-                "record_id",
-                pl.col("recorded_at").dt.epoch("us"),
-            )
-            .sort("recorded_at", "record_id")
-            .unique(["record_key", "revision"], keep="last", maintain_order=True)
-            .collect()
-        )
-        self.known: dict[tuple[str, int | None], tuple[str, str, int]] = {
-            (key, revision): (content, record_id, at) for key, revision, content, record_id, at in newest.iter_rows()
-        }
-
-    def row(self, record: Record) -> dict[str, Any] | None:
-        payload = orjson.dumps(record.payload, option=orjson.OPT_SORT_KEYS)
-        content = _digest(payload, b"deleted" if record.is_deleted else b"")
-        revision = None if record.revision is None else _epoch_microseconds(record.revision)
-        known_content, follows, known_at = self.known.get((record.key, revision), (None, "", 0))
-        if known_content == content:
-            return None
-        recorded_at = max(self.recorded_at, known_at + 1)
-        identity = "\x1f".join((self.source, self.stream, record.key, str(revision), content, follows))
-        record_id = _digest(identity.encode())
-        self.known[record.key, revision] = (content, record_id, recorded_at)
-        return {
-            "record_id": record_id,
-            "record_key": record.key,
-            "revision": record.revision,
-            "content_hash": content,
-            "is_deleted": record.is_deleted,
-            "payload": payload.decode(),
-            "recorded_at": _EPOCH + timedelta(microseconds=recorded_at),
-        }
 
 
 def replayed(
@@ -332,37 +301,14 @@ def replayed(
 
     rows: `RAW_SCHEMA`. A row that then says nothing new is left out.
     """
-    novelty = _Novelty(source, stream, _EPOCH, pl.LazyFrame(schema=RAW_SCHEMA))
+    novelty = Novelty(source, stream, EPOCH, pl.LazyFrame(schema=RAW_SCHEMA))
     stored = []
     for row in rows.sort("recorded_at", "record_id").iter_rows(named=True):
-        novelty.recorded_at = _epoch_microseconds(row["recorded_at"])
+        novelty.recorded_at = epoch_microseconds(row["recorded_at"])
         payload = change(orjson.loads(row["payload"]))
         new = novelty.row(Record(row["record_key"], row["revision"], payload, row["is_deleted"]))
         stored += [new] if new is not None else []
     return _frame(stored)
-
-
-class _Held:
-    """The records of a snapshot as they are held, and which of them a reading delivers."""
-
-    def __init__(self, newest: pl.LazyFrame) -> None:
-        kept = newest.filter(~pl.col("is_deleted")).select("record_key", "revision").collect()
-        self.revisions: dict[str, datetime | None] = dict(kept.iter_rows())
-        self.delivered: set[str] = set()
-
-    def gone(self) -> list[Record]:
-        """What was held and did not come: deleted after the last that is known of it."""
-        return [
-            Record(key, revision, {}, is_deleted=True)
-            for key, revision in self.revisions.items()
-            if key not in self.delivered
-        ]
-
-    def is_doubtful(self, gone: list[Record], most_removed: float) -> bool:
-        """Whether so much is gone that the file is likelier to be half a file."""
-        is_all = most_removed < 1 and len(gone) == len(self.revisions) > 1
-        is_many = len(self.revisions) >= FEWEST_DOUBTED and len(gone) > most_removed * len(self.revisions)
-        return is_all or is_many
 
 
 def _doubted(stream: str, gone: int, held: int) -> VendorError:
@@ -371,16 +317,6 @@ def _doubted(stream: str, gone: int, held: int) -> VendorError:
         f"the whole state was read, and {gone} of the {held} records that were known are not in it",
         "Check that it is whole; where so many were really removed, set most_removed to 1 for one run",
     )
-
-
-def _digest(*parts: bytes) -> str:
-    return hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:32]
-
-
-def _epoch_microseconds(instant: datetime) -> int:
-    if instant.tzinfo is None:
-        raise ValueError(f"revision {instant} has no zone")
-    return round(instant.timestamp() * 1_000_000)
 
 
 def _refuse_strays(source: str, tables: Path) -> None:

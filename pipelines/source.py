@@ -11,15 +11,19 @@ A vendor's module (`pipelines/hubspot/`, `pipelines/stripe.py`, …) has two hal
 
 from __future__ import annotations
 
+import json
 import re
+from base64 import b64encode
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
+from urllib.parse import quote, quote_plus
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from pipelines.addresses import hidden
 from pipelines.people import NOBODY, People
 
 
@@ -112,6 +116,8 @@ class Stream:
     most_removed: the share of the held records that one reading of a snapshot may delete; where more are gone, it is
     the reading that is doubted.
     always: attributes that all of its facts have alike.
+    identity: from a record's key to the part of it that stays when the rest is corrected; a record that comes under
+    another key takes the place of the one that is held. Without one, a key is a thing's for ever.
     group: from a record's key to what `facts` reads records together by; when one record of a group is new, `facts`
     is given all of it. Without one, records are understood one by one.
     people: where its records name people.
@@ -127,6 +133,7 @@ class Stream:
     mapping_version: str = "1"
     is_snapshot: bool = False
     most_removed: float = 0.5
+    identity: Callable[[str], str] | None = None
     group: Callable[[pl.Expr], pl.Expr] | None = None
     always: Mapping[str, str] = field(default_factory=dict)
 
@@ -188,9 +195,10 @@ _SHORTEST_SECRET = 4
 
 
 def never_tell(secret: str) -> None:
-    """Leave a secret out of whatever errors say from now on, even where a vendor says it."""
+    """Leave a secret out of whatever errors say from now on, even where a vendor says it, or says it in codes."""
     if len(secret) >= _SHORTEST_SECRET:
-        _never_told.add(secret)
+        written = (secret, quote(secret, safe=""), quote(secret), quote_plus(secret), json.dumps(secret)[1:-1])
+        _never_told.update(written, [b64encode(secret.encode()).decode().rstrip("=")])
 
 
 def without_secrets(text: str) -> str:
@@ -207,7 +215,7 @@ class SourceError(Exception):
     """
 
     def __init__(self, source: str, found: str, do: str) -> None:
-        self.source, self.found, self.do = source, without_secrets(found), do
+        self.source, self.found, self.do = source, hidden(without_secrets(found)), do
         super().__init__(f"{source}: {self.found}. {do}")
 
 

@@ -50,7 +50,7 @@ def mentions(root: Path, needles: Collection[str]) -> dict[str, set[str]]:
 def readings(path: Path) -> Iterator[bytes]:
     """A file's bytes, and what is in them."""
     data = path.read_bytes()
-    yield from _opened(data)
+    yield from opened(data)
     if data[:4] == b"PAR1":
         yield from _of_parquet(path)
     elif data[:16] == b"SQLite format 3\0":
@@ -59,13 +59,14 @@ def readings(path: Path) -> Iterator[bytes]:
         yield from _of_duckdb(path)
 
 
-def _opened(data: bytes) -> Iterator[bytes]:
+def opened(data: bytes) -> Iterator[bytes]:
+    """Bytes, and whatever they hold in base 64 or compressed."""
     yield data
     yield from (base64.urlsafe_b64decode(_padded(text[0])) for text in _BASE64.finditer(data))
     for magic, decompress in _MAGIC.items():
         if data.startswith(magic):
             try:
-                yield from _opened(decompress(data))
+                yield from opened(decompress(data))
             except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
                 continue
 
@@ -105,8 +106,8 @@ def _of_duckdb(path: Path) -> Iterator[bytes]:
 def _texts(values: list[object]) -> Iterator[bytes]:
     for value in values:
         if isinstance(value, bytes):
-            yield from _opened(value)
+            yield from opened(value)
         elif isinstance(value, str):
-            yield from _opened(value.encode())
+            yield from opened(value.encode())
         elif value is not None:
             yield repr(value).encode()

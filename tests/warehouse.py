@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +28,19 @@ class Tables(Protocol):
     """A database that statements are run in."""
 
     def run(self, *statements: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class File:
+    """A database in a file, of SQLite."""
+
+    path: Path
+
+    def run(self, *statements: str) -> None:
+        with closing(sqlite3.connect(self.path)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+            connection.commit()
 
 
 @dataclass

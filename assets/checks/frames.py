@@ -12,10 +12,13 @@ import polars as pl
 from kr_definitions.events import EVENT_SCHEMA, RETRACTED
 from kr_definitions.history import COMPUTED_SCHEMA
 from kr_definitions.vocabulary import vocabulary
+from pipelines.addresses import ADDRESS
 
 DUE_SCHEMA: Mapping[str, pl.DataType] = {"key_result_id": pl.String(), "as_of": pl.Date()}
 
-_MAIL_ADDRESS = r"[^@\s<>]+@[^@\s<>]+\.[A-Za-z]{2,}"
+_IN_KEY = ADDRESS.replace("@|%40", "%40")
+"""A key may have an @ of its own between its parts: one of somebody's would be written as a code in it."""
+
 _TEXTS = [name for name, dtype in EVENT_SCHEMA.items() if dtype == pl.String()]
 _FLOATS = [name for name, dtype in COMPUTED_SCHEMA.items() if dtype == pl.Float64()]
 
@@ -34,7 +37,10 @@ def columns_of(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.Dat
 
 def events_frames(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """events: EVENT_SCHEMA."""
-    mail = [pl.when(pl.col(name).str.contains(_MAIL_ADDRESS)).then(pl.lit(name)) for name in _TEXTS]
+    mail = [
+        pl.when(pl.col(name).str.contains(_IN_KEY if name == "record_key" else ADDRESS)).then(pl.lit(name))
+        for name in _TEXTS
+    ]
     rows = events.with_columns(
         pl.coalesce(mail).alias("column_with_mail_address"), _names(_not_carried()).alias("not_carried")
     )

@@ -41,8 +41,9 @@ def close(
     from assets.commands.asked import asked  # noqa: PLC0415
     from assets.run import only_run  # noqa: PLC0415
     from kr_definitions.seals import Act, sealed_already  # noqa: PLC0415
+    from pipelines.addresses import holds_a_mail_address  # noqa: PLC0415
     from pipelines.lake import Overtaken  # noqa: PLC0415
-    from pipelines.plausibility import holds_a_mail_address, holds_a_telephone_number  # noqa: PLC0415
+    from pipelines.plausibility import holds_a_telephone_number  # noqa: PLC0415
 
     if note and holds_a_mail_address(note):
         raise Refused("the note holds a mail address, which is never stored: leave it out")

@@ -20,7 +20,7 @@ from pipelines.files.reading import Folder
 from pipelines.files.records import Reading
 from pipelines.rows.mapping import Mapping
 from pipelines.rows.people import people
-from pipelines.rows.records import group_of
+from pipelines.rows.records import group_of, thing_of
 from pipelines.settings import Settings
 from pipelines.source import Account, Options, SourceConfigError, Stream
 
@@ -55,6 +55,7 @@ def _stream(account: Account, name: str, stream: FileStream) -> Stream:
         lateness=timedelta(days=stream.late_days),
         is_snapshot=stream.delivery == "snapshot",
         most_removed=float(stream.most_removed),
+        identity=None if stream.grouped_by is None else thing_of,
         group=None if stream.states is None and stream.grouped_by is None else group_of,
         people=people(stream),
     )

@@ -99,8 +99,9 @@ class FileCovers(Covers):
     """Which days a reading is complete for.
 
     from: the first one; without it, whatever is in the files. through: the last one, or up to `reading` (the moment at
-    which the files were read: a snapshot's default), `delivery` (when the newest file was written) or `last_event` (the
-    last moment that any row tells of: the default of what is appended).
+    which the files were read: say so of a sheet that people write in as things happen), `delivery` (when the newest
+    file was written: a snapshot's default, as nobody knows what happened since) or `last_event` (the last moment that
+    any row tells of: the default of what is appended).
     """
 
     through: date | Literal["reading", "delivery", "last_event"] | None = None

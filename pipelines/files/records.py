@@ -22,6 +22,7 @@ from pipelines.files.declaration import FileStream
 from pipelines.files.reading import FILE, ROW, Folder
 from pipelines.rows.mapping import Mapping
 from pipelines.rows.records import (
+    APART,
     KEY,
     NAMELESS,
     PLACE,
@@ -38,7 +39,7 @@ from pipelines.throwaway import throwaway_folder
 
 ROWS_A_PAGE = 5_000
 _MOST_PLACES_TOLD = 3
-_UNREADABLE = "\x1funreadable"
+_UNREADABLE, _THING = "\x1funreadable", "\x1fthing"
 
 
 @dataclass(frozen=True)
@@ -90,19 +91,27 @@ class Reading:
     def _contradicted(self, rows: pl.LazyFrame) -> pl.DataFrame:
         """Keys that rows with different contents share, and where they stand. Which of them is right, nobody says."""
         shared = (
-            rows.group_by(KEY)
+            rows.group_by(self._thing())
             .agg(
+                pl.col(KEY).unique(),
                 (pl.col(TEXTS).hash().min() != pl.col(TEXTS).hash().max()).alias("is_contradicted"),
                 pl.len().alias("rows"),
                 pl.col(PLACE).sort_by(FILE, ROW).head(_MOST_PLACES_TOLD).str.join(", ").alias("places"),
             )
             .filter("is_contradicted")
+            .explode(KEY)
             .sort(KEY)
         )
         more = pl.when(pl.col("rows") > _MOST_PLACES_TOLD).then(pl.lit(", …")).otherwise(pl.lit(""))
         names = ", ".join(identifying(self.stream)).replace("{", "(").replace("}", ")")
         problem = pl.format("{} rows have the same " + names + " and differ: {}{}", "rows", "places", more)
         return shared.select(KEY, problem.alias("problem")).collect()
+
+    def _thing(self) -> pl.Expr:
+        """What rows have in common that are of one thing; where a subject counts once, it is no part of that."""
+        key = pl.col(KEY)
+        of_thing = key.str.split(APART).list.last() if self.stream.grouped_by is not None else key
+        return of_thing.alias(_THING)
 
     def _records(self, page: pl.DataFrame) -> Iterator[Record]:
         """Records of rows. The place is in those alone that need it: a row that has only moved has not changed."""
@@ -118,7 +127,7 @@ class Reading:
         covers, stream = self.stream.covers, self.stream
         zone = ZoneInfo(self.mapping.zone)
         start = None if covers.first is None else datetime.combine(covers.first, datetime.min.time(), zone)
-        through = covers.through or ("reading" if stream.delivery == "snapshot" else "last_event")
+        through = covers.through or ("delivery" if stream.delivery == "snapshot" else "last_event")
         if through == "reading":
             end: datetime | None = read.until
         elif through == "delivery":

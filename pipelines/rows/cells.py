@@ -75,11 +75,13 @@ def instant(name: str, text: pl.Expr, written: str, zone: str, ambiguous: Ambigu
 
 
 def flag(declared: Flag) -> Read:
-    """Whether a column says yes; a time says that it happened, and what is empty says no."""
+    """Whether a column says yes; a time says that it happened, unless it is none; and what is empty says no."""
     text = pl.col(declared.column).str.strip_chars().str.to_lowercase()
     yes, no = ([word.lower() for word in words] for words in (declared.yes, declared.no))
-    is_yes = text.is_in(yes) | text.str.contains(r"^\d{4}-\d{2}-\d{2}")
-    value = pl.when(text.is_null() | text.is_in(no)).then(statement=False).when(is_yes).then(statement=True)
+    is_time = text.str.contains(r"^\+?\d{4,}-\d{2}-\d{2}|^-?infinity$")
+    is_no = text.is_null() | text.is_in(no) | (is_time & ~is_past(text))
+    value = pl.when(text.is_in(yes)).then(statement=True).when(is_no).then(statement=False)
+    value = value.when(is_time).then(statement=True)
     return value, _unless(value, declared.column, text, f"one of {', '.join((*declared.yes, *declared.no))}, or a time")
 
 
@@ -89,8 +91,14 @@ def flag_name(declared: Flag) -> str:
 
 
 def is_past(text: pl.Expr) -> pl.Expr:
-    """Whether a time that something ends at has come: it is not empty, and not at the end of all time."""
-    is_never = text.str.contains(r"^(?:[3-9]\d|2[2-9])\d\d-|^\+?\d{5,}-|^infinity$")
+    """Whether a time that something ends at has come: it is not empty, and stands for none.
+
+    For none stand times after the year 2200, and those at which databases and spreadsheets begin to count (0, 1, 1900
+    and the first days of 1970): a default that somebody's software wrote there.
+    """
+    is_never = text.str.contains(
+        r"^(?:[3-9]\d|2[2-9])\d\d-|^\+?\d{5,}-|^-?infinity$|^(?:0\d{3}|1[0-8]\d\d|19[0-6]\d|1970)-"
+    )
     return text.is_not_null() & ~is_never
 
 

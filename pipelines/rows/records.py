@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from pipelines.addresses import ADDRESS, holds_a_mail_address
 from pipelines.rows.declaration import RowStream
 from pipelines.source import Pseudonym
 
@@ -19,8 +20,10 @@ KEY, PLACE, PROBLEM, TEXTS, CHANGED = (f"\x1f{name}" for name in ("key", "place"
 NAMELESS = "!"
 """What the key of a row begins with that has no key of its own."""
 
-_APART = "@"
-_ESCAPED = (("%", "%25"), ("/", "%2F"), (_APART, "%40"), (NAMELESS, "%21"))
+APART = "@"
+"""Stands between what a record's rows are read together by and the rest of its key."""
+
+_ESCAPED = (("%", "%25"), ("/", "%2F"), (APART, "%40"), (NAMELESS, "%21"))
 
 
 def escaped(text: pl.Expr) -> pl.Expr:
@@ -32,7 +35,12 @@ def escaped(text: pl.Expr) -> pl.Expr:
 
 def group_of(record_key: pl.Expr) -> pl.Expr:
     """What a record's rows are read together by: the part of its key that stands before what orders them."""
-    return record_key.str.split(_APART).list.first()
+    return record_key.str.split(APART).list.first()
+
+
+def thing_of(record_key: str) -> str:
+    """What a row is of whose subject counts once: the part of its record's key that stays with another subject."""
+    return record_key.rpartition(APART)[2]
 
 
 def record_key(stream: RowStream) -> pl.Expr:
@@ -49,9 +57,9 @@ def record_key(stream: RowStream) -> pl.Expr:
             order.append(escaped(pl.col(stream.states.then).cast(pl.String)))
         if stream.history is not None:
             order.append(escaped(pl.col(stream.history.field)))
-        return pl.concat_str([key, pl.concat_str(order, separator="/")], separator=_APART)
+        return pl.concat_str([key, pl.concat_str(order, separator="/")], separator=APART)
     if stream.grouped_by is not None:
-        return pl.concat_str([escaped(stream.value(stream.grouped_by).expr()), key], separator=_APART)
+        return pl.concat_str([escaped(stream.value(stream.grouped_by).expr()), key], separator=APART)
     return key
 
 
@@ -71,9 +79,23 @@ def unidentified(names: Sequence[str]) -> list[pl.Expr]:
 
 
 def without_people(stream: RowStream, pseudonym: Pseudonym, rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows with pseudonyms where there were people."""
+    """Rows with pseudonyms where there were people.
+
+    Of what a record is known by, mail addresses are pseudonyms too, whatever is declared: a key is stored as it is.
+    """
     for name in sorted(stream.pseudonymised.intersection(rows.columns)):
-        people = rows.get_column(name).str.strip_chars()
-        codes = {person: pseudonym(person) for person in people.drop_nulls().unique().to_list()}
-        rows = rows.with_columns(pl.Series(name, [codes.get(person) for person in people.to_list()], dtype=pl.String))
+        rows = rows.with_columns(_coded(rows.get_column(name), pseudonym))
+    subject = () if stream.grouped_by is None else stream.value(stream.grouped_by).columns
+    for name in sorted({*identifying(stream), *subject}.intersection(rows.columns) - stream.pseudonymised):
+        texts = rows.get_column(name)
+        if texts.str.contains(ADDRESS).any():
+            rows = rows.with_columns(
+                _coded(texts, lambda text: pseudonym(text) if holds_a_mail_address(text) else text)
+            )
     return rows
+
+
+def _coded(column: pl.Series, code: Pseudonym) -> pl.Series:
+    texts = column.str.strip_chars()
+    codes = {text: code(text) for text in texts.drop_nulls().unique().to_list()}
+    return pl.Series(column.name, [codes.get(text) for text in texts.to_list()], dtype=pl.String)

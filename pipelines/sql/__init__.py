@@ -17,7 +17,7 @@ import polars as pl
 
 from pipelines.rows.mapping import Mapping
 from pipelines.rows.people import people
-from pipelines.rows.records import group_of
+from pipelines.rows.records import group_of, thing_of
 from pipelines.source import Account, Options, Stream
 from pipelines.sql.declaration import SqlOptions, SqlStream
 from pipelines.sql.reading import Reading
@@ -53,6 +53,7 @@ def _stream(account: Account, name: str, stream: SqlStream) -> Stream:
         lateness=timedelta(days=stream.late_days),
         is_snapshot=stream.delivery == "snapshot",
         most_removed=float(stream.most_removed),
+        identity=None if stream.grouped_by is None else thing_of,
         group=None if stream.states is None and stream.grouped_by is None else group_of,
         people=people(stream),
     )

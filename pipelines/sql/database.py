@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import dlt
@@ -25,7 +25,7 @@ from dlt.extract.exceptions import PipeException
 from sqlalchemy.pool import NullPool
 
 from pipelines.settings import Settings
-from pipelines.source import Account, SourceConfigError, VendorError
+from pipelines.source import Account, SourceConfigError, VendorError, never_tell, without_secrets
 
 PARTS = ("drivername", "host", "port", "database", "username", "password", "query")
 
@@ -51,16 +51,17 @@ _UNNUMBERED = ("OperationalError", "ProgrammingError", "TimeoutError")
 """Of databases without SQLSTATE: failures whose messages quote no row."""
 
 _MOST_QUOTED = 200
+_SECRET = re.compile(r"(?i)pass|pwd|secret|token|key|cred")
+_ODBC_SECRET = re.compile(r"(?i)\b(?:pwd|password|\w*token|\w*key)\s*=\s*(\{[^}]*\}|[^;]*)")
 _HOST = re.compile(r"[\w.:%/-]*")
 
 
 @dataclass(frozen=True)
 class Database:
-    """A database that can be read. source: what errors call it. secrets: what no error may say."""
+    """A database that can be read. source: what errors call it."""
 
     source: str
     engine: sa.Engine
-    secrets: tuple[str, ...] = field(repr=False, default=())
 
     @property
     def dialect(self) -> str:
@@ -96,9 +97,7 @@ class Database:
         name = type(original).__name__
         if not (code[:2] in _IMPERSONAL if code else name in _UNNUMBERED):
             return code, f"{name} {code}".strip()
-        words = " ".join(str(original).split())
-        for secret in self.secrets:
-            words = words.replace(secret, "…")
+        words = without_secrets(" ".join(str(original).split()))
         return code, f"{name} {code} ({words[:_MOST_QUOTED]})".replace("  ", " ")
 
 
@@ -109,7 +108,8 @@ def database(account: Account) -> Iterator[Database]:
     credentials = _credentials(settings)
     if not _HOST.fullmatch(credentials.host or ""):  # a part of a password, where its signs were not written as codes
         raise _malformed(settings)
-    secrets = tuple(text for text in (credentials.password, *map(str, credentials.get_query().values())) if text)
+    for secret in _secrets(credentials):
+        never_tell(secret)
     try:
         made = sa.create_engine(credentials.to_url(), poolclass=NullPool, hide_parameters=True)
     except sa.exc.NoSuchModuleError:
@@ -125,7 +125,7 @@ def database(account: Account) -> Iterator[Database]:
     sa.event.listen(made, "connect", _prepared(made.dialect.name))
     try:
         with _released(engine):
-            yield Database(settings.source, engine, secrets)
+            yield Database(settings.source, engine)
     finally:
         made.dispose()
 
@@ -164,6 +164,15 @@ def _credentials(settings: Settings) -> ConnectionStringCredentials:
         raise
     except Exception:  # noqa: BLE001 - whatever dlt says of it may quote it
         raise _malformed(settings) from None
+
+
+def _secrets(credentials: ConnectionStringCredentials) -> Iterator[str]:
+    """The password, and whatever else says by its name that it is one, also within a connection string of ODBC."""
+    yield credentials.password or ""
+    for name, value in credentials.get_query().items():
+        if _SECRET.search(name):
+            yield str(value)
+        yield from (found[1].strip("{}") for found in _ODBC_SECRET.finditer(str(value)))
 
 
 def _typed(parts: dict[str, Any]) -> dict[str, Any]:

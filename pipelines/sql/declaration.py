@@ -48,6 +48,7 @@ where an expression needs them as what they are.
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -92,13 +93,14 @@ class Cursor(Options):
     """What moves forward whenever a row changes: a time, a number that grows, or a text that does.
 
     columns: one; or several, of which the latest counts (the beginning and the end of a version). overlap_minutes,
-    overlap_numbers: how far before the last one that was seen the next reading starts, of times and of numbers: what
-    was written late is read then. Rows at the very same place are always read again.
+    overlap_numbers: how far before the last one that was seen the next reading starts, of times (also of those that
+    are counted from 1970) and of other numbers: what was committed late is read then. Rows at the very same place are
+    always read again. Without a word it is an hour, and a thousand numbers.
     """
 
     columns: Annotated[Names, Field(min_length=1)]
-    overlap_minutes: int = Field(default=60, ge=0)
-    overlap_numbers: int = Field(default=0, ge=0)
+    overlap_minutes: int | None = Field(default=None, ge=0)
+    overlap_numbers: Decimal | None = Field(default=None, ge=0)
 
 
 class LoadedAt(Options):
@@ -111,11 +113,12 @@ class LoadedAt(Options):
 class TableCovers(Covers):
     """Which days a reading is complete for.
 
-    from: the first one; without it, whatever is in the table. through: the last one; without it, up to when the table
-    was last filled (`loaded_at`), or up to the reading.
+    from: the first one; without it, whatever is in the table. through: the last one, or `reading`: what is not in the
+    table at the moment of the reading has not happened. Without it, up to when the table was last filled (`loaded_at`,
+    or the column in which a known loader says so); of a table that no such thing is known of, up to the reading.
     """
 
-    through: date | None = None
+    through: date | Literal["reading"] | None = None
 
 
 def _columns_of(value: Any) -> Any:
@@ -149,6 +152,12 @@ class SqlStream(RowStream):
         if self.cursor is not None and self.delivery == "snapshot":
             told = "a snapshot reads the whole table each time | Leave out cursor, or write delivery: changes"
             found.append((("cursor",), told))
+        if self.cursor is not None and None not in (self.cursor.overlap_minutes, self.cursor.overlap_numbers):
+            told = "overlap_minutes and overlap_numbers together | A cursor is a time or a number: leave one of them"
+            found.append((("cursor",), told))
+        if self.loaded_at is not None and self.covers.through == "reading":
+            told = "loaded_at says how far the table reaches, and covers that it does not matter | Leave one of them"
+            found.append((("covers", "through"), told))
         if self.deleted is not None and self.versions is not None:
             found.append((("deleted",), "of versions it is said in their shape | Write it there"))
         if self.history is not None and (both := sorted({*self.history.fields} & {*self.key, self.history.field})):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -26,11 +27,21 @@ from pipelines.sql.tables import Table
 
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
-_ORDERED = re.compile(r"\d{4}-\d\d-\d\d|\d{10}(?:\.\d+)?$|\d{13}$|\d{16}$")
+OVERLAP_MINUTES, OVERLAP_NUMBERS = 60, 1_000
+"""How far before the last place a reading starts where nothing is said. Numbers that are drawn one after the other
+(ids, versions) are not committed in that order: a transaction that drew a lower one may end later."""
+
+_UNIX_TEXT = re.compile(r"\d{10}(?:\.\d+)?|\d{13}|\d{16}")
+_ORDERED = re.compile(rf"\d{{4}}-\d\d-\d\d|(?:{_UNIX_TEXT.pattern})$")
 """Texts that stand in the order of time: ISO 8601, and seconds, milliseconds or microseconds since 1970."""
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)([T ])(\d\d:\d\d:\d\d)")
 """A time that is stored as a text, which stands in the order of time."""
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_IN_2000, _IN_2100 = 946_684_800, 4_102_444_800
+_TICKS = (1, 1_000, 1_000_000, 1_000_000_000)
+"""How many of a second a time since 1970 is counted in."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +75,20 @@ class Places:
             return None
         return self._as_stored(found) if isinstance(found, datetime) else found
 
-    def is_in_order(self, place: Any) -> bool:
-        """Whether a place stands where the database puts it: a text does, if it is a time in one of a few ways."""
-        return not isinstance(place, str) or _ORDERED.match(place) is not None
+    def mistake(self, place: Any) -> tuple[str, str] | None:
+        """What is wrong with a cursor that has such a place, and what to do; None where nothing is."""
+        names = ", ".join(self.cursor.columns)
+        if isinstance(place, str) and _ORDERED.match(place) is None:
+            found = f"{names} is a text whose order says nothing of what came later"
+            return found, "Name a time or a number in cursor, or read a snapshot"
+        if isinstance(place, str | date):
+            if self.cursor.overlap_numbers is not None:
+                found = f"{names} is a time, of which overlap_numbers says nothing"
+                return found, "Write overlap_minutes instead: how many minutes late a row may be written"
+        elif self.cursor.overlap_minutes is not None and _ticks(place) is None:
+            found = f"{names} is a number, of which overlap_minutes says nothing"
+            return found, "Write overlap_numbers instead: how far below the highest one a row may still be committed"
+        return None
 
     def ceiling(self, until: datetime) -> Any:
         """The last place that is believed; None where a place is no time."""
@@ -81,24 +103,30 @@ class Places:
 
     def is_believed(self, place: Any, until: datetime) -> bool:
         """Whether a place is none that lies in the future."""
-        ceiling = self.ceiling(until)
-        if ceiling is None or (isinstance(place, str) and not _TIME.match(place)):
-            return True
-        return bool(place <= ceiling)
+        latest = until + CLOCKS_DIFFER_BY
+        if isinstance(place, str):
+            instant = self._instant_of(place)
+            return instant is None or instant <= latest
+        if isinstance(place, date):
+            return bool(place <= self.ceiling(until))
+        ticks = _ticks(place)
+        is_time = ticks is not None and self.cursor.overlap_minutes is not None
+        return not is_time or place <= latest.timestamp() * ticks
 
     def before(self, place: Any) -> Any:
         """Where a reading starts after one that got to a place."""
-        back = timedelta(minutes=self.cursor.overlap_minutes)
+        minutes = self.cursor.overlap_minutes
+        back = timedelta(minutes=OVERLAP_MINUTES if minutes is None else minutes)
         if isinstance(place, datetime):
             return place - back
         if isinstance(place, date):
             return (datetime.combine(place, time()) - back).date()
         if isinstance(place, str):
-            if (written := _TIME.match(place)) is None:
-                return place
-            earlier = datetime.fromisoformat(f"{written[1]}T{written[3]}") - back
-            return earlier.isoformat(written[2], "seconds")  # what is left out of a text stands before it
-        return place - self.cursor.overlap_numbers
+            return _text_before(place, back)
+        if self.cursor.overlap_numbers is not None:
+            return place - _like(place)(self.cursor.overlap_numbers)
+        ticks = _ticks(place)
+        return place - (OVERLAP_NUMBERS if ticks is None else int(back.total_seconds()) * ticks)
 
     def kept(self, place: str | None) -> str | None:
         """A place as the text that is handed to the next reading."""
@@ -112,13 +140,48 @@ class Places:
         place = self.value(found["at"]) if found["asked"] == self._asked() else None
         return None if place is None else self.before(place)
 
-    def _as_stored(self, instant: datetime) -> datetime:
-        if self.table.has_zone(self.cursor.columns[0]):
-            return instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo("UTC"))
-        return instant.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None) if instant.tzinfo else instant
+    def _as_stored(self, instant: datetime) -> Any:
+        return self.table.as_stored(self.cursor.columns[0], instant, self.zone)
+
+    def _instant_of(self, text: str) -> datetime | None:
+        """When a text says that it was; a day is its beginning. None where it is no such text."""
+        if _UNIX_TEXT.fullmatch(text):
+            number = Decimal(text)
+            return datetime.fromtimestamp(float(number / (_ticks(number) or 1)), ZoneInfo("UTC"))
+        if _DAY.match(text) is None:
+            return None
+        try:
+            found = datetime.fromisoformat(text)
+        except ValueError:
+            written = _TIME.match(text)
+            found = datetime.fromisoformat(written[0] if written else text[:10])
+        return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(self.zone))
 
     def _asked(self) -> str:
         """Changes with what is read of each row."""
         one = self.stream
         parts = (one.table, one.shape, one.key, one.used, one.deleted, one.cursor, sorted(one.pseudonymised))
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+
+def _ticks(number: Any) -> int | None:
+    """How many of a second a number is counted in that is a time since 1970 by its size; None: it is another number."""
+    return next((ticks for ticks in _TICKS if _IN_2000 * ticks <= number < _IN_2100 * ticks), None)
+
+
+def _like(number: Any) -> Callable[[Any], Any]:
+    """What makes a number that another one can be added to."""
+    return float if isinstance(number, float) else Decimal if isinstance(number, Decimal) else int
+
+
+def _text_before(place: str, back: timedelta) -> str:
+    """A text that stands so much before a text, in the order of time and in that of texts."""
+    if _UNIX_TEXT.fullmatch(place):
+        number = Decimal(place)
+        return str(number - int(back.total_seconds()) * (_ticks(number) or 1))
+    if (written := _TIME.match(place)) is not None:
+        earlier = datetime.fromisoformat(f"{written[1]}T{written[3]}") - back
+        return earlier.isoformat(written[2], "seconds")  # what is left out of a text stands before it
+    if _DAY.match(place) is not None:
+        return (datetime.fromisoformat(place[:10]) - back).date().isoformat()
+    return place

@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipelines.sql.declaration import SqlStream
+from pipelines.sql.due import Due
 from pipelines.sql.tables import Table, identity
 
 AT = "hito_at"
@@ -36,13 +37,17 @@ class After:
 
 @dataclass(frozen=True)
 class Question:
-    """What one reading asks of a table. start: the first place; ceiling: the last one that is believed."""
+    """What one reading asks of a table.
+
+    start: the first place; ceiling: the last one that is believed. due: what has come since, wherever it stands.
+    """
 
     stream: SqlStream
     table: Table
     start: Any = None
     ceiling: Any = None
     after: After | None = None
+    due: Due | None = None
 
     def rows(self, *, is_keyed: bool) -> sa.Select[Any]:
         """The rows. is_keyed: whether those of one place are in the order of their keys."""
@@ -56,7 +61,7 @@ class Question:
         has_place = sa.case((self.place.is_(None), 0), else_=1)
         asked = sa.select(*columns, self.table.written(self.place).label(AT)).where(*self._wanted())
         if self.start is not None:
-            asked = asked.where(sa.or_(self.place >= self.start, self.place.is_(None)))
+            asked = asked.where(sa.or_(self.place >= self.start, self.place.is_(None), *self._come()))
         if self.after is not None:
             asked = asked.where(self._rest(self.after, keys))
         return asked.order_by(has_place, self.place, *keys)
@@ -96,6 +101,11 @@ class Question:
         if len(columns) == 1:
             return columns[0]
         return reduce(_later, [self._believed(column) for column in columns])
+
+    def _come(self) -> list[sa.ColumnElement[bool]]:
+        revision = self.stream.revision
+        come = None if self.due is None or revision is None else self.due.rows(revision, self.table)
+        return [] if come is None else [come]
 
     def _believed(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         return column if self.ceiling is None else sa.case((column <= self.ceiling, column))

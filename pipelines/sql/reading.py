@@ -10,7 +10,7 @@ known from the lake alone (`pipelines.load`).
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -21,18 +21,23 @@ import orjson
 import sqlalchemy as sa
 from dlt.sources.sql_database import sql_table
 
+from pipelines.addresses import holds_a_mail_address
 from pipelines.rows.mapping import Mapping
 from pipelines.rows.people import people
 from pipelines.source import Account, Covered, Mark, Read, Record, SourceConfigError, SourceError
 from pipelines.sql import values
 from pipelines.sql.database import Database, database
-from pipelines.sql.declaration import SqlStream
+from pipelines.sql.declaration import LoadedAt, SqlStream
+from pipelines.sql.due import Due
 from pipelines.sql.places import Places
 from pipelines.sql.queries import AT, MOST_STRANGE, After, Question
 from pipelines.sql.records import Records, Row
 from pipelines.sql.tables import Table, described, identity, table_of
 
 ROWS_A_PAGE = 5_000
+
+BY_LOADERS = ("_fivetran_synced", "_airbyte_extracted_at", "_airbyte_emitted_at", "_sdc_batched_at", "_dlt_load_id")
+"""What Fivetran, Airbyte, Stitch and dlt call the column that says when they brought a row."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,10 @@ class Reading:
         after = None if read.mark is None else self._after(table, places, read.mark)
         if places is None:
             return Question(self.stream, table, after=after)
-        return Question(self.stream, table, places.start(read.cursor), places.ceiling(read.until), after)
+        revision = self.stream.revision
+        zone = (None if revision is None else revision.zone) or self.mapping.zone
+        due = None if read.since is None else Due(read.since, read.until, zone)
+        return Question(self.stream, table, places.start(read.cursor), places.ceiling(read.until), after, due)
 
     def _rows(self, found: Database, table: Table, question: Question) -> Iterator[Row]:
         asked = question.rows(is_keyed=self._is_keyed)
@@ -79,7 +87,7 @@ class Reading:
             return asked
 
         with found.answering(self.stream.table):
-            yield from sql_table(
+            rows = sql_table(
                 credentials=found.engine,
                 table=table.reflected.name,
                 schema=table.reflected.schema,
@@ -90,15 +98,39 @@ class Reading:
                 included_columns=list(self.stream.read_columns),
                 query_adapter_callback=query,
             )
+            yield from self._zoned(found, table, rows)
 
-    def _some(self, found: Database, asked: sa.Select[Any]) -> list[Row]:
+    def _some(self, found: Database, table: Table, asked: sa.Select[Any]) -> list[Row]:
         with found.answering(self.stream.table), found.engine.connect() as connection:
-            return [dict(row) for row in connection.execute(asked).mappings()]
+            return list(self._zoned(found, table, (dict(row) for row in connection.execute(asked).mappings())))
+
+    def _zoned(self, found: Database, table: Table, rows: Iterable[Row]) -> Iterator[Row]:
+        """Rows whose times say which instants they are, where their columns' types say so."""
+        names = {name: name for name in self.stream.read_columns}
+        cursor = {} if self.stream.cursor is None else {AT: self.stream.cursor.columns[0]}
+        timed = {
+            label: name
+            for label, name in {**names, **cursor}.items()
+            if isinstance(table[name].type, sa.DateTime) and table.has_zone(name)
+        }
+        for row in rows:
+            for label in timed.keys() & row.keys():
+                row[label] = self._with_zone(found, table, timed[label], row[label])
+            yield row
+
+    def _with_zone(self, found: Database, table: Table, name: str, value: Any) -> Any:
+        given = table.as_given(name, value)
+        if not isinstance(given, datetime) or given.tzinfo is not None:
+            return given
+        if self.stream.zone is None:
+            told = f"{self.stream.table}: the driver tells the times of {name} without their zone"
+            raise SourceConfigError(found.source, told, "Say with zone which one it tells them in")
+        return given.replace(tzinfo=ZoneInfo(self.stream.zone))
 
     def _nameless(self, found: Database, question: Question) -> list[Row]:
         """Rows that lack a part of what identifies them."""
         asked = question.without_key()
-        rows = [] if asked is None else self._some(found, asked)
+        rows = [] if asked is None else self._some(found, question.table, asked)
         if len(rows) > MOST_STRANGE:
             names = ", ".join(identity(self.stream))
             told = f"{self.stream.table}: more than {MOST_STRANGE} rows lack a part of {names}"
@@ -108,7 +140,7 @@ class Reading:
     def _shared(self, found: Database, question: Question) -> dict[tuple[str | None, ...], int]:
         """What rows have in common that differ, and how many they are."""
         asked = question.shared()
-        rows = [] if asked is None else self._some(found, asked)
+        rows = [] if asked is None else self._some(found, question.table, asked)
         names = identity(self.stream)
         if len(rows) > MOST_STRANGE:
             told = f"{', '.join(names)} does not tell rows apart: more than {MOST_STRANGE} are shared"
@@ -128,6 +160,8 @@ class Reading:
     def _mark(self, table: Table, row: Row) -> Mark | None:
         """The place of a row; None where there is none, or the whole table has to be read at once."""
         key = [table.compared_text(name, row[name]) for name in identity(self.stream)] if self._is_keyed else []
+        if any(holds_a_mail_address(text) for text in key if text is not None):
+            key = []
         place = None if self.stream.cursor is None else table.compared_text(self.stream.cursor.columns[0], row[AT])
         if self.stream.delivery == "snapshot" or (place is None and not key):
             return None
@@ -137,7 +171,8 @@ class Reading:
         kept = orjson.loads(mark)
         names = identity(self.stream)
         key = tuple(
-            values.reader(table.compared(name).type)(text) for name, text in zip(names, kept["key"], strict=False)
+            table.as_stored(name, values.reader(table.compared(name).type)(text), self.mapping.zone)
+            for name, text in zip(names, kept["key"], strict=False)
         )
         return After(None if places is None else places.value(kept["place"]), key)
 
@@ -145,7 +180,7 @@ class Reading:
 
     def _loaded_at(self, found: Database, table: Table, read: Read) -> datetime | None:
         """Up to when the table had been filled; asked before its rows, so that it is never later than they are."""
-        told = self.stream.loaded_at
+        told = self.stream.loaded_at or self._by_loader(table)
         if told is None:
             return None
         where = self.stream.table if told.table is None else told.table
@@ -154,8 +189,16 @@ class Reading:
             raise SourceConfigError(found.source, f"{where} has no column {told.column}", "Correct loaded_at")
         newest = of.written(sa.func.max(of.compared(told.column)))
         with found.answering(where), found.engine.connect() as connection:
-            text = values.time_text(values.text_of(connection.execute(sa.select(newest)).scalar_one()))
+            value = connection.execute(sa.select(newest)).scalar_one()
+        text = values.time_text(values.text_of(of.as_given(told.column, value)))
         return self._instant(found.source, f"{where}: the last {told.column}", text, read)
+
+    def _by_loader(self, table: Table) -> LoadedAt | None:
+        """The column in which a loader that is known says when it brought a row; None where all is known anyway."""
+        if self.stream.covers.through is not None:
+            return None
+        names = [column.name for column in table.reflected.columns]
+        return next((LoadedAt(column=name) for name in BY_LOADERS if name in names), None)
 
     def _instant(self, source: str, what: str, text: str | None, read: Read) -> datetime:
         try:
@@ -181,7 +224,7 @@ class Reading:
 
     def _end(self, loaded: datetime | None, read: Read) -> datetime:
         through = self.stream.covers.through
-        if through is None:
+        if through is None or through == "reading":
             return loaded or read.until
         day = datetime.combine(through + timedelta(days=1), datetime.min.time(), ZoneInfo(self.account.zone))
         return min(day.astimezone(UTC), loaded or read.until)
@@ -199,10 +242,9 @@ def _latest(found: Database, places: Places, page: Sequence[Row], until: datetim
         place = places.value(text)
         if place is None:
             continue
-        if not places.is_in_order(place):
-            names = ", ".join(places.cursor.columns)
-            told = f"{places.stream.table}: {names} is a text whose order says nothing of what came later"
-            raise SourceConfigError(found.source, told, "Name a time or a number in cursor, or read a snapshot")
+        if (mistake := places.mistake(place)) is not None:
+            told, do = mistake
+            raise SourceConfigError(found.source, f"{places.stream.table}: {told}", do)
         if places.is_believed(place, until):
             return text
     return None

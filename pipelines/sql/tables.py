@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -15,18 +17,17 @@ from kr_definitions.vocabulary import DTYPES, nearest
 from pipelines.rows.declaration import Moment
 from pipelines.rows.records import identifying
 from pipelines.source import SourceConfigError
-from pipelines.sql import values
+from pipelines.sql import values, zones
 from pipelines.sql.database import Database
 from pipelines.sql.declaration import SqlStream
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table that can be read. reflected: its description, with the metadata that it is in."""
+    """A table that can be read. reflected: its description, with the metadata that it is in. dialect: SQLAlchemy's."""
 
     reflected: sa.Table
-    is_sqlite: bool
-    is_postgresql: bool
+    dialect: str
 
     def __getitem__(self, name: str) -> sa.Column[Any]:
         return self.reflected.c[name]
@@ -34,20 +35,20 @@ class Table:
     def as_written(self, name: str) -> sa.ColumnElement[Any]:
         """A column as it is asked for: times as the database writes them, so that none is too odd to be told of."""
         column = self[name]
-        if self.is_sqlite and not isinstance(column.type, sa.Boolean):
+        if self.dialect == "sqlite" and not isinstance(column.type, sa.Boolean):
             return sa.type_coerce(column, sa.types.NullType()).label(name)
         return self.written(column).label(name)
 
     def written(self, value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """A time as PostgreSQL writes it: it knows times that Python does not. Other values as they are."""
-        if self.is_postgresql and isinstance(value.type, sa.DateTime | sa.Date):
+        if self.dialect == "postgresql" and isinstance(value.type, sa.DateTime | sa.Date):
             return sa.cast(value, sa.Text)
         return value
 
     def compared(self, name: str) -> sa.ColumnElement[Any]:
         """A column as it is compared: SQLite keeps times as the texts that somebody wrote."""
         column = self[name]
-        if self.is_sqlite and isinstance(column.type, sa.DateTime | sa.Date):
+        if self.dialect == "sqlite" and isinstance(column.type, sa.DateTime | sa.Date):
             return sa.type_coerce(column, sa.Text())
         return column
 
@@ -58,8 +59,25 @@ class Table:
 
     def has_zone(self, name: str) -> bool:
         """Whether times of a column say which instant they are, as far as its type tells."""
-        kind = self[name].type
-        return not isinstance(kind, sa.DateTime) or bool(kind.timezone) or "TZ" in kind.__visit_name__.upper()
+        return zones.says_its_zone(self.dialect, self[name].type)
+
+    def is_told_in_utc(self, name: str) -> bool:
+        """Whether times of a column come as times of UTC that do not say so."""
+        return zones.is_told_in_utc(self.dialect, self[name].type)
+
+    def as_given(self, name: str, value: Any) -> Any:
+        """A value of a column as the database gave it, with its zone where the database left that out."""
+        return zones.as_instant(value) if self.is_told_in_utc(name) else value
+
+    def as_stored(self, name: str, value: Any, zone: str) -> Any:
+        """A value as it is compared with those of a column. zone: of times that are stored without one."""
+        if not isinstance(value, datetime):
+            return value
+        if self.is_told_in_utc(name):
+            return zones.as_told(value)
+        if self.has_zone(name):
+            return value if value.tzinfo else value.replace(tzinfo=UTC)
+        return value.astimezone(ZoneInfo(zone)).replace(tzinfo=None) if value.tzinfo else value
 
     def is_nullable(self, name: str) -> bool:
         """Whether a column may be empty, as far as the database tells."""
@@ -99,7 +117,7 @@ def described(found: Database, name: str) -> Table:
         except sa.exc.NoSuchTableError:
             do = _near(found, schema or None, own)
             raise SourceConfigError(found.source, f"there is no table {name}", do) from None
-    return Table(reflected, found.dialect == "sqlite", found.dialect == "postgresql")
+    return Table(reflected, found.dialect)
 
 
 def _near(found: Database, schema: str | None, own: str) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from assets.home import Home
+
 PROJECT = Path(__file__).resolve().parents[2]
 SECRET = "sources.somebody.hubspot.access_token"
 
@@ -33,3 +35,9 @@ def test_secrets_of_another_folder_are_read_where_it_is_named(tmp_path):
     read = f"import dlt; print(dlt.secrets.get({SECRET!r}))"
     assert said(read, PROJECT, DLT_PROJECT_DIR=str(tmp_path)) == "found"
     assert said(read, tmp_path) == "None"
+
+
+def test_an_address_has_one_pseudonym_however_a_sheet_writes_it(tmp_path):
+    pseudonym = Home(tmp_path).pseudonym("agencia")
+    assert pseudonym("marta@correo.example") == pseudonym(" Marta@Correo.Example ")
+    assert pseudonym("Marta") != pseudonym("marta")  # an id of which nobody knows whether its case counts

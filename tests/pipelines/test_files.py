@@ -251,8 +251,10 @@ def test_a_row_that_cannot_be_understood_is_told_by_file_row_and_column(sheet: O
 # What a reading covers
 
 
-def test_a_snapshot_covers_up_to_its_reading_and_a_log_up_to_its_last_event(sheet: Office, log: Office) -> None:
-    assert sheet.read()[1] == Covered(None, NOW)
+def test_a_snapshot_covers_up_to_its_export_and_a_log_up_to_its_last_event(sheet: Office, log: Office) -> None:
+    exported = NOW - timedelta(days=9)
+    os.utime(sheet.folder / "buzoneo.csv", (exported.timestamp(), exported.timestamp()))
+    assert sheet.read()[1] == Covered(None, exported)
     log.write("log1.csv", LOG_HEADER, "T1,1,2026-03-02 09:00,2026-03-01 09:00,,0,low,true")
     assert log.read()[1].end == datetime(2026, 3, 2, 9, 0, 0, 1, tzinfo=UTC)
 
@@ -260,11 +262,13 @@ def test_a_snapshot_covers_up_to_its_reading_and_a_log_up_to_its_last_event(shee
 @pytest.mark.parametrize(
     ("covers", "start", "end"),
     [
-        ({"from": "2026-01-01"}, datetime(2025, 12, 31, 23, tzinfo=UTC), NOW),
+        ({"from": "2026-01-01"}, datetime(2025, 12, 31, 23, tzinfo=UTC), datetime(2026, 3, 5, 12, tzinfo=UTC)),
         ({"through": "2026-03-04"}, None, datetime(2026, 3, 4, 23, tzinfo=UTC)),
         ({"through": "2026-12-31"}, None, NOW),
         ({"through": "last_event"}, None, datetime(2026, 3, 3, 23, 0, 0, 1, tzinfo=UTC)),
+        ({}, None, datetime(2026, 3, 5, 12, tzinfo=UTC)),
         ({"through": "delivery"}, None, datetime(2026, 3, 5, 12, tzinfo=UTC)),
+        ({"through": "reading"}, None, NOW),
     ],
 )
 def test_how_far_files_reach_can_be_declared(

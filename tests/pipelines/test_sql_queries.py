@@ -28,7 +28,7 @@ def question(after: After | None = None, **changes: Any) -> Question:
         sa.Column("value", sa.String(50)), sa.Column("changed_at", sa.DateTime(timezone=True)),
         sa.Column("synced_at", sa.DateTime(timezone=True)),
     )  # fmt: skip
-    return Question(stream, Table(reflected, is_sqlite=False, is_postgresql=False), AT, AT, after)
+    return Question(stream, Table(reflected, "other"), AT, AT, after)
 
 
 @pytest.mark.parametrize("name", DIALECTS)
@@ -55,5 +55,5 @@ def test_names_that_hold_quotes_are_quoted() -> None:
         "table": 'de"al', "delivery": "snapshot", "key": 'i"d',
         "events": [{"type": "deal.won", "at": "at", "subject": '"i""d"'}],
     }}}).streams["deals"]  # fmt: skip
-    select = Question(stream, Table(reflected, is_sqlite=False, is_postgresql=False)).rows(is_keyed=True)
+    select = Question(stream, Table(reflected, "other")).rows(is_keyed=True)
     assert 'FROM "de""al"' in str(select)

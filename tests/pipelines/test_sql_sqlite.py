@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from warehouse import PREFIX, Warehouse
+from warehouse import NOW, PREFIX, File, Warehouse
 
 from pipelines.source import SourceError
 from pipelines.sql import reading
@@ -26,19 +24,6 @@ DEALS: dict[str, Any] = {
          "currency": "'EUR'"},
     ],
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class File:
-    """A database in a file."""
-
-    path: Path
-
-    def run(self, *statements: str) -> None:
-        with closing(sqlite3.connect(self.path)) as connection:
-            for statement in statements:
-                connection.execute(statement)
-            connection.commit()
 
 
 @pytest.fixture
@@ -102,6 +87,67 @@ def test_times_need_a_zone(deals: Warehouse) -> None:
     deals.declared = {"deals": {name: value for name, value in DEALS.items() if name != "zone"}}
     with pytest.raises(SourceError, match="deal: the times of closed_at, updated_at are stored without a zone"):
         deals.read()
+
+
+NUMBERED = {**{name: value for name, value in DEALS.items() if name != "deleted"}, "cursor": "id"}
+
+
+def test_a_row_of_a_lower_number_that_was_committed_late_is_read(deals: Warehouse) -> None:
+    deals.declared = {"deals": NUMBERED}
+    deals.run(deal(1), deal(3))
+    cursor = deals.read()[2].cursor
+    deals.run(deal(2), deal(4))
+    assert {record.key for record in deals.read(deals.reading(cursor=cursor))[0]} == {"1", "2", "3", "4"}
+
+
+def test_an_overlap_of_minutes_between_numbers_is_refused(deals: Warehouse) -> None:
+    deals.declared = {"deals": {**NUMBERED, "cursor": {"columns": "id", "overlap_minutes": 600}}}
+    deals.run(deal(1))
+    with pytest.raises(
+        SourceError, match=r"deal: id is a number, of which overlap_minutes says nothing\. Write overlap"
+    ):
+        deals.read()
+
+
+def test_of_a_subject_that_is_corrected_nothing_is_left(deals: Warehouse) -> None:
+    rule = {"type": "deal.won", "once": True, "at": "closed_at", "subject": "customer"}
+    deals.declared = {"deals": {**DEALS, "columns": {}, "events": [rule]}}
+    deals.run("ALTER TABLE deal ADD customer TEXT", deal(1), deal(2), "UPDATE deal SET customer = 'A'")
+    deals.load()
+    deals.run("UPDATE deal SET customer = 'B', updated_at = '2026-03-11 04:00:00' WHERE id = 1")
+    ((loaded,), _) = deals.load()
+    assert (loaded.inserted, loaded.removed, deals.events("subject_id")) == (1, 1, [("A",), ("B",)])
+    deals.run("UPDATE deal SET customer = 'B', updated_at = '2026-03-12 04:00:00' WHERE id = 2")
+    deals.load()
+    assert deals.events("subject_id") == [("B",)]
+    ((loaded,), _) = deals.load()
+    assert (loaded.inserted, loaded.removed) == (0, 0)
+
+
+@pytest.mark.parametrize("never", ["9999-12-31 00:00:00", "0001-01-01 00:00:00", "1970-01-01 00:00:00", "infinity"])
+def test_a_deletion_at_the_end_or_the_beginning_of_time_is_none(deals: Warehouse, never: str) -> None:
+    deals.declared = {"deals": {**DEALS, "deleted": "deleted_at"}}
+    deals.run("ALTER TABLE deal ADD deleted_at TEXT", deal(1), deal(2), f"UPDATE deal SET deleted_at = '{never}'",
+              "UPDATE deal SET deleted_at = '2026-03-09 09:00:00' WHERE id = 2")  # fmt: skip
+    assert [record.is_deleted for record in deals.read()[0]] == [False, True]
+
+
+def test_a_revision_that_lay_in_the_future_counts_once_it_has_come(deals: Warehouse) -> None:
+    deals.declared = {"deals": {**DEALS, "revision": "revised_at"}}
+    deals.run("ALTER TABLE deal ADD revised_at DATETIME", deal(1), deal(2, updated="2026-03-10 23:00:00"),
+              "UPDATE deal SET revised_at = '2026-03-11 06:00:00'")  # fmt: skip
+    deals.load()
+    assert (len(deals.problems()), deals.events("subject_id")) == (2, [])
+    deals.load()
+    assert deals.events("subject_id") == [("1",), ("2",)]
+
+
+def test_a_table_that_a_known_loader_fills_reaches_as_far_as_it_brought_something(deals: Warehouse) -> None:
+    deals.run("ALTER TABLE deal ADD _fivetran_synced DATETIME", deal(1),
+              "UPDATE deal SET _fivetran_synced = '2026-03-06 21:00:00'")  # fmt: skip
+    assert deals.read()[2].end == datetime(2026, 3, 6, 21, tzinfo=UTC)
+    deals.declared = {"deals": {**DEALS, "covers": {"through": "reading"}}}
+    assert deals.read()[2].end == NOW
 
 
 PLACES = st.one_of(st.none(), st.integers(0, 3).map(lambda n: f"2026-03-0{n + 1} 09:00:00"))

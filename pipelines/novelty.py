@@ -1,0 +1,130 @@
+"""What a reading says that was not stored yet: new records, those that a snapshot has no more, those that moved.
+
+Belongs here: what is known of a stream's stored records while it is read, and telling by it what has to be stored.
+Does not: reading, or storing (`raw_zone`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import polars as pl
+
+from pipelines.source import Record
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+FEWEST_DOUBTED = 20
+"""A snapshot of fewer records may lose any number of them at once without being doubted."""
+
+
+class Novelty:
+    """Tells whether a record says anything that the newest stored one of its key and revision does not."""
+
+    def __init__(self, source: str, stream: str, recorded_at: datetime, stored: pl.LazyFrame) -> None:
+        self.source, self.stream, self.recorded_at = source, stream, epoch_microseconds(recorded_at)
+        newest = (
+            stored.select(
+                "record_key",
+                pl.col("revision").dt.epoch("us"),
+                "content_hash",
+                "record_id",
+                pl.col("recorded_at").dt.epoch("us"),
+            )
+            .sort("recorded_at", "record_id")
+            .unique(["record_key", "revision"], keep="last", maintain_order=True)
+            .collect()
+        )
+        self.known: dict[tuple[str, int | None], tuple[str, str, int]] = {
+            (key, revision): (content, record_id, at) for key, revision, content, record_id, at in newest.iter_rows()
+        }
+
+    def row(self, record: Record) -> dict[str, Any] | None:
+        payload = orjson.dumps(record.payload, option=orjson.OPT_SORT_KEYS)
+        content = _digest(payload, b"deleted" if record.is_deleted else b"")
+        revision = None if record.revision is None else epoch_microseconds(record.revision)
+        known_content, follows, known_at = self.known.get((record.key, revision), (None, "", 0))
+        if known_content == content:
+            return None
+        recorded_at = max(self.recorded_at, known_at + 1)
+        identity = "\x1f".join((self.source, self.stream, record.key, str(revision), content, follows))
+        record_id = _digest(identity.encode())
+        self.known[record.key, revision] = (content, record_id, recorded_at)
+        return {
+            "record_id": record_id,
+            "record_key": record.key,
+            "revision": record.revision,
+            "content_hash": content,
+            "is_deleted": record.is_deleted,
+            "payload": payload.decode(),
+            "recorded_at": EPOCH + timedelta(microseconds=recorded_at),
+        }
+
+
+class Moved:
+    """The records of a stream that are held under other keys than those under which their things come now.
+
+    identity: the part of a record's key that stays when the rest of it is corrected. A thing that comes under several
+    keys in one reading has not moved: it contradicts itself.
+    """
+
+    def __init__(self, newest: pl.LazyFrame, identity: Callable[[str], str]) -> None:
+        self._identity = identity
+        self._held: dict[str, dict[str, datetime | None]] = {}
+        self._came: dict[str, set[str]] = {}
+        kept = newest.filter(~pl.col("is_deleted")).select("record_key", "revision").collect()
+        for key, revision in kept.iter_rows():
+            self._held.setdefault(identity(key), {})[key] = revision
+
+    def notice(self, page: list[Record]) -> None:
+        """Take notice of what has come."""
+        for record in page:
+            thing = self._identity(record.key)
+            if thing in self._held:
+                self._came.setdefault(thing, set()).add(record.key)
+
+    def left(self) -> list[Record]:
+        """What is held of the things that came until now, and did not come: deleted after the last that is known."""
+        return [
+            Record(key, self._held[thing].pop(key), {}, is_deleted=True)
+            for thing, came in self._came.items()
+            for key in self._held[thing].keys() - came
+        ]
+
+
+class Held:
+    """The records of a snapshot as they are held, and which of them a reading delivers."""
+
+    def __init__(self, newest: pl.LazyFrame) -> None:
+        kept = newest.filter(~pl.col("is_deleted")).select("record_key", "revision").collect()
+        self.revisions: dict[str, datetime | None] = dict(kept.iter_rows())
+        self.delivered: set[str] = set()
+
+    def gone(self) -> list[Record]:
+        """What was held and did not come: deleted after the last that is known of it."""
+        return [
+            Record(key, revision, {}, is_deleted=True)
+            for key, revision in self.revisions.items()
+            if key not in self.delivered
+        ]
+
+    def is_doubtful(self, gone: list[Record], most_removed: float) -> bool:
+        """Whether so much is gone that the file is likelier to be half a file."""
+        is_all = most_removed < 1 and len(gone) == len(self.revisions) > 1
+        is_many = len(self.revisions) >= FEWEST_DOUBTED and len(gone) > most_removed * len(self.revisions)
+        return is_all or is_many
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:32]
+
+
+def epoch_microseconds(instant: datetime) -> int:
+    """An instant as the lake keeps it."""
+    if instant.tzinfo is None:
+        raise ValueError(f"revision {instant} has no zone")
+    return round(instant.timestamp() * 1_000_000)
