@@ -252,6 +252,8 @@ def sandbox(
         try:
             served.wait()
         except KeyboardInterrupt:
+            for line in served.changed():
+                err.print(f"# answers spoilt of {line}", highlight=False, markup=False, soft_wrap=True)
             err.print("ended")
 
 

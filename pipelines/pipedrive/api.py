@@ -105,7 +105,7 @@ class Api:
                 page = [_whole_record(one, one["id"]) for one in content["data"]]
                 after = _next_cursor(content)
             ids = [one["id"] for one in page]
-            if is_promised and not page:
+            if not page and (is_promised or after):
                 raise self._strange(f"a page of {path} is empty, though it was promised")
             if any(later <= earlier for earlier, later in zip([last_id, *ids], ids, strict=False)):
                 raise self._strange(f"a page of {path} has what came before, or is out of order")
@@ -130,7 +130,7 @@ class Api:
             with self._documented("the products of deals"):
                 page = [(int(one["id"]), int(one["deal_id"]), str(one["name"])) for one in content["data"]]
                 is_promised, after = bool(after), _next_cursor(content)
-            if (is_promised and not page) or any(id_ <= last_id for id_, _, _ in page[:1]):
+            if (not page and (is_promised or after)) or any(id_ <= last_id for id_, _, _ in page[:1]):
                 raise self._strange("a page of the products of deals is empty or came before")
             for id_, deal_id, name in page:
                 last_id = id_
@@ -152,11 +152,12 @@ class Api:
             if response.status_code == 404:
                 return None
             content = self._whole(response)
-            if after and not content["data"]:
-                raise self._strange(f"a page of a changelog of {kind} is empty, though it was promised")
             with self._documented(f"the changes of {kind}"):
-                found += [dict(one) for one in content["data"] or ()]
-                after = _next_cursor(content)
+                page = [dict(one) for one in content["data"] or ()]
+                is_promised, after = bool(after), _next_cursor(content)
+            if not page and (is_promised or after):
+                raise self._strange(f"a page of a changelog of {kind} is empty, though it was promised")
+            found += page
             if not after:
                 return found
             if after in seen:

@@ -6,13 +6,15 @@ its own limits and refusals (`sandbox/<vendor>`).
     zendesk:429,truncate          every fourth answer of Zendesk's stand-ins is one of these, in turn
     zendesk:html-error@3          the third answer, and no other one
 
-Answers are counted from the start of the sandbox, one after the other, those that are refused too.
+Answers are counted from the start of the sandbox, one after the other, those that are refused too. A fault whose turn
+has come and that would leave an answer as it is (an empty page, where no list has a second one) waits for the next one
+that it changes; how many each has changed is told.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -21,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipelines.sandbox.server import SandboxError
+from pipelines.sandbox.server import Cut, SandboxError
 
 EVERY = 4
 """One answer in so many is spoilt."""
@@ -40,7 +42,7 @@ class Answer:
 
 
 Spoil = Callable[[Answer, Answer | None], Answer]
-"""Makes another answer of one and of the last one that had the same path and said that there is more."""
+"""Makes another answer of one and of the one before it that said that there is more, and led to it."""
 
 
 def _plain(status: int, body: bytes, kind: str = "application/json", **headers: str) -> Spoil:
@@ -61,14 +63,14 @@ def _repeated(answer: Answer, before: Answer | None) -> Answer:
 
 
 def _without_data(answer: Answer, _before: Answer | None) -> Answer:
-    """Without its longest list."""
+    """Without its longest list; of what is a list itself, an object without any."""
 
     def without(content: dict[str, Any]) -> dict[str, Any]:
         lists = {name: len(value) for name, value in content.items() if isinstance(value, list)}
         gone = max(lists, key=lambda name: lists[name], default=None)
         return {name: value for name, value in content.items() if name != gone}
 
-    return _changed(answer, without)
+    return _changed(answer, without, instead=b"{}")
 
 
 def _emptied(answer: Answer, _before: Answer | None) -> Answer:
@@ -78,36 +80,69 @@ def _emptied(answer: Answer, _before: Answer | None) -> Answer:
     return _changed(answer, lambda content: {k: [] if isinstance(v, list) else v for k, v in content.items()})
 
 
-_MORE = ("after", "after_cursor", "next", "nextPageToken", "nextRecordsUrl", "next_cursor", "next_page")
+_FOLLOWING = ("next", "nextPageToken", "nextRecordsUrl", "next_cursor", "next_page")
 """What vendors call what leads to the next page; it is null, or not there, on the last one."""
+
+_SAYS_MORE = {
+    "done": False, "end_of_stream": False, "has_more": True, "isLast": False, "isLastPage": False,
+    "more_items_in_collection": True,
+}  # fmt: skip
+"""What vendors call what says outright whether there is more, and what it then says; it goes before the others."""
+
+_COUNTED = (("startAt", "maxResults", "total"),)
 
 
 def _says_more(answer: Answer) -> bool:
-    def says(found: Any) -> bool:
-        if not isinstance(found, dict):
-            return False
-        return (
-            any(found.get(name) for name in _MORE)
-            or found.get("has_more") is True
-            or found.get("isLast") is False
-            or any(says(one) for one in found.values())
-        )
-
+    links = next((value for name, value in answer.headers.items() if name.lower() == "link"), "")
+    if 'rel="next"' in links:
+        return True
     try:
         content = json.loads(answer.body)
     except ValueError:
         return False
-    return says(content) and content.get("end_of_stream") is not True
+    parts = list(_objects(content))
+    outright = [part[name] is says for part in parts for name, says in _SAYS_MORE.items() if name in part]
+    if outright:
+        return any(outright)
+    return any(part.get(name) for part in parts for name in _FOLLOWING) or any(_is_counted(part) for part in parts)
 
 
-def _changed(answer: Answer, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Answer:
+def _leads_to(answer: Answer) -> str | None:
+    """The path of the page after one, where that has a path of its own (Salesforce's); elsewhere it is the same."""
+    try:
+        content = json.loads(answer.body)
+    except ValueError:
+        return None
+    return content.get("nextRecordsUrl") if isinstance(content, dict) else None
+
+
+def _objects(found: Any) -> Iterator[dict[str, Any]]:
+    """An object and those in it; not those in its lists, which are records."""
+    if isinstance(found, dict):
+        yield found
+        for one in found.values():
+            yield from _objects(one)
+
+
+def _is_counted(part: Mapping[str, Any]) -> bool:
+    """Whether a page says by numbers that it is not the last one."""
+    for names in _COUNTED:
+        start, size, total = (part.get(name) for name in names)
+        if isinstance(start, int) and isinstance(size, int) and isinstance(total, int):
+            return start + size < total
+    return False
+
+
+def _changed(answer: Answer, change: Callable[[dict[str, Any]], dict[str, Any]], instead: bytes = b"[]") -> Answer:
+    """An answer with its object changed; instead: of one that is a list."""
     try:
         content = json.loads(answer.body)
     except ValueError:
         return answer
-    if not isinstance(content, dict):
-        return Answer(answer.status, b"[]" if content else answer.body, answer.headers)
-    return Answer(answer.status, json.dumps(change(content)).encode(), answer.headers)
+    if isinstance(content, dict):
+        changed = change(content)
+        return answer if changed == content else Answer(answer.status, json.dumps(changed).encode(), answer.headers)
+    return Answer(answer.status, instead, answer.headers) if content else answer
 
 
 FAULTS: Mapping[str, Spoil] = {
@@ -158,38 +193,52 @@ def _fault(text: str) -> Fault:
 
 @dataclass
 class Faulty:
-    """A stand-in whose answers are spoilt as was asked for."""
+    """A stand-in whose answers are spoilt as was asked for. changed: how many answers each fault has changed."""
 
     app: ASGIApp
     faults: Sequence[Fault]
+    changed: dict[str, int] = field(init=False)
     _count: int = 0
     _turn: int = 0
+    _waiting: list[str] = field(default_factory=list)
     _before: dict[str, Answer] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self.changed = dict.fromkeys((fault.name for fault in self.faults), 0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         answer = await _answer_of(self.app, scope, receive)
-        place = f"{scope['method']} {Request(scope).url.path}"
+        place = Request(scope).url.path
         with self._lock:
-            spoil = self._next()
-            before = self._before.get(place)
+            spoilt = self._spoilt(answer, next((a for end, a in self._before.items() if place.endswith(end)), None))
             if answer.status == 200 and _says_more(answer):
-                self._before[place] = answer
-        await _sent(answer if spoil is None else spoil(answer, before), scope, receive, send)
+                self._before[_leads_to(answer) or place] = answer
+        await _sent(spoilt, scope, receive, send)
 
-    def _next(self) -> Spoil | None:
+    def _spoilt(self, answer: Answer, before: Answer | None) -> Answer:
+        """The answer as the first fault makes it whose turn it is and that changes it."""
+        for name in self._due():
+            spoilt = FAULTS[name](answer, before)
+            if spoilt != answer:
+                self.changed[name] += 1
+                if name in self._waiting:
+                    self._waiting.remove(name)
+                return spoilt
+        return answer
+
+    def _due(self) -> list[str]:
         self._count += 1
-        for fault in self.faults:
-            if fault.at == self._count:
-                return FAULTS[fault.name]
-        in_turn = [fault for fault in self.faults if fault.at is None]
-        if not in_turn or self._count % EVERY:
-            return None
-        self._turn += 1
-        return FAULTS[in_turn[(self._turn - 1) % len(in_turn)].name]
+        now = [fault.name for fault in self.faults if fault.at == self._count]
+        in_turn = [fault.name for fault in self.faults if fault.at is None]
+        if in_turn and self._count % EVERY == 0:
+            name = in_turn[self._turn % len(in_turn)]
+            self._turn += 1
+            self._waiting += [name] if name not in self._waiting else []
+        return [*now, *self._waiting]
 
 
 async def _answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> Answer:
@@ -215,5 +264,5 @@ async def _sent(answer: Answer, scope: Scope, receive: Receive, send: Send) -> N
     named = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     length = (b"content-length", str(len(answer.body) + 1).encode())
     await send({"type": "http.response.start", "status": answer.status, "headers": [*named, length]})
-    await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2]})
-    raise ConnectionAbortedError("the connection ends here, as was asked for")
+    await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2], "more_body": True})
+    raise Cut

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -72,13 +72,17 @@ def zones(organisations: Iterable[str]) -> set[str]:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A sandbox that is being served. present: the instant that its data is at."""
+    """A sandbox that is being served.
+
+    present: the instant that its data is at. spoilt: the stand-ins whose answers are, by `<organisation>/<vendor>`.
+    """
 
     home: Path
     served: Served
     clock: SharedClock
     companies: Mapping[str, Company]
     present: datetime
+    spoilt: Mapping[str, Faulty]
 
     @property
     def base_url(self) -> str:
@@ -99,6 +103,10 @@ class Sandbox:
             for sheet in SHEETS[name]:
                 variables[_variable(name, sheet, "folder")] = str(_sheets_folder(self.home, name))
         return variables
+
+    def changed(self) -> list[str]:
+        """How many answers each fault has changed, and which ones there was none for: a line for each vendor."""
+        return [f"{place}: {', '.join(map(_counted, one.changed.items()))}" for place, one in self.spoilt.items()]
 
     def wait(self) -> None:
         """Serve until somebody interrupts (`KeyboardInterrupt`)."""
@@ -133,9 +141,10 @@ def running(
         for name, company in companies.items():
             write_sheets(company, SHEETS[name], present, _sheets_folder(home, name))
         desks = {name: Desk(companies[name], present, clock) for name in chosen}
-        with served(_House(desks, clock, spoilt).app(), port) as serving_now:
+        house = _House(desks, clock, spoilt)
+        with served(house.app(), port) as serving_now:
             _remember(home, seed, today)
-            yield Sandbox(home, serving_now, clock, companies, present)
+            yield Sandbox(home, serving_now, clock, companies, present, house.spoilt)
 
 
 @dataclass(frozen=True)
@@ -145,19 +154,23 @@ class _House:
     desks: Mapping[str, Desk]
     clock: SharedClock
     faults: Mapping[str, Sequence[Fault]]
+    spoilt: dict[str, Faulty] = field(default_factory=dict)
 
     def app(self) -> Starlette:
         """The status page, and each stand-in at `/<organisation>/<vendor>`."""
         mounts = [
-            Mount(f"/{name}/{vendor}", app=self._served(vendor, desk))
+            Mount(f"/{name}/{vendor}", app=self._served(name, vendor, desk))
             for name, desk in self.desks.items()
             for vendor in ORGANISATIONS[name].vendors
         ]
         return Starlette(routes=[Route("/", self.status), *mounts])
 
-    def _served(self, vendor: str, desk: Desk) -> ASGIApp:
+    def _served(self, name: str, vendor: str, desk: Desk) -> ASGIApp:
         stand_in: ASGIApp = _stand_in(vendor).app(desk)
-        return Faulty(stand_in, self.faults[vendor]) if vendor in self.faults else stand_in
+        if vendor not in self.faults:
+            return stand_in
+        self.spoilt[f"{name}/{vendor}"] = Faulty(stand_in, self.faults[vendor])
+        return self.spoilt[f"{name}/{vendor}"]
 
     def status(self, request: Request) -> JSONResponse:
         """What is here, at which present, and how long clients waited for limits."""
@@ -167,8 +180,14 @@ class _House:
                 "organisations": {name: _described(here, name, desk) for name, desk in self.desks.items()},
                 "clock": self.clock.now().isoformat(),
                 "waited_seconds": self.clock.waited_seconds(),
+                "spoilt": {place: one.changed for place, one in self.spoilt.items()},
             }
         )
+
+
+def _counted(told: tuple[str, int]) -> str:
+    fault, answers = told
+    return f"{fault} {answers}" if answers else f"{fault} none (no answer was asked for that it changes)"
 
 
 def _described(here: str, name: str, desk: Desk) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,10 @@ from starlette.types import ASGIApp
 
 STOPPING_SECONDS = 5
 """How long answers under way may take once the block has ended."""
+
+
+class Cut(Exception):
+    """Raised by a stand-in that means its answer to end in the middle: nothing that anybody need be told of."""
 
 
 class SandboxError(Exception):
@@ -39,6 +44,7 @@ def served(app: ASGIApp, port: int = 0) -> Iterator[Served]:
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=STOPPING_SECONDS
         )
+        logging.getLogger("uvicorn.error").addFilter(_is_no_cut)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="sandbox", daemon=True)
         thread.start()
@@ -58,6 +64,10 @@ def serving(app: ASGIApp, port: int = 0) -> Iterator[str]:
     """Serve `app` on loopback while the block runs; gives its base URL. Port 0 takes a free one."""
     with served(app, port) as serving_now:
         yield serving_now.base_url
+
+
+def _is_no_cut(told: logging.LogRecord) -> bool:
+    return not (told.exc_info and isinstance(told.exc_info[1], Cut))
 
 
 def _listening(port: int) -> socket.socket:

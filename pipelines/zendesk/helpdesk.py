@@ -94,7 +94,7 @@ class Helpdesk:
             yield _items(self.source, path, page[kind]), reached
             if page["end_of_stream"]:
                 return
-            if reached <= start:
+            if not page[kind] or reached <= start:
                 raise self._stuck(path)
             start = reached
 

@@ -1,78 +1,201 @@
 """Whatever fault an answer has, each vendor's streams end right or loud: what is not told to be missing is there.
 
-Each simulated vendor is read with some answers spoilt, and once more without. What a run that told of no failure has
-read is what there was; and after the second one the log holds what it holds where no answer was ever spoilt.
+Each simulated vendor is read with some answers spoilt, in small pages, so that every list has several. What a stream
+that told of no failure has read is what there was; and one that told of one goes on, unspoilt, from its last mark to
+all that there was.
 """
 
 from __future__ import annotations
 
-from datetime import date
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
 import polars as pl
 import pytest
+from helpdesk_office import Office
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from assets.home import Home, clock, started_at
-from assets.run import environment, pseudonym_keys
-from kr_definitions.events import COVERED, current
-from pipelines.load import bring_up_to_date, fetch
-from pipelines.sandbox.faults import FAULTS, Answer, Fault, asked
-from pipelines.sandbox.runner import ORGANISATIONS, SandboxError, running
+from kr_definitions import catalogue
+from pipelines.connectors import KINDS, connector
+from pipelines.sandbox.company import Company
+from pipelines.sandbox.faults import FAULTS, Answer, Fault, Faulty, asked
+from pipelines.sandbox.runner import ORGANISATIONS, SandboxError
+from pipelines.sandbox.stand_in import Desk, SharedClock
+from pipelines.source import Account, Read, Record
 
 TODAY = date(2025, 1, 20)
+NOW = datetime.combine(TODAY, time(6), UTC)
+
 PASSING = ("500", "503", "drop", "429", "429-retry-after")
 """Faults of an answer that asking again makes good."""
 LASTING = [fault for fault in FAULTS if fault not in PASSING]
 
-VENDORS = {vendor: name for name, one in ORGANISATIONS.items() for vendor in one.vendors}
+
+@dataclass(frozen=True)
+class Vendor:
+    """How a vendor is read.
+
+    organisation: whose options and company, which is so many days old; page: items a page; settings: of the stand-in.
+    """
+
+    organisation: str
+    options: Mapping[str, Any] | None = None
+    days: int = 21
+    page: int = 10
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read(root: Path, vendor: str, *faults: str) -> tuple[dict[str, str], dict[str, pl.DataFrame]]:
-    """Read a vendor once: by stream, why it failed, and what the log holds of it then."""
-    name = VENDORS[vendor]
-    with running([name], TODAY, root, faults=faults) as sandbox:
-        variables = {"HITO_HOME": str(root), **pseudonym_keys([name]), **sandbox.environment()}
-        with environment(variables):
-            home = Home.from_environment()
-            lake = home.lake(name)
-            (source,) = [one for one in home.sources(home.catalogue(name)) if one.connector.kind == vendor]
-            loads = fetch(source, lake, clock(), started_at())
-            bring_up_to_date([source], lake, started_at())
-    events = current(lake.log.scan()).filter(pl.col("event_type") != COVERED).drop("recorded_at").sort("event_id")
-    held = {load.stream: events.filter(pl.col("stream") == load.stream).collect() for load in loads}
-    return {load.stream: str(load.failure) for load in loads if load.covered is None}, held
+VENDORS = {
+    "hubspot": Vendor("inmobiliaria"),
+    "salesforce": Vendor("ventas-b2b", settings={"batch": 10}),
+    "pipedrive": Vendor("revops", settings={"tokens_a_day": 10**9}),
+    "zendesk": Vendor("inmobiliaria", settings={"page_size": 10}),
+    "freshdesk": Vendor("inmobiliaria", {"subdomain": "agencia"}),
+    "jira": Vendor(
+        "inmobiliaria",
+        {"site": "agencia", "projects": ["SUP"], "solved": ["Resolved"], "closed": ["Closed"]},
+        settings={"page_size": 10},
+    ),
+    "youtube": Vendor("inmobiliaria", days=400, page=1),
+    "stripe": Vendor("revops", days=60, page=5),
+}
+
+_SIZE = re.compile(rb'\b(limit|per_page|page%5Bsize%5D|maxResults)(=|": ?)\d+')
+
+
+def in_small_pages(app: ASGIApp, page: int = 10) -> ASGIApp:
+    """A stand-in that is asked for fewer items a page than it was."""
+    size = rb"\g<1>\g<2>%d" % page
+
+    async def asked_for_less(scope: Scope, receive: Receive, send: Send) -> None:
+        async def less() -> Message:
+            message = await receive()
+            body = message.get("body", b"")
+            return {**message, "body": _SIZE.sub(size, body)} if body else message
+
+        query = _SIZE.sub(size, scope.get("query_string", b""))
+        await app({**scope, "query_string": query}, less, send)
+
+    return asked_for_less
 
 
 @cache
-def unspoilt(vendor: str) -> dict[str, pl.DataFrame]:
-    """What the log holds of a vendor whose answers were never spoilt."""
-    with TemporaryDirectory() as folder:
-        failures, held = read(Path(folder), vendor)
-    assert failures == {}
-    assert any(frame.height for frame in held.values())
-    return held
+def company(organisation: str, days: int) -> Company:
+    one = ORGANISATIONS[organisation]
+    return one.tell(1, TODAY - timedelta(days=days), TODAY, one.zone)
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
-def test_what_passes_is_waited_for(tmp_path: Path, vendor: str) -> None:
-    failures, held = read(tmp_path, vendor, f"{vendor}:{','.join(PASSING)}")
-    assert failures == {}
-    assert all(frame.equals(unspoilt(vendor)[stream]) for stream, frame in held.items())
+def office(folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> Office:
+    vendor, of_kind = VENDORS[kind], connector(kind)
+    options = vendor.options or catalogue.load(vendor.organisation).organisation.sources[kind].options
+    stand_in = import_module(f"pipelines.sandbox.{kind}")
+    return Office(folder, monkeypatch, of_kind, of_kind.options.model_validate(options), stand_in)
+
+
+def faulty(of: Office, kind: str, *faults: str) -> Faulty:
+    """The vendor with these faults; the numbers of its answers are counted from here."""
+    vendor = VENDORS[kind]
+    of.clock = SharedClock(of.folder / "clock.json", NOW)
+    desk = Desk(company(vendor.organisation, vendor.days), NOW, of.clock)
+    app = of.stand_in.app(desk, **vendor.settings)
+    return Faulty(in_small_pages(app, vendor.page), [Fault(fault) for fault in faults])
+
+
+Held = dict[str, Record]
+
+
+def read(of: Office, app: Faulty, marks: Mapping[str, str | None]) -> tuple[dict[str, str], dict[str, Held], Any]:
+    """Read the streams that are named, from a mark or from the beginning: failures, records, and the last marks."""
+    failures, held, last = {}, {}, {}
+    for stream, mark in marks.items():
+        found = of.read(app, stream, Read(None, NOW, None, of.clock, mark))
+        held[stream] = {record.key: record for record in found.records}
+        if found.covered is None:
+            failures[stream] = str(found.failure)
+            last[stream] = found.marks[-1] if found.marks else mark
+    return failures, held, last
+
+
+@pytest.fixture(scope="module")
+def unspoilt(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Held]]:
+    """What there is to be read of a vendor."""
+
+    @cache
+    def found(kind: str) -> dict[str, Held]:
+        with pytest.MonkeyPatch.context() as patched:
+            of = office(tmp_path_factory.mktemp(kind), patched, kind)
+            names = [stream.name for stream in of.source.streams()]
+            failures, held, _ = read(of, faulty(of, kind), dict.fromkeys(names))
+        assert failures == {}
+        assert any(held.values())
+        return held
+
+    return found
+
+
+@pytest.mark.parametrize("kind", VENDORS)
+def test_what_passes_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unspoilt: Any, kind: str) -> None:
+    of, right = office(tmp_path, monkeypatch, kind), unspoilt(kind)
+    app = faulty(of, kind, *PASSING)
+    assert read(of, app, dict.fromkeys(right))[:2] == ({}, right)
+    assert all(app.changed.values()), app.changed
 
 
 @pytest.mark.parametrize("fault", LASTING)
-@pytest.mark.parametrize("vendor", VENDORS)
-def test_a_spoilt_reading_ends_right_or_loud(tmp_path: Path, vendor: str, fault: str) -> None:
-    right = unspoilt(vendor)
-    failures, held = read(tmp_path, vendor, f"{vendor}:{fault}")
-    for stream, frame in held.items():
+@pytest.mark.parametrize("kind", VENDORS)
+def test_a_spoilt_reading_ends_right_or_loud(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unspoilt: Any, kind: str, fault: str
+) -> None:
+    of, right = office(tmp_path, monkeypatch, kind), unspoilt(kind)
+    app = faulty(of, kind, fault)
+    failures, held, marks = read(of, app, dict.fromkeys(right))
+    assert app.changed[fault] > 0
+    for stream, records in held.items():
         if stream not in failures:
-            assert frame.equals(right[stream]), stream
-    failures, held = read(tmp_path, vendor)
+            assert records == right[stream], stream
+    failures, rest, _ = read(of, faulty(of, kind), marks)
     assert failures == {}
-    assert all(frame.equals(right[stream]) for stream, frame in held.items())
+    for stream, records in rest.items():
+        assert {**held[stream], **records} == right[stream], stream
+
+
+def paths(dtype: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Where something stands in a payload, as declared."""
+    if isinstance(dtype, pl.Struct):
+        for part in dtype.fields:
+            yield from paths(part.dtype, (*before, part.name))
+    elif isinstance(dtype, pl.List):
+        yield from paths(dtype.inner, (*before, "*"))
+    else:
+        yield before
+
+
+def found_in(value: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Where something stands in a payload, as it came."""
+    if isinstance(value, Mapping):
+        for name, one in value.items():
+            yield from found_in(one, (*before, name))
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from found_in(one, (*before, "*"))
+    elif value is not None:
+        yield before
+
+
+def test_every_vendor_that_is_simulated_is_driven() -> None:
+    simulated = {path.name for path in (Path(__file__).parents[2] / "pipelines" / "sandbox").iterdir()}
+    kinds = {kind for kind in KINDS if kind in simulated or f"{kind}.py" in simulated}
+    assert {*VENDORS} == kinds
+
+
+# The dial itself
 
 
 @pytest.mark.parametrize(
@@ -97,7 +220,78 @@ def test_faults_are_asked_for_by_vendor() -> None:
     }
 
 
+LINKED = {"link": '<https://x/api/v2/tickets?page=2>; rel="next"'}
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_changes_an_answer(fault: str) -> None:
-    answer, before = (Answer(200, body, {}) for body in (b'{"items": [1, 2], "next": "x"}', b'{"items": [0]}'))
+@pytest.mark.parametrize(
+    ("page", "headers"),
+    [
+        (b'{"items": [1, 2], "next": "x"}', {}),
+        (b'{"items": [1, 2], "has_more": true}', {}),
+        (b'{"items": [1, 2], "meta": {"has_more": true, "after_cursor": "x"}}', {}),
+        (b'{"tickets": [1], "end_of_stream": false, "after_cursor": "x"}', {}),
+        (b'{"records": [1], "done": false, "nextRecordsUrl": "/x"}', {}),
+        (b'{"data": [1], "additional_data": {"pagination": {"more_items_in_collection": true}}}', {}),
+        (b'{"comments": [{"id": 1}], "startAt": 0, "maxResults": 1, "total": 9}', {}),
+        (b'{"values": [1], "isLast": false}', {}),
+        (b'[{"id": 1}, {"id": 2}]', LINKED),
+    ],
+)
+def test_each_fault_changes_a_page_before_the_last_one(fault: str, page: bytes, headers: dict[str, str]) -> None:
+    answer, before = Answer(200, page, headers), Answer(200, b'{"items": [0]}', {})
     assert FAULTS[fault](answer, before) != answer
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b'{"items": [1, 2], "next": null}',
+        b'{"data": [1], "paging": {"cursors": {"after": "x"}}}',
+        b'{"items": [1], "meta": {"has_more": false, "after_cursor": "x"}}',
+        b'{"tickets": [1], "end_of_stream": true, "after_cursor": "x"}',
+        b'{"comments": [1], "startAt": 8, "maxResults": 1, "total": 9}',
+        b'[{"id": 1}]',
+    ],
+)
+def test_a_last_page_is_left_as_it_is_where_nobody_could_notice(page: bytes) -> None:
+    answer = Answer(200, page, {"link": '<https://x>; rel="prev"'})
+    assert FAULTS["empty-page"](answer, None) == answer
+
+
+def test_a_fault_waits_for_an_answer_that_it_changes_and_what_each_has_changed_is_counted() -> None:
+    last, page = Answer(200, b'{"items": [1]}', {}), Answer(200, b'{"items": [1], "next": "x"}', {})
+    app = Faulty(in_small_pages, [Fault("empty-page"), Fault("429", at=2)])  # type: ignore[arg-type]
+    given = [app._spoilt(answer, None) for answer in (page, last, last, last, last, page, page)]
+    assert [answer.body for answer in given[2:]] == [
+        last.body,
+        last.body,
+        last.body,
+        b'{"items": [], "next": "x"}',
+        page.body,
+    ]
+    assert app.changed == {"empty-page": 1, "429": 1}
+
+
+def test_a_connection_that_is_cut_says_nothing_on_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    of = office(tmp_path, monkeypatch, "youtube")
+    logging.getLogger("uvicorn.error").handlers.clear()
+    app = faulty(of, "youtube", "drop")
+    failures, _, _ = read(of, app, {of.source.streams()[-1].name: None})
+    assert (failures, app.changed["drop"] > 0) == ({}, True)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("kind", VENDORS)
+def test_nothing_is_kept_that_is_not_understood(unspoilt: Any, kind: str) -> None:
+    """Whatever else the stand-ins serve, names and texts among it, is dropped before anything is stored."""
+    of_kind = connector(kind)
+    options = VENDORS[kind].options or catalogue.load(VENDORS[kind].organisation).organisation.sources[kind].options
+    account = Account("agencia", kind, "Europe/Madrid")
+    for stream in of_kind.streams(account, of_kind.options.model_validate(options)):
+        people = stream.people
+        known = {*paths(stream.payload)} | {p.path for p in (*people.own, *people.whose, *people.beside)}
+        kept = {path for record in unspoilt(kind)[stream.name].values() for path in found_in(record.payload)}
+        assert kept - known <= {("archivedAt",), ("created",), ("livemode",)}, stream.name
