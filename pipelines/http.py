@@ -18,7 +18,7 @@ import requests
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from pipelines.source import Clock, SourceConfigError, VendorError
+from pipelines.source import Clock, SourceConfigError, VendorError, never_tell
 
 TIMEOUT_SECONDS = (10, 60)
 MOST_ATTEMPTS = 8
@@ -38,8 +38,10 @@ class _TryAgain(Exception):
 class PatientSession(requests.Session):
     """A `requests` session that waits when it is told to and tries again when it pays to.
 
-    Waits on `clock`. Raises `SourceConfigError` for refused credentials (401, 403), `VendorError` when the vendor
-    stays unreachable, asks for a wait longer than `LONGEST_WAIT_SECONDS`, or redirects to another host.
+    Signs in with what it is given and nothing else: proxies and certificates are the environment's, but no password is
+    looked up in a `.netrc`, which would take the place of the token that was configured. What it signs in with is told
+    by no error. Waits on `clock`. Raises `SourceConfigError` for refused credentials (401, 403), `VendorError` when the
+    vendor stays unreachable, asks for a wait longer than `LONGEST_WAIT_SECONDS`, or redirects to another host.
     `renew_token`, where given, is called once when a request is answered with 401 and returns headers for another try.
     """
 
@@ -55,6 +57,7 @@ class PatientSession(requests.Session):
         self.slow_down = slow_down or self.too_many_requests
         self.renew_token = renew_token
         self.max_redirects = 5
+        self.auth = _as_it_is
 
     def too_many_requests(self, response: requests.Response) -> float | None:
         """The common way of saying "slow down": HTTP 429, with or without Retry-After."""
@@ -65,6 +68,7 @@ class PatientSession(requests.Session):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send with patience; the answer has a status below 400 or one that the caller is better placed to judge."""
         kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT_SECONDS
+        _tell_nobody(request)
         retrying = Retrying(
             retry=retry_if_exception_type(_TryAgain),
             stop=stop_after_attempt(MOST_ATTEMPTS),
@@ -131,6 +135,17 @@ class PatientSession(requests.Session):
                 f"{_place(response.url)} redirects to another host, {urlsplit(str(prepared_request.url)).netloc}",
                 "Set base_url to the right host if that is the vendor's",
             )
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Signs a request in with nothing that it does not have already."""
+    return request
+
+
+def _tell_nobody(request: requests.PreparedRequest) -> None:
+    """Keep what a request signs in with, of tokens that were issued to us too, out of errors."""
+    for word in str(request.headers.get("Authorization", "")).split()[1:]:
+        never_tell(word)
 
 
 def retry_after_seconds(response: requests.Response, now: datetime) -> float | None:
