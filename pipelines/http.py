@@ -18,7 +18,7 @@ import requests
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from pipelines.source import Clock, SourceConfigError, VendorError, never_tell
+from pipelines.source import Clock, RequestRefused, SourceConfigError, VendorError, never_tell
 
 TIMEOUT_SECONDS = (10, 60)
 MOST_ATTEMPTS = 8
@@ -167,13 +167,15 @@ def retry_after_seconds(response: requests.Response, now: datetime) -> float | N
 def whole_json(source: str, response: requests.Response, must_have: Collection[str] = ()) -> dict[str, Any]:
     """The answer as a JSON object that has the keys that every whole answer of this endpoint has.
 
-    Raises `VendorError` for a status of 400 or more, HTML, truncated JSON, anything but an object, or a missing key:
-    an answer with status 200 and an error inside would otherwise be an empty page, and an empty page the end.
+    Raises `RequestRefused` for a status of 400 or more, `VendorError` for one of 500 or more, HTML, truncated JSON,
+    anything but an object, or a missing key: an answer with status 200 and an error inside would otherwise be an empty
+    page, and an empty page the end.
     """
     place = _place(response.url)
     do = "Nothing is counted as read; the next run reads it again"
     if response.status_code >= 400:
-        raise VendorError(source, f"{place} answered HTTP {response.status_code}", do)
+        refused = VendorError if response.status_code >= 500 else RequestRefused
+        raise refused(source, f"{place} answered HTTP {response.status_code}", do)
     try:
         content = response.json()
     except ValueError:

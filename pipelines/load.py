@@ -11,7 +11,7 @@ list of them once more while it holds the tables that it writes to, and is overt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -27,9 +27,9 @@ from pipelines import event_log, identity, lake, mapped
 from pipelines.addresses import without_addresses
 from pipelines.event_log import EventLog
 from pipelines.raw_zone import OnPage, RawZone, StreamLoad
-from pipelines.source import Account, Clock, Connector, Mark, Options, Read, Stream
+from pipelines.source import Account, Clock, Connector, Mark, Options, Read, RequestRefused, Stream
 from pipelines.suppression import Suppressed, SuppressedOf
-from pipelines.under_way import UnderWay
+from pipelines.under_way import Marks, UnderWay
 from pipelines.understanding import understand
 
 # One row for each stream that a run tried to read; delivered = inserted + duplicates, and suppressed is what was served
@@ -192,36 +192,53 @@ class _Reader:
         asked = {stream.name: mapped.mapping_of(stream, source.options) for stream in streams}
         raw, under_way = lake_of_org.raw, lake_of_org.under_way
         reads: dict[str, Read] = {}
+        marks = Marks()
 
         def read_of(stream: Stream) -> Read:
-            version = lake.version(raw.path(source.name, stream.name))
-            resumed = under_way.found(source.name, stream.name, asked[stream.name], version, self.clock)
-            reads[stream.name] = resumed or self._read_after(stream, last.get(stream.name))
+            version, ended = lake.version(raw.path(source.name, stream.name)), last.get(stream.name)
+            ended_at = None if ended is None else ended["recorded_at"]
+            resumed = under_way.found(source.name, stream.name, asked[stream.name], version, ended_at, self.clock)
+            reads[stream.name] = resumed or self._read_after(stream, ended)
+            marks.began[stream.name] = reads[stream.name].mark
             return reads[stream.name]
 
         def note(stream: Stream, read: Read, mark: Mark) -> None:
+            if lake_of_org.suppressed() != self.suppressed:  # a sweep has forgotten the notes, or is about to
+                return
+            marks.passed[stream.name] = mark.text
             version = lake.version(raw.path(source.name, stream.name))
             under_way.note(source.name, stream.name, asked[stream.name], version, read, mark.text)
 
-        loads = raw.load(
-            source.name,
-            streams,
-            read_of,
-            recorded_at,
-            self.on_page,
-            lambda stream, record: suppressed_of.applied(stream.name, stream.people, record),
-            lambda: lake_of_org.refuse_if_erased_since(self.suppressed),
-            note,
-        )
+        try:
+            loads = raw.load(
+                source.name,
+                streams,
+                read_of,
+                recorded_at,
+                self.on_page,
+                lambda stream, record: suppressed_of.applied(stream.name, stream.people, record),
+                lambda: lake_of_org.refuse_if_erased_since(self.suppressed),
+                note,
+            )
+        except (lake.LakeError, lake.Overtaken):
+            raise
+        except Exception:
+            self._forget(marks.stuck)
+            raise
+        refused = {load.stream for load in loads if isinstance(load.failure, RequestRefused)}
+        self._forget(marks.stuck & refused)
         with lake_of_org.writing(self.suppressed, lake_of_org.root / "loads"):
             before = lake.version(lake_of_org.root / "loads")
             at = _next_instant(recorded_at, self._noted())
             rows = _loads_frame(suppressed_of, streams, loads, at, self.run_id)
             lake.append_after(before, lake_of_org.root / "loads", rows, writer="loads")
         ended = [stream for stream, load in zip(streams, loads, strict=True) if load.covered is not None]
-        for stream in ended:
-            under_way.ended(source.name, stream.name)
+        self._forget(stream.name for stream in ended)
         return loads, [stream for stream in ended if reads[stream.name].mark is not None]
+
+    def _forget(self, streams: Iterable[str]) -> None:
+        for stream in streams:
+            self.lake_of_org.under_way.ended(self.source.name, stream)
 
     def _read_after(self, stream: Stream, reading: dict[str, Any] | None) -> Read:
         if reading is None:

@@ -225,3 +225,7 @@ class SourceConfigError(SourceError):
 
 class VendorError(SourceError):
     """The vendor answered in a way that cannot be trusted: try again later, or look at its status page."""
+
+
+class RequestRefused(VendorError):
+    """The vendor does not take what it was asked for: to ask it the same once more is of no use."""

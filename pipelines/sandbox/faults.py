@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kr_definitions.vocabulary import nearest
 from pipelines.sandbox.server import Cut, SandboxError
 
 EVERY = 4
@@ -175,9 +176,11 @@ def asked(texts: Sequence[str], vendors: Sequence[str]) -> dict[str, tuple[Fault
     found: dict[str, tuple[Fault, ...]] = {}
     for text in texts:
         vendor, colon, names = text.partition(":")
-        if vendor not in vendors or not colon:
-            known = ", ".join(sorted(vendors))
-            raise SandboxError(f"There is no vendor '{vendor}' here: write <vendor>:<fault>, the vendor one of {known}")
+        if not colon:
+            raise SandboxError(f"'{text}' names no fault: write <vendor>:<fault>, such as {sorted(vendors)[0]}:429")
+        if vendor not in vendors:
+            likely = nearest(vendor, sorted(vendors)) or sorted(vendors)
+            raise SandboxError(f"There is no vendor '{vendor}' here: choose {' or '.join(likely)}")
         found[vendor] = (*found.get(vendor, ()), *(_fault(name.strip()) for name in names.split(",")))
     return found
 

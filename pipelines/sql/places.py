@@ -110,8 +110,9 @@ class Places:
         if isinstance(place, date):
             return bool(place <= self.ceiling(until))
         ticks = _ticks(place)
-        is_time = ticks is not None and self.cursor.overlap_minutes is not None
-        return not is_time or place <= latest.timestamp() * ticks
+        if ticks is None or self.cursor.overlap_minutes is None:  # nobody says that the number is a time
+            return True
+        return bool(place <= latest.timestamp() * ticks)
 
     def before(self, place: Any) -> Any:
         """Where a reading starts after one that got to a place."""

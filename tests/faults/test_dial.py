@@ -201,8 +201,8 @@ def test_every_vendor_that_is_simulated_is_driven() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("zendesk", "write <vendor>:<fault>"),
-        ("zendsk:429", "There is no vendor 'zendsk' here"),
+        ("zendesk", "'zendesk' names no fault: write <vendor>:<fault>, such as zendesk:429"),
+        ("zendsk:429", "There is no vendor 'zendsk' here: choose zendesk"),
         ("zendesk:430", "There is no fault '430': choose from 429, "),
         ("zendesk:429@", "write 429@3 for the third"),
         ("zendesk:429@0", "write 429@3 for the third"),

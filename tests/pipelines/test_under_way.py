@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,7 @@ from kr_definitions.events import current
 from pipelines import raw_zone
 from pipelines.load import Lake, Source, bring_up_to_date, fetch
 from pipelines.raw_zone import StreamLoad
-from pipelines.source import Account, Covered, Mark, Options, Read, Record, Stream, VendorError
+from pipelines.source import Account, Covered, Mark, Options, Read, Record, RequestRefused, Stream, VendorError
 
 MONDAY = datetime(2026, 3, 2, 6, tzinfo=UTC)
 TUESDAY, WEDNESDAY = MONDAY + timedelta(days=1), MONDAY + timedelta(days=2)
@@ -39,11 +40,13 @@ class Ledger:
     """An account with calls in pages, of which a day allows only so many; and which pages were asked for.
 
     changed: numbers of the calls that were changed on Tuesday. killed_at: before which page its reader is killed.
+    refuses: what a mark comes to.
     """
 
     allowed: int = PAGES
     changed: tuple[int, ...] = ()
     killed_at: int | None = None
+    refuses: Exception | None = None
     is_snapshot: bool = False
     kind: str = "ledger"
     options: type[Options] = Asked
@@ -58,6 +61,8 @@ class Ledger:
             self.asked_for.append("changes")
             yield [call(number, TUESDAY) for number in self.changed]
             return Covered(read.since, read.until)
+        if read.mark is not None and self.refuses is not None:
+            raise self.refuses
         for number in range(int(read.mark or 0), PAGES):
             if number == self.killed_at:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -185,6 +190,40 @@ def test_a_table_from_a_backup_is_read_anew(lake: Lake) -> None:
     run(lake, ledger, WEDNESDAY)
     assert ledger.asked_for == list(range(PAGES))
     assert calls(lake) == EVERY_CALL
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [RequestRefused("ledger", "the cursor is not known any more", "x"), KeyError("a mark of another version")],
+)
+def test_a_mark_that_is_refused_is_not_followed_for_ever(lake: Lake, refusal: Exception) -> None:
+    run(lake, Ledger(allowed=4), MONDAY)
+    with suppress(Exception):
+        assert isinstance(run(lake, Ledger(refuses=refusal), TUESDAY).failure, RequestRefused)
+    ledger = Ledger(refuses=refusal)
+    run(lake, ledger, WEDNESDAY)
+    assert ledger.asked_for == list(range(PAGES))
+    assert calls(lake) == EVERY_CALL
+
+
+def test_a_quota_that_lets_nothing_through_keeps_the_mark(lake: Lake) -> None:
+    run(lake, Ledger(allowed=4), MONDAY)
+    run(lake, Ledger(allowed=0), TUESDAY)
+    ledger = Ledger()
+    run(lake, ledger, WEDNESDAY)
+    assert ledger.asked_for == [4, 5, "changes"]
+
+
+def test_a_note_of_a_reading_that_ended_is_none(lake: Lake) -> None:
+    """Killed after it was noted that all is read, and before the reading was forgotten."""
+    run(lake, Ledger(allowed=4), MONDAY)
+    (note,) = (lake.root / "under_way").rglob("*.json")
+    content = note.read_bytes()
+    run(lake, Ledger(), TUESDAY)
+    note.write_bytes(content)
+    ledger = Ledger()
+    run(lake, ledger, WEDNESDAY)
+    assert (ledger.asked_for, note.exists()) == (["changes"], False)
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"asked": 1}'])
