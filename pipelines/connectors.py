@@ -24,6 +24,8 @@ KINDS = {
     "freshdesk": "pipelines.freshdesk:FRESHDESK",
     "jira": "pipelines.jira:JIRA",
     "youtube": "pipelines.youtube:YOUTUBE",
+    "linkedin": "pipelines.linkedin:LINKEDIN",
+    "x": "pipelines.x:X",
     "stripe": "pipelines.stripe:STRIPE",
     "files": "pipelines.files:FILES",
     "sql": "pipelines.sql:SQL",

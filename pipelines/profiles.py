@@ -69,8 +69,18 @@ def together(key: pl.Expr) -> pl.Expr:
     return key.str.slice(0, 0)
 
 
-def followers(network: str, zone: str, days_zone: str, address: str) -> Callable[[pl.LazyFrame], pl.LazyFrame]:
-    """What those records state. zone: the organisation's; days_zone: the network's; address: a profile's, with `{}`."""
+def exact(count: pl.Expr) -> pl.Expr:
+    """How far the numbers of a network may be from the truth where it gives them exactly."""
+    return count * 0
+
+
+def followers(
+    network: str, zone: str, days_zone: str, address: str, rough: Callable[[pl.Expr], pl.Expr] = exact
+) -> Callable[[pl.LazyFrame], pl.LazyFrame]:
+    """What those records state. zone: the organisation's; days_zone: the network's; address: a profile's, with `{}`.
+
+    rough: from a number to how far it may be from the truth: a difference within that is not told of.
+    """
 
     def facts(records: pl.LazyFrame) -> pl.LazyFrame:
         numbers = {name: pl.col(name).cast(pl.UInt64, strict=False) for name in ("count", "gained", "lost")}
@@ -88,7 +98,7 @@ def followers(network: str, zone: str, days_zone: str, address: str) -> Callable
             network=pl.lit(network),
             source_url=pl.format(address, "subject_id"),
         )
-        problems = [_unread(said), _unbalanced(readings, days, days_zone)]
+        problems = [_unread(said), _unbalanced(readings, days, days_zone, rough)]
         return pl.concat([found, *problems], how="diagonal_relaxed").select(*_COLUMNS)
 
     return facts
@@ -198,7 +208,9 @@ def _unread(said: pl.LazyFrame) -> pl.LazyFrame:
     return said.select("record_key", problem=problem).drop_nulls("problem")
 
 
-def _unbalanced(readings: pl.LazyFrame, days: pl.LazyFrame, days_zone: str) -> pl.LazyFrame:
+def _unbalanced(
+    readings: pl.LazyFrame, days: pl.LazyFrame, days_zone: str, rough: Callable[[pl.Expr], pl.Expr]
+) -> pl.LazyFrame:
     """Two readings that differ by more than came, or by more than went, on all of the days that they lie in."""
     known = days.filter(pl.col("net").is_not_null()).select(
         pl.col("date").alias("known"),
@@ -209,13 +221,19 @@ def _unbalanced(readings: pl.LazyFrame, days: pl.LazyFrame, days_zone: str) -> p
     pairs = (
         readings.filter(pl.col("count").is_not_null())
         .sort("at")
-        .with_columns(pl.col("at").shift(1).alias("since"), pl.col("count").cast(pl.Int64).diff().alias("rise"))
+        .with_columns(pl.col("count").cast(pl.Int64))
+        .with_columns(
+            pl.col("at").shift(1).alias("since"),
+            pl.col("count").diff().alias("rise"),
+            pl.max_horizontal(rough(pl.col("count")), rough(pl.col("count")).shift(1)).alias("rough"),
+        )
         .drop_nulls("since")
         .select(
             pl.format("balance/{}", "date").alias("record_key"),
             "since",
             "at",
             "rise",
+            "rough",
             pl.col("at").dt.convert_time_zone(days_zone).dt.date().alias("last"),
             (pl.col("since").dt.convert_time_zone(days_zone).dt.date() - timedelta(days=1)).alias("before"),
         )
@@ -231,6 +249,6 @@ def _unbalanced(readings: pl.LazyFrame, days: pl.LazyFrame, days_zone: str) -> p
         " otherwise, or has removed some",
         "rise", came, went,
     )  # fmt: skip
-    return spans.filter(is_whole & ((pl.col("rise") > came) | (pl.col("rise") < -went))).select(
-        "record_key", problem=text
-    )
+    rise, may_be = pl.col("rise"), pl.col("rough")
+    is_off = (rise - may_be > came) | (rise + may_be < -went)
+    return spans.filter(is_whole & is_off).select("record_key", problem=text)

@@ -81,7 +81,7 @@ def _emptied(answer: Answer, _before: Answer | None) -> Answer:
     return _changed(answer, lambda content: {k: [] if isinstance(v, list) else v for k, v in content.items()})
 
 
-_FOLLOWING = ("next", "nextPageToken", "nextRecordsUrl", "next_cursor", "next_page")
+_FOLLOWING = ("next", "nextPageToken", "nextRecordsUrl", "next_cursor", "next_page", "next_token")
 """What vendors call what leads to the next page; it is null, or not there, on the last one."""
 
 _SAYS_MORE = {
@@ -105,7 +105,7 @@ def _says_more(answer: Answer) -> bool:
     outright = [part[name] is says for part in parts for name, says in _SAYS_MORE.items() if name in part]
     if outright:
         return any(outright)
-    return any(part.get(name) for part in parts for name in _FOLLOWING) or any(_is_counted(part) for part in parts)
+    return any(any(map(part.get, _FOLLOWING)) or _is_counted(part) or _is_linked(part) for part in parts)
 
 
 def _leads_to(answer: Answer) -> str | None:
@@ -123,6 +123,12 @@ def _objects(found: Any) -> Iterator[dict[str, Any]]:
         yield found
         for one in found.values():
             yield from _objects(one)
+
+
+def _is_linked(part: Mapping[str, Any]) -> bool:
+    """Whether a page has a list of links of which one leads to the next page (LinkedIn's)."""
+    links = part.get("links")
+    return isinstance(links, list) and any(isinstance(one, dict) and one.get("rel") == "next" for one in links)
 
 
 def _is_counted(part: Mapping[str, Any]) -> bool:

@@ -52,7 +52,12 @@ class Organisation:
 
 _FOUNDED = date(2024, 11, 1)
 ORGANISATIONS: Mapping[str, Organisation] = {
-    "inmobiliaria": Organisation(estate_agency, _FOUNDED, "Europe/Madrid", ("hubspot", "zendesk", "youtube", "stripe")),
+    "inmobiliaria": Organisation(
+        estate_agency,
+        _FOUNDED,
+        "Europe/Madrid",
+        ("hubspot", "zendesk", "youtube", "linkedin", "x", "stripe"),
+    ),
     "revops": Organisation(business(revops.PLAN), _FOUNDED, "Europe/Madrid", ("pipedrive", "zendesk", "stripe")),
     "ventas-b2b": Organisation(
         business(ventas_b2b.PLAN), _FOUNDED, "America/Bogota", ("salesforce", "zendesk", "stripe")

@@ -1,5 +1,7 @@
 """A stand-in for the YouTube Data API v3: the company's channel, with the vendor's paths, paging, quota and errors.
 
+It serves what the channel's owner is told too (`sandbox.youtube_analytics`).
+
 Belongs here: requests, answers and what is in them. Does not: what they mean (`pipelines.youtube`).
 
 Like the vendor: only the present is known; counts are texts; subscribers are rounded down to three significant digits;
@@ -23,10 +25,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from pipelines.sandbox import youtube_analytics
 from pipelines.sandbox.company import Video
 from pipelines.sandbox.stand_in import Desk
 
-CREDENTIALS: dict[str, str] = {"api_key": "sandbox-youtube-key"}
+CREDENTIALS: dict[str, str] = {"api_key": "sandbox-youtube-key", **youtube_analytics.CREDENTIALS}
 CHANNEL = "UCagenciaInmobiliaria000"
 UPLOADS = "UU" + CHANNEL.removeprefix("UC")
 
@@ -64,7 +67,7 @@ class _YouTube:
     def starlette(self) -> Starlette:
         handlers = {"channels": self.channels, "playlistItems": self.playlist_items, "videos": self.videos}
         routes = [Route(f"/youtube/v3/{name}", self._guarded(handler)) for name, handler in handlers.items()]
-        return Starlette(routes=routes)
+        return Starlette(routes=[*routes, *youtube_analytics.Analytics(self.desk, CHANNEL).routes()])
 
     def _guarded(self, handler: Callable[[Request], Json]) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:

@@ -30,7 +30,7 @@ class Api:
         self.settings = Settings(account)
         self.source, self.base_url = self.settings.source, self.settings.base_url(HOST)
         key = self.settings.need("api_key")
-        self.session = PatientSession(self.source, clock, slow_down=lambda response: _slow_down(response, clock))
+        self.session = PatientSession(self.source, clock, slow_down=lambda response: slow_down(response, clock))
         self.session.headers["X-Goog-Api-Key"] = key
 
     def channel(self, channel: str, parts: str) -> dict[str, Any]:
@@ -102,7 +102,7 @@ class Api:
         return f"Check {key}, and that YouTube Data API v3 is enabled for its project and its restrictions allow it"
 
 
-def _slow_down(response: requests.Response, clock: Clock) -> float | None:
+def slow_down(response: requests.Response, clock: Clock) -> float | None:
     """The vendor says 403 for a rate (wait a little) and for a quota (used up until midnight in California)."""
     if response.status_code not in (403, 429):
         return None

@@ -146,7 +146,7 @@ def test_validate_tells_of_a_key_result_that_no_source_feeds(hito, declared):
     spoil(organisation, "  sources.feed: {off:", "  # sources.feed: {off:")
     code, output = hito("validate", definitions=declared)
     assert code == 0
-    assert "warning: inmobiliaria.marketing.post_diario: no source states post.published. " in output
+    assert "warning: inmobiliaria.marketing.articulos: no source states article.published. " in output
 
 
 def test_validate_tells_a_misspelt_source_and_a_wrong_option(hito, declared):

@@ -167,6 +167,21 @@ def sql() -> Bench:
     return Bench(SQL, options, "deals", NOW, make=make, rows=rows, open=credentials)
 
 
+def linkedin() -> Bench:
+    """Posts of years; LinkedIn's quota would take days for so many."""
+    from social import at, company, post  # noqa: PLC0415
+
+    from pipelines.linkedin import LINKEDIN, LinkedInOptions  # noqa: PLC0415
+    from pipelines.sandbox.linkedin import CREDENTIALS, ORGANIZATION, app  # noqa: PLC0415
+
+    def serve(records: int, clock: SharedClock) -> ASGIApp:
+        half_an_hour = timedelta(minutes=30)
+        posts = (post(5 * n + 1, at(1) - n * half_an_hour, network="linkedin", kind="image") for n in range(records))
+        return app(Desk(company(*posts), at(2), clock), 10**9)
+
+    return Bench(LINKEDIN, LinkedInOptions(organization=ORGANIZATION), "posts", at(2), CREDENTIALS, serve)
+
+
 ACCOUNTS: dict[str, Callable[[], Bench]] = {
     "salesforce": salesforce,
     "pipedrive": pipedrive,
@@ -174,6 +189,7 @@ ACCOUNTS: dict[str, Callable[[], Bench]] = {
     "zendesk": zendesk,
     "freshdesk": freshdesk,
     "jira": jira,
+    "linkedin": linkedin,
     "sql": sql,
 }
 

@@ -45,7 +45,9 @@ SOURCES: dict[str, tuple[dict[str, Any], *tuple[str, ...]]] = {
     "zendesk": ({"subdomain": "x"}, "email api_token", "oauth_token"),
     "freshdesk": ({"subdomain": "x"}, "api_key"),
     "jira": ({"site": "x", "projects": ["SUP"]}, "email api_token"),
-    "youtube": ({"channel": "UC" + "x" * 22}, "api_key"),
+    "youtube": ({"channel": "UC" + "x" * 22, "analytics": True}, f"api_key {APP}"),
+    "linkedin": ({"organization": "1"}, "access_token", APP),
+    "x": ({"user": "1"}, "bearer_token"),
     "stripe": ({}, "api_key"),
 }
 NO_HTTP = {"files", "sql"}

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import jsonschema
 import polars as pl
 import pytest
-import requests
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from kr_definitions.coverage import coverage
@@ -29,7 +26,6 @@ from pipelines.youtube import YOUTUBE, YouTubeOptions
 
 MADRID = ZoneInfo("Europe/Madrid")
 SETTINGS = "SOURCES__AGENCIA__YOUTUBE__"
-SPECS = Path(os.environ.get("HITO_SPECS", Path(__file__).parents[3] / "shared" / "specs"))
 Around = Callable[[Any], Any]
 
 
@@ -444,48 +440,6 @@ def test_what_a_source_covers_is_stated_for_each_of_its_types(channel: Channel) 
         ("views.observed", at(5, 0), at(5)),
         ("video.published", None, at(5)),
     }
-
-
-def _schema(specification: dict[str, Any], name: str) -> dict[str, Any]:
-    """The vendor's description of a resource as a JSON schema that refuses what the vendor does not have."""
-
-    def converted(node: Any) -> Any:
-        if isinstance(node, list):
-            return [converted(child) for child in node]
-        if not isinstance(node, dict):
-            return node
-        if isinstance(node.get("$ref"), str):
-            return {"$ref": f"#/$defs/{node['$ref']}"}
-        kept = {key: converted(node[key]) for key in ("type", "items", "enum") if key in node and key != "required"}
-        if isinstance(node.get("properties"), dict):
-            kept["properties"] = {key: converted(child) for key, child in node["properties"].items()}
-            kept["additionalProperties"] = False
-        if node.get("type") == "any":
-            kept.pop("type")
-        return kept
-
-    return {"$ref": f"#/$defs/{name}", "$defs": {key: converted(s) for key, s in specification["schemas"].items()}}
-
-
-@pytest.mark.skipif(not SPECS.is_dir(), reason=f"the vendors' descriptions are not at {SPECS}: set HITO_SPECS")
-def test_the_stand_ins_answers_are_as_the_vendor_describes_them(channel: Channel) -> None:
-    specification = json.loads((SPECS / "youtube.v3.json").read_text(encoding="utf-8"))
-    present = at(9, 20)
-    desk = Desk(company(video(1), video(2, published=at(10))), present, SharedClock(channel.folder / "c.json", present))
-    asked = {
-        "channels": ("ChannelListResponse", {"part": "id,snippet,contentDetails,statistics", "id": stand_in.CHANNEL}),
-        "playlistItems": (
-            "PlaylistItemListResponse",
-            {"part": "id,snippet,contentDetails,status", "playlistId": stand_in.UPLOADS, "maxResults": 1},
-        ),
-        "videos": ("VideoListResponse", {"part": "id,snippet,contentDetails,status", "id": "video-00001,video-00002"}),
-    }
-    with serving(stand_in.app(desk)) as url:
-        for resource, (name, params) in asked.items():
-            headers = {"X-Goog-Api-Key": stand_in.CREDENTIALS["api_key"]}
-            answer = requests.get(f"{url}/youtube/v3/{resource}", params=params, headers=headers, timeout=10).json()
-            assert answer["items"]
-            jsonschema.validate(answer, _schema(specification, name))
 
 
 def test_a_channels_id_is_checked_where_it_is_declared() -> None:

@@ -21,6 +21,8 @@ VENDORS = {
     "hubspot": "/crm/v3/objects/deals",
     "zendesk": "/api/v2/users",
     "youtube": "/youtube/v3/channels",
+    "linkedin": "/rest/posts",
+    "x": "/2/tweets",
     "stripe": "/v1/events",
 }
 
