@@ -126,6 +126,8 @@ def load(organisation: str, folder: Path = FOLDER) -> Catalogue:
 def read_files(organisation: str, folder: Path = FOLDER) -> Reading:
     """The files of an organisation."""
     home = folder / organisation
+    if organisation in ("", "..") or home.parent != folder or home.name != organisation:
+        home = folder / f"'{organisation.replace('/', ' ')}'"  # nothing of another folder is an organisation
     problems: list[Problem] = []
     documents = list(_documents(home, folder, problems))
     are_all_read = not problems

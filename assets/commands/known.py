@@ -29,16 +29,21 @@ def zone_of(home: Home, organisation: str) -> str:
     return "UTC" if declared is None else declared.zone
 
 
+def typed_instant(text: str) -> datetime:
+    """An instant as it is written on a command line. Raises `NotToBeHad` for what is none."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise NotToBeHad(f"{text!r} is no instant. Write it as 2026-11-21T06:00:00+01:00") from None
+
+
 def instant_of(home: Home, organisation: str, text: str, now: datetime) -> datetime:
     """An instant as it is written on a command line; without a zone, or a day alone, in the organisation's zone.
 
     Raises `NotToBeHad` for what is none, and for one that has not come yet.
     """
     zone = ZoneInfo(zone_of(home, organisation))
-    try:
-        typed = datetime.fromisoformat(text)
-    except ValueError:
-        raise NotToBeHad(f"{text!r} is no instant. Write it as 2026-11-21T06:00:00+01:00") from None
+    typed = typed_instant(text)
     found = typed if typed.tzinfo else typed.replace(tzinfo=zone)
     newest = lake.scan(home.computations(organisation), {"recorded_at": UTC_MICROSECONDS})
     last = newest.select(pl.col("recorded_at").max()).collect().item()

@@ -81,9 +81,10 @@ def replay(
     Ends with 1 where figures differ and nothing that is known of explains it.
     """
     from assets.commands.asked import present  # noqa: PLC0415
-    from assets.commands.known import instant_of, organisations_with_log, refuse_unknown  # noqa: PLC0415
+    from assets.commands.known import instant_of, organisations_with_log, refuse_unknown, typed_instant  # noqa: PLC0415
     from assets.commands.replay import as_json, replayed, tell  # noqa: PLC0415
 
+    typed_instant(known_at)
     names = list(key_result or ())
     is_unexplained = False
     with present(organisation or [], sandbox=sandbox) as (home, now):

@@ -209,6 +209,10 @@ def test_without_a_log_nothing_is_replayed(published_alone, told, asked):
     assert f"in {published_alone.root} beside hito.duckdb, and it takes the log" in page
 
 
+def test_what_is_no_instant_is_told_before_anything_else(published_alone, told):
+    assert told("replay", "--known-at", "nunca", code=1).startswith("'nunca' is no instant. Write it as 2026-")
+
+
 def test_only_organisations_of_which_there_is_a_log_are_replayed(told):
     page = told("replay", "--known-at", SECOND.isoformat(), code=0)
     assert {"inmobiliaria"} == {line.partition(":")[0] for line in page.splitlines() if not line.startswith(" ")}

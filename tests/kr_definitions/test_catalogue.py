@@ -310,6 +310,13 @@ def test_where_nothing_is_declared_an_unknown_organisation_is_told_so(tmp_path):
         load("agencia", tmp_path)
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "../kr_definitions", "inmobiliaria/..", "/"])
+def test_what_is_no_folders_name_is_no_organisation(name):
+    with pytest.raises(DeclarationErrors, match="no such organisation") as errors:
+        load(name)
+    assert len(errors.value.problems) == 1
+
+
 @pytest.mark.parametrize("code", ["EUX", "eur", "euro", "XAU", "HRK"])
 def test_a_currency_is_one_of_the_world(tmp_path, code):
     told = f"currency: not a currency (found '{code}'). Use an ISO 4217 code such as EUR or COP"
