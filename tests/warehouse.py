@@ -15,10 +15,11 @@ import polars as pl
 
 from kr_definitions.events import current
 from pipelines.load import Lake, Source, StreamChange, bring_up_to_date, fetch
-from pipelines.raw_zone import StreamLoad
+from pipelines.raw_zone import RAW_SCHEMA, StreamLoad
 from pipelines.sandbox.stand_in import SharedClock
 from pipelines.source import Account, Covered, Mark, Read, Record, Stream
 from pipelines.sql import SQL, SqlOptions
+from pipelines.understanding import Understood, understand
 
 NOW = datetime(2026, 3, 10, 5, tzinfo=UTC)
 PREFIX = "SOURCES__OFFICE__CRM__CREDENTIALS"
@@ -52,6 +53,7 @@ class Warehouse:
     declared: Mapping[str, Any]
     days: int = 0
     lake: Lake = field(init=False)
+    understood: Understood | None = None
 
     def __post_init__(self) -> None:
         self.lake = Lake(self.folder / "lake")
@@ -96,13 +98,28 @@ class Warehouse:
         loads = fetch(self.source, self.lake, SharedClock(self.folder / "clock", present), present)
         return loads, bring_up_to_date([self.source], self.lake, present)
 
+    def told(self) -> None:
+        """What the first stream says once it is read, without a lake: for what one reading shows."""
+        until = NOW + timedelta(days=1)
+        records = {record.key: record for record in self.read(self.reading(until))[0]}
+        rows = [
+            {"record_key": one.key, "revision": one.revision, "is_deleted": one.is_deleted,
+             "payload": orjson.dumps(one.payload).decode()}
+            for one in records.values()
+        ]  # fmt: skip
+        raw = pl.DataFrame([dict.fromkeys(RAW_SCHEMA) | row for row in rows], schema=RAW_SCHEMA)
+        self.understood = understand(self.stream, "crm", raw, until)
+
     def events(self, *columns: str) -> list[tuple[Any, ...]]:
-        """What the log holds to be so."""
-        events = current(self.lake.log.scan()).filter(pl.col("event_type") != "source.covered")
+        """What the log holds to be so, or what was told."""
+        events = current(self.lake.log.scan()) if self.understood is None else self.understood.facts
+        events = events.filter(pl.col("event_type") != "source.covered")
         return events.sort("occurred_at", "event_type", "subject_id").select(columns).collect().rows()
 
     def problems(self) -> list[str]:
         """What was said of the records that are set aside."""
+        if self.understood is not None:
+            return sorted(self.understood.problems.get_column("problem").to_list())
         return sorted(self.lake.quarantine().collect().get_column("problem").to_list())
 
     def stored(self) -> list[dict[str, Any]]:

@@ -141,7 +141,7 @@ def test_names_that_need_quotes_are_quoted(empty: Warehouse) -> None:
         "table": "crm.Deal History", "delivery": "snapshot", "key": "Id",
         "events": [{"type": "deal.won", "at": "Won At", "subject": '"Id"'}],
     }}  # fmt: skip
-    empty.load()
+    empty.told()
     assert won(empty) == ["7"]
 
 
@@ -404,7 +404,7 @@ def test_what_changes_while_a_table_is_read_is_for_the_next_reading(empty: Wareh
 def test_a_row_that_cannot_be_understood_is_told_by_table_key_and_column(deals: Warehouse) -> None:
     deals.run("ALTER TABLE crm.deal ALTER closed_at TYPE text", "UPDATE crm.deal SET closed_at = 'Ana' WHERE id = 1",
               "UPDATE crm.deal SET closed_at = '2026-03-01T09:00:00Z' WHERE id = 2")  # fmt: skip
-    deals.load()
+    deals.told()
     assert deals.problems() == ["crm.deal 1: closed_at: 'aaa' is not a time in ISO 8601"]
     assert won(deals) == ["2"]
 
@@ -412,7 +412,7 @@ def test_a_row_that_cannot_be_understood_is_told_by_table_key_and_column(deals: 
 @pytest.mark.parametrize("odd", ["infinity", "-infinity", "0044-03-15 12:00+00 BC", "2500-01-01 00:00+00"])
 def test_a_time_that_is_none_is_told_and_ends_no_reading(deals: Warehouse, odd: str) -> None:
     deals.run(f"UPDATE crm.deal SET closed_at = '{odd}' WHERE id = 1")
-    deals.load()
+    deals.told()
     (problem,) = deals.problems()
     assert problem.startswith("crm.deal 1: closed_at: ")
     assert won(deals) == ["2"]
@@ -421,7 +421,7 @@ def test_a_time_that_is_none_is_told_and_ends_no_reading(deals: Warehouse, odd: 
 def test_a_row_without_its_key_is_set_aside(deals: Warehouse) -> None:
     deals.run("ALTER TABLE crm.deal DROP CONSTRAINT deal_pkey", "ALTER TABLE crm.deal ALTER id DROP NOT NULL",
               "UPDATE crm.deal SET id = NULL WHERE id = 1")  # fmt: skip
-    deals.load()
+    deals.told()
     (problem,) = deals.problems()
     assert problem.startswith("crm.deal !")
     assert problem.endswith(": id is empty, and identifies the row")
@@ -437,7 +437,7 @@ def test_a_key_that_most_rows_lack_is_told_once(deals: Warehouse) -> None:
 
 def test_rows_that_share_a_key_and_differ_are_set_aside_and_equal_ones_are_one(deals: Warehouse) -> None:
     deals.run("ALTER TABLE crm.deal DROP CONSTRAINT deal_pkey", deal(1, amount="7"), deal(2))
-    deals.load()
+    deals.told()
     assert deals.problems() == ["crm.deal 1: 2 rows have the same id and differ"]
     assert won(deals) == ["2"]
 
@@ -501,7 +501,7 @@ def test_a_local_time_that_the_clock_shows_twice_is_told(deals: Warehouse) -> No
     deals.run("ALTER TABLE crm.deal ALTER closed_at TYPE timestamp",
               "UPDATE crm.deal SET closed_at = '2025-10-26 02:30' WHERE id = 1")  # fmt: skip
     deals.declared = {"deals": {**DEALS, "zone": "Europe/Madrid"}}
-    deals.load()
+    deals.told()
     (problem,) = deals.problems()
     assert "crm.deal 1: closed_at: Europe/Madrid has no single instant at 2025-10-26 02:30:00" in problem
 

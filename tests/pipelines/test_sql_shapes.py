@@ -74,7 +74,7 @@ def test_each_version_of_a_snapshot_begins_a_state(snapshots: Warehouse) -> None
         version(1, "won", "2026-03-03 09:00", amount=250),
         version(2, "new", "2026-03-01 09:00"),
     )
-    snapshots.load()
+    snapshots.told()
     assert stages(snapshots) == [("1", "new", at(1)), ("2", "new", at(1)), ("1", "won", at(2))]
     assert won(snapshots) == [("1", at(2), Decimal(250), "u7")]
 
@@ -148,7 +148,7 @@ def test_the_history_mode_of_fivetran_is_versions(warehouse: Warehouse) -> None:
         "delivery": "changes", "cursor": ["_fivetran_start", "_fivetran_end"], "key": "id",
         "loaded_at": "_fivetran_synced", **OF_STATES,
     }}  # fmt: skip
-    warehouse.load()
+    warehouse.told()
     assert stages(warehouse) == [("006A", "new", at(1)), ("006A", "won", at(2))]
     assert won(warehouse) == [("006A", at(2), Decimal(10), "u8")]  # 006B was deleted
 
@@ -185,7 +185,7 @@ def test_a_history_of_fields_is_states_in_which_each_field_is_what_it_was_last_s
         change("stage", "won", "02 09:00"), change("owner", "u8", "03 09:00"), change("amount", "250", "04 09:00"),
         change("dealname", "Compra de Ana Ruiz", "01 09:00"),
     )  # fmt: skip
-    history.load()
+    history.told()
     assert stages(history) == [("1", "new", at(1)), ("1", "won", at(2))]
     assert won(history) == [("1", at(2), Decimal(250), "u7")]
     assert history.problems() == []
@@ -193,7 +193,7 @@ def test_a_history_of_fields_is_states_in_which_each_field_is_what_it_was_last_s
 
 def test_a_field_that_is_emptied_is_empty_from_then_on(history: Warehouse) -> None:
     history.run(change("stage", "won", "01 09:00"), change("stage", None, "02 09:00"))
-    history.load()
+    history.told()
     assert (stages(history), won(history)) == ([("1", "won", at(1))], [])
 
 
@@ -205,7 +205,7 @@ def test_fields_of_one_save_make_one_state_though_they_are_written_one_after_the
         change("amount", "100", "01 09:00:02.000"), change("stage", "lost", "01 09:00:03"),
         change("stage", "won", "01 09:00:04"), change("owner", "u9", "01 09:01:00"),
     )  # fmt: skip
-    history.load()
+    history.told()
     assert [(stage, when) for _, stage, when in stages(history)] == [
         ("won", at(1)), ("lost", at(1, 9, 0, 3)), ("won", at(1, 9, 0, 4)),
     ]  # fmt: skip
@@ -240,7 +240,7 @@ def test_of_a_history_only_the_fields_that_are_declared_leave_the_database(histo
 
 def test_a_value_of_a_history_that_cannot_be_understood_is_told_and_the_rest_speaks(history: Warehouse) -> None:
     history.run(change("stage", "won", "01 09:00"), change("amount", "1.200,50", "01 09:00"))
-    history.load()
+    history.told()
     (problem,) = history.problems()
     assert problem == (
         "crm.deal_property_history 1@2026-03-01T09:00:00.000000Z/amount: "
@@ -282,7 +282,7 @@ def test_the_stage_history_of_an_opportunity_is_versions_without_an_end(warehous
             {"type": "deal.won", "while": "stage_name = 'Closed Won'", "subject": "opportunity_id", **amount},
         ],
     }}  # fmt: skip
-    warehouse.load()
+    warehouse.told()
     assert warehouse.events("event_type", "occurred_at", "amount") == [
         ("deal.created", at(1), Decimal(10)),
         ("deal.won", at(4), Decimal(12)),
@@ -378,5 +378,5 @@ def test_a_table_of_stitch_with_the_time_of_each_deletion(warehouse: Warehouse) 
         "events": [{"type": "deal.won", "at": "closed_at", "subject": "id"}],
     }}  # fmt: skip
     assert warehouse.read()[2].end < NOW
-    warehouse.load()
+    warehouse.told()
     assert warehouse.events("subject_id") == [("1",)]

@@ -66,14 +66,14 @@ def test_what_changed_is_read_with_the_overlap_and_rows_of_the_same_time(deals: 
 
 def test_a_time_that_is_none_is_told_by_its_row(deals: Warehouse) -> None:
     deals.run(deal(1, closed="soon"), deal(2))
-    deals.load()
+    deals.told()
     assert deals.problems() == ["deal 1: closed_at: 'aaaa' is not a time in ISO 8601"]
     assert deals.events("subject_id") == [("2",)]
 
 
 def test_a_text_where_a_number_is_declared_is_told_by_its_row(deals: Warehouse) -> None:
     deals.run(deal(1, amount="'many'"), deal(2))
-    deals.load()
+    deals.told()
     assert deals.problems() == ["deal 1: amount: 'aaaa' is not a number with '.' before the decimals"]
 
 
