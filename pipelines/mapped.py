@@ -33,16 +33,36 @@ def is_still_so(last: dict[str, Any] | None, mapping: str, stored: pl.Series) ->
 def to_map(
     raw: RawZone, source: str, stream: Stream, mapped_until: datetime | None, aside: pl.LazyFrame
 ) -> pl.DataFrame:
-    """The newest row of each record of which something arrived after an instant; of every record, without one.
+    """What is to be understood of each record of which something arrived after an instant; of every one, without one.
 
     Where the stream's records are understood in groups: of each record in a group of which something arrived. Records
     that had been set aside (`aside`) are tried again each time: what lay in the future may have come.
     """
-    newest = raw.newest(source, stream.name)
     if mapped_until is None:
-        return newest.collect()
+        return _rows(raw, source, stream).collect()
     arrived = pl.concat([arrived_since(raw, source, stream, mapped_until), aside.select(_group(stream))]).unique()
-    return newest.with_columns(_group(stream)).join(arrived, on="group", how="semi").drop("group").collect()
+    return of_groups(raw, source, stream, arrived.collect())
+
+
+def of_groups(raw: RawZone, source: str, stream: Stream, groups: pl.DataFrame) -> pl.DataFrame:
+    """What is to be understood of the records of some groups (`group`), and what they are understood with."""
+    rows = _rows(raw, source, stream)
+    if stream.named_by is not None:
+        named_by = pl.DataFrame({"record_key": [stream.named_by]}).select(_group(stream))
+        if groups.join(named_by, on="group", how="semi").height:
+            return rows.collect()
+        groups = pl.concat([groups, named_by])
+    return rows.with_columns(_group(stream)).join(groups.lazy(), on="group", how="semi").drop("group").collect()
+
+
+def group_of(stream: Stream, records: pl.LazyFrame) -> pl.LazyFrame:
+    """The groups of some records (`record_key`), each once; one column, `group`."""
+    return records.select(_group(stream)).unique()
+
+
+def _rows(raw: RawZone, source: str, stream: Stream) -> pl.LazyFrame:
+    """The newest row of each record; each version of it, where that is understood too."""
+    return raw.newest(source, stream.name) if stream.seen is None else raw.scan(source, stream.name)
 
 
 def arrived_since(raw: RawZone, source: str, stream: Stream, since: datetime) -> pl.LazyFrame:

@@ -1,4 +1,4 @@
-"""What a reading says that was not stored yet: new records, those that a snapshot has no more, those that moved.
+"""What a reading says that was not stored yet: new records, those that are there no more, those that moved.
 
 Belongs here: what is known of a stream's stored records while it is read, and telling by it what has to be stored.
 Does not: reading, or storing (`raw_zone`).
@@ -7,8 +7,9 @@ Does not: reading, or storing (`raw_zone`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -46,7 +47,7 @@ class Novelty:
     def row(self, record: Record) -> dict[str, Any] | None:
         payload = orjson.dumps(record.payload, option=orjson.OPT_SORT_KEYS)
         content = _digest(payload, b"deleted" if record.is_deleted else b"")
-        revision = None if record.revision is None else epoch_microseconds(record.revision)
+        revision = self._revision(record)
         known_content, follows, known_at = self.known.get((record.key, revision), (None, "", 0))
         if known_content == content:
             return None
@@ -54,15 +55,32 @@ class Novelty:
         identity = "\x1f".join((self.source, self.stream, record.key, str(revision), content, follows))
         record_id = _digest(identity.encode())
         self.known[record.key, revision] = (content, record_id, recorded_at)
+        if "latest" in self.__dict__ and revision is not None:
+            self.latest[record.key] = max(revision, self.latest.get(record.key, revision))
         return {
             "record_id": record_id,
             "record_key": record.key,
-            "revision": record.revision,
+            "revision": None if revision is None else EPOCH + timedelta(microseconds=revision),
             "content_hash": content,
             "is_deleted": record.is_deleted,
             "payload": payload.decode(),
             "recorded_at": EPOCH + timedelta(microseconds=recorded_at),
         }
+
+    def _revision(self, record: Record) -> int | None:
+        """A record's own, or, of a deletion without one, that of what is held."""
+        if record.revision is not None:
+            return epoch_microseconds(record.revision)
+        return self.latest.get(record.key) if record.is_deleted else None
+
+    @cached_property
+    def latest(self) -> dict[str, int]:
+        """The last revision that is known of each record."""
+        found: dict[str, int] = {}
+        for key, revision in self.known:
+            if revision is not None:
+                found[key] = max(revision, found.get(key, revision))
+        return found
 
 
 class Moved:
@@ -97,23 +115,33 @@ class Moved:
 
 
 class Held:
-    """The records of a snapshot as they are held, and which of them a reading delivers."""
+    """The records of a stream as they are held, beside all that there is.
 
-    def __init__(self, newest: pl.LazyFrame) -> None:
-        kept = newest.filter(~pl.col("is_deleted")).select("record_key", "revision").collect()
-        self.revisions: dict[str, datetime | None] = dict(kept.iter_rows())
-        self.delivered: set[str] = set()
+    group: where given, only records whose key is that of their group are looked at: others go along with it. found: the
+    keys of those that there are.
+    """
+
+    def __init__(
+        self,
+        newest: pl.LazyFrame,
+        group: Callable[[pl.Expr], pl.Expr] | None = None,
+        found: Iterable[str] = (),
+    ) -> None:
+        key = pl.col("record_key")
+        kept = newest.filter(~pl.col("is_deleted"), key == (key if group is None else group(key)))
+        self.revisions: dict[str, datetime | None] = dict(kept.select("record_key", "revision").collect().iter_rows())
+        self.found = set(found)
 
     def gone(self) -> list[Record]:
-        """What was held and did not come: deleted after the last that is known of it."""
+        """What was held and was not found: deleted after the last that is known of it."""
         return [
             Record(key, revision, {}, is_deleted=True)
             for key, revision in self.revisions.items()
-            if key not in self.delivered
+            if key not in self.found
         ]
 
     def is_doubtful(self, gone: list[Record], most_removed: float) -> bool:
-        """Whether so much is gone that the file is likelier to be half a file."""
+        """Whether so much is gone that the file is likelier to be half a file, or the account to see half of it."""
         is_all = most_removed < 1 and len(gone) == len(self.revisions) > 1
         is_many = len(self.revisions) >= FEWEST_DOUBTED and len(gone) > most_removed * len(self.revisions)
         return is_all or is_many

@@ -99,6 +99,12 @@ class StreamLoad:
     failure: SourceError | None = None
 
 
+def newest_of(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """The newest of some rows (`RAW_SCHEMA`) of each key."""
+    ordered = rows.sort("revision", "recorded_at", "record_id", nulls_last=False)
+    return ordered.unique("record_key", keep="last", maintain_order=True)
+
+
 @dataclass
 class RawZone:
     """The raw tables of one organisation, below `root`: one Delta table a stream, `<root>/<source>/<stream>`."""
@@ -116,11 +122,7 @@ class RawZone:
 
     def newest(self, source: str, stream: str) -> pl.LazyFrame:
         """The newest row of each key: by revision, and among equal ones the one that arrived last."""
-        return (
-            self.scan(source, stream)
-            .sort("revision", "recorded_at", "record_id", nulls_last=False)
-            .unique("record_key", keep="last", maintain_order=True)
-        )
+        return newest_of(self.scan(source, stream))
 
     def load(
         self,
@@ -250,6 +252,8 @@ class _Reading:
                 if end.value is None:
                     place = f"{self.source}.{self.stream.name}"
                     raise TypeError(f"{place}: its fetch ended without saying what it covered") from None
+                if held is None and end.value.present is not None:
+                    held = Held(newest, self.stream.group, end.value.present)
                 yield self._ended(end.value, held, novelty)
                 yield self._left(moved, novelty)
                 return
@@ -263,7 +267,7 @@ class _Reading:
                 yield page
                 continue
             if held is not None:
-                held.delivered.update(record.key for record in page)
+                held.found.update(record.key for record in page)
             if moved is not None:
                 moved.notice(page)
             admitted = [one for record in page if (one := self._admit(self.stream, record)) is not None]
@@ -284,7 +288,7 @@ class _Reading:
         return rows
 
     def _ended(self, covered: Covered, held: Held | None, novelty: Novelty) -> list[dict[str, Any]]:
-        """The rows that say which records a whole reading of a snapshot did not have any more."""
+        """The rows that say which records are not there any more, as far as the reading knows that."""
         gone = [] if held is None else held.gone()
         if held is not None and held.is_doubtful(gone, self.stream.most_removed):
             self.load.failure = _doubted(f"{self.source}.{self.stream.name}", len(gone), len(held.revisions))
@@ -315,7 +319,8 @@ def _doubted(stream: str, gone: int, held: int) -> VendorError:
     return VendorError(
         stream,
         f"the whole state was read, and {gone} of the {held} records that were known are not in it",
-        "Check that it is whole; where so many were really removed, set most_removed to 1 for one run",
+        "Check that it is whole, and that the account may still see all of it; where so many were really removed, set "
+        "most_removed to 1 for one run",
     )
 
 

@@ -45,7 +45,8 @@ class Record:
 
     key: the vendor's identity of the record within the stream. revision: when the vendor last changed it (aware), or
     None where it does not say: then the order of arrival decides. payload: JSON-ready; personal data already dropped.
-    is_deleted: the vendor says that the record is gone (deleted, archived, merged away): its facts are withdrawn.
+    is_deleted: the vendor says that the record is gone (deleted, archived, merged away): its facts are withdrawn. A
+    deletion without a revision follows whatever is held of the record, and is followed by whatever comes back of it.
     """
 
     key: str
@@ -86,12 +87,15 @@ class Covered:
     """What a fetch has read completely: returned (not yielded) by the fetch, after its last page.
 
     start None: from the vendor's beginning. end is not included: before it, what happened has been read.
-    cursor: the vendor's own cursor, handed to the next fetch.
+    cursor: the vendor's own cursor, handed to the next fetch. present: the keys of all that there is, where the reading
+    came to know that (of a stream with groups, of those records that have their group's key): what is held and not
+    among them is deleted.
     """
 
     start: datetime | None
     end: datetime
     cursor: str | None = None
+    present: frozenset[str] | None = None
 
 
 Fetch = Callable[[Read], Generator[list[Record], None, Covered] | Generator[list[Record] | Mark, None, Covered]]
@@ -113,13 +117,18 @@ class Stream:
     feeds: the event types that facts have. overlap: how far before the last reading's end the next one starts.
     lateness: how late a fact of this stream can still arrive; until then its days are provisional.
     is_snapshot: a complete reading delivers every record that there is; one that was held and did not come is deleted.
-    most_removed: the share of the held records that one reading of a snapshot may delete; where more are gone, it is
-    the reading that is doubted.
+    most_removed: the share of the held records that one reading of a snapshot, or of all that there is (`present`),
+    may delete; where more are gone, it is the reading that is doubted.
     always: attributes that all of its facts have alike.
     identity: from a record's key to the part of it that stays when the rest is corrected; a record that comes under
     another key takes the place of the one that is held. Without one, a key is a thing's for ever.
     group: from a record's key to what `facts` reads records together by; when one record of a group is new, `facts`
     is given all of it. Without one, records are understood one by one.
+    named_by: the key of a record that all others are understood with (what their ids are called); when it is new, all
+    of them are understood anew.
+    seen: the part of a record's earlier versions that `facts` reads, as a column `seen`: a list of `revision` and that
+    part, in the order of their revisions, the newest version included; null where there is only one. Without it,
+    `facts` knows of the newest version alone.
     people: where its records name people.
     """
 
@@ -135,15 +144,24 @@ class Stream:
     most_removed: float = 0.5
     identity: Callable[[str], str] | None = None
     group: Callable[[pl.Expr], pl.Expr] | None = None
+    named_by: str | None = None
+    seen: pl.Struct | None = None
     always: Mapping[str, str] = field(default_factory=dict)
 
     def columns(self) -> frozenset[str]:
         """The columns that its facts have; the others of the log it leaves empty. Computes nothing."""
         read = {"record_key": pl.String(), "revision": pl.Datetime("us", "UTC")}
-        records = pl.LazyFrame(schema={**read, **{part.name: part.dtype for part in self.payload.fields}})
+        seen = {} if self.seen is None else {"seen": seen_of(self.seen)}
+        records = pl.LazyFrame(schema={**read, **{part.name: part.dtype for part in self.payload.fields}, **seen})
         return frozenset(self.facts(records).collect_schema().names())
 
     people: People = NOBODY
+
+
+def seen_of(part: pl.Struct) -> pl.List:
+    """The type of the column `seen`, of versions of which this part is read."""
+    revision = {"revision": pl.Datetime("us", "UTC")}
+    return pl.List(pl.Struct({**revision, **{field.name: field.dtype for field in part.fields}}))
 
 
 class Options(BaseModel):

@@ -23,7 +23,7 @@ import orjson
 import polars as pl
 
 from kr_definitions.events import current, fact_id
-from pipelines import event_log, identity, lake
+from pipelines import event_log, identity, lake, mapped
 from pipelines.load import Lake, Source
 from pipelines.people import NOBODY, WHEREVER, Identity, IsErased, People
 from pipelines.raw_zone import RAW_SCHEMA, replayed
@@ -370,11 +370,8 @@ class _Flat:
 
     def _in_groups(self, shelf: Shelf, stream: Stream, events: pl.DataFrame) -> pl.DataFrame:
         """The newest row of each record that these events are of, and of those that are understood with them."""
-        key = pl.col("record_key")
-        group = (key if stream.group is None else stream.group(key)).alias("_group")
-        wanted = events.lazy().select(group).unique()
-        newest = self.lake_of_org.raw.newest(shelf.source, shelf.name).with_columns(group)
-        return newest.join(wanted, on="_group", how="semi").drop("_group").collect()
+        groups = mapped.group_of(stream, events.lazy()).collect()
+        return mapped.of_groups(self.lake_of_org.raw, shelf.source, stream, groups)
 
     # Who is erased
 

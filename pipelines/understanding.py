@@ -14,7 +14,8 @@ import polars as pl
 from kr_definitions.events import FACT_SCHEMA, facts_frame
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import plausibility
-from pipelines.source import Stream
+from pipelines.raw_zone import newest_of
+from pipelines.source import Stream, seen_of
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,15 @@ class Understood:
 def understand(stream: Stream, source: str, records: pl.DataFrame, recorded_at: datetime) -> Understood:
     """Records as facts; what cannot be understood is set aside, record by record, and what it said before stays.
 
-    records: `RAW_SCHEMA`, one row a key (the newest).
+    records: `RAW_SCHEMA`, the newest row of each key, and, of a stream that has `seen`, each earlier one too.
     """
+    versions = records
+    if stream.seen is not None:
+        records = newest_of(records.lazy()).collect()
     kept = records.filter(~pl.col("is_deleted"))
     decoded, undecodable = _decode(kept, stream.payload)
+    if stream.seen is not None:
+        decoded = decoded.join(_seen(versions, stream.seen), on="record_key", how="left", maintain_order="left")
     # In one chunk: Polars 2.1 panics where `pl.format` follows a filter of a frame that lies in several.
     mapped = stream.facts(decoded.rechunk().lazy()).collect()
     if "problem" not in mapped.columns:
@@ -68,6 +74,15 @@ def understand(stream: Stream, source: str, records: pl.DataFrame, recorded_at: 
             pl.lit(recorded_at, UTC_MICROSECONDS).alias("recorded_at"),
         ),
     )
+
+
+def _seen(versions: pl.DataFrame, part: pl.Struct) -> pl.DataFrame:
+    """Of each record that has several versions, what they say: record_key and `seen`."""
+    several = versions.filter(~pl.col("is_deleted") & pl.col("revision").is_not_null())
+    several = several.filter(pl.col("record_key").is_duplicated()).sort("revision", "recorded_at", "record_id")
+    said = _decode(several, part)[0].select("record_key", seen=pl.struct(pl.exclude("record_key")))
+    found = said.group_by("record_key", maintain_order=True).agg("seen")
+    return found.cast({"seen": seen_of(part)})
 
 
 def _decode(records: pl.DataFrame, payload: pl.Struct) -> tuple[pl.DataFrame, pl.DataFrame]:

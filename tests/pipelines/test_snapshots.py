@@ -190,3 +190,48 @@ def test_records_of_a_group_are_understood_together_whichever_of_them_is_new(tmp
     assert found.select("subject_id", "record_key").rows() == [("a", "a/3"), ("b", "b/1")]
     _, change = office.load({"b/2": "2026-02-02"})
     assert (change.events_retracted, change.events_stated) == (1, 1)
+
+
+@dataclass
+class Known(Sheet):
+    """A list that is read as it changes, and says which rows were deleted, or which ones there are."""
+
+    stream: Mapping[str, Any] = field(default_factory=dict)
+    deleted: Sequence[str] = ()
+    present: frozenset[str] | None = None
+
+    def read(self, read: Read) -> Generator[list[Record], None, Covered]:
+        yield [Record(key, self.revision, {"day": day}) for key, day in self.rows.items()]
+        yield [Record(key, None, {}, is_deleted=True) for key in self.deleted]
+        return Covered(None, read.until, present=self.present)
+
+
+def test_a_deletion_without_a_revision_holds_until_the_record_comes_back_with_the_one_it_had(tmp_path: Path) -> None:
+    known = Known(revision=CHANGED_AT)
+    office = Office(tmp_path, known)
+    office.load(rows([1, 2]))
+    known.deleted = ("r002", "r099")
+    for _ in range(2):
+        load, _ = office.load({})
+        assert office.subjects() == ["r001"]
+    assert load.inserted == 0  # a deletion that is known is not stored again
+    known.deleted = ()
+    office.load(rows([2]))
+    assert office.subjects() == ["r001", "r002"]
+    office.load(rows([2], day="2026-02-02"))  # read otherwise, with the same last change
+    days = current(office.lake.log.scan()).filter(pl.col("subject_id") == "r002").select("occurred_at").collect()
+    assert days.item() == datetime(2026, 2, 2, tzinfo=UTC)
+
+
+def test_what_is_not_among_all_that_there_is_is_deleted_unless_it_is_too_much(tmp_path: Path) -> None:
+    known = Known(revision=CHANGED_AT)
+    office = Office(tmp_path, known)
+    office.load(rows(range(30)))
+    known.present = frozenset(rows(range(14)))
+    load, _ = office.load({})
+    assert "16 of the 30 records" in str(load.failure)
+    assert "may still see all of it" in str(load.failure)
+    assert (load.covered, len(office.subjects())) == (None, 30)
+    known.present = frozenset(rows(range(20)))
+    assert office.load({})[0].removed == 10
+    assert office.subjects() == list(rows(range(20)))
