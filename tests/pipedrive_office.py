@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from at_hand import at_hand
 from hubspot_agency import Exchange, Loaded, Reading, activity, agency, changes, contact, day
 from shop import code
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,9 +19,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from kr_definitions.events import COVERED, current
 from pipelines.load import Lake, Source, bring_up_to_date, fetch
 from pipelines.pipedrive import PIPEDRIVE, PipedriveOptions
+from pipelines.pipedrive.stored import record_of
 from pipelines.sandbox.company import Company, Crm, Deal, Pipeline
 from pipelines.sandbox.pipedrive import CREDENTIALS, app
-from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.source import Account, Mark, Read, SourceError
 
@@ -61,6 +62,13 @@ CRM = Crm(
 )
 
 
+def amended(**parts: Any) -> PipedriveOptions:
+    return PipedriveOptions.model_validate({**OPTIONS.model_dump(exclude_defaults=True), **parts})
+
+
+SALES = OPTIONS.sales[0].model_dump(exclude_defaults=True)
+
+
 def deal(id_: int, *stages: tuple[datetime, str], **more: Any) -> Deal:
     says = {name: value if isinstance(value, tuple) else changes((stages[0][0], value)) for name, value in
             more.pop("says", {"producto": "Plataforma", "mercado": "Madrid"}).items()}  # fmt: skip
@@ -86,6 +94,16 @@ def meeting(id_: int, at: datetime, outcome: str | None, **more: Any) -> Any:
 
 def business(**lists: Any) -> Company:
     return replace(agency(**lists), crm=CRM)
+
+
+def small(count: int = 60) -> Company:
+    """Deals, persons and activities that were all changed, two pages of each and a bit."""
+    return business(
+        contacts=[contact(n, (day(2), "lead"), (day(3), "customer"), says={"mercado": "Madrid"})
+                  for n in range(1, count + 1)],
+        deals=[deal(3000 + n, (day(6), "contacto"), (day(7, 9, n % 60), "ganado")) for n in range(count)],
+        activities=[call(4000 + n, day(8), "connected") for n in range(count)],
+    )  # fmt: skip
 
 
 @dataclass
@@ -129,6 +147,7 @@ class Office:
     folder: Path
     environment: Any  # pytest's monkeypatch
     clock: SharedClock = field(init=False)
+    histories: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.clock = SharedClock(self.folder / "clock.json", day(1))
@@ -151,7 +170,7 @@ class Office:
     @contextmanager
     def serving(self, application: ASGIApp) -> Iterator[str]:
         """Pipedrive is this application while the block runs; gives its URL."""
-        with serving(application) as base_url:
+        with at_hand(application) as base_url:
             self.configure(base_url=base_url)
             yield base_url
 
@@ -176,8 +195,9 @@ class Office:
     ) -> tuple[Reading, list[str]]:
         """Fetches one stream of the account as it is served, into no lake; also the marks that it passed.
 
-        given: since, cursor and mark of the reading.
+        given: since, cursor and mark of the reading. Histories and names are in `histories`, by their keys.
         """
+        self.histories.clear()
         [of] = [one for one in PIPEDRIVE.streams(ACCOUNT, options) if one.name == stream]
         read = Read(given.get("since"), at, given.get("cursor"), self.clock, given.get("mark"))
         pages, found, marks = of.fetch(read), Reading(), []
@@ -188,7 +208,8 @@ class Office:
                     if isinstance(came, Mark):
                         marks.append(came.text)
                     else:
-                        found.records += came
+                        found.records += [one for one in came if one.key == record_of(one.key)]
+                        self.histories |= {one.key: one.payload for one in came if one.key != record_of(one.key)}
             except StopIteration as end:
                 found.covered = end.value
             except SourceError as failure:

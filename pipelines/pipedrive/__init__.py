@@ -21,6 +21,7 @@ from pipelines.pipedrive.api import Api
 from pipelines.pipedrive.declared import require, require_fields, require_stages, require_types
 from pipelines.pipedrive.options import PipedriveOptions
 from pipelines.pipedrive.reading import Wanted, read_all
+from pipelines.pipedrive.stored import NAMES, group, seen_of
 from pipelines.source import Account, Covered, Mark, Options, Read, Record, Stream
 
 __all__ = ["PIPEDRIVE", "Pipedrive", "PipedriveOptions"]
@@ -57,13 +58,18 @@ def _persons(account: Account, options: PipedriveOptions, purse: Purse) -> Strea
             require(api, "no option of the lifecycle is called", options.persons.new_customer_stages, known)
         return persons.wanted(options, fields)
 
+    payload = persons.payload(options)
     return Stream(
         name="persons",
         feeds=persons.feeds(options),
         fetch=partial(_fetch, account, options, purse, wanted),
-        payload=persons.payload(options),
+        payload=payload,
         facts=partial(persons.facts, options=options),
         overlap=OVERLAP,
+        most_removed=options.most_removed,
+        group=group,
+        named_by=NAMES,
+        seen=seen_of(payload),
         people=people.of_persons(options),
     )
 
@@ -74,13 +80,18 @@ def _deals(account: Account, options: PipedriveOptions, purse: Purse) -> Stream:
         fields = require_fields(api, "dealFields", deals.declared(options), deals.said_by(options))
         return deals.wanted(options, fields, pipeline, stage)
 
+    payload = deals.payload(options)
     return Stream(
         name="deals",
         feeds=deals.feeds(options),
         fetch=partial(_fetch, account, options, purse, wanted),
-        payload=deals.payload(options),
+        payload=payload,
         facts=partial(deals.facts, options=options, zone=account.zone),
         overlap=OVERLAP,
+        most_removed=options.most_removed,
+        group=group,
+        named_by=NAMES,
+        seen=seen_of(payload),
         people=people.of_what_persons_have(options),
     )
 
@@ -96,6 +107,8 @@ def _activities(account: Account, options: PipedriveOptions, purse: Purse) -> St
         payload=activities.payload(),
         facts=partial(activities.facts, options=options, zone=account.zone),
         overlap=OVERLAP,
+        most_removed=options.most_removed,
+        named_by=NAMES,
         people=people.of_what_persons_have(options),
     )
 
@@ -104,4 +117,4 @@ def _fetch(
     account: Account, options: PipedriveOptions, purse: Purse, wanted: Callable[[Api], Wanted], read: Read
 ) -> Generator[list[Record] | Mark, None, Covered]:
     api = Api(Access(account, options.domain, read.clock, purse))
-    return (yield from read_all(api, wanted(api), read))
+    return (yield from read_all(api, wanted(api), read, timedelta(days=options.reread_days)))

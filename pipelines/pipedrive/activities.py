@@ -15,10 +15,11 @@ from datetime import timedelta
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
-from pipelines.pipedrive.changes import current, first_moment, instant, payload_of, problems
+from pipelines.pipedrive.changes import current, first_moment, instant, problems
 from pipelines.pipedrive.declared import Field
 from pipelines.pipedrive.options import PipedriveOptions
 from pipelines.pipedrive.reading import OWNER, TYPE, Wanted, own_fields
+from pipelines.pipedrive.stored import payload_of, together
 
 KEPT = (
     *("add_time", "due_date", "due_time", "duration", "done", "marked_as_done_time"),
@@ -52,7 +53,8 @@ def payload() -> pl.Struct:
 def facts(records: pl.LazyFrame, options: PipedriveOptions, zone: str) -> pl.LazyFrame:
     """Facts of activities, and the problem of each that cannot be understood."""
     types = [*(one.type for one in options.calls), *(one.type for one in options.meetings)]
-    activities = records.filter(current(TYPE).is_in(types)).with_columns(
+    every = together(records)
+    activities = every.filter(current(TYPE).is_in(types)).with_columns(
         kind=current(TYPE),
         scheduled_at=instant(pl.col("add_time")),
         occurred_at=_took_place_at(zone),
@@ -76,8 +78,9 @@ def facts(records: pl.LazyFrame, options: PipedriveOptions, zone: str) -> pl.Laz
         ),
         (_is_filled("duration") & pl.col("seconds").is_null(), "duration is not one"),
     )
+    odd = problems(every, (pl.col("strange").is_not_null(), pl.col("strange")))
     stated = [_calls(activities, options), *_meetings(activities, options)]
-    return pl.concat([*stated, strange], how="diagonal")
+    return pl.concat([*stated, odd, strange], how="diagonal")
 
 
 _SHARED = ("record_key", "subject_id", "account_id", "actor", "source_url")

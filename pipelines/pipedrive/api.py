@@ -45,10 +45,11 @@ class Api:
     def _whole(self, response: requests.Response) -> Object:
         content = whole_json(self.source, response, ("success", "data"))
         if content["success"] is not True:
-            raise self._strange("an answer with HTTP 200 says that it did not succeed")
+            raise self.strange("an answer with HTTP 200 says that it did not succeed")
         return content
 
-    def _strange(self, found: str) -> VendorError:
+    def strange(self, found: str) -> VendorError:
+        """Why nothing is believed of an answer."""
         return VendorError(self.source, found, "Nothing is counted as read; the next run reads it again")
 
     @contextmanager
@@ -58,7 +59,7 @@ class Api:
             yield
         except (KeyError, TypeError, ValueError, AttributeError) as failure:
             found = f"{what} were answered in another shape than Pipedrive documents ({type(failure).__name__})"
-            raise self._strange(found) from None
+            raise self.strange(found) from None
 
     # What the company has set up
 
@@ -74,7 +75,7 @@ class Api:
             if not after:
                 return found
             if after == before:
-                raise self._strange(f"the {kind} come again and again")
+                raise self.strange(f"the {kind} come again and again")
 
     def activity_types(self) -> dict[str, str]:
         """Key of each type of activity -> what people call it; those that are not used any more included."""
@@ -106,9 +107,9 @@ class Api:
                 after = _next_cursor(content)
             ids = [one["id"] for one in page]
             if not page and (is_promised or after):
-                raise self._strange(f"a page of {path} is empty, though it was promised")
+                raise self.strange(f"a page of {path} is empty, though it was promised")
             if any(later <= earlier for earlier, later in zip([last_id, *ids], ids, strict=False)):
-                raise self._strange(f"a page of {path} has what came before, or is out of order")
+                raise self.strange(f"a page of {path} has what came before, or is out of order")
             last_id, is_promised = (ids or [last_id])[-1], bool(after)
             yield page, after
             if not after:
@@ -131,7 +132,7 @@ class Api:
                 page = [(int(one["id"]), int(one["deal_id"]), str(one["name"])) for one in content["data"]]
                 is_promised, after = bool(after), _next_cursor(content)
             if (not page and (is_promised or after)) or any(id_ <= last_id for id_, _, _ in page[:1]):
-                raise self._strange("a page of the products of deals is empty or came before")
+                raise self.strange("a page of the products of deals is empty or came before")
             for id_, deal_id, name in page:
                 last_id = id_
                 found.setdefault(deal_id, set()).add(name)
@@ -139,13 +140,13 @@ class Api:
                 break
         return found
 
-    def changelog(self, kind: str, id_: int) -> list[Object] | None:
-        """Each change of each field of a record, as it came, newest first; None where the record is gone.
+    def changelog(self, kind: str, id_: int) -> list[Any] | None:
+        """Each change of each field of a record, as it came, newest first; None where Pipedrive has none of it.
 
         The flow of a record says the same among other things, and costs twice as much.
         """
-        url, found, after = f"{self.access.histories}/{kind}/{id_}/changelog", [], ""
-        seen: set[str] = set()
+        url, after = f"{self.access.histories}/{kind}/{id_}/changelog", ""
+        found, seen = list[Any](), set[str]()
         while True:
             params = {"limit": str(MOST_A_PAGE), **({"cursor": after} if after else {})}
             response = self.access.get(url, params, CHANGELOG_COST)
@@ -153,15 +154,17 @@ class Api:
                 return None
             content = self._whole(response)
             with self._documented(f"the changes of {kind}"):
-                page = [dict(one) for one in content["data"] or ()]
+                if not isinstance(content["data"], list | None):
+                    raise TypeError
+                page = list(content["data"] or ())
                 is_promised, after = bool(after), _next_cursor(content)
             if not page and (is_promised or after):
-                raise self._strange(f"a page of a changelog of {kind} is empty, though it was promised")
+                raise self.strange(f"a page of a changelog of {kind} is empty, though it was promised")
             found += page
             if not after:
                 return found
             if after in seen:
-                raise self._strange(f"the changes of one of the {kind} come again and again")
+                raise self.strange(f"the changes of one of the {kind} come again and again")
             seen.add(after)
 
     def recents(self, item: str, since: str) -> Iterator[Object]:
@@ -174,7 +177,7 @@ class Api:
                 page = [_whole_record(one["data"], one["id"]) for one in content["data"] or ()]
                 is_last = not content["additional_data"]["pagination"]["more_items_in_collection"]
             if page == before or not (page or is_last):
-                raise self._strange(f"a page of what was changed of late of {item} is empty or came before")
+                raise self.strange(f"a page of what was changed of late of {item} is empty or came before")
             yield from page
             if is_last:
                 return

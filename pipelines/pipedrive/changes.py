@@ -3,44 +3,28 @@
 Belongs here: reading times and numbers, the changes of a field, and which value was in force when something happened.
 Does not: what a change means (`persons`, `deals`).
 
-A changelog says from what to what a field was changed, newest first, at times in UTC that do not say so; it does not
-say what a record was made with: that is what the first change was from, or what a field that never changed has now.
+A changelog says from what to what a field was changed, newest first, at times in UTC that do not say so. It does not
+say what a record was made with: that is what the first change was from, or what the field was first seen to have. Nor
+does it tell every change: what an import changes, or what was cut off, only the versions of the record that were read
+show. Such a change is dated by what Pipedrive says of it (`won_time`, `stage_change_time`), or else by the last change
+of the first version that shows it, so that no later edit of the record moves it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import timedelta
 
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
-from pipelines.identification import SHAPE
 from pipelines.pipedrive.options import Said
 
 SAME_SAVE = timedelta(seconds=5)
 """One click may change several fields a moment apart: what was changed so soon after was in force."""
 
-HISTORY = pl.List(pl.Struct({"time": pl.String, "old": pl.String, "new": pl.String}))
+
 UTC_INSTANT = pl.Datetime("us", "UTC")
-
-
-def payload_of(
-    kept: Iterable[str],
-    fields: Iterable[str],
-    *,
-    has_histories: bool,
-    is_identified: bool = False,
-    has_products: bool = False,
-) -> pl.Struct:
-    """The shape of a stored record. is_identified: whether it says by what else its customer is known."""
-    names = list(fields)
-    shape: dict[str, pl.DataType] = {name: pl.String() for name in kept}
-    shape["values"] = pl.Struct(dict.fromkeys(names, pl.String))
-    histories = {"history": pl.Struct(dict.fromkeys(names, HISTORY))} if has_histories else {}
-    identified = {"identified": SHAPE} if is_identified else {}
-    products = {"products": pl.List(pl.String)} if has_products else {}
-    return pl.Struct({**shape, **histories, **identified, **products})
 
 
 def current(name: str) -> pl.Expr:
@@ -77,13 +61,42 @@ def said(attribute: Said, value: pl.Expr) -> pl.Expr:
     return value.replace(attribute.values) if attribute.values else value
 
 
-def changes(records: pl.LazyFrame, name: str, read: Callable[[pl.Expr], pl.Expr] = lambda text: text) -> pl.LazyFrame:
+def once(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """A frame that is computed now: one that much is made of would stand in the plan of it dozens of times."""
+    return frame.collect().lazy()
+
+
+def changes(
+    records: pl.LazyFrame,
+    name: str,
+    read: Callable[[pl.Expr], pl.Expr] = lambda text: text,
+    since: pl.Expr | None = None,
+) -> pl.LazyFrame:
     """Each change of a field: record_key, at, value (null: emptied), before; in the order of time.
 
-    records: the stored shape, with `created_at` and `revision`. read: makes of a text what is compared. What a record
-    has now and its changelog does not say (an import) it has since it was last changed.
+    records: one row a record (`stored.together`), with `created_at`. read: makes of a text what is compared. since: of
+    a version of a record, since when it has the value that it has, as far as Pipedrive says so.
     """
-    entries = (
+    entries, sights = once(_entries(records, name, read)), once(_sights(records, name, read, since))
+    untold = once(_untold(sights, entries))
+    begun = _beginnings(records, untold, entries)
+    points = [begun, entries.select("record_key", "at", "value", since=pl.lit(None, UTC_INSTANT)), untold]
+    changed = (
+        pl.concat(points)
+        .sort("record_key", "at", maintain_order=True)
+        .filter(pl.col("value").ne_missing(pl.col("value").shift(1).over("record_key")))
+        .with_columns(
+            before=pl.col("value").shift(1).over("record_key"), after=pl.col("at").shift(1).over("record_key")
+        )
+    )
+    is_known = (pl.col("since") <= pl.col("at")) & (pl.col("since") > pl.col("after")).fill_null(value=True)
+    at = pl.when(is_known).then("since").otherwise("at").alias("at")
+    return once(changed.select("record_key", at, "value", "before"))
+
+
+def _entries(records: pl.LazyFrame, name: str, read: Callable[[pl.Expr], pl.Expr]) -> pl.LazyFrame:
+    """What the changelog tells, oldest first: record_key, at, value, was."""
+    return (
         records.select("record_key", entry=pl.col("history").struct.field(name))
         .explode("entry")
         .filter(pl.col("entry").is_not_null())
@@ -97,32 +110,69 @@ def changes(records: pl.LazyFrame, name: str, read: Callable[[pl.Expr], pl.Expr]
         .reverse()  # newest first: of two at one time, the later one is the upper one
         .sort("at", maintain_order=True)
     )
-    ends = entries.group_by("record_key", maintain_order=True).agg(
-        was=pl.col("was").first(),
-        first_at=pl.col("at").first(),
-        told=pl.col("value").last(),
-        is_changed=pl.lit(value=True),
-    )
-    now = records.select("record_key", "created_at", "revision", value=read(current(name))).join(
-        ends, on="record_key", how="left"
-    )
-    made = now.select(
-        "record_key",
-        at=pl.min_horizontal("created_at", "first_at"),
-        value=pl.when("is_changed").then("was").otherwise("value"),
-    )
-    untold = now.filter("is_changed", pl.col("revision").is_not_null(), pl.col("value").ne_missing(pl.col("told")))
+
+
+def _sights(
+    records: pl.LazyFrame, name: str, read: Callable[[pl.Expr], pl.Expr], since: pl.Expr | None
+) -> pl.LazyFrame:
+    """What each version of a record says of a field that it was read with: record_key, at, value, since."""
+    text = pl.col("values").struct.field(name)
     return (
-        pl.concat(
-            [
-                made,
-                entries.select("record_key", "at", "value"),
-                untold.select("record_key", at="revision", value="value"),
-            ]
+        records.select("record_key", seen=pl.col("seen"))
+        .explode("seen")
+        .unnest("seen")
+        .filter(text.is_not_null())  # of an empty field it is an empty text: one that was not read is null
+        .select(
+            "record_key",
+            at="revision",
+            value=read(_filled(text)),
+            since=pl.lit(None, UTC_INSTANT) if since is None else since,
         )
-        .sort("record_key", "at", maintain_order=True)
-        .with_columns(before=pl.col("value").shift(1).over("record_key"))
-        .filter(pl.col("value").ne_missing(pl.col("before")))
+        .sort("at", maintain_order=True)
+    )
+
+
+def _untold(sights: pl.LazyFrame, entries: pl.LazyFrame) -> pl.LazyFrame:
+    """What was seen and is not what the changelog says next: it is written by another clock than records are."""
+    following = entries.select("record_key", told_at="at", told="value", is_told=pl.lit(value=True)).sort("told_at")
+    seen = sights.with_row_index("n").join_asof(
+        following, left_on="at", right_on="told_at", by="record_key", strategy="forward", check_sortedness=False
+    )
+    is_next = pl.col("is_told").fill_null(value=False) & pl.col("told").eq_missing(pl.col("value"))
+    soon = (
+        seen.select("n", "record_key", "at", "value")
+        .join(entries.select("record_key", "value", told_at="at"), on=["record_key", "value"], nulls_equal=True)
+        .filter(pl.col("told_at").is_between(pl.col("at"), pl.col("at") + SAME_SAVE))
+        .select("n")
+    )
+    return (
+        seen.filter(~is_next)
+        .join(soon, on="n", how="anti", maintain_order="left")
+        .select("record_key", "at", "value", "since")
+    )
+
+
+def _beginnings(records: pl.LazyFrame, untold: pl.LazyFrame, entries: pl.LazyFrame) -> pl.LazyFrame:
+    """What each record was made with: what it was first seen to have, or what its first change was from."""
+
+    def first(of: pl.LazyFrame, **names: str) -> pl.LazyFrame:
+        taken = of.unique("record_key", keep="first", maintain_order=True)
+        return taken.select("record_key", **names, **{f"has_{name}": pl.lit(value=True) for name in list(names)[:1]})
+
+    begun = (
+        records.select("record_key", "created_at")
+        .join(first(untold, seen_at="at", seen="value", since="since"), on="record_key", how="left")
+        .join(first(entries, told_at="at", was="was"), on="record_key", how="left")
+        .filter(pl.col("has_seen_at") | pl.col("has_told_at"))
+    )
+    is_seen = pl.col("has_seen_at") & (pl.col("seen_at") < pl.col("told_at")).fill_null(value=True)
+    created = pl.min_horizontal("created_at", "told_at")
+    is_since = is_seen & ~pl.col("since").is_between(created - SAME_SAVE, created + SAME_SAVE)
+    return begun.select(
+        "record_key",
+        at=pl.when(is_since).then("since").otherwise(created),
+        value=pl.when(is_seen).then("seen").otherwise("was"),
+        since=pl.lit(None, UTC_INSTANT),
     )
 
 
@@ -172,12 +222,13 @@ def has_strange(name: str, read: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:
     return is_now | pl.col("history").struct.field(name).list.eval(was_strange).list.any().fill_null(value=False)
 
 
-def problems(records: pl.LazyFrame, *found: tuple[pl.Expr, str]) -> pl.LazyFrame:
+def problems(records: pl.LazyFrame, *found: tuple[pl.Expr, str | pl.Expr]) -> pl.LazyFrame:
     """record_key and problem of the records for which a condition holds; of several, the first.
 
     The text names the field and what is wrong with it, never what a person may have written there.
     """
-    problem = pl.coalesce(pl.when(condition).then(pl.lit(text)) for condition, text in found)
+    said = ((condition, pl.lit(text) if isinstance(text, str) else text) for condition, text in found)
+    problem = pl.coalesce(pl.when(condition).then(text) for condition, text in said)
     return records.select("record_key", problem=problem).filter(pl.col("problem").is_not_null())
 
 

@@ -4,9 +4,9 @@ Belongs here: which fields of a deal are read, and the facts they make. Does not
 month (`forecasts`).
 
 A deal has the role of the pipeline that it is in now. What a fact says of it (stage, owner, market, mandate) is as it
-was when the fact happened; the value of a won or lost deal is the one in force now, because a corrected value corrects
-the win. A win or a loss stands while the deal has that status: one that was reopened was not won. An archived deal is
-a deal like others.
+was when the fact happened, the currency too; the value of a won or lost deal, and its currency, are those in force now,
+because a corrected value corrects the win. A win or a loss stands while the deal has that status: one that was reopened
+was not won. An archived deal is a deal like others.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pipelines.pipedrive.changes import (
     in_force,
     instant,
     number,
-    payload_of,
+    once,
     problems,
     said,
     several,
@@ -33,14 +33,25 @@ from pipelines.pipedrive.changes import (
 from pipelines.pipedrive.declared import Field
 from pipelines.pipedrive.forecasts import forecasts
 from pipelines.pipedrive.options import ListingsPipeline, PipedriveOptions, Said, SalesPipeline, fields_of
-from pipelines.pipedrive.phases import phases, standing
-from pipelines.pipedrive.reading import CLOSE_DATE, OWNER, PIPELINE, STAGE, STATUS, VALUE, Wanted, own_fields
+from pipelines.pipedrive.phases import AT_ONCE, phases, stages_of, standing
+from pipelines.pipedrive.reading import (
+    CLOSE_DATE,
+    CURRENCY,
+    OWNER,
+    PIPELINE,
+    STAGE,
+    STATUS,
+    VALUE,
+    Wanted,
+    own_fields,
+)
+from pipelines.pipedrive.stored import TIMES, payload_of, together
 
-KEPT = ("add_time", "person_id", "org_id", "currency")
+KEPT = ("add_time", "person_id", "org_id", *TIMES)
 SALES_FACTS = ("deal.created", "deal.stage_entered", "deal.amount_changed", "deal.won", "deal.lost")
 FORECAST_FACTS = ("forecast.stated",)
 LISTING_FACTS = ("listing.captured", "listing.published")
-WITH_HISTORY = (STAGE, STATUS, VALUE, OWNER)
+WITH_HISTORY = (STAGE, STATUS, VALUE, CURRENCY, OWNER)
 
 
 def feeds(options: PipedriveOptions) -> tuple[str, ...]:
@@ -106,20 +117,23 @@ def payload(options: PipedriveOptions) -> pl.Struct:
 def facts(records: pl.LazyFrame, options: PipedriveOptions, zone: str) -> pl.LazyFrame:
     """Facts of deals, and the problem of each that cannot be understood."""
     roles = [*(one.pipeline for one in options.sales), *(one.pipeline for one in options.listings)]
-    deals = records.with_columns(
+    all_deals = once(together(records)).with_columns(
         created_at=instant(pl.col("add_time")), in_pipeline=current(PIPELINE), account_id=options.customer
-    ).filter(pl.col("in_pipeline").is_in(roles))
+    )
+    deals = all_deals.filter(pl.col("in_pipeline").is_in(roles))
     found = [_sales(deals, pipeline, zone) for pipeline in options.sales]
     found += [_listings(deals, pipeline, zone) for pipeline in options.listings]
     stated = in_force(pl.concat(found, how="diagonal"), changes(deals, OWNER), "actor").with_columns(
         subject_id=pl.col("record_key"), source_url=pl.lit(options.record_url("deal")) + pl.col("record_key")
     )
-    whose = deals.select("record_key", "account_id", deal_currency="currency")
-    has_amount = pl.col("amount").is_not_null()
-    stated = stated.join(whose, on="record_key", how="left").with_columns(
-        currency=pl.when(has_amount).then(pl.col("deal_currency"))
-    )
-    return pl.concat([stated.drop("deal_currency"), _problems(deals, options, zone)], how="diagonal")
+    whose = deals.select("record_key", "account_id", currency_now=current(CURRENCY))
+    stated = in_force(stated, changes(deals, CURRENCY), "currency_then").join(whose, on="record_key", how="left")
+    is_now = pl.col("event_type").is_in(["deal.won", "deal.lost"])
+    currency = pl.when(is_now).then("currency_now").otherwise("currency_then")
+    stated = stated.with_columns(currency=pl.when(pl.col("amount").is_not_null()).then(currency))
+    strange = problems(all_deals, (pl.col("strange").is_not_null(), pl.col("strange")))
+    told = stated.drop("currency_now", "currency_then")
+    return pl.concat([told, strange, _problems(deals, options, zone)], how="diagonal")
 
 
 def _problems(deals: pl.LazyFrame, options: PipedriveOptions, zone: str) -> pl.LazyFrame:
@@ -132,7 +146,7 @@ def _problems(deals: pl.LazyFrame, options: PipedriveOptions, zone: str) -> pl.L
         deals,
         (pl.col("created_at").is_null(), "add_time is not a time"),
         (has_strange(VALUE, number), f"{VALUE} is, or has been, not a number"),
-        (current(VALUE).is_not_null() & pl.col("currency").is_null(), "there is a value and no currency"),
+        (current(VALUE).is_not_null() & current(CURRENCY).is_null(), "there is a value and no currency"),
         *(
             (has_strange_time(name), f"the history of {name} has an entry without a time")
             for name in (*_with_history(options), *(name for name in declared(options) if name not in dates))
@@ -153,7 +167,7 @@ def _problems(deals: pl.LazyFrame, options: PipedriveOptions, zone: str) -> pl.L
 
 def _sales(all_deals: pl.LazyFrame, pipeline: SalesPipeline, zone: str) -> pl.LazyFrame:
     deals = all_deals.filter(pl.col("in_pipeline") == pipeline.pipeline)
-    stages, amounts = phases(deals, pipeline).cache(), changes(deals, VALUE, number).cache()
+    stages, amounts = once(phases(deals, pipeline)), once(_amounts(deals))
     created = _fact(deals, "deal.created", pl.format("deal/{}/created", "record_key"), "created_at")
     created = in_force(in_force(created, amounts, "amount", or_first=False), stages, "stage")
     stated = [
@@ -169,6 +183,20 @@ def _sales(all_deals: pl.LazyFrame, pipeline: SalesPipeline, zone: str) -> pl.La
         of_one = pl.when(pl.col("products").list.len() == 1).then(pl.col("products").list.first())
         found = found.join(deals.select("record_key", product=of_one), on="record_key", how="left")
     return _with_attributes(found, deals, attributes(pipeline).items())
+
+
+def _amounts(deals: pl.LazyFrame) -> pl.LazyFrame:
+    """Each change of a deal's value, or of the currency that it is in: record_key, at, value, currency."""
+    values, currencies = changes(deals, VALUE, number), changes(deals, CURRENCY)
+    moments = pl.concat([one.select("record_key", occurred_at="at") for one in (values, currencies)]).unique()
+    found = in_force(moments, values, "value", or_first=False, same_save=AT_ONCE)
+    found = in_force(found, currencies, "currency").sort("record_key", "occurred_at")
+
+    def is_other(name: str) -> pl.Expr:
+        return pl.col(name).ne_missing(pl.col(name).shift(1).over("record_key"))
+
+    is_change = is_other("value") | (is_other("currency") & pl.col("value").is_not_null())
+    return found.filter(is_change).select("record_key", "value", "currency", at="occurred_at")
 
 
 def _stages_entered(stages: pl.LazyFrame, amounts: pl.LazyFrame) -> pl.LazyFrame:
@@ -218,7 +246,7 @@ def _captured(deals: pl.LazyFrame, pipeline: ListingsPipeline, zone: str) -> pl.
         instant(current(pipeline.captured_on), zone) if pipeline.captured_on else pl.lit(None, pl.Datetime("us", "UTC"))
     )
     first = (
-        changes(deals, STAGE)
+        stages_of(deals)
         .filter(pl.col("value").is_in(pipeline.captured))
         .unique("record_key", keep="first", maintain_order=True)
         .join(deals.select("record_key", said_on=said_on), on="record_key")

@@ -4,8 +4,7 @@ Belongs here: asking the company for its own words before its records are read, 
 them. Does not: the records.
 
 Pipedrive ignores a name that it does not have: a slip of the pen would count nothing for a whole quarter, without an
-error. It keeps stages and the options of fields as ids: what they are called may be changed, and what was read before
-is then read again (`reading`).
+error. It keeps stages and the options of fields as ids, and so do we: what they are called may be changed (`stored`).
 """
 
 from __future__ import annotations
@@ -46,22 +45,26 @@ class Field:
                     return self.text(place[key])
         return None
 
+    def word(self, record: Object) -> str | None:
+        """The same, of an option by its name."""
+        text = self.of(record)
+        return None if text is None else self.labels.get(text, text)
+
     def text(self, value: Any) -> str | None:
-        """A value in the company's own words: of an option its name, of several all of them, separated by `;`."""
+        """A value as text: of an option its id, of several all of them, separated by `;`, in one order."""
         if isinstance(value, dict):
             value = value.get("value", value.get("id"))
         if isinstance(value, str) and self.has_several:
             value = [part.strip() for part in value.split(",") if part.strip()]
         if isinstance(value, list):
-            return ";".join(self._word(_plain(part)) for part in value) or None
-        return None if value is None else self._word(_plain(value)) or None
-
-    def _word(self, text: str) -> str:
-        return self.labels.get(text, text)
+            return ";".join(sorted(_plain(part) for part in value)) or None
+        return None if value is None else _plain(value) or None
 
 
 def _plain(value: Any) -> str:
     """A number without a fraction that says nothing: the same field has 5 in a changelog and 5.0 in a list."""
+    if isinstance(value, dict):
+        value = value.get("id")
     if isinstance(value, bool):
         return str(value).lower()
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()

@@ -13,9 +13,9 @@ from decimal import Decimal
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
-from pipelines.pipedrive.changes import SAME_SAVE, changes, in_force, instant
-from pipelines.pipedrive.phases import LOST, WON, standing
-from pipelines.pipedrive.reading import CLOSE_DATE, STATUS
+from pipelines.pipedrive.changes import SAME_SAVE, changes, in_force, instant, once
+from pipelines.pipedrive.phases import LOST, WON, standing, statuses_of
+from pipelines.pipedrive.reading import CLOSE_DATE
 
 _NOTHING = pl.lit(Decimal(0), DECIMAL)
 
@@ -23,11 +23,11 @@ _NOTHING = pl.lit(Decimal(0), DECIMAL)
 def forecasts(deals: pl.LazyFrame, amounts: pl.LazyFrame, zone: str) -> pl.LazyFrame:
     """What was expected of which month, whenever value or close date changed, or a deal was lost or taken up again.
 
-    amounts: the changes of the value. A deal without value or close date forecasts nothing; one that had been forecast
-    before it lost either is forecast as zero, once; one that is lost, as zero.
+    amounts: the changes of the value and of its currency. A deal without value or close date forecasts nothing; one
+    that had been forecast before it lost either is forecast as zero, once; one that is lost, as zero.
     """
-    months = _days(deals, zone).with_columns(value=pl.col("value").dt.month_start()).cache()
-    losses = _losses(changes(deals, STATUS)).cache()
+    months = once(_days(deals, zone).with_columns(value=pl.col("value").dt.month_start()))
+    losses = once(_losses(statuses_of(deals)))
     moments = pl.concat([one.select("record_key", occurred_at="at") for one in (amounts, months, losses)]).unique()
     found = in_force(moments, amounts, "amount", or_first=False)
     found = in_force(found, months, "forecast_month", or_first=False)

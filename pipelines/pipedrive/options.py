@@ -180,6 +180,8 @@ class PipedriveOptions(Options):
 
     domain: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     account: Literal["person", "organization"] = "person"  # whose ids customers have
+    reread_days: int = Field(default=30, ge=1)  # how often all lists are read again, changed or not; no histories
+    most_removed: float = Field(default=0.5, gt=0, le=1)  # of more than that share missing, permissions are doubted
     persons: Persons = Persons()
     sales: tuple[SalesPipeline, ...] = ()
     listings: tuple[ListingsPipeline, ...] = ()

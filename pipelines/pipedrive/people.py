@@ -7,9 +7,10 @@ A person who was merged into another one is only deleted: nothing says that both
 
 from __future__ import annotations
 
-from pipelines.people import EACH, People, Place
+from pipelines.people import EACH, Identity, People, Place
 from pipelines.pipedrive.options import PipedriveOptions
 from pipelines.pipedrive.reading import OWNER
+from pipelines.pipedrive.stored import record_of
 
 PERSON, USER = "person", "user"
 
@@ -24,11 +25,16 @@ def of_persons(options: PipedriveOptions) -> People:
     """Where persons name people."""
     referrer = options.persons.referrer
     return People(
-        in_key=lambda key: ((PERSON, key),),
+        in_key=_of_key,
         beside=(*_of_field(USER, OWNER), *(_of_field(PERSON, referrer) if referrer else ())),
         account=_account(options),
         actor=USER,
     )
+
+
+def _of_key(key: str) -> tuple[Identity, ...]:
+    person = record_of(key)
+    return () if person is None else ((PERSON, person),)
 
 
 def of_what_persons_have(options: PipedriveOptions) -> People:

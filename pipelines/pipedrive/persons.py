@@ -19,7 +19,7 @@ from pipelines.pipedrive.changes import (
     has_strange_time,
     in_force,
     instant,
-    payload_of,
+    once,
     problems,
     said,
     several,
@@ -27,6 +27,7 @@ from pipelines.pipedrive.changes import (
 from pipelines.pipedrive.declared import Field
 from pipelines.pipedrive.options import PipedriveOptions, Said, fields_of
 from pipelines.pipedrive.reading import OWNER, Wanted, own_fields
+from pipelines.pipedrive.stored import payload_of, together
 
 KEPT = ("add_time", "org_id")
 CARRIED = {
@@ -89,7 +90,7 @@ def payload(options: PipedriveOptions) -> pl.Struct:
 
 def facts(records: pl.LazyFrame, options: PipedriveOptions) -> pl.LazyFrame:
     """Facts of persons, and the problem of each that cannot be understood."""
-    persons = records.with_columns(created_at=instant(pl.col("add_time")))
+    persons = once(together(records)).with_columns(created_at=instant(pl.col("add_time")))
     entered = _stages(persons, options)
     found = [_leads_created(entered, options)]
     if options.persons.lifecycle is not None:
@@ -110,6 +111,7 @@ def facts(records: pl.LazyFrame, options: PipedriveOptions) -> pl.LazyFrame:
     stated = stated.with_columns(subject_id=pl.col("record_key"), source_url=url)
     strange = problems(
         persons,
+        (pl.col("strange").is_not_null(), pl.col("strange")),
         (pl.col("created_at").is_null(), "add_time is not a time"),
         *(
             (has_strange_time(name), f"the history of {name} has an entry without a time")

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from pipelines.pipedrive.changes import changes, in_force
+from pipelines.pipedrive.changes import SAME_SAVE, changes, current, in_force, instant
 from pipelines.pipedrive.options import SalesPipeline
 from pipelines.pipedrive.reading import STAGE, STATUS
 
@@ -21,10 +21,10 @@ AT_ONCE = timedelta()
 
 def phases(deals: pl.LazyFrame, pipeline: SalesPipeline) -> pl.LazyFrame:
     """Each change of where a deal stands, in the words of events: record_key, at, value, before; in order."""
-    stages, statuses = changes(deals, STAGE), changes(deals, STATUS)
+    stages, statuses = stages_of(deals), statuses_of(deals)
     moments = pl.concat([one.select("record_key", occurred_at="at") for one in (stages, statuses)]).unique()
-    found = in_force(moments, stages, "stage", same_save=AT_ONCE)
-    found = in_force(found, statuses, "status", same_save=AT_ONCE)
+    found = in_force(moments, stages, "stage", or_first=False, same_save=AT_ONCE)
+    found = in_force(found, statuses, "status", or_first=False, same_save=AT_ONCE)
     ends = {WON: pipeline.won, LOST: pipeline.lost}
     end = pl.col("status").replace_strict(ends, default=None, return_dtype=pl.String)
     return (
@@ -35,11 +35,49 @@ def phases(deals: pl.LazyFrame, pipeline: SalesPipeline) -> pl.LazyFrame:
     )
 
 
+def stages_of(deals: pl.LazyFrame) -> pl.LazyFrame:
+    """Each change of the stage."""
+    return changes(deals, STAGE, since=instant(pl.col("stage_change_time")))
+
+
+def statuses_of(deals: pl.LazyFrame) -> pl.LazyFrame:
+    """Each change of the status. A win or a loss that stands came when Pipedrive says now, if that is after all else.
+
+    Pipedrive's own reports go by that time, which people may correct; its changelog by when somebody clicked.
+    """
+    now = deals.select("record_key", said=_ended_at(current(STATUS)))
+    changed = changes(deals, STATUS, since=_ended_at(pl.col("values").struct.field(STATUS)))
+    placed = changed.join(now, on="record_key", how="left", maintain_order="left").with_columns(
+        after=pl.col("at").shift(1).over("record_key"), is_last=pl.col("at").shift(-1).over("record_key").is_null()
+    )
+    is_other = ~pl.col("said").is_between(pl.col("at") - SAME_SAVE, pl.col("at") + SAME_SAVE)
+    is_corrected = pl.col("is_last") & is_other & (pl.col("said") > pl.col("after")).fill_null(value=True)
+    return placed.select(
+        "record_key", pl.when(is_corrected).then("said").otherwise("at").alias("at"), "value", "before"
+    )
+
+
 def standing(deals: pl.LazyFrame) -> pl.LazyFrame:
     """Deals that are won or lost now, and since when: record_key, status, at."""
+    now = deals.select("record_key", said=_ended_at(current(STATUS)))
+    is_same = pl.col("said").is_between(pl.col("at") - SAME_SAVE, pl.col("at") + SAME_SAVE)
     return (
-        changes(deals, STATUS)
+        statuses_of(deals)
         .unique("record_key", keep="last", maintain_order=True)
         .filter(pl.col("value").is_in([WON, LOST]))
-        .select("record_key", "at", status="value")
+        .join(now, on="record_key", how="left", maintain_order="left")
+        .select(
+            "record_key", pl.when(is_same).then("at").otherwise(pl.coalesce("said", "at")).alias("at"), status="value"
+        )
+    )
+
+
+def _ended_at(status: pl.Expr) -> pl.Expr:
+    """When a version of a deal says that it was won or lost; null of one that is neither."""
+    closed = instant(pl.col("close_time"))
+    return (
+        pl.when(status == WON)
+        .then(pl.coalesce(instant(pl.col("won_time")), closed))
+        .when(status == LOST)
+        .then(pl.coalesce(instant(pl.col("lost_time")), closed))
     )

@@ -227,7 +227,7 @@ def _wins(deal: Deal) -> tuple[datetime, ...]:
 
 def _course(one: Shown, setup: Setup, pipeline: str, stages: Changes[str]) -> None:
     """A deal's stages: won and lost are a status in Pipedrive, and the deal keeps its stage."""
-    stage, status, closed_at = "", "open", None
+    stage, status, closed_at, moved_at = "", "open", None, None
     for place, change in enumerate(stages):
         end = ENDS.get(change.value)
         to_stage = change.value if end is None else stage or setup.first_stage(pipeline)
@@ -237,10 +237,12 @@ def _course(one: Shown, setup: Setup, pipeline: str, stages: Changes[str]) -> No
         if place and to_stage != stage:
             before, after = setup.stage_ids[pipeline, stage], setup.stage_ids[pipeline, to_stage]
             one.history.append(Entry(change.at, "stage_id", str(before), str(after)))
+            moved_at = change.at
         if to_status != status:
             closed_at = None if to_status == "open" else change.at
         stage, status = to_stage, to_status
-    one.own |= {"stage_id": setup.stage_ids[pipeline, stage], "status": status, "close_time": closed_at}
+    one.own |= {"stage_id": setup.stage_ids[pipeline, stage], "stage_change_time": moved_at}
+    one.own |= {"status": status, "close_time": closed_at}
 
 
 def _activities(company: Company, setup: Setup, present: datetime, merged: Merged) -> Iterator[Shown]:  # noqa: ARG001

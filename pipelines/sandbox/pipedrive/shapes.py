@@ -55,8 +55,9 @@ def record(kind: str, one: Shown, setup: Setup, custom_fields: Sequence[str] = (
 
 def _deal(one: Shown) -> dict[str, Any]:
     closed_at, status, value = one.own["close_time"], one.own["status"], one.own.get("value")
-    closed = None if closed_at is None else text_of(closed_at)
+    closed, moved_at = None if closed_at is None else text_of(closed_at), one.own["stage_change_time"]
     return {
+        "stage_change_time": None if moved_at is None else text_of(moved_at),
         "value": _json_number(value) if value else 0,
         "status": "deleted" if one.deleted_at is not None else status,
         "expected_close_date": one.own.get("expected_close_date"),
