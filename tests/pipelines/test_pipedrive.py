@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -80,21 +81,21 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     return Office(tmp_path, monkeypatch)
 
 
-@pytest.fixture
-def loaded(office: Office) -> Office:
-    """A lake of the test's own, into which the business was loaded."""
-    reports = office.load(app(office.desk(BUSINESS, NOW)), NOW)
-    assert [one.failure for one in reports.values()] == [None] * 3
-    return office
-
-
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """A lake into which the business was loaded, for tests that only look at it."""
     with pytest.MonkeyPatch.context() as environment:
         office = Office(tmp_path_factory.mktemp("told"), environment)
-        office.load(app(office.desk(BUSINESS, NOW)), NOW)
+        reports = office.load(app(office.desk(BUSINESS, NOW)), NOW)
+        assert [one.failure for one in reports.values()] == [None] * 3
         yield office
+
+
+@pytest.fixture
+def loaded(told: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    """A lake of the test's own, into which the business was loaded."""
+    shutil.copytree(told.folder, tmp_path, dirs_exist_ok=True)
+    return Office(tmp_path, monkeypatch)
 
 
 # The facts of a small business

@@ -118,6 +118,19 @@ def test_whoever_is_named_is_declared_for_erasure(office: Office) -> None:
     assert set(log.get_column("account_id")) <= {"7001", "7002"}
 
 
+def test_a_history_is_of_whom_its_record_is_and_names_are_nobodys() -> None:
+    people = {stream.name: stream.people for stream in PIPEDRIVE.streams(ACCOUNT, OPTIONS)}
+
+    def is_erased(kind: str, id_: str) -> bool:
+        return (kind, id_) == ("person", "7001")
+
+    history = {"history": {"status": []}}
+    assert people["persons"].is_theirs("7001/history", history, is_erased)
+    assert not people["persons"].is_theirs("70011/history", history, is_erased)
+    assert people["deals"].is_theirs("301/history", {**history, "person_id": "7001"}, is_erased)
+    assert [*people["persons"].named("names", {"names": [{"field": "x", "id": "7001", "name": "y"}]})] == []
+
+
 # Sizes
 
 
