@@ -90,7 +90,7 @@ _SAYS_MORE = {
 }  # fmt: skip
 """What vendors call what says outright whether there is more, and what it then says; it goes before the others."""
 
-_COUNTED = (("startAt", "maxResults", "total"),)
+_COUNTED = (("startAt", "maxResults", "total"), ("start", "count", "total"))
 
 
 def _says_more(answer: Answer) -> bool:

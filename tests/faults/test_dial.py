@@ -64,10 +64,12 @@ VENDORS = {
         settings={"page_size": 10},
     ),
     "youtube": Vendor("inmobiliaria", days=400, page=1),
+    "linkedin": Vendor("inmobiliaria", days=60, page=5),
+    "x": Vendor("inmobiliaria", days=400, page=5),
     "stripe": Vendor("revops", days=60, page=5),
 }
 
-_SIZE = re.compile(rb'\b(limit|per_page|page%5Bsize%5D|maxResults)(=|": ?)\d+')
+_SIZE = re.compile(rb'\b(limit|per_page|page%5Bsize%5D|maxResults|max_results|count)(=|": ?)\d+')
 
 
 def in_small_pages(app: ASGIApp, page: int = 10) -> ASGIApp:

@@ -74,7 +74,11 @@ RULES: Mapping[str, Mapping[str, Keeps]] = {
         "tickets": Keeps(about="reporter", beside="steps.*.by replied_by", other="statuses.*.name"),
         "satisfaction": Keeps(about="reporter"),
     },
-    "youtube": {"channel_statistics": NOBODY, "videos": NOBODY},
+    "youtube": dict.fromkeys(
+        ("channel_statistics", "daily_views", "subscribers", "subscribers_gained", "subscribers_lost", "videos"), NOBODY
+    ),
+    "linkedin": dict.fromkeys(("followers", "followers_gained", "followers_lost", "posts", "views"), NOBODY),
+    "x": dict.fromkeys(("followers", "posts"), NOBODY),
     "stripe": {
         "invoices": Keeps(about="customer"), "charges": Keeps(about="customer"),
         "subscriptions": Keeps(about="customer"), "customers": Keeps(being="key"),
@@ -94,7 +98,9 @@ OPTIONS: Mapping[str, Any] = {
     "zendesk": {"subdomain": "x", "identified_by": ["email"], "sla": True},
     "freshdesk": {"subdomain": "x", "sla": True},
     "jira": {"site": "x", "projects": ["SUP"], "solved": ["Resolved"], "customer": "customfield_10050", "sla": "x"},
-    "youtube": {"channel": "UC" + "x" * 22},
+    "youtube": {"channel": "UC" + "x" * 22, "analytics": True},
+    "linkedin": {"organization": "1"},
+    "x": {"user": "1"},
     "stripe": {"identified_by": ["email"]},
     "files": {"streams": {"visits": {**VISITS, "path": "x.csv", "format": "csv", "delivery": "snapshot"}}},
     "sql": {"streams": {"visits": {**VISITS, "table": "x", "delivery": "snapshot"}}},
