@@ -301,7 +301,8 @@ def bring_up_to_date(
             mapped_until = last["read_at"] if last is not None and is_still_so else None
             aside = lake_of_org.quarantine().filter(pl.col("source") == source.name, pl.col("stream") == stream.name)
             records = mapped.to_map(lake_of_org.raw, source.name, stream, mapped_until, aside)
-            understood = understand(stream, source.name, records, recorded_at)
+            versions = lake_of_org.raw.scan(source.name, stream.name)
+            understood = understand(stream, source.name, records, recorded_at, versions)
             stated = event_log.statements(
                 log.scan(), understood.facts, understood.touched, source.name, stream.name, recorded_at
             )

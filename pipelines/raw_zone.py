@@ -106,9 +106,9 @@ def admit_all(stream: Stream, record: Record) -> Record | None:  # noqa: ARG001 
 class StreamLoad:
     """What one fetch delivered: delivered = inserted + duplicates. covered is None where it ended early.
 
-    removed: records that a snapshot no longer has, or whose things came under other keys; they are stored as deleted,
-    beside what was inserted. suppressed: records that the vendor served as well and that were not admitted, as they are
-    of people who were erased.
+    removed: records that a whole reading no longer has, or whose things came under other keys; they are stored as
+    deleted, beside what was inserted. suppressed: records that the vendor served as well and that were not admitted, as
+    they are of people who were erased.
     """
 
     stream: str
@@ -342,7 +342,7 @@ def _doubted(stream: str, gone: int, held: int) -> VendorError:
         stream,
         f"the whole state was read, and {gone} of the {held} records that were known are not in it",
         "Check that it is whole, and that the account may still see all of it; where so many were really removed, set "
-        "most_removed to 1 for one run",
+        "most_removed (of some kinds of source, most_gone) to 1 in the options for one run",
     )
 
 

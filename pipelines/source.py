@@ -95,7 +95,7 @@ class Covered:
     start: datetime | None
     end: datetime
     cursor: str | None = None
-    present: frozenset[str] | None = None
+    present: frozenset[str] | None = field(default=None, repr=False)
 
 
 Fetch = Callable[[Read], Generator[list[Record], None, Covered] | Generator[list[Record] | Mark, None, Covered]]
@@ -103,6 +103,24 @@ Fetch = Callable[[Read], Generator[list[Record], None, Covered] | Generator[list
 
 Between pages it may yield a `Mark`: a long reading that is killed, or stopped by a quota, goes on from the last one.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A list in a payload that tells what a record was before, of which the vendor forgets the old end.
+
+    path: where it stands: the name of a field, or of one in another. at: the field of an entry that says when; instant:
+    its time, from its text. is_newest_first: its order. kept_at_least: so many of the newest entries the vendor keeps,
+    however old: a shorter list has lost none. kept_for: so long it keeps each, however many there are. Where both are
+    left out, whatever is before the first entry that is told may have been forgotten.
+    """
+
+    path: tuple[str, ...]
+    at: str
+    instant: Callable[[pl.Expr], pl.Expr]
+    is_newest_first: bool = False
+    kept_at_least: int = 0
+    kept_for: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +137,8 @@ class Stream:
     is_snapshot: a complete reading delivers every record that there is; one that was held and did not come is deleted.
     most_removed: the share of the held records that one reading of a snapshot, or of all that there is (`present`),
     may delete; where more are gone, it is the reading that is doubted.
+    histories: what its vendor forgets of records: the entries that earlier versions of a record had from before the
+    time that the vendor still remembers stay.
     always: attributes that all of its facts have alike.
     identity: from a record's key to the part of it that stays when the rest is corrected; a record that comes under
     another key takes the place of the one that is held. Without one, a key is a thing's for ever.
@@ -146,6 +166,7 @@ class Stream:
     group: Callable[[pl.Expr], pl.Expr] | None = None
     named_by: str | None = None
     seen: pl.Struct | None = None
+    histories: tuple[History, ...] = ()
     always: Mapping[str, str] = field(default_factory=dict)
 
     def columns(self) -> frozenset[str]:

@@ -352,7 +352,9 @@ class _Flat:
             of_shelf = holds.filter(pl.col("source") == shelf.source, pl.col("stream") == shelf.name)
             if shelf.stream is None or of_shelf.is_empty():
                 continue
-            understood = understand(shelf.stream, shelf.source, self._in_groups(shelf, shelf.stream, of_shelf), self.at)
+            records = self._in_groups(shelf, shelf.stream, of_shelf)
+            versions = self.lake_of_org.raw.scan(shelf.source, shelf.name)
+            understood = understand(shelf.stream, shelf.source, records, self.at, versions)
             facts = (
                 understood.facts.with_columns(source=pl.lit(shelf.source), stream=pl.lit(shelf.name))
                 .with_columns(fact_id().alias("fact_id"))

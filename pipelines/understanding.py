@@ -14,7 +14,9 @@ import polars as pl
 from kr_definitions.events import FACT_SCHEMA, facts_frame
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import plausibility
+from pipelines.decoding import decode
 from pipelines.raw_zone import newest_of
+from pipelines.remembering import with_what_was_forgotten
 from pipelines.source import Stream, seen_of
 
 
@@ -27,16 +29,25 @@ class Understood:
     problems: pl.DataFrame
 
 
-def understand(stream: Stream, source: str, records: pl.DataFrame, recorded_at: datetime) -> Understood:
+def understand(
+    stream: Stream,
+    source: str,
+    records: pl.DataFrame,
+    recorded_at: datetime,
+    told_before: pl.LazyFrame | None = None,
+) -> Understood:
     """Records as facts; what cannot be understood is set aside, record by record, and what it said before stays.
 
-    records: `RAW_SCHEMA`, the newest row of each key, and, of a stream that has `seen`, each earlier one too.
+    records: `RAW_SCHEMA`, the newest row of each key, and, of a stream that has `seen`, each earlier one too. told_before:
+    every row of the stream, which say what its vendor has forgotten of these records.
     """
     versions = records
     if stream.seen is not None:
         records = newest_of(records.lazy()).collect()
     kept = records.filter(~pl.col("is_deleted"))
-    decoded, undecodable = _decode(kept, stream.payload)
+    decoded, undecodable = decode(kept, stream.payload, "revision")
+    if told_before is not None:
+        decoded = with_what_was_forgotten(decoded, stream.payload, stream.histories, told_before)
     if stream.seen is not None:
         decoded = decoded.join(_seen(versions, stream.seen), on="record_key", how="left", maintain_order="left")
     # In one chunk: Polars 2.1 panics where `pl.format` follows a filter of a frame that lies in several.
@@ -80,25 +91,6 @@ def _seen(versions: pl.DataFrame, part: pl.Struct) -> pl.DataFrame:
     """Of each record that has several versions, what they say: record_key and `seen`."""
     several = versions.filter(~pl.col("is_deleted") & pl.col("revision").is_not_null())
     several = several.filter(pl.col("record_key").is_duplicated()).sort("revision", "recorded_at", "record_id")
-    said = _decode(several, part)[0].select("record_key", seen=pl.struct(pl.exclude("record_key")))
+    said = decode(several, part, "revision")[0].select("record_key", seen=pl.struct(pl.exclude("record_key")))
     found = said.group_by("record_key", maintain_order=True).agg("seen")
     return found.cast({"seen": seen_of(part)})
-
-
-def _decode(records: pl.DataFrame, payload: pl.Struct) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Records with the payload's fields as columns, and the records whose payload has another shape.
-
-    A whole frame is decoded at once; only when that fails is it halved until the strange records stand alone.
-    """
-    nothing = pl.DataFrame(schema={"record_key": pl.String, "problem": pl.String})
-    try:
-        fields = records.select("record_key", "revision", pl.col("payload").str.json_decode(payload))
-        return fields.unnest("payload"), nothing
-    except pl.exceptions.ComputeError:
-        if records.height > 1:
-            half = records.height // 2
-            first, second = _decode(records[:half], payload), _decode(records[half:], payload)
-            return pl.concat([first[0], second[0]]), pl.concat([first[1], second[1]])
-        empty = records.clear().select("record_key", "revision", pl.col("payload").str.json_decode(payload))
-        problem = pl.lit("the record does not have the shape that the source documents")
-        return empty.unnest("payload"), records.select("record_key", problem.alias("problem"))
