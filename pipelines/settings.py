@@ -17,7 +17,7 @@ import dlt
 
 from pipelines.source import Account, SourceConfigError, never_tell
 
-PLAIN = frozenset({"api_version", "base_url", "folder", "history_version", "reads_a_run", "tokens_a_run"})
+PLAIN = frozenset({"api_version", "audience", "base_url", "folder", "history_version", "reads_a_run", "tokens_a_run"})
 """Settings that may be told; every other one is a secret."""
 
 

@@ -38,8 +38,8 @@ def understand(
 ) -> Understood:
     """Records as facts; what cannot be understood is set aside, record by record, and what it said before stays.
 
-    records: `RAW_SCHEMA`, the newest row of each key, and, of a stream that has `seen`, each earlier one too. told_before:
-    every row of the stream, which say what its vendor has forgotten of these records.
+    records: `RAW_SCHEMA`, the newest row of each key, and, of a stream that has `seen`, each earlier one too.
+    told_before: every row of the stream, which say what its vendor has forgotten of these records.
     """
     versions = records
     if stream.seen is not None:

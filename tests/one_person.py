@@ -30,7 +30,7 @@ from assets.run import Outcome, run
 from pipelines.load import Lake
 from pipelines.sandbox import hubspot, stripe, zendesk
 from pipelines.sandbox.company import Activity, Change, Company, Contact, Invoice, Sale, Ticket
-from pipelines.sandbox.hubspot.records import Merge, owner_id
+from pipelines.sandbox.hubspot.shown import Merge, owner_id
 from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 

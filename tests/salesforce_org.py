@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import polars as pl
 import yaml
-from hubspot_agency import Loaded, Reading, changes, day
+from crm_office import CrmOffice, Reading
+from hubspot_agency import changes, day
 from starlette.types import ASGIApp
 
-from kr_definitions.events import COVERED, current
-from pipelines.load import Lake, Source, bring_up_to_date, fetch
 from pipelines.salesforce import SALESFORCE, SalesforceOptions
 from pipelines.sandbox.company import Company, Crm, Deal, Pipeline, Ticket
 from pipelines.sandbox.salesforce import CREDENTIALS
-from pipelines.sandbox.server import serving
-from pipelines.sandbox.stand_in import Desk, SharedClock
-from pipelines.source import Account, Mark, Read, SourceError
+from pipelines.source import Account, Read
 
 ZONE = "America/Bogota"
 ACCOUNT = Account("ventas", "salesforce", ZONE, lambda text: f"code {len(text)} {sum(map(ord, text))}")
-PREFIX = "SOURCES__VENTAS__SALESFORCE__"
 EXAMPLE = yaml.safe_load(SalesforceOptions.__doc__.split("writes::", 1)[1])  # type: ignore[union-attr]
 OPTIONS = SalesforceOptions.model_validate(EXAMPLE)
 STREAMS = ("leads", "contacts", "opportunities", "calls", "meetings", "cases")
@@ -91,81 +83,25 @@ def organisation(crm: Crm | None = CRM, **lists: Any) -> Company:
     )  # fmt: skip
 
 
-@dataclass
-class Desktop:
-    """Where a test works: a lake, a clock, an environment, and loads of whatever Salesforce is served."""
+class Desktop(CrmOffice):
+    """Where Salesforce's tests work."""
 
-    folder: Path
-    environment: Any  # pytest's monkeypatch
-    clock: SharedClock = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.clock = SharedClock(self.folder / "clock.json", day(1))
-        self.configure(**CREDENTIALS)
-
-    @property
-    def lake(self) -> Lake:
-        return Lake(self.folder / "lake")
-
-    def configure(self, **given: str | None) -> None:
-        for name, value in given.items():
-            if value is None:
-                self.environment.delenv(PREFIX + name.upper(), raising=False)
-            else:
-                self.environment.setenv(PREFIX + name.upper(), value)
-
-    def desk(self, company: Company, present: datetime) -> Desk:
-        return Desk(company, present, self.clock)
-
-    @contextmanager
-    def serving(self, application: ASGIApp) -> Iterator[str]:
-        """Salesforce is this application while the block runs; gives its URL."""
-        with serving(application) as base_url:
-            self.configure(base_url=base_url)
-            yield base_url
-
-    def load(
-        self, application: ASGIApp, at: datetime, using: SalesforceOptions = OPTIONS, **more: Any
-    ) -> dict[str, Loaded]:
-        """Loads the org as it is served; what came of it, by stream."""
-        source = Source(SALESFORCE, ACCOUNT, using)
-        with self.serving(application):
-            loads = fetch(source, self.lake, self.clock, at, **more)
-        changed = bring_up_to_date([source], self.lake, at)
-        return {load.stream: Loaded(load, change) for load, change in zip(loads, changed, strict=True)}
+    connector: ClassVar = SALESFORCE
+    account: ClassVar = ACCOUNT
+    options: ClassVar = OPTIONS
+    credentials: ClassVar = CREDENTIALS
+    began: ClassVar = day(1)
 
     def read(
         self, application: ASGIApp, stream: str, read: Read, using: SalesforceOptions = OPTIONS
     ) -> tuple[Reading, list[str]]:
         """Fetches one stream of the org as it is served, into no lake; also the marks that it passed."""
-        [of] = [one for one in SALESFORCE.streams(ACCOUNT, using) if one.name == stream]
-        pages, found, marks = of.fetch(read), Reading(), []
-        with self.serving(application):
-            try:
-                while True:
-                    page = next(pages)
-                    if isinstance(page, Mark):
-                        marks.append(page.text)
-                    else:
-                        found.records += page
-            except StopIteration as end:
-                found.covered = end.value
-            except SourceError as failure:
-                found.failure = str(failure)
-        return found, marks
+        found = self.fetched(application, stream, read, using)
+        return found, found.marks
 
     def first(self, at: datetime) -> Read:
         """What a first reading is asked for."""
         return Read(since=None, until=at, cursor=None, clock=self.clock)
-
-    def log(self) -> pl.DataFrame:
-        """The events that hold now, coverage left out."""
-        events = current(self.lake.log.scan()).filter(pl.col("event_type") != COVERED)
-        return events.sort("occurred_at", "fact_key").collect()
-
-    def facts(self, event_type: str, *columns: str) -> list[tuple[Any, ...]]:
-        return self.log().filter(pl.col("event_type") == event_type).select(columns).rows()
 
     def stored(self) -> list[dict[str, Any]]:
         """Every payload that was ever stored, of every stream."""

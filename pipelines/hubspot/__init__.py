@@ -23,8 +23,8 @@ from kr_definitions.events import IDENTIFIED
 from pipelines.hubspot import activities, companies, contacts, deals, others, people
 from pipelines.hubspot.access import Access
 from pipelines.hubspot.api import Api
-from pipelines.hubspot.changes import payload_of
-from pipelines.hubspot.declared import require_properties, require_stages
+from pipelines.hubspot.changes import histories_of, payload_of
+from pipelines.hubspot.declared import named_values, require_properties, require_stages
 from pipelines.hubspot.options import Calls, HubSpotOptions, Meetings, Other
 from pipelines.hubspot.reading import Wanted, read_all
 from pipelines.identification import fields_of
@@ -70,15 +70,19 @@ def _contacts(account: Account, options: HubSpotOptions) -> Stream:
         require_properties,
         object_type="contacts",
         names=contacts.named(options),
-        values={contacts.LIFECYCLE: options.contacts.new_customer_stages},
+        values=named_values(
+            contacts.attributes(options).values(), {contacts.LIFECYCLE: options.contacts.new_customer_stages}
+        ),
     )
     return Stream(
         name="contacts",
         feeds=contacts.feeds(options),
         fetch=partial(_fetch, account, options, contacts.wanted(options), require),
         payload=_payload(contacts.wanted(options)),
+        histories=histories_of(contacts.wanted(options).with_history),
         facts=partial(contacts.facts, options=options, zone=account.zone),
         overlap=OVERLAP,
+        most_removed=options.most_gone,
         people=people.of_contacts(options),
     )
 
@@ -95,28 +99,36 @@ def _companies(account: Account, options: HubSpotOptions) -> Stream:
         payload=_payload(asked),
         facts=partial(companies.facts, options=options, zone=account.zone),
         overlap=OVERLAP,
+        most_removed=options.most_gone,
     )
 
 
 def _deals(account: Account, options: HubSpotOptions) -> Stream:
     def require(api: Api) -> None:
         require_stages(api, options)
-        require_properties(api, "deals", deals.declared(options))
+        require_properties(api, "deals", deals.declared(options), named_values(deals.said_by(options)))
 
     return Stream(
         name="deals",
         feeds=deals.feeds(options),
         fetch=partial(_fetch, account, options, deals.wanted(options), require),
         payload=_payload(deals.wanted(options)),
+        histories=histories_of(deals.wanted(options).with_history),
         facts=partial(deals.facts, options=options, zone=account.zone),
         overlap=OVERLAP,
+        most_removed=options.most_gone,
         people=people.of_what_contacts_have(options),
     )
 
 
 def _calls(account: Account, options: HubSpotOptions, calls: Calls) -> Stream:
     asked = activities.wanted_calls(calls, options.associated)
-    require = partial(require_properties, object_type="calls", names=activities.declared_of_calls(calls))
+    require = partial(
+        require_properties,
+        object_type="calls",
+        names=activities.declared_of_calls(calls),
+        values=named_values((calls.category, calls.segment), {activities.OUTCOME: calls.outcomes}),
+    )
     return Stream(
         name="calls",
         feeds=activities.call_feeds(),
@@ -124,6 +136,7 @@ def _calls(account: Account, options: HubSpotOptions, calls: Calls) -> Stream:
         payload=_payload(asked),
         facts=partial(activities.call_facts, options=options, calls=calls, zone=account.zone),
         overlap=OVERLAP,
+        most_removed=options.most_gone,
         people=people.of_what_contacts_have(options),
     )
 
@@ -134,7 +147,10 @@ def _meetings(account: Account, options: HubSpotOptions, meetings: Meetings) -> 
         require_properties,
         object_type="meetings",
         names=activities.declared_of_meetings(meetings),
-        values={activities.MEETING_TYPE: (*meetings.visits, *meetings.categories)},
+        values=named_values(
+            (meetings.market, meetings.segment, meetings.product),
+            {activities.MEETING_TYPE: (*meetings.visits, *meetings.categories)},
+        ),
     )
     return Stream(
         name="meetings",
@@ -143,6 +159,7 @@ def _meetings(account: Account, options: HubSpotOptions, meetings: Meetings) -> 
         payload=_payload(asked),
         facts=partial(activities.meeting_facts, options=options, meetings=meetings, zone=account.zone),
         overlap=OVERLAP,
+        most_removed=options.most_gone,
         people=people.of_what_contacts_have(options),
     )
 
@@ -157,6 +174,7 @@ def _others(account: Account, options: HubSpotOptions, kind: others.Kind, other:
         payload=_payload(asked),
         facts=partial(others.facts, kind=kind, other=other, options=options, zone=account.zone),
         overlap=OVERLAP,
+        most_removed=options.most_gone,
         people=people.of_what_contacts_have(options),
     )
 

@@ -11,9 +11,11 @@ from datetime import timedelta
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
-from pipelines.hubspot.changes import current, instant, number, problems, said
+from pipelines.decoding import problems
+from pipelines.hubspot.changes import current, instant, said
 from pipelines.hubspot.options import Calls, HubSpotOptions, Meetings, Said, properties_of
 from pipelines.hubspot.reading import Wanted
+from pipelines.turns import number
 
 CALL_TYPE_ID, MEETING_TYPE_ID = "0-48", "0-47"
 CALL_PROPERTIES = (
@@ -24,7 +26,7 @@ CALL_PROPERTIES = (
     "hs_call_duration",
     "hubspot_owner_id",
 )
-MEETING_TYPE = "hs_activity_type"
+OUTCOME, MEETING_TYPE = "hs_call_disposition", "hs_activity_type"
 MEETING_PROPERTIES = (
     "hs_createdate",
     "hs_timestamp",

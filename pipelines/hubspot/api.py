@@ -30,6 +30,9 @@ SEARCH_PACE_SECONDS = 0.21
 
 ID = "hs_object_id"
 
+_ONE = {"companies": "company"}
+"""What one of several is called, where it is not called so without its last letter."""
+
 Object = dict[str, Any]
 """A CRM record as HubSpot gives it."""
 
@@ -235,7 +238,7 @@ class Api:
             with self._documented(f"the {to} of one of the {object_type}"):
                 for one in page["results"]:
                     other = str(one["id"] if "id" in one else one["toObjectId"])
-                    found.append((to == "companies" and not _is_primary(one), len(other), other))
+                    found.append((to == "companies" and not _is_primary(object_type, one), len(other), other))
             after = _next_page(page)
             if not after:
                 return list(dict.fromkeys(other for *_, other in sorted(found)))
@@ -260,11 +263,17 @@ def beginning(since: datetime) -> Place:
     return int(since.timestamp() * 1000), 0
 
 
-def _is_primary(association: Object) -> bool:
-    """Whether a company is the primary one of a record: the others are associated without a label alone."""
+def _is_primary(object_type: str, association: Object) -> bool:
+    """Whether a company is the primary one of a record: its association has a type of HubSpot's own for that.
+
+    The others are associated without a label, or with one that the account has made, whatever it is called. The type
+    has a name in the numbered version (`deal_to_company`), and in the dated ones a category, a number and a label: an
+    account's own types have numbers that may be the same. Source: developers.hubspot.com, Associations v4.
+    """
     if "type" in association:
-        return not str(association["type"]).endswith("_unlabeled")
-    return any(kind.get("label") == "Primary" for kind in association.get("associationTypes") or ())
+        return str(association["type"]) == f"{_ONE.get(object_type, object_type[:-1])}_to_company"
+    kinds = association.get("associationTypes") or ()
+    return any(kind.get("category") == "HUBSPOT_DEFINED" and kind.get("label") == "Primary" for kind in kinds)
 
 
 def _next_page(content: Object) -> str:

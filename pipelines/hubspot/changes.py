@@ -1,25 +1,26 @@
 """HubSpot's texts as values, and its property histories as changes in time.
 
-Belongs here: reading times and numbers, the changes of a property, and which value was in force when something
-happened. Does not: what a change means (`contacts`, `deals`).
+Belongs here: reading times, and the changes of a property. Does not: what was in force when (`pipelines.turns`), or
+what a change means (`contacts`, `deals`).
 
 All values are texts; a time comes as ISO 8601, as milliseconds since 1970, or as a day. A history comes newest first
-and may repeat a value; a record without one has had its values since it was created.
+and may repeat a value; a record without one has had its values since it was created. HubSpot keeps the newest changes
+of a property, 45 of a contact's and 20 of others', and tells no more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 
 import polars as pl
 
-from kr_definitions.vocabulary import DECIMAL
 from pipelines.hubspot.options import Said
 from pipelines.identification import SHAPE
+from pipelines.source import History
+from pipelines.turns import called, first_moment, number, turns
 
-SAME_SAVE = timedelta(seconds=5)
-"""One click may write several properties some milliseconds apart: what was written so soon after was in force."""
+FEWEST_KEPT = 20
+"""So many of the newest changes of a property HubSpot keeps at least."""
 
 HISTORY = pl.List(pl.Struct({"timestamp": pl.String, "value": pl.String}))
 
@@ -48,6 +49,14 @@ def payload_of(
     return pl.Struct({**shape, "history": pl.Struct(histories)} if histories else shape)
 
 
+def histories_of(properties: Iterable[str]) -> tuple[History, ...]:
+    """What HubSpot forgets of records: the changes of properties before the newest ones."""
+    return tuple(
+        History(("history", name), "timestamp", _utc, is_newest_first=True, kept_at_least=FEWEST_KEPT)
+        for name in properties
+    )
+
+
 def current(name: str) -> pl.Expr:
     """The present value of a property; null where it is empty."""
     value = pl.col("properties").struct.field(name).str.strip_chars()
@@ -58,19 +67,29 @@ def instant(text: pl.Expr, zone: str) -> pl.Expr:
     """A time, in UTC; a day is its first moment in the organisation's zone. Null where it is neither."""
     iso = text.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
     epoch = pl.from_epoch(text.str.extract(r"^(\d{11,14})$").cast(pl.Int64, strict=False), "ms")
-    day = text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
-    local = day.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
-    return pl.coalesce(iso, epoch.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"), local)
+    return pl.coalesce(
+        iso, epoch.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"), first_moment(date_of(text), zone)
+    )
 
 
-def number(text: pl.Expr) -> pl.Expr:
-    """A number, exact. Null where it is none."""
-    return text.cast(DECIMAL, strict=False)
+def date_of(text: pl.Expr) -> pl.Expr:
+    """A day (`2026-05-01`). Null where it is none."""
+    return text.str.to_date("%Y-%m-%d", strict=False)
+
+
+def _utc(text: pl.Expr) -> pl.Expr:
+    return instant(text, "UTC")
+
+
+def when_said(text: pl.Expr, zone: str) -> dict[str, pl.Expr]:
+    """What a property says of when something was: `won_on` where it is a day, `won_at` where it is a time."""
+    day = date_of(text)
+    return {"won_on": day, "won_at": pl.when(day.is_null()).then(instant(text, zone))}
 
 
 def said(attribute: Said, value: pl.Expr) -> pl.Expr:
     """A property's value as events call it."""
-    return value.replace(attribute.values) if attribute.values else value
+    return called(value, attribute.values)
 
 
 def changes(records: pl.LazyFrame, name: str) -> pl.LazyFrame:
@@ -83,45 +102,19 @@ def changes(records: pl.LazyFrame, name: str) -> pl.LazyFrame:
         .explode("entry")
         .filter(pl.col("entry").is_not_null())
         .unnest("entry")
-        .select("record_key", at=instant(pl.col("timestamp"), "UTC"), value=pl.col("value").str.strip_chars())
+        .select("record_key", at=_utc(pl.col("timestamp")), value=pl.col("value").str.strip_chars())
         .reverse()  # newest first: of two at one instant, the later one is the upper one
     )
     never_changed = records.join(entries, on="record_key", how="anti").select(
         "record_key", at=pl.col("created_at"), value=current(name)
     )
     value = pl.when(pl.col("value") != "").then(pl.col("value"))
-    return (
-        pl.concat([entries, never_changed])
-        .with_columns(value=value)
-        .sort("record_key", "at", maintain_order=True)
-        .with_columns(before=pl.col("value").shift(1).over("record_key"))
-        .filter(pl.col("value").ne_missing(pl.col("before")))
-    )
-
-
-def in_force(
-    events: pl.LazyFrame, changed: pl.LazyFrame, name: str, when: str = "occurred_at", *, or_first: bool = True
-) -> pl.LazyFrame:
-    """Events with the value that a property had at their time, as column `name`.
-
-    or_first: where none had been entered by then, the first one that was entered later.
-    """
-    values = changed.select("record_key", "at", pl.col("value").alias(name), is_known=pl.lit(value=True)).sort("at")
-    valued = (
-        events.with_columns((pl.col(when) + SAME_SAVE).alias("by"))
-        .sort("by")
-        .join_asof(values, left_on="by", right_on="at", by="record_key", strategy="backward", check_sortedness=False)
-    )
-    if or_first:
-        first = changed.filter(pl.col("value").is_not_null()).group_by("record_key").agg(first=pl.col("value").first())
-        known = pl.when(pl.col("is_known")).then(pl.col(name)).otherwise(pl.col("first"))
-        valued = valued.join(first, on="record_key", how="left").with_columns(known.alias(name)).drop("first")
-    return valued.drop("by", "at", "is_known")
+    return turns(pl.concat([entries, never_changed]).with_columns(value=value))
 
 
 def has_strange_time(name: str) -> pl.Expr:
     """Whether a property's history has an entry without a time that can be read."""
-    is_strange = instant(pl.element().struct.field("timestamp"), "UTC").is_null()
+    is_strange = _utc(pl.element().struct.field("timestamp")).is_null()
     return pl.col("history").struct.field(name).list.eval(is_strange).list.any()
 
 
@@ -139,15 +132,6 @@ def has_strange_number(name: str) -> pl.Expr:
     """Whether a property is, or has been, something that is not a number."""
     is_strange = _is_strange_number(pl.element().struct.field("value"))
     return _is_strange_number(current(name)) | pl.col("history").struct.field(name).list.eval(is_strange).list.any()
-
-
-def problems(records: pl.LazyFrame, *found: tuple[pl.Expr, str]) -> pl.LazyFrame:
-    """record_key and problem of the records for which a condition holds; of several, the first.
-
-    The text names the field and what is wrong with it, never what a person may have written there.
-    """
-    problem = pl.coalesce(pl.when(condition).then(pl.lit(text)) for condition, text in found)
-    return records.select("record_key", problem=problem).filter(pl.col("problem").is_not_null())
 
 
 def _is_strange_number(text: pl.Expr) -> pl.Expr:

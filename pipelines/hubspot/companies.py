@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipelines.hubspot.changes import current, instant, problems
+from pipelines.decoding import problems
+from pipelines.hubspot.changes import current, instant
 from pipelines.hubspot.options import HubSpotOptions
 from pipelines.hubspot.reading import Wanted
 from pipelines.identification import identified

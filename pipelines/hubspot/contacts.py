@@ -8,10 +8,12 @@ from __future__ import annotations
 import polars as pl
 
 from kr_definitions.events import IDENTIFIED
-from pipelines.hubspot.changes import changes, current, has_strange_time, in_force, instant, problems, said
+from pipelines.decoding import problems
+from pipelines.hubspot.changes import changes, current, has_strange_time, instant
 from pipelines.hubspot.options import HubSpotOptions, Said, properties_of
 from pipelines.hubspot.reading import Wanted
 from pipelines.identification import fields_of, identified
+from pipelines.turns import in_force, with_attributes
 
 LIFECYCLE = "lifecyclestage"
 OWNER = "hubspot_owner_id"
@@ -73,10 +75,12 @@ def facts(records: pl.LazyFrame, options: HubSpotOptions, zone: str) -> pl.LazyF
         found.append(_referrals(contacts, options.contacts.referrer))
     url = pl.lit(options.record_url(TYPE_ID)) + pl.col("record_key")
     stated = in_force(pl.concat(found, how="diagonal"), changes(contacts, OWNER), "actor")
-    for name, attribute in attributes(options).items():
-        types = [type_ for type_, carried in CARRIED.items() if name in carried]
-        value = pl.when(pl.col("event_type").is_in(types)).then(said(attribute, pl.col(name)))
-        stated = in_force(stated, changes(contacts, attribute.property), name).with_columns(value.alias(name))
+    turned = (
+        (name, changes(contacts, attribute.property), attribute.values)
+        for name, attribute in attributes(options).items()
+    )
+    carried = {name: [type_ for type_, names in CARRIED.items() if name in names] for name in attributes(options)}
+    stated = with_attributes(stated, turned, carried)
     if options.contacts.identified_by:
         stated = pl.concat([stated, identified(contacts, "contact")], how="diagonal")
     stated = stated.with_columns(subject_id=pl.col("record_key"), source_url=url)

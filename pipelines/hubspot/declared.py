@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from kr_definitions.vocabulary import nearest
 from pipelines.hubspot.api import Api
-from pipelines.hubspot.options import HubSpotOptions
+from pipelines.hubspot.options import HubSpotOptions, Said
 from pipelines.source import SourceConfigError
 
 
@@ -29,6 +29,17 @@ def require_properties(
     for name, given in wanted.items():
         if allowed.get(name):
             _require(api, f"{name} of {object_type} has no value", given, allowed[name])
+
+
+def named_values(
+    said: Iterable[Said | None], own: Mapping[str, Iterable[str]] | None = None
+) -> dict[str, tuple[str, ...]]:
+    """The values that the options name, by property: those of attributes that they call otherwise, and others."""
+    found = {name: tuple(values) for name, values in (own or {}).items()}
+    for one in said:
+        if one is not None:
+            found[one.property] = (*found.get(one.property, ()), *one.values)
+    return found
 
 
 def require_stages(api: Api, options: HubSpotOptions) -> None:

@@ -108,6 +108,7 @@ class SalesPipeline(Options):
     category: Attribute | None = None  # kind of deal: new, upsell, cross_sell, recurring, …
     campaign: Attribute | None = None
     product_of_lines: Attribute | None = None  # property of the line items that says what is sold, if all say the same
+    won_on: PropertyName | None = None  # when it was won, as of deals that were imported; where empty, its stage says
     forecast: bool = False  # whether amounts and close dates of its deals forecast the sales of months
 
     @model_validator(mode="after")
@@ -241,6 +242,7 @@ class HubSpotOptions(Options):
     app_url: Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+$")] = "https://app.hubspot.com"
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = None  # of deals that name none
     reread_days: int = Field(default=30, ge=1)  # how often everything is read again, changed or not
+    most_gone: float = Field(default=0.5, gt=0, le=1)  # share of the known records that may be gone then, undoubted
     account: Literal["contact", "company"] = "contact"  # whose ids customers have; without one, nobody's
     actor: Literal["owner", "address"] = "owner"  # owners by their ids, or by pseudonyms of their addresses
     contacts: Contacts = Contacts()

@@ -10,7 +10,8 @@ read again: it was restored, or its ninety days are over and it is gone for good
 
 The cursor also keeps what was asked of each record. Where more is asked now, because the options name another property,
 everything is read again: what has not changed lately has that property too. So it is once in a while anyway: HubSpot
-may associate a record with another customer, or with other line items, without a new last change of the record.
+may associate a record with another customer, or with other line items, without a new last change of the record. What
+is then not there any more, and in no archive (HubSpot has erased it for good), is gone.
 """
 
 from __future__ import annotations
@@ -121,16 +122,22 @@ def read_all(api: Api, wanted: Wanted, read: Read, reread: timedelta) -> Generat
     else:
         start, last_id = interrupted.get("place", beginning(since))
         pages = _changes(api, wanted, since, (start, last_id), again - gone.keys())
+    present = set(gone)
     for page, place in pages:
         for record in page:
+            present.add(record.key)
             if not record.is_deleted:
                 gone.pop(record.key, None)
         yield [_of_owners(record, owners) for record in page]
         if place:
             yield _mark(wanted, archived, place)
     yield from _batches(list(gone.values()), 1000)
-    whole = read.until if since is None else whole
-    return Covered(start=since, end=read.until, cursor=_cursor(wanted, gone.values(), whole))
+    if since is not None:
+        return Covered(since, read.until, _cursor(wanted, gone.values(), whole))
+    if interrupted:  # what was listed before the mark is there too
+        ids = {"limit": str(LIST_LIMIT), "properties": "hs_object_id"}
+        present |= {one["id"] for page, _ in api.listed(wanted.object_type, ids) for one in page}
+    return Covered(None, read.until, _cursor(wanted, gone.values(), read.until), frozenset(present))
 
 
 def _owners(api: Api, wanted: Wanted) -> dict[str, str]:
@@ -142,11 +149,12 @@ def _of_owners(record: Record, owners: Mapping[str, str]) -> Record:
     if not owners or record.is_deleted:
         return record
     payload = dict(record.payload)
-    properties, history = dict(payload["properties"]), dict(payload.get("history") or {})
+    told = payload.get("history")
+    properties, history = dict(payload["properties"]), told if isinstance(told, dict) else {}
     if OWNER in properties:
-        payload["properties"] = {**properties, OWNER: owners.get(properties[OWNER], properties[OWNER])}
-    if OWNER in history:
-        entries = [{**entry, "value": owners.get(entry["value"], entry["value"])} for entry in history[OWNER]]
+        payload["properties"] = {**properties, OWNER: owners.get(str(properties[OWNER]), properties[OWNER])}
+    if isinstance(history.get(OWNER), list):
+        entries = [{**entry, "value": owners.get(str(entry["value"]), entry["value"])} for entry in history[OWNER]]
         payload["history"] = {**history, OWNER: entries}
     return replace(record, payload=payload)
 
@@ -252,19 +260,29 @@ def _kept(api: Api, wanted: Wanted, one: Object) -> dict[str, Any]:
         "properties": {name: value for name in wanted.current if (value := properties.get(name)) is not None},
     }
     if wanted.with_history:
-        kept["history"] = {
-            name: [{"timestamp": entry.get("timestamp"), "value": entry.get("value")} for entry in entries]
-            for name in wanted.with_history
-            if (entries := histories.get(name))
-        }
+        kept["history"] = _histories(histories, wanted.with_history)
     if wanted.identified_by:
         addresses, domains = (
-            [value for name in names for value in (properties.get(name) or "").split(";")]
+            [value for name in names for value in str(properties.get(name) or "").split(";")]
             for names in (ADDRESSES, DOMAINS)
         )
         known = wanted.identified_by
         kept["identified"] = identifiers(known, api.pseudonym, addresses, properties, domains)
     return kept
+
+
+def _histories(told: Any, names: Iterable[str]) -> Any:
+    """Of histories, only value and time; in place of what is no history, something else that is none either."""
+    if not isinstance(told, dict):
+        return []
+    return {name: _entries(entries) for name in names if (entries := told.get(name))}
+
+
+def _entries(told: Any) -> Any:
+    if not isinstance(told, list):
+        return {}
+    entries = (one if isinstance(one, dict) else {} for one in told)
+    return [{"timestamp": one.get("timestamp"), "value": one.get("value")} for one in entries]
 
 
 def _listed_associated(api: Api, wanted: Wanted, one: Object, to: str) -> list[str]:
@@ -275,7 +293,7 @@ def _listed_associated(api: Api, wanted: Wanted, one: Object, to: str) -> list[s
 
 
 def _merged_into(one: Object) -> list[str]:
-    ids = (one["properties"].get(MERGED) or "").split(";")
+    ids = str(one["properties"].get(MERGED) or "").split(";")
     return [id_.strip() for id_ in ids if id_.strip() not in ("", one["id"])]
 
 

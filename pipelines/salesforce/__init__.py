@@ -5,12 +5,13 @@ what records mean (`leads`, `deals`, `activities`, `cases`).
 
 Configuration, below `sources.<organisation>.<source>`: base_url (My Domain), client_id and client_secret of a connected
 app, and a refresh_token, where the app does not sign in by itself; api_version where it is another than the tested one.
-Permissions of the user: "API Enabled", and to view all records and fields of the objects that are read.
+Permissions of the user: "API Enabled", "View Setup and Configuration" (which fields are tracked), and to view all
+records and fields of the objects that are read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -20,12 +21,19 @@ import polars as pl
 from pipelines.people import People
 from pipelines.salesforce import activities, cases, deals, leads
 from pipelines.salesforce.access import Access
-from pipelines.salesforce.api import Api
-from pipelines.salesforce.changes import payload_of
+from pipelines.salesforce.api import Api, Row
+from pipelines.salesforce.changes import histories_of, payload_of
 from pipelines.salesforce.customers import OF_PEOPLE, OF_WHAT_PEOPLE_HAVE
-from pipelines.salesforce.declared import require, require_record_types
-from pipelines.salesforce.options import SalesforceOptions, fields_of
-from pipelines.salesforce.reading import Fetched, Wanted, read_all
+from pipelines.salesforce.declared import (
+    has_field,
+    require,
+    require_record_types,
+    require_stages,
+    require_tracked,
+    values_of,
+)
+from pipelines.salesforce.options import Said, SalesforceOptions, fields_of
+from pipelines.salesforce.reading import CURRENCY, OWNER, Fetched, Wanted, read_all
 from pipelines.source import Account, Options, Read, Stream
 
 __all__ = ["SALESFORCE", "Salesforce", "SalesforceOptions"]
@@ -68,7 +76,7 @@ class _Org:
             return None
         asked = leads.wanted_leads(self.options, says)
         named = leads.named(says)
-        values = {leads.STATUS: tuple(says.lifecycle)}
+        values = {leads.STATUS: list(says.lifecycle), **_values(leads.attributes(says).values())}
         facts = partial(leads.lead_facts, options=self.options, leads=says)
         return self._stream("leads", leads.feeds(says), asked, facts, named, values, people=OF_PEOPLE)
 
@@ -79,7 +87,7 @@ class _Org:
         asked = leads.wanted_contacts(self.options, says)
         named = leads.named(says)
         facts = partial(leads.contact_facts, options=self.options, contacts=says)
-        values = {says.lifecycle.field: tuple(says.lifecycle.values)}
+        values = _values((says.lifecycle, *leads.attributes(says).values()))
         return self._stream("contacts", leads.feeds(says), asked, facts, named, values, people=OF_PEOPLE)
 
     def deals(self) -> Stream | None:
@@ -87,8 +95,11 @@ class _Org:
         if not self.options.sales:
             return None
         asked, ends = deals.wanted(self.options), [name for one in self.options.sales for name in (*one.won, *one.lost)]
-        facts = partial(deals.facts, options=self.options)
-        named, values = deals.declared(self.options), {deals.STAGE: ends}
+        facts = partial(deals.facts, options=self.options, zone=self.account.zone)
+        named = deals.declared(self.options)
+        stages = [name for one in self.options.sales for name in one.stages]
+        forecast = [name for one in self.options.sales for name in one.forecast]
+        values = {deals.STAGE: [*ends, *stages], deals.CATEGORY: forecast, **_values(deals.said(self.options))}
         return self._stream("opportunities", deals.feeds(self.options), asked, facts, named, values)
 
     def calls(self) -> Stream | None:
@@ -97,7 +108,8 @@ class _Org:
             return None
         facts = partial(activities.call_facts, options=self.options, calls=says, zone=self.account.zone)
         asked, named = activities.wanted_calls(self.options, says), fields_of(says.at, says.category, says.segment)
-        return self._stream("calls", activities.call_feeds(), asked, facts, named, {"Type": says.types})
+        values = _values((says.category, says.segment), Type=says.types, CallDisposition=says.outcomes)
+        return self._stream("calls", activities.call_feeds(), asked, facts, named, values)
 
     def tasks(self) -> Stream | None:
         """Other tasks, where they are declared."""
@@ -105,7 +117,8 @@ class _Org:
             return None
         facts = partial(activities.task_facts, options=self.options, tasks=says)
         asked, named = activities.wanted_tasks(self.options, says), fields_of(says.category, says.segment)
-        return self._stream("tasks", activities.task_feeds(), asked, facts, named, {})
+        values = _values((says.category, says.segment))
+        return self._stream("tasks", activities.task_feeds(), asked, facts, named, values)
 
     def meetings(self) -> Stream | None:
         """Events that are meetings."""
@@ -114,8 +127,9 @@ class _Org:
         facts = partial(activities.meeting_facts, options=self.options, meetings=says, zone=self.account.zone)
         asked = activities.wanted_meetings(self.options, says)
         named = fields_of(says.outcome, says.market, says.segment, says.product)
-        values = {"Type": (*says.types, *says.visits, *says.categories)}
-        values |= {says.outcome: says.held} if says.outcome else {}
+        values = _values(
+            (says.market, says.segment, says.product), Type=(*says.types, *says.visits, *says.categories)
+        ) | ({says.outcome: list(says.held)} if says.outcome else {})
         return self._stream("meetings", activities.meeting_feeds(says), asked, facts, named, values)
 
     def cases(self) -> Stream | None:
@@ -124,7 +138,10 @@ class _Org:
             return None
         facts = partial(cases.facts, options=self.options, cases=says)
         named = fields_of(says.first_replied, says.category, says.segment)
-        values = {cases.STATUS: (*says.solved, *says.closed)}
+        own = {"Origin": says.channels} if "channels" in says.model_fields_set else {}  # others may lack one of ours
+        values = _values(
+            (says.category, says.segment), Status=(*says.solved, *says.closed), Priority=says.priorities, **own
+        )
         return self._stream("cases", cases.feeds(says), cases.wanted(self.options, says), facts, named, values)
 
     def _stream(
@@ -134,27 +151,53 @@ class _Org:
         asked: Wanted,
         facts: Callable[[pl.LazyFrame], pl.LazyFrame],
         named: tuple[str, ...],
-        values: Mapping[str, tuple[str, ...] | list[str]],
+        values: Values,
         people: People = OF_WHAT_PEOPLE_HAVE,
     ) -> Stream:
         return Stream(
             name=name,
             feeds=feeds,
             fetch=partial(self._fetch, asked, named, values),
-            payload=payload_of(asked, *((deals.CURRENCY,) if asked.has_stages else ())),
+            payload=payload_of(asked, *((CURRENCY,) if asked.has_stages else ())),
             facts=facts,
             overlap=OVERLAP,
+            most_removed=self.options.most_gone,
+            histories=histories_of(asked, self.options.history_kept_for),
             people=people,
         )
 
-    def _fetch(
-        self, asked: Wanted, named: tuple[str, ...], values: Mapping[str, tuple[str, ...] | list[str]], read: Read
-    ) -> Fetched:
+    def _fetch(self, asked: Wanted, named: tuple[str, ...], values: Values, read: Read) -> Fetched:
         api = Api(Access(self.account, read.clock, self.options.quota_share))
         described = api.described(asked.sobject)
         require(api, asked.sobject, described, named, values)
+        if asked.sobject == "Contact":
+            require_stages(api, self.options.new_customer_stages, self._stages_meant(described))
         if asked.has_stages:
             require_record_types(api, described, (one.record_type for one in self.options.sales if one.record_type))
-            if any(one["name"] == deals.CURRENCY for one in described["fields"]):
-                asked = replace(asked, fields=(*asked.fields, deals.CURRENCY))
+            if has_field(described, CURRENCY):
+                is_told = has_field(api.described("OpportunityHistory"), CURRENCY)
+                asked = replace(asked, fields=(*asked.fields, CURRENCY), has_currencies=is_told)
+        tracked = ("OwnerId" if name == OWNER else name for name in asked.tracked)
+        require_tracked(api, asked.sobject, tracked, self.options.untracked)
         return (yield from read_all(api, asked, read, timedelta(days=self.options.reread_days)))
+
+    def _stages_meant(self, contact: Row) -> list[str]:
+        """The stages of a life that statuses of leads and values of a contact's field mean; any, where it has none."""
+        assert self.options.contacts is not None
+        lifecycle = self.options.contacts.lifecycle
+        allowed = values_of(contact, lifecycle.field) or self.options.new_customer_stages
+        of_leads = self.options.leads.lifecycle.values() if self.options.leads else ()
+        return [*of_leads, *(lifecycle.values.get(value, value) for value in allowed)]
+
+
+Values = Mapping[str, list[str]]
+"""Field -> the values that the options name of it."""
+
+
+def _values(said: Iterable[Said | None], **named: Iterable[str]) -> dict[str, list[str]]:
+    """The values that the options name, by field: those of attributes that they call otherwise, and others."""
+    found = {field: list(values) for field, values in named.items()}
+    for one in said:
+        if one is not None:
+            found[one.field] = [*found.get(one.field, ()), *one.values]
+    return found

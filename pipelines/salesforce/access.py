@@ -1,31 +1,42 @@
 """Signing in to Salesforce, keeping within its daily requests, and understanding it when it says "slow down".
 
-Settings of an org: `base_url`, its My Domain (https://acme.my.salesforce.com); `client_id` and `client_secret` of a
-connected app, with a `refresh_token` or, without one, by the client credentials flow; `api_version`. A version is
-served for three years at least, and the default is one that every org has by now.
+Settings of an org: `base_url`, its My Domain (https://acme.my.salesforce.com); `client_id` of a connected or external
+client app, and a way to sign in with it; `api_version`. A version is served for three years at least, and the default
+is one that every org has by now. The ways: `private_key`, whose certificate the app has, and the `username` to run as
+(JWT bearer flow); or `client_secret` with a `refresh_token`; or `client_secret` alone (client credentials flow).
 
 Belongs here: an org's configuration, its tokens, its quota, and the session that carries them. Does not: what is asked
 for (`api`).
 
 Sources of the facts: the REST API Developer Guide (Sforce-Limit-Info: "Limit Info Header"; status codes: "Status Codes
-and Error Responses"); REQUEST_LIMIT_EXCEEDED as 403, github.com/mike4aday/SwiftlySalesforce/issues/29.
+and Error Responses"); REQUEST_LIMIT_EXCEEDED as 403, github.com/mike4aday/SwiftlySalesforce/issues/29; Salesforce Help,
+"OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration" (RS256; whom it is for; three minutes at most).
 """
 
 from __future__ import annotations
 
 import re
+from base64 import urlsafe_b64encode
 from typing import Any
 
+import orjson
 import requests
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from pipelines.http import PatientSession, whole_json
 from pipelines.settings import Settings
-from pipelines.source import Account, Clock, SourceConfigError, VendorError
+from pipelines.source import Account, Clock, SourceConfigError, VendorError, never_tell
 
 API_VERSION = "62.0"
 
 _USAGE = re.compile(r"(?<![\w-])api-usage=(\d+)/(\d+)")
 _SECRETS = ("client_id", "client_secret")
+_JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_SECONDS_TO_SIGN_IN = 180
 
 
 class Access:
@@ -66,23 +77,60 @@ class Access:
 
     def _token(self) -> dict[str, str]:
         """A new access token, as the header that carries it: it ends with the org's session time."""
-        missing = [name for name in _SECRETS if not self.settings.get(name)]
-        if missing:
-            raise self.settings.missing(*missing)
-        form = {name: self.settings.need(name) for name in _SECRETS}
-        refresh_token = self.settings.get("refresh_token")
-        how = {"grant_type": "refresh_token", "refresh_token": refresh_token} if refresh_token else _OWN_USER
+        form, names, allows = self._grant()
         url = f"{self.root}/services/oauth2/token"
-        response = self.session.post(url, data={**form, **how}, headers={"Authorization": None})
+        response = self.session.post(url, data=form, headers={"Authorization": None})
         if response.status_code == 400:
-            names = (*_SECRETS, "refresh_token") if refresh_token else _SECRETS
             raise SourceConfigError(
                 self.source,
                 f"Salesforce refused to sign in ({_plain(_word(response, 'error')) or 'HTTP 400'})",
-                f"Check {', '.join(self.settings.name(name) for name in names)}, and that the connected app allows "
-                f"{'refresh tokens' if refresh_token else 'the client credentials flow and names the user to run as'}",
+                f"Check {', '.join(self.settings.name(name) for name in names)}, and that the app {allows}",
             )
         return {"Authorization": f"Bearer {whole_json(self.source, response, ('access_token',))['access_token']}"}
+
+    def _grant(self) -> tuple[dict[str, str], tuple[str, ...], str]:
+        """What is asked for a token with, the settings that say it, and what the app must allow."""
+        if private_key := self.settings.get("private_key"):
+            self._require("client_id", "username")
+            form = {"grant_type": _JWT_BEARER, "assertion": self._assertion(private_key)}
+            allows = "has the certificate of this key and allows this user (admin approved users)"
+            return form, ("client_id", "username", "private_key"), allows
+        self._require(*_SECRETS)
+        form = {name: self.settings.need(name) for name in _SECRETS}
+        if refresh_token := self.settings.get("refresh_token"):
+            form |= {"grant_type": "refresh_token", "refresh_token": refresh_token}
+            return form, (*_SECRETS, "refresh_token"), "allows refresh tokens"
+        allows = "allows the client credentials flow and names the user to run as"
+        return {**form, "grant_type": "client_credentials"}, _SECRETS, allows
+
+    def _require(self, *names: str) -> None:
+        if missing := [name for name in names if not self.settings.get(name)]:
+            raise self.settings.missing(*missing)
+
+    def _assertion(self, private_key: str) -> str:
+        """Who signs in, as whom and where, signed: a JSON Web Token."""
+        is_sandbox = ".sandbox." in self.root
+        audience = self.settings.get("audience") or f"https://{'test' if is_sandbox else 'login'}.salesforce.com"
+        claims = {
+            "iss": self.settings.need("client_id"),
+            "sub": self.settings.need("username"),
+            "aud": audience,
+            "exp": int(self.clock.now().timestamp()) + _SECONDS_TO_SIGN_IN,
+        }
+        signed = b".".join(_base64(orjson.dumps(part)) for part in ({"alg": "RS256"}, claims))
+        try:
+            key = load_pem_private_key(private_key.replace("\\n", "\n").encode(), password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            key = None
+        if not isinstance(key, RSAPrivateKey):
+            raise SourceConfigError(
+                self.source,
+                f"{self.settings.name('private_key')} is no RSA key in PEM without a passphrase",
+                "Set it to the whole file, from -----BEGIN PRIVATE KEY----- on",
+            )
+        assertion = (signed + b"." + _base64(key.sign(signed, PKCS1v15(), SHA256()))).decode()
+        never_tell(assertion)
+        return assertion
 
     def _note_usage(self, response: requests.Response, **_: Any) -> None:
         if found := _USAGE.search(response.headers.get("Sforce-Limit-Info", "")):
@@ -102,7 +150,8 @@ class Access:
         return None
 
 
-_OWN_USER = {"grant_type": "client_credentials"}
+def _base64(content: bytes) -> bytes:
+    return urlsafe_b64encode(content).rstrip(b"=")
 
 
 def error_code(response: requests.Response) -> str:

@@ -15,10 +15,12 @@ from datetime import timedelta
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
-from pipelines.salesforce.changes import current, date_of, first_moment, instant, now, number, problems
+from pipelines.decoding import problems
+from pipelines.salesforce.changes import current, date_of, instant, now
 from pipelines.salesforce.customers import Customers
 from pipelines.salesforce.options import Calls, Meetings, SalesforceOptions, Tasks, fields_of
 from pipelines.salesforce.reading import Wanted
+from pipelines.turns import first_moment, number
 
 AHEAD = timedelta(days=1)
 """A record cannot say that something took place later than this after its own last change: its time is a slip."""

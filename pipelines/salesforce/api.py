@@ -56,6 +56,22 @@ class Api:
         for batch in self._batches(self._answer(f"{self.base}/queryAll", {"q": soql}, _PAGE)):
             yield [self._with_children(row) for row in batch]
 
+    def tracked(self, sobject: str) -> set[str]:
+        """Those of an object's fields whose history the org keeps."""
+        of_object = f"EntityDefinition.QualifiedApiName = {text_literal(sobject)}"
+        asked = ("QualifiedApiName", "IsFieldHistoryTracked")
+        soql = select(asked, "FieldDefinition", of_object)
+        try:
+            content = self._answer(f"{self.base}/tooling/query", {"q": soql}, _PAGE)
+        except SourceConfigError:
+            raise SourceConfigError(
+                self.source,
+                f"this user may not see which fields of {sobject} have a history (FieldDefinition, Tooling API)",
+                'Give the user the permission "View Setup and Configuration"',
+            ) from None
+        rows = [row for batch in self._batches(content) for row in batch]
+        return {str(row.get("QualifiedApiName")) for row in rows if row.get("IsFieldHistoryTracked") is True}
+
     def _batches(self, content: Row) -> Iterator[list[Row]]:
         came, seen, total = 0, set(), content["totalSize"]
         while True:

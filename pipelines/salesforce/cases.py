@@ -11,18 +11,12 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipelines.salesforce.changes import (
-    changes,
-    current,
-    has_strange_time,
-    in_force,
-    instant,
-    now,
-    problems,
-)
+from pipelines.decoding import problems
+from pipelines.salesforce.changes import changes, current, has_strange_time, instant, now
 from pipelines.salesforce.customers import Customers
 from pipelines.salesforce.options import Cases, SalesforceOptions, fields_of
 from pipelines.salesforce.reading import OWNER, Wanted
+from pipelines.turns import in_force
 
 STATUS, PRIORITY, ORIGIN = "Status", "Priority", "Origin"
 FEEDS = ("ticket.created", "ticket.status_entered", "ticket.solved", "ticket.reopened", "ticket.closed")

@@ -75,6 +75,9 @@ class Customers:
         by = {"Task": "WhoId", "Event": "WhoId"}.get(sobject, "ContactId") if self._is_contact else "AccountId"
         if sobject == "Contact":
             return () if self._is_contact else (Moved("Account", _MERGED, by),)
+        if sobject == "Lead":
+            contact = Moved("Contact", _MERGED, "ConvertedContactId")
+            return (contact,) if self._is_contact else (contact, Moved("Account", _MERGED, "ConvertedAccountId"))
         merged = (Moved("Contact" if self._is_contact else "Account", _MERGED, by),)
         if sobject not in ("Task", "Event"):
             return merged

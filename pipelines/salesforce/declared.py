@@ -4,7 +4,12 @@ Belongs here: asking the org for its own words before its records are read. Does
 
 A field that is not there ends a query with an error, but a stage that is not there is never entered: a slip of the pen
 would count nothing for a whole quarter. A formula's value changes without the record being changed, so that nobody
-could say since when; and what is a person's, or a free text, is not kept.
+could say since when; and what is a person's, or a free text, is not kept. Of a field that the org does not track there
+is no history: all that it ever was would be taken for what it is now. Of a multi-select picklist a history says that it
+was changed, and not from what to what.
+
+Sources of the facts: the Object Reference (StandardObjectNameHistory), the Tooling API (FieldDefinition, which users
+with the permission "View Setup and Configuration" may ask).
 """
 
 from __future__ import annotations
@@ -16,6 +21,21 @@ from pipelines.salesforce.api import Api, Row
 from pipelines.source import SourceConfigError
 
 PERSONAL_TYPES = frozenset({"address", "email", "encryptedstring", "location", "phone", "reference", "textarea", "url"})
+
+
+def has_field(described: Row, name: str) -> bool:
+    """Whether an object has a field that this user may see."""
+    return any(one["name"] == name for one in described["fields"])
+
+
+def values_of(described: Row, name: str) -> list[str]:
+    """The values that a field allows; none where it has no picklist."""
+    return [
+        str(value["value"])
+        for one in described["fields"]
+        if one["name"] == name
+        for value in one.get("picklistValues") or ()
+    ]
 
 
 def require(
@@ -30,6 +50,8 @@ def require(
         _require(api, f"{sobject} has no field", [name], fields)
         if fields[name].get("type") in PERSONAL_TYPES:
             raise _refused(api, f"{name} of {sobject} is of the type {fields[name]['type']}, which is never fetched")
+        if fields[name].get("type") == "multipicklist":
+            raise _refused(api, f"{name} of {sobject} is a multi-select picklist: its history does not say its values")
         if fields[name].get("calculated"):
             raise _refused(
                 api,
@@ -37,9 +59,31 @@ def require(
                 "Name the field that it is calculated from in the options of organisation.yaml",
             )
     for name, given in (values or {}).items():
-        allowed = [str(one["value"]) for one in fields.get(name, {}).get("picklistValues") or ()]
-        if allowed:
+        if allowed := values_of(described, name):
             _require(api, f"{name} of {sobject} has no value", given, allowed)
+
+
+def require_tracked(api: Api, sobject: str, names: Iterable[str], untracked: Collection[str]) -> None:
+    """Raises `SourceConfigError` for fields whose history is read and that the org does not track.
+
+    untracked: those of which that is known, as `Lead.OwnerId`.
+    """
+    needed = [name for name in names if f"{sobject}.{name}" not in untracked]
+    if not needed:
+        return
+    tracked = api.tracked(sobject)
+    if missing := [f"{sobject}.{name}" for name in needed if name not in tracked]:
+        raise _refused(
+            api,
+            f"the org does not track the history of {', '.join(missing)}: what they were before, nobody could say",
+            f"Switch on Field History Tracking for {'it' if len(missing) == 1 else 'them'}; or, to take what is there "
+            f"now for what has always been, name {'it' if len(missing) == 1 else 'them'} in the option `untracked`",
+        )
+
+
+def require_stages(api: Api, stages: Iterable[str], known: Collection[str]) -> None:
+    """Raises `SourceConfigError` for a stage of new customers that no status and no value of a lifecycle means."""
+    _require(api, "new_customer_stages: nothing means", stages, known)
 
 
 def require_record_types(api: Api, described: Row, names: Iterable[str]) -> None:

@@ -3,22 +3,26 @@
 Belongs here: which fields of them are read, and the facts they make. Does not: fetching.
 
 A lead that is converted becomes a contact, and is the same person: its facts are the person's. A contact states the
-stages that its own field says, and what it became as a lead, its lead does.
+stages that its own field says, and what it became as a lead, its lead does: so a stage that it had been in as a lead is
+not stated again where the conversion made the contact with it, and nobody becomes a potential customer twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import polars as pl
 
 from kr_definitions.events import IDENTIFIED
+from pipelines.decoding import problems
 from pipelines.identification import fields_of as identifying
 from pipelines.identification import identified
-from pipelines.salesforce.changes import changes, has_strange_time, in_force, instant, problems, with_attributes
+from pipelines.salesforce.changes import changes, date_of, entries_of, has_strange_time, instant
 from pipelines.salesforce.customers import Customers
 from pipelines.salesforce.options import Contacts, Leads, People, Said, SalesforceOptions, fields_of
-from pipelines.salesforce.reading import OWNER, Moved, Wanted
+from pipelines.salesforce.reading import LEAD_HISTORY, LEAD_STATUS, OWNER, Wanted
+from pipelines.turns import in_force, with_attributes
 
 FEEDS = ("lead.created", "lifecycle.entered")
 CARRIED = {
@@ -28,7 +32,9 @@ CARRIED = {
     "industry": ("lead.created",),
     "campaign": ("lead.created",),
 }
-STATUS = "Status"
+STATUS = LEAD_STATUS
+
+_DAY = timedelta(days=1)
 
 
 def feeds(people: People) -> tuple[str, ...]:
@@ -50,13 +56,13 @@ def attributes(people: People) -> dict[str, Said]:
 
 def wanted_leads(options: SalesforceOptions, leads: Leads) -> Wanted:
     """What is read of a lead."""
-    tracked = fields_of(*attributes(leads).values())
+    tracked, customers = fields_of(*attributes(leads).values()), Customers(options)
     return Wanted(
         "Lead",
         fields=("OwnerId", STATUS, *tracked),
-        whose=Customers(options).of_lead(),
+        whose=customers.of_lead(),
         tracked=(OWNER, STATUS, *tracked),
-        moved=(Moved("Contact", "MasterRecordId", "ConvertedContactId"),),
+        moved=customers.moved("Lead"),
         is_mergeable=True,
         identified_by=leads.identified_by,
     )
@@ -74,6 +80,7 @@ def wanted_contacts(options: SalesforceOptions, contacts: Contacts) -> Wanted:
         moved=customers.moved("Contact"),
         is_mergeable=True,
         identified_by=contacts.identified_by,
+        was_lead=options.leads is not None,
     )
 
 
@@ -81,7 +88,7 @@ def lead_facts(records: pl.LazyFrame, options: SalesforceOptions, leads: Leads) 
     """Facts of leads, and the problem of each that cannot be understood."""
     people = records.with_columns(created_at=instant(pl.col("created")))
     stages = _stages(changes(people, STATUS), leads.lifecycle)
-    return _facts(people, stages, options, leads, "Lead")
+    return _facts(people, stages, stages, options, leads, "Lead")
 
 
 def contact_facts(records: pl.LazyFrame, options: SalesforceOptions, contacts: Contacts) -> pl.LazyFrame:
@@ -89,7 +96,33 @@ def contact_facts(records: pl.LazyFrame, options: SalesforceOptions, contacts: C
     people = records.with_columns(created_at=instant(pl.col("created")))
     names = contacts.lifecycle.values
     stages = _stages(changes(people, contacts.lifecycle.field), names, is_all=True)
-    return _facts(people, stages, options, contacts, "Contact")
+    if options.leads is None:
+        return _facts(people, stages, stages, options, contacts, "Contact")
+    told = _told_by_leads(people, options.leads)
+    entered = _not_told_again(people, stages, told)
+    were_new = told.filter(pl.col("lifecycle").is_in(options.new_customer_stages)).select("record_key")
+    return _facts(people, entered, entered.join(were_new, on="record_key", how="anti"), options, contacts, "Contact")
+
+
+def _told_by_leads(people: pl.LazyFrame, leads: Leads) -> pl.LazyFrame:
+    """The stages that contacts were in as leads: record_key, lifecycle; of those that were made by the conversion."""
+    since = pl.col("created_at").dt.replace_time_zone(None) - date_of(pl.col("converted_on")).cast(pl.Datetime("us"))
+    converted = people.filter(since.abs() <= 2 * _DAY)
+    statuses = [
+        converted.select("record_key", status="lead_status"),
+        *(entries_of(converted, LEAD_HISTORY).select("record_key", status=end) for end in ("old", "new")),
+    ]
+    meant = pl.col("status").replace_strict(dict(leads.lifecycle), default=None, return_dtype=pl.String)
+    return pl.concat(statuses).select("record_key", lifecycle=meant).drop_nulls("lifecycle").unique()
+
+
+def _not_told_again(people: pl.LazyFrame, stages: pl.LazyFrame, told: pl.LazyFrame) -> pl.LazyFrame:
+    """Stages without what a contact was made with, where that is a stage that it had been in as a lead."""
+    made = people.select("record_key", occurred_at="created_at")
+    again = stages.join(made, on=["record_key", "occurred_at"], how="semi").join(
+        told, on=["record_key", "lifecycle"], how="semi"
+    )
+    return stages.join(again, on=["record_key", "occurred_at", "lifecycle"], how="anti", maintain_order="left")
 
 
 def _stages(changed: pl.LazyFrame, names: Mapping[str, str], *, is_all: bool = False) -> pl.LazyFrame:
@@ -107,9 +140,15 @@ def _stages(changed: pl.LazyFrame, names: Mapping[str, str], *, is_all: bool = F
 
 
 def _facts(
-    people: pl.LazyFrame, stages: pl.LazyFrame, options: SalesforceOptions, says: People, sobject: str
+    people: pl.LazyFrame,
+    stages: pl.LazyFrame,
+    of_new: pl.LazyFrame,
+    options: SalesforceOptions,
+    says: People,
+    sobject: str,
 ) -> pl.LazyFrame:
-    found = pl.concat([_entered(stages, sobject), _created(stages, options.new_customer_stages, sobject)])
+    """of_new: the stages of those who may become potential customers by them."""
+    found = pl.concat([_entered(stages, sobject), _created(of_new, options.new_customer_stages, sobject)])
     stated = in_force(found, changes(people, "OwnerId", OWNER), "actor")
     turns = ((name, changes(people, attribute.field), attribute.values) for name, attribute in attributes(says).items())
     stated = with_attributes(stated, turns, CARRIED)

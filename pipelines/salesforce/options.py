@@ -6,10 +6,12 @@ Belongs here: the shape of a Salesforce source's `options` in `organisation.yaml
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter, model_validator
 
+from kr_definitions.vocabulary import nearest
 from pipelines.identification import IdentifiedBy
 from pipelines.identification import fields_of as identifying
 from pipelines.source import Options
@@ -60,6 +62,7 @@ class Sales(Options):
     stages: dict[Word, str] = Field(default_factory=dict)  # what events call its stages; their names otherwise
     product: Attribute | None = None
     product_of_lines: Literal["Name", "ProductCode", "Family"] | None = None
+    won_on: FieldName | None = None  # when it was won, as of deals that were imported; where empty, its stage says
     segment: Attribute | None = None
     market: Attribute | None = None
     industry: Attribute | None = None
@@ -183,7 +186,10 @@ class SalesforceOptions(Options):
     customer: who an event's customer is: the contact, or the account that they belong to. number: a field that leads
     and contacts (or leads and accounts) alike have, with the number by which other systems know the customer; without
     it, Salesforce's own id is the customer's. quota_share: how much of the org's daily API requests may be used by
-    everybody together before reading stops for the day.
+    everybody together before reading stops for the day. untracked: fields whose history the org does not track
+    (`Lead.OwnerId`), and that are taken to have always been as they are. history_months: how long the org keeps field
+    histories at least: 18, where no retention policy says otherwise. most_gone: the share of the known records of a
+    kind that may be gone at once before it is doubted.
 
     A sales organisation whose deals have a record type for each process writes::
 
@@ -229,6 +235,9 @@ class SalesforceOptions(Options):
     number: FieldName | None = None
     quota_share: Annotated[float, Field(gt=0, le=1)] = 0.8
     reread_days: int = Field(default=30, ge=1)  # how often everything is read again, changed or not
+    untracked: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z]*\.[A-Za-z][A-Za-z0-9_]*$")], ...] = ()
+    history_months: int = Field(default=18, ge=0)
+    most_gone: float = Field(default=0.5, gt=0, le=1)
     new_customer_stages: tuple[str, ...] = Field(default=("lead",), min_length=1)
     leads: Leads | None = None
     contacts: Contacts | None = None
@@ -250,6 +259,22 @@ class SalesforceOptions(Options):
         if self.sales and self.currency is None:
             raise ValueError("deals have amounts: set currency (ISO 4217) to the org's currency, for instance EUR")
         return self
+
+    @model_validator(mode="after")
+    def _new_customers_are_somebody(self) -> Self:
+        """Which values a contact's lifecycle field has, only the org can say."""
+        if self.leads is not None and self.contacts is None:
+            meant = tuple(self.leads.lifecycle.values())
+            for stage in self.new_customer_stages:
+                if stage not in meant:
+                    like = ", ".join(nearest(stage, meant) or sorted(set(meant)))
+                    raise ValueError(f"new_customer_stages: no status of leads means {stage!r}; there is {like}")
+        return self
+
+    @property
+    def history_kept_for(self) -> timedelta:
+        """How long a change of a field is certainly still told."""
+        return timedelta(days=30 * self.history_months)
 
     def record_url(self, sobject: str) -> str:
         """Where records of a kind are shown, up to the record's id."""

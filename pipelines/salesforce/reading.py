@@ -13,7 +13,8 @@ moves their own last change is not documented, so they are read again.
 
 The cursor is what was asked of each record, and when all of them were last read. Where more is asked now, because the
 options name another field, everything is read again: what has not changed lately has that field too. So it is once in a
-while anyway: a customer's number, or the products on a deal, may change without a new last change of the record.
+while anyway: a customer's number, or the products on a deal, may change without a new last change of the record; and
+what is not there any more without having been told as deleted (emptied from the recycle bin before) is found missing.
 """
 
 from __future__ import annotations
@@ -36,6 +37,11 @@ IDS_A_QUERY = 200
 
 OWNER = "Owner"
 """What histories call the owner: once by name, which is not kept, and once by id."""
+
+CURRENCY = "CurrencyIsoCode"
+"""What a deal is in, and has been in: where an org has several currencies."""
+
+LEAD_STATUS, LEAD_HISTORY = "Status", "lead_history"
 
 ADDRESS = "Email"
 """Never stored; what is made of it is, where customers are known by it."""
@@ -76,6 +82,8 @@ class Wanted:
     moved: tuple[Moved, ...] = ()
     is_mergeable: bool = False
     identified_by: tuple[Known, ...] = ()
+    has_currencies: bool = False  # of which the stage history tells
+    was_lead: bool = False  # whether it is read what a record was as a lead
 
     @property
     def selected(self) -> tuple[str, ...]:
@@ -89,7 +97,7 @@ class Wanted:
         if self.tracked:
             yield _child("Histories", _HISTORY, f"Field IN {any_of(self.tracked)}")
         if self.has_stages:
-            yield _child("OpportunityHistories", _STAGES)
+            yield _child("OpportunityHistories", (*_STAGES, *((CURRENCY,) if self.has_currencies else ())))
         if self.line_field:
             yield _child("OpportunityLineItems", ("IsDeleted", "TotalPrice", f"Product2.{self.line_field}"))
 
@@ -101,8 +109,9 @@ class Wanted:
     @property
     def fingerprint(self) -> str:
         """Changes with what is asked of each record."""
-        known = [f"{one.by}={one.field}" for one in self.identified_by]
-        return hashlib.sha256("\n".join((self.soql(), *known)).encode()).hexdigest()[:12]
+        more = [f"{one.by}={one.field}" for one in self.identified_by]
+        more += [_of_leads([])] if self.was_lead else []
+        return hashlib.sha256("\n".join((self.soql(), *more)).encode()).hexdigest()[:12]
 
 
 _HISTORY = ("Field", "OldValue", "NewValue", "CreatedDate")
@@ -113,33 +122,79 @@ def _child(name: str, fields: Sequence[str], *conditions: str) -> str:
     return f"({select(fields, name, *conditions, then='ORDER BY CreatedDate, Id')})"
 
 
+def _of_leads(contacts: Sequence[str]) -> str:
+    """A query for the leads that were converted to some contacts, in the order of their conversions."""
+    history = _child("Histories", _HISTORY, f"Field IN {any_of([LEAD_STATUS])}")
+    what = ("ConvertedContactId", "ConvertedDate", LEAD_STATUS, history)
+    theirs = f"ConvertedContactId IN {any_of(contacts)}"
+    return select(what, "Lead", theirs, "IsDeleted = false", then="ORDER BY ConvertedDate, Id")
+
+
 def read_all(api: Api, wanted: Wanted, read: Read, reread: timedelta) -> Fetched:
     """Pages of records, with a mark after each: what a fetch is, once the org is signed in to.
 
-    reread: how often all of them are read, changed or not.
+    reread: how often all of them are read, changed or not. What is then not there any more is told as gone.
     """
-    asked, _, last = (read.cursor or "").partition(" ")
-    whole = datetime.fromisoformat(last) if last and asked == wanted.fingerprint else None
+    asked, last = _remembered(read.cursor)
+    whole = last if asked == wanted.fingerprint else None
     is_due = whole is None or read.until - whole >= reread
     since = None if is_due else read.since
-    for batch in _changed(api, wanted, _marked(wanted, read.mark) or since):
-        yield [_record(api, wanted, row, read.until) for row in batch]
+    marked, present = _marked(wanted, read.mark), set[str]()
+    for batch in _changed(api, wanted, marked or since):
+        present.update(str(row["Id"]) for row in batch)
+        yield _records(api, wanted, batch, read)
         yield Mark(f"{wanted.fingerprint} {instant_literal(_instant(api, batch[-1]))}")
     if since is not None:
         for batch in _of_moved(api, wanted, since):
-            yield [_record(api, wanted, row, read.until) for row in batch]
-    whole = read.until if since is None else whole
-    return Covered(start=since, end=read.until, cursor=f"{wanted.fingerprint} {whole}")
+            yield _records(api, wanted, batch, read)
+        return Covered(start=since, end=read.until, cursor=f"{wanted.fingerprint} {whole}")
+    if marked is not None:  # what was read before the mark is there too
+        ids = select(("Id",), wanted.sobject, wanted.where)
+        present |= {str(row["Id"]) for batch in api.query(ids) for row in batch}
+    return Covered(None, read.until, f"{wanted.fingerprint} {read.until}", frozenset(present))
+
+
+def _remembered(cursor: str | None) -> tuple[str, datetime | None]:
+    """What was asked of each record, and when all were read; of a cursor that says neither, as if there were none."""
+    asked, _, at = (cursor or "").partition(" ")
+    return asked, _aware(at)
+
+
+def _aware(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo is not None else None
 
 
 def _marked(wanted: Wanted, mark: str | None) -> datetime | None:
     """The instant that an interrupted reading had got to, if it asked for the same."""
     asked, _, at = (mark or "").partition(" ")
-    return datetime.fromisoformat(at) if asked == wanted.fingerprint else None
+    return _aware(at) if asked == wanted.fingerprint else None
+
+
+def _records(api: Api, wanted: Wanted, batch: list[Row], read: Read) -> list[Record]:
+    """Rows as they are kept. A last change that is yet to come is none: it would outlive every later one."""
+    now = max(read.until, read.clock.now())
+    leads = _leads_of(api, [str(row["Id"]) for row in batch]) if wanted.was_lead else {}
+    return [_record(api, wanted, row, now, leads.get(str(row["Id"]))) for row in batch]
+
+
+def _leads_of(api: Api, contacts: list[str]) -> dict[str, Row]:
+    """Id of a contact -> the lead that was converted to it, the first one of several."""
+    found: dict[str, Row] = {}
+    for start in range(0, len(contacts), IDS_A_QUERY):
+        for batch in api.query(_of_leads(contacts[start : start + IDS_A_QUERY])):
+            for row in batch:
+                found.setdefault(str(row["ConvertedContactId"]), row)
+    return found
 
 
 def _changed(api: Api, wanted: Wanted, since: datetime | None) -> Iterator[list[Row]]:
     """The records changed since then, in the order of their last change; each query goes on after the last row."""
+    if since is not None:  # Salesforce's times have milliseconds
+        since = since.replace(microsecond=since.microsecond // 1000 * 1000)
     after, floor, last = "" if since is None else f"SystemModstamp >= {instant_literal(since)}", since, ""
     at_floor: set[str] = set()  # ids of the rows that came with the last instant
     while True:
@@ -173,17 +228,25 @@ def _of_moved(api: Api, wanted: Wanted, since: datetime) -> Iterator[list[Row]]:
             yield from api.query(wanted.soql(theirs, is_paged=False))
 
 
-def _record(api: Api, wanted: Wanted, row: Row, until: datetime) -> Record:
-    """A row as it is kept. Of one that is gone, who it is part of now; a last change yet to come is none."""
-    key, revision = str(row["Id"]), min(datetime.fromisoformat(row["SystemModstamp"]).astimezone(UTC), until)
+def _record(api: Api, wanted: Wanted, row: Row, now: datetime, lead: Row | None) -> Record:
+    """A row as it is kept. Of one that is gone, who it is part of now. lead: what it was before it was converted."""
+    key, revision = str(row["Id"]), min(_instant(api, row), now)
     if row["IsDeleted"] is True:
         master = _id(row.get("MasterRecordId"))
         return Record(key, revision, {"ids": [master]} if master else {}, is_deleted=True)
     try:
-        return Record(key, revision, _kept(api, wanted, row))
+        return Record(key, revision, {**_kept(api, wanted, row), **(_as_lead(lead) if lead else {})})
     except (AttributeError, TypeError, KeyError, ValueError) as failure:
         found = f"{wanted.sobject}s were answered in another shape than is documented ({type(failure).__name__})"
         raise api.strange(found) from None
+
+
+def _as_lead(lead: Row) -> dict[str, Any]:
+    return {
+        "converted_on": _text(lead.get("ConvertedDate")),
+        "lead_status": _text(lead.get(LEAD_STATUS)),
+        LEAD_HISTORY: list(_history(lead.get("Histories") or ())),
+    }
 
 
 def _kept(api: Api, wanted: Wanted, row: Row) -> dict[str, Any]:
@@ -203,6 +266,7 @@ def _kept(api: Api, wanted: Wanted, row: Row) -> dict[str, Any]:
                 "at": _text(one.get("CreatedDate")),
                 "stage": _text(one.get("StageName")),
                 "amount": _text(one.get("Amount")),
+                "currency": _text(one.get(CURRENCY)),
                 "close_date": _text(one.get("CloseDate")),
                 "forecast": _text(one.get("ForecastCategory")),
             }

@@ -20,7 +20,7 @@ from openapi_core.testing import MockRequest, MockResponse
 from pipelines.hubspot import HubSpotOptions
 from pipelines.sandbox.company import Company, Deal
 from pipelines.sandbox.hubspot import CREDENTIALS, Merge, app
-from pipelines.sandbox.hubspot.records import COMPANY, LINES
+from pipelines.sandbox.hubspot.shown import COMPANY, LINES
 
 SPECS = Path(os.environ.get("HITO_SPECS", Path(__file__).parents[3] / "shared" / "specs"))
 HOST = "https://api.hubapi.com"

@@ -26,8 +26,8 @@ from pipelines.sandbox import hubspot, pipedrive, salesforce, zendesk
 from pipelines.sandbox.business import business, revops, ventas_b2b
 from pipelines.sandbox.business.plan import Business
 from pipelines.sandbox.company import Company
-from pipelines.sandbox.hubspot.records import owner_id
-from pipelines.sandbox.salesforce.records import NOBODY, id_of, user_id
+from pipelines.sandbox.hubspot.shown import owner_id
+from pipelines.sandbox.salesforce.names import NOBODY, id_of, user_id
 from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.source import Account, Connector, Options
@@ -121,7 +121,7 @@ def salesforce_options(currency: str, people: Any, sales: Mapping[str, Any], **m
         }
         for name, says in sales.items()
     ]
-    stages = salesforce.records.STATUSES
+    stages = salesforce.names.STATUSES
     said = {
         "app_url": "https://ejemplo.lightning.force.com",
         "currency": currency,
@@ -133,7 +133,7 @@ def salesforce_options(currency: str, people: Any, sales: Mapping[str, Any], **m
     }
     calls = {
         "at": "Hora_de_llamada__c",
-        "outcomes": {said: outcome for outcome, said in salesforce.records.DISPOSITIONS.items()},
+        "outcomes": {said: outcome for outcome, said in salesforce.names.DISPOSITIONS.items()},
     }
     meetings = {"outcome": "Resultado__c", "held": ["Realizada"]}
     return SalesforceOptions.model_validate({**said, "calls": {**calls, **more}, "meetings": {**meetings, **more}})
@@ -222,7 +222,7 @@ OTHERS = {"salesforce": SALESFORCE_VENDOR, "pipedrive": PIPEDRIVE_VENDOR}
 
 # Help desks
 
-_CASE_STATUSES = {said: status for status, said in salesforce.records.CASE_STATUSES.items()}
+_CASE_STATUSES = {said: status for status, said in salesforce.names.CASE_STATUSES.items()}
 CASES = SalesforceOptions(
     app_url="https://ejemplo.lightning.force.com",
     customer="contact",

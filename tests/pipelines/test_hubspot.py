@@ -34,7 +34,7 @@ from pipelines.hubspot import HUBSPOT, HubSpotOptions
 from pipelines.hubspot.options import PERSONAL_PROPERTIES, Contacts
 from pipelines.sandbox.company import Company
 from pipelines.sandbox.hubspot import Merge, app
-from pipelines.sandbox.hubspot.records import owner_id, text_of
+from pipelines.sandbox.hubspot.shown import owner_id, text_of
 
 HUBSPOT_TYPES = ("contacts", "deals", "calls", "meetings")
 ANA = owner_id("ana")

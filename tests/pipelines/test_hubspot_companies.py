@@ -18,7 +18,7 @@ from pipelines.hubspot import HUBSPOT, HubSpotOptions
 from pipelines.hubspot.options import Companies, Contacts, SalesPipeline
 from pipelines.sandbox.company import Contact, Deal
 from pipelines.sandbox.hubspot import Merge, app
-from pipelines.sandbox.hubspot.records import COMPANY, LINES, owner_id
+from pipelines.sandbox.hubspot.shown import COMPANY, LINES, owner_id
 
 NOW = day(60)
 SALES = SalesPipeline(pipeline="default", won=("closedwon",), lost=("closedlost",))

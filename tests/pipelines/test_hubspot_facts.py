@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -13,8 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kr_definitions.vocabulary import vocabulary
-from pipelines.hubspot import HUBSPOT, HubSpotOptions, deals
+from pipelines.hubspot import HUBSPOT, HubSpotOptions, deals, reading
+from pipelines.hubspot.api import Api
 from pipelines.hubspot.changes import changes, instant
+from pipelines.novelty import Novelty
+from pipelines.raw_zone import RAW_SCHEMA
+from pipelines.understanding import understand
 
 NOW = day(60)
 
@@ -548,3 +553,147 @@ def test_facts_say_only_what_their_type_may_carry(options: HubSpotOptions) -> No
 
 def test_a_stream_without_records_states_nothing() -> None:
     assert [facts(stream.name, {}) for stream in HUBSPOT.streams(ACCOUNT, OPTIONS)] == [[], [], [], []]
+
+
+# Currencies, imports, what is no history
+
+
+EXAMPLE = OPTIONS.model_dump(exclude_unset=True)
+
+
+def selling(**given: Any) -> HubSpotOptions:
+    """The example's options, with something more said of its sales pipeline."""
+    return HubSpotOptions.model_validate({**EXAMPLE, "sales": [{**EXAMPLE["sales"][0], **given}]})
+
+
+def test_a_deal_is_worth_what_it_was_in_the_currency_of_that_time() -> None:
+    sold = deal(
+        dealstage=[(day(1), "appointmentscheduled"), (day(20), "closedwon")],
+        amount=[(day(1), "5000"), (day(5), "6000")],
+        deal_currency_code=[(day(1), "EUR"), (day(10), "USD")],
+        closedate=[(day(2), text(day(40)))],
+    )
+    found = facts("deals", {"1": sold}, selling(forecast=True))
+    columns = ("occurred_at", "amount", "currency")
+    assert of(found, "deal.created", *columns) == [(day(1), Decimal(5000), "EUR")]
+    assert of(found, "deal.amount_changed", *columns) == [
+        (day(5), Decimal(6000), "EUR"),
+        (day(10), Decimal(6000), "USD"),
+    ]
+    assert of(found, "deal.won", *columns) == [(day(20), Decimal(6000), "USD")]
+    assert of(found, "forecast.stated", *columns) == [
+        (day(2), Decimal(5000), "EUR"),
+        (day(5), Decimal(6000), "EUR"),
+        (day(10), Decimal(6000), "USD"),
+    ]
+
+
+def test_an_amount_and_its_currency_that_are_changed_in_one_save_are_one_change() -> None:
+    sold = deal(
+        dealstage=[(day(1), "appointmentscheduled")],
+        amount=[(day(1), "5000"), (day(10), "6000")],
+        deal_currency_code=[(day(1), "EUR"), (day(10, 9, 0, 2), "USD")],
+    )
+    found = facts("deals", {"1": sold})
+    assert of(found, "deal.amount_changed", "amount", "currency") == [(Decimal(6000), "USD")]
+
+
+def test_before_it_has_a_currency_a_deal_is_in_the_accounts() -> None:
+    sold = deal(
+        dealstage=[(day(1), "appointmentscheduled")],
+        amount=[(day(1), "5000")],
+        deal_currency_code=[(day(10), "EUR"), (day(20), "USD")],
+    )
+    found = facts("deals", {"1": sold})
+    assert of(found, "deal.created", "currency") == ["EUR"]
+    assert of(found, "deal.amount_changed", "occurred_at", "currency") == [(day(20), "USD")]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("2024-03-05", datetime.fromisoformat("2024-03-05T00:00:00+01:00")),
+        ("2024-03-05T10:30:00Z", datetime.fromisoformat("2024-03-05T10:30:00Z")),
+        (f"{day(20):%Y-%m-%d}", day(20)),
+        ("", day(20)),
+    ],
+)
+def test_an_imported_deal_was_won_when_it_says(said: str, expected: datetime) -> None:
+    imported = deal(
+        dealstage=[(day(20), "closedwon")], amount=[(day(20), "5000")], fecha_de_venta=said, createdate=text(day(20))
+    )
+    found = facts("deals", {"1": imported}, selling(won_on="fecha_de_venta"))
+    assert of(found, "deal.won", "occurred_at", "amount") == [(expected, Decimal(5000))]
+    assert of(found, "deal.stage_entered", "occurred_at") == [day(20)]
+
+
+def test_a_lost_deal_was_not_won_on_any_day() -> None:
+    lost = deal(dealstage=[(day(20), "closedlost")], amount=[(day(20), "5000")], fecha_de_venta="2024-03-05")
+    found = facts("deals", {"1": lost}, selling(won_on="fecha_de_venta"))
+    assert (of(found, "deal.won", "occurred_at"), of(found, "deal.lost", "occurred_at")) == ([], [day(20)])
+
+
+def test_a_day_of_winning_that_is_none_sets_the_deal_aside() -> None:
+    strange = deal(dealstage=[(day(20), "closedwon")], amount=[(day(20), "5000")], fecha_de_venta="marzo")
+    assert problems(facts("deals", {"1": strange}, selling(won_on="fecha_de_venta"))) == {
+        "1": "fecha_de_venta is not a time"
+    }
+
+
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        ({"amount": ["x"]}, "the history of amount has an entry without a time"),
+        ({"amount": [None]}, "the history of amount has an entry without a time"),
+        ({"amount": [{"value": "5"}]}, "the history of amount has an entry without a time"),
+        ({"amount": [{"value": {"of": "Ana"}, "timestamp": text(day(1))}]}, "history.amount[0].value is an object"),
+        ({"amount": "x"}, "history.amount is an object, not a list"),
+        (["x"], "history is a list, not an object"),
+    ],
+)
+def test_a_history_that_is_none_sets_its_record_aside_alone(told: Any, problem: str) -> None:
+    api: Any = SimpleNamespace(pseudonym=lambda given: given)
+    sold = {"dealstage": [{"value": "appointmentscheduled", "timestamp": text(day(1))}]}
+    given = {
+        id_: {
+            "id": id_,
+            "updatedAt": text(day(1)),
+            "createdAt": text(day(1)),
+            "properties": {"pipeline": "default", "createdate": text(day(1)), "amount": 5000},
+            "propertiesWithHistory": histories,
+        }
+        for id_, histories in (("1", told), ("2", sold))
+    }
+    [of_deals] = [one for one in HUBSPOT.streams(ACCOUNT, OPTIONS) if one.name == "deals"]
+    records = reading._records(api, deals.wanted(OPTIONS), list(given.values()), {})
+    novelty = Novelty("hubspot", "deals", NOW, pl.LazyFrame(schema=RAW_SCHEMA))
+    rows = pl.DataFrame([novelty.row(one) for one in records], schema=RAW_SCHEMA)
+    understood = understand(of_deals, "hubspot", rows, NOW)
+    [(key, found)] = understood.problems.select("record_key", "problem").rows()
+    assert (key, problem in found, "Ana" in found) == ("1", True, False)
+    assert understood.facts.collect().get_column("record_key").unique().to_list() == ["2"]
+
+
+# Which company
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        ([{"type": "deal_to_company"}], True),
+        ([{"type": "deal_to_company_unlabeled"}], False),
+        ([{"type": "facilitator"}], False),
+        ([{"type": "contact_to_company"}], False),
+        ([{"associationTypes": [{"category": "HUBSPOT_DEFINED", "typeId": 5, "label": "Primary"}]}], True),
+        ([{"associationTypes": [{"category": "HUBSPOT_DEFINED", "typeId": 341, "label": None}]}], False),
+        ([{"associationTypes": [{"category": "USER_DEFINED", "typeId": 5, "label": "Primary"}]}], False),
+    ],
+)
+def test_only_hubspots_own_type_makes_a_company_the_primary_one(kinds: list[Any], expected: bool) -> None:
+    """Two older companies, and one that is associated so."""
+    account: Any = SimpleNamespace(pseudonym=str)
+    access: Any = SimpleNamespace(source="hubspot", session=None, clock=None, root="", version="v3", account=account)
+    api = Api(access)
+    older: Any = {"type": "deal_to_company_unlabeled"} if "type" in kinds[0] else {"associationTypes": []}
+    page = {"results": [*({**older, "id": id_} for id_ in ("11", "12")), *({**kind, "id": "99"} for kind in kinds)]}
+    assert api.associated("deals", "1", "companies", page) == (["99", "11", "12"] if expected else ["11", "12", "99"])

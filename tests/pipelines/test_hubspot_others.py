@@ -18,7 +18,7 @@ from pipelines.hubspot.options import PERSONAL_PROPERTIES, HubSpotOptions, Other
 from pipelines.hubspot.others import EMAILS, FEEDBACK, KINDS, TASKS, Kind, facts, wanted
 from pipelines.sandbox.company import Activity, Company
 from pipelines.sandbox.hubspot import app
-from pipelines.sandbox.hubspot.records import owner_id
+from pipelines.sandbox.hubspot.shown import owner_id
 from pipelines.source import Account, Stream
 
 NOW = day(60)

@@ -15,14 +15,15 @@ import pytest
 import requests
 from hubspot_agency import ACCOUNT, OPTIONS, Exchange, Office, Tampering, activity, agency, changes, contact, day, sale
 
-from pipelines import erasure, raw_zone
+from pipelines import raw_zone
 from pipelines.hubspot import HUBSPOT, HubSpotOptions
 from pipelines.hubspot.options import Calls
-from pipelines.load import Source
 from pipelines.sandbox.company import Activity, Changes, Company
 from pipelines.sandbox.hubspot import CREDENTIALS, OAUTH_CREDENTIALS, app
 
 NOW = day(60)
+CONTACTS = OPTIONS.model_copy(update={"sales": (), "listings": (), "calls": None, "meetings": None})
+DEALS = OPTIONS.model_copy(update={"listings": (), "calls": None, "meetings": None})
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -192,7 +193,7 @@ def test_a_first_load_that_a_daily_limit_stops_is_finished_by_the_next_run(
     served = Tampering(app(office.desk(many, day(63))))
     finished = office.load(served, day(63))["calls"]
     assert (stopped.load.inserted, finished.load.inserted, finished.load.duplicates) == (200, 150, 0)
-    pages = [one.query for one in served.exchanges if one.path == CALLS and "archived" not in one.query]
+    pages = [one.query for one in served.exchanges if one.path == CALLS and "associations" in one.query]
     assert ["after=" in query for query in pages] == [True, True]
     assert len(office.facts("call.made", "subject_id")) == 350
 
@@ -213,19 +214,70 @@ def test_a_customer_that_is_exchanged_without_a_change_of_the_record_is_noticed_
     assert read == [1, 0, 0, 1, 0]
 
 
-def test_what_is_erased_in_hubspot_without_a_trace_stays_until_it_is_erased_here(office: Office) -> None:
+def test_what_is_erased_in_hubspot_without_a_trace_is_found_missing_when_all_is_read_again(office: Office) -> None:
     """HubSpot says nowhere which contact it has erased for good: not in its archive, and to no search."""
-    office.load(app(office.desk(small(), NOW)), NOW)
-    without = replace(small(), contacts=small().contacts[1:], activities=(), sales=())
-    for at in (day(61), day(91)):
-        reports = office.load(app(office.desk(without, at)), at)
-        assert [one.failure for one in reports.values()] == [None] * 4
-    assert ("1",) in office.facts("lead.created", "subject_id")
-    source = Source(HUBSPOT, ACCOUNT, OPTIONS)
-    erasure.erase(office.lake, [source], erasure.find(office.lake, [source], "1"), day(92))
-    gone = {one for (one,) in office.facts("lead.created", "subject_id")}
-    assert gone == {"2", "3"}
-    assert office.facts("deal.won", "account_id") == [("2",), ("3",)]
+    without = replace(small(), contacts=small().contacts[1:])
+    for at, company, known in ((NOW, small(), "123"), (day(61), without, "123"), (day(91), without, "23")):
+        reports = office.load(app(office.desk(company, at)), at, CONTACTS)
+        assert reports["contacts"].failure is None
+        assert [one for (one,) in office.facts("lead.created", "subject_id")] == list(known), at
+
+
+def test_half_of_all_records_are_not_gone_at_once(office: Office) -> None:
+    office.load(app(office.desk(small(30), NOW)), NOW, CONTACTS)
+    fewer = app(office.desk(replace(small(30), contacts=small(10).contacts), day(91)))
+    report = office.load(fewer, day(91), CONTACTS)["contacts"]
+    assert "20 of the 30 records that were known are not in it" in str(report.failure)
+    assert len(office.facts("lead.created", "subject_id")) == 30
+    allowed = CONTACTS.model_copy(update={"most_gone": 1.0})
+    assert office.load(fewer, day(92), allowed)["contacts"].failure is None
+    assert len(office.facts("lead.created", "subject_id")) == 10
+
+
+def test_a_whole_reading_that_was_interrupted_knows_what_is_there(office: Office) -> None:
+    served = app(office.desk(small(120), NOW))
+    whole = office.read(served, "deals", NOW)
+    resumed = office.read(served, "deals", NOW, mark=whole.marks[0])
+    assert (len(whole.records), len(resumed.records)) == (120, 70)
+    assert whole.covered is not None
+    assert resumed.covered is not None
+    assert whole.covered.present == resumed.covered.present == {str(300 + one) for one in range(1, 121)}
+
+
+def test_what_hubspot_has_forgotten_stays_recorded_and_a_new_mapping_gives_the_same(office: Office) -> None:
+    """HubSpot tells the newest 20 changes of a deal's stage."""
+    stages = [(day(3 + n), ("appointment", "offer")[n % 2]) for n in range(36)]
+    company = agency(contacts=[contact(1)], sales=[sale(301, *stages)])
+    for at in (day(20), day(35), day(70)):
+        office.load(app(office.desk(company, at)), at, DEALS)
+    entered = [(at,) for at, _ in stages]
+    assert office.facts("deal.stage_entered", "occurred_at") == entered
+    assert office.lake.log.scan().filter(pl.col("retracts").is_not_null()).collect().height == 0
+    elsewhere = DEALS.model_copy(update={"app_url": "https://app-eu2.hubspot.com"})
+    office.load(app(office.desk(company, day(71))), day(71), elsewhere)
+    assert office.facts("deal.stage_entered", "occurred_at") == entered
+    assert office.facts("deal.created", "source_url")[0][0].startswith("https://app-eu2.")
+
+
+@pytest.mark.parametrize(
+    ("stream", "given", "found"),
+    [
+        ("contacts", {"contacts": {"new_customer_stages": ["leed"]}}, "'leed'"),
+        ("meetings", {"meetings": {"categories": {"Visitas": "visit"}}}, "'Visitas'"),
+        (
+            "calls",
+            {"calls": {"category": {"property": "hs_activity_type", "values": {"Reunion": "meeting"}}}},
+            "'Reunion'",
+        ),
+    ],
+)
+def test_a_misspelt_word_of_the_options_is_refused_with_the_nearest(
+    office: Office, stream: str, given: dict[str, Any], found: str
+) -> None:
+    using = HubSpotOptions.model_validate({**OPTIONS.model_dump(exclude_unset=True), **given})
+    failure = office.read(app(office.desk(small(), NOW)), stream, NOW, options=using).failure
+    assert f"has no value {found}" in str(failure)
+    assert "there is" in str(failure)
 
 
 # Limits

@@ -35,7 +35,7 @@ from kr_definitions.events import RETRACTED
 from kr_definitions.vocabulary import vocabulary
 from pipelines.pipedrive import PIPEDRIVE, PipedriveOptions
 from pipelines.sandbox.company import Company
-from pipelines.sandbox.hubspot.records import owner_id
+from pipelines.sandbox.hubspot.shown import owner_id
 from pipelines.sandbox.pipedrive import Merge
 
 ANA = owner_id("ana")

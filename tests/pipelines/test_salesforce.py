@@ -19,7 +19,7 @@ from kr_definitions.events import RETRACTED
 from pipelines.salesforce import SALESFORCE
 from pipelines.sandbox.company import Company
 from pipelines.sandbox.salesforce import Merge, app
-from pipelines.sandbox.salesforce.records import id_of, user_id
+from pipelines.sandbox.salesforce.names import id_of, user_id
 
 NOW = day(60)
 ANA = user_id("ana")
@@ -347,7 +347,8 @@ def test_an_increment_fetches_only_what_changed(loaded: Desktop) -> None:
     }  # fmt: skip
     asked = Counter(path.rpartition("/")[2] for path in served.paths())
     # Its own changes, and for each: merged contacts; of tasks and events, merged and converted leads besides.
-    assert asked == {"token": 6, "describe": 6, "queryAll": 6 + 1 + 0 + 1 + 3 + 3 + 1}
+    # Which fields are tracked is asked of all but tasks and events.
+    assert asked == {"token": 6, "describe": 6, "query": 4, "queryAll": 6 + 1 + 0 + 1 + 3 + 3 + 1}
 
 
 def test_a_corrected_amount_corrects_the_win(loaded: Desktop) -> None:

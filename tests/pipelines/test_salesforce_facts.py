@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from salesforce_org import ACCOUNT, EXAMPLE, OPTIONS, options
 
-from pipelines.salesforce import SALESFORCE, SalesforceOptions
+from pipelines.salesforce import SALESFORCE, SalesforceOptions, leads
 from pipelines.salesforce.changes import changes, instant
 from pipelines.salesforce.reading import id_check
-from pipelines.sandbox.salesforce.records import id_of
+from pipelines.sandbox.salesforce.names import id_of
 
 NOW = day(60)
 
@@ -402,3 +402,115 @@ def test_a_case_that_is_closed_from_solved_was_solved_once() -> None:
 def test_a_first_reply_that_is_no_time_sets_the_case_aside() -> None:
     given = {"1": record(Status="Nuevo", Primera_respuesta__c="pronto")}
     assert problems(facts("cases", given)) == {"1": "Primera_respuesta__c is not a time"}
+
+
+# What changes its currency, is imported or converted
+
+
+def in_currency(entry: dict[str, Any], currency: str) -> dict[str, Any]:
+    return {**entry, "currency": currency}
+
+
+def test_a_deal_is_worth_what_it_was_in_the_currency_of_that_time() -> None:
+    sold = deal(
+        in_currency(stage(day(1), "preventa", "5000", "2026-02-10"), "COP"),
+        in_currency(stage(day(10), "preventa", "5000", "2026-02-10"), "USD"),
+        in_currency(stage(day(20), "ganado", "5500", "2026-02-10", "Closed"), "USD"),
+        CurrencyIsoCode="USD",
+    )
+    found = facts("opportunities", {"1": sold})
+    columns = ("occurred_at", "amount", "currency")
+    assert of(found, "deal.created", *columns) == [(day(1), Decimal(5000), "COP")]
+    assert of(found, "deal.amount_changed", *columns) == [
+        (day(10), Decimal(5000), "USD"),
+        (day(20), Decimal(5500), "USD"),
+    ]
+    assert of(found, "deal.won", *columns) == [(day(20), Decimal(5500), "USD")]
+    assert of(found, "forecast.stated", *columns) == [
+        (day(1), Decimal(5000), "COP"),
+        (day(10), Decimal(5000), "USD"),
+        (day(20), Decimal(5500), "USD"),
+    ]
+
+
+def test_of_a_currency_without_a_history_only_what_it_is_now_is_known() -> None:
+    sold = deal(stage(day(1), "preventa", "5000"), stage(day(20), "ganado", "5500"), CurrencyIsoCode="USD")
+    found = facts("opportunities", {"1": sold})
+    assert [row["currency"] for row in found if "amount" in row] == ["USD"] * 5
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("2024-03-05", datetime.fromisoformat("2024-03-05T00:00:00-05:00")),
+        ("2024-03-05T10:30:00.000+0000", datetime.fromisoformat("2024-03-05T10:30:00Z")),
+        (f"{day(20):%Y-%m-%d}", day(20)),
+        (None, day(20)),
+    ],
+)
+def test_an_imported_deal_was_won_when_it_says(said: str | None, expected: datetime) -> None:
+    sales = [{**EXAMPLE["sales"][0], "won_on": "Fecha_de_venta__c"}]
+    imported = deal(stage(day(20), "ganado", "5000"), created=text(day(20)), Fecha_de_venta__c=said)
+    found = facts("opportunities", {"1": imported}, options(sales=sales))
+    assert of(found, "deal.won", "occurred_at") == [expected]
+    strange = deal(stage(day(20), "ganado", "5000"), Fecha_de_venta__c="marzo")
+    found = facts("opportunities", {"1": strange}, options(sales=sales))
+    assert [row["problem"] for row in found if "problem" in row] == ["Fecha_de_venta__c is not a time"]
+
+
+def converted(lifecycle: str, *statuses: tuple[str, str], on: str = "2026-01-10", **more: Any) -> dict[str, Any]:
+    """A contact that was made on day 10, by the conversion of a lead that had these changes of its status."""
+    moves = [moved("Status", day(9), old, new) for old, new in statuses]
+    made = {"created": text(day(10)), "converted_on": on, "lead_status": "Convertido", "lead_history": moves}
+    return record(**{**made, "Ciclo_de_vida__c": lifecycle, **more})
+
+
+@pytest.mark.parametrize(
+    ("contact", "entered", "created"),
+    [
+        (converted("opportunity"), [], []),
+        (converted("customer"), ["customer"], []),
+        (converted("lead", ("Nuevo", "Convertido")), [], []),
+        (converted("lead"), ["lead"], [day(10)]),
+        (converted("opportunity", on="2025-06-01"), ["opportunity"], []),
+        (
+            converted("customer", history=[moved("Ciclo_de_vida__c", day(20), "opportunity", "customer")]),
+            ["customer"],
+            [],
+        ),
+        (
+            converted(
+                "lead",
+                ("Nuevo", "Convertido"),
+                history=[moved("Ciclo_de_vida__c", day(20), "opportunity", "lead")],
+            ),
+            ["lead"],
+            [],
+        ),
+    ],
+)
+def test_a_stage_that_a_contact_was_in_as_a_lead_is_not_stated_twice(
+    contact: dict[str, Any], entered: list[str], created: list[datetime]
+) -> None:
+    found = facts("contacts", {"1": contact})
+    assert of(found, "lifecycle.entered", "lifecycle") == entered
+    assert of(found, "lead.created", "occurred_at") == created
+
+
+def test_a_contact_says_all_that_its_field_says_where_leads_are_not_read() -> None:
+    found = facts("contacts", {"1": converted("opportunity")}, options(leads=None))
+    assert of(found, "lifecycle.entered", "lifecycle") == ["opportunity"]
+
+
+def test_new_customers_are_of_a_stage_that_a_status_means() -> None:
+    with pytest.raises(ValueError, match="no status of leads means 'led'; there is lead"):
+        options(contacts=None, new_customer_stages=["led"])
+
+
+def test_leads_follow_the_accounts_that_theirs_were_merged_into() -> None:
+    using = options(customer="account")
+    assert using.leads is not None
+    assert [one.by for one in leads.wanted_leads(using, using.leads).moved] == [
+        "ConvertedContactId",
+        "ConvertedAccountId",
+    ]

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import polars as pl
 import pytest
 import requests
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hubspot_agency import Exchange, Reading, Tampering, activity, changes, contact, day
 from salesforce_org import ACCOUNT, EXAMPLE, STREAMS, Desktop, deal, options, organisation, ticket
 
@@ -21,8 +24,9 @@ from pipelines.load import Source
 from pipelines.salesforce import SALESFORCE
 from pipelines.salesforce.access import API_VERSION
 from pipelines.sandbox.company import Activity, Company
-from pipelines.sandbox.salesforce import REFRESH_CREDENTIALS, app
-from pipelines.sandbox.salesforce.records import NUMBER, id_of
+from pipelines.sandbox.salesforce import REFRESH_CREDENTIALS, Kept, app
+from pipelines.sandbox.salesforce.door import USERNAME
+from pipelines.sandbox.salesforce.names import NUMBER, id_of
 
 NOW = day(60)
 Answer = tuple[int, dict[str, str], bytes]
@@ -618,7 +622,8 @@ def test_options_that_contradict_themselves_are_refused(given: dict[str, Any], s
 def test_a_query_that_no_address_can_hold_is_refused_before_it_is_asked(desktop: Desktop) -> None:
     sales = [{"record_type": f"T{n}", "won": ["ganado"], "market": f"A{'x' * 70}{n}__c"} for n in range(200)]
     served = Tampering(app(desktop.desk(small(), NOW)), everything_is_there)
-    failure = first(desktop, served, "opportunities", sales=sales).failure
+    untracked = ["Opportunity.OwnerId", *(f"Opportunity.{one['market']}" for one in sales)]
+    failure = first(desktop, served, "opportunities", sales=sales, untracked=untracked).failure
     assert failure is not None
     assert "Salesforce takes 16,384" in failure
     assert not any(is_page(one) for one in served.exchanges)
@@ -652,6 +657,7 @@ def test_the_sandbox_takes_no_longer_address_than_salesforce_does(desktop: Deskt
 
 KEPT = {
     "created", "customer", "person", "ids", "fields", "history", "stages", "lines",
+    "converted_on", "lead_status", "lead_history",
     # of fields
     "OwnerId", "Status", "LeadSource", "Segmento__c", "Sector__c", "Ciclo_de_vida__c", "StageName", "Amount",
     "CloseDate", "RecordType.DeveloperName", "Mercado__c", "Tipo_de_negocio__c", "Type", "TaskSubtype", "IsClosed",
@@ -659,7 +665,7 @@ KEPT = {
     "Hora_de_llamada__c", "StartDateTime", "EndDateTime", "IsAllDayEvent", "IsChild", "Resultado__c", "Priority",
     "Origin", "Primera_respuesta__c",
     # of entries
-    "field", "at", "old", "new", "stage", "amount", "close_date", "forecast", "value", "product",
+    "field", "at", "old", "new", "stage", "amount", "currency", "close_date", "forecast", "value", "product",
 }  # fmt: skip
 
 
@@ -734,3 +740,190 @@ def test_whoever_is_erased_goes_under_every_id_and_does_not_come_back(desktop: D
     hers = [id_of(prefix, number) for prefix, number in (("00Q", 2), ("003", 2), ("006", 302), ("00T", 402))]
     text = orjson.dumps(desktop.stored()).decode() + str(desktop.log().to_dicts())
     assert not any(one in text for one in hers)
+
+
+# What Salesforce forgets, does not track, or no longer has
+
+
+ONLY_LEADS = options(contacts=None, sales=(), calls=None, meetings=None, cases=None, history_months=0)
+ONLY_DEALS = options(leads=None, contacts=None, calls=None, meetings=None, cases=None)
+
+
+def test_what_salesforce_has_forgotten_stays_recorded_and_a_new_mapping_gives_the_same(desktop: Desktop) -> None:
+    company = organisation(
+        contacts=[contact(1, (day(2), "lead"), (day(30), "marketingqualifiedlead"), (day(70), "salesqualifiedlead"))]
+    )
+    columns = ("occurred_at", "lifecycle")
+    desktop.load(app(desktop.desk(company, NOW)), NOW, ONLY_LEADS)
+    before = [(day(2), "lead"), (day(30), "marketingqualifiedlead")]
+    assert desktop.facts("lifecycle.entered", *columns) == before
+    forgetful = Kept(kept_for=timedelta(days=30))
+    for at in (day(65), day(95), day(200)):  # nothing changed but what is told; changed; all is forgotten
+        desktop.load(app(desktop.desk(company, at), kept=forgetful), at, ONLY_LEADS)
+    after = [*before, (day(70), "salesqualifiedlead")]
+    assert desktop.facts("lifecycle.entered", *columns) == after
+    assert desktop.facts("lead.created", "occurred_at") == [(day(2),)]
+    assert desktop.lake.log.scan().filter(pl.col("retracts").is_not_null()).collect().height == 0
+    elsewhere = ONLY_LEADS.model_copy(update={"app_url": "https://otro.lightning.force.com"})
+    desktop.load(app(desktop.desk(company, day(201)), kept=forgetful), day(201), elsewhere)
+    assert desktop.facts("lifecycle.entered", *columns) == after
+    assert desktop.facts("lifecycle.entered", "source_url")[0][0].startswith("https://otro.")
+
+
+def test_a_field_whose_history_is_not_tracked_is_refused_unless_that_is_known(desktop: Desktop) -> None:
+    served = app(desktop.desk(small(), NOW), kept=Kept(untracked=("Lead.Status", "Lead.Owner")))
+    refused = first(desktop, served, "leads")
+    assert "does not track the history of Lead.OwnerId, Lead.Status" in str(refused.failure)
+    assert "Field History Tracking" in str(refused.failure)
+    known = first(desktop, served, "leads", untracked=["Lead.Status", "Lead.OwnerId"])
+    assert (known.failure, len(known.records)) == (None, 3)
+
+
+def test_a_user_who_may_not_see_what_is_tracked_is_told_which_permission_to_give(desktop: Desktop) -> None:
+    def refuse(exchange: Exchange) -> Answer | None:
+        error = [{"errorCode": "INVALID_TYPE", "message": "sObject type 'FieldDefinition' is not supported."}]
+        return (400, {}, orjson.dumps(error)) if "/tooling/" in exchange.path else None
+
+    reading = first(desktop, Tampering(app(desktop.desk(small(), NOW)), refuse), "cases")
+    assert "View Setup and Configuration" in str(reading.failure)
+
+
+def test_a_picklist_of_several_values_is_no_attribute(desktop: Desktop) -> None:
+    def several(exchange: Exchange) -> Answer | None:
+        if not exchange.path.endswith("/describe"):
+            return None
+        content = exchange.content
+        for one in content["fields"]:
+            one["type"] = "multipicklist" if one["name"] == "Segmento__c" else one["type"]
+        return 200, {}, orjson.dumps(content)
+
+    reading = first(desktop, Tampering(app(desktop.desk(small(), NOW)), several), "opportunities")
+    assert "Segmento__c of Opportunity is a multi-select picklist" in str(reading.failure)
+
+
+@pytest.mark.parametrize(
+    ("stream", "using", "found"),
+    [
+        ("contacts", {"new_customer_stages": ["leed"]}, "nothing means 'leed'; there is lead"),
+        ("calls", {"calls": {"outcomes": {"Contestado": "connected"}}}, "no value 'Contestado'; there is Contestada"),
+        ("cases", {"cases": {"closed": ["Cerrado"], "priorities": {"hihg": "high"}}}, "no value 'hihg'; there is high"),
+        ("cases", {"cases": {"closed": ["Cerrado"], "channels": {"Fone": "phone"}}}, "no value 'Fone'; there is Phone"),
+        (
+            "opportunities",
+            {"sales": [{**EXAMPLE["sales"][0], "stages": {"propuestas": "offer"}}]},
+            "no value 'propuestas'; there is propuesta",
+        ),
+        (
+            "opportunities",
+            {"sales": [{**EXAMPLE["sales"][0], "forecast": ["Bestcase"]}]},
+            "no value 'Bestcase'; there is BestCase",
+        ),
+    ],
+)
+def test_a_misspelt_word_of_the_options_is_refused_with_the_nearest(
+    desktop: Desktop, stream: str, using: dict[str, Any], found: str
+) -> None:
+    reading = first(desktop, app(desktop.desk(small(), NOW)), stream, **using)
+    assert found in str(reading.failure).replace(
+        ". Correct it in the options of organisation.yaml, or let the user see it", ""
+    )
+
+
+def test_what_a_whole_reading_does_not_find_is_gone_and_comes_back(desktop: Desktop) -> None:
+    """Emptied from the recycle bin before anybody read that it was deleted."""
+    company = small()
+    without = replace(company, deals=company.deals[1:])
+    won = [id_of("006", 300 + one) for one in (1, 2, 3)]
+    for at, served, found in (
+        (NOW, company, won),
+        (day(61), without, won),  # only what has changed is read
+        (day(95), without, won[1:]),
+        (day(130), company, won),
+    ):
+        desktop.load(app(desktop.desk(served, at)), at, ONLY_DEALS)
+        assert [one for (one,) in desktop.facts("deal.won", "subject_id")] == found, at
+
+
+def test_a_whole_reading_that_was_interrupted_knows_what_is_there(desktop: Desktop) -> None:
+    company = calls(2_500)
+    served = app(desktop.desk(company, day(62)))
+    _, marks = desktop.read(served, "calls", desktop.first(day(62)), ONLY_CALLS)
+    resumed, _ = desktop.read(served, "calls", replace(desktop.first(day(62)), mark=marks[0]), ONLY_CALLS)
+    assert len(resumed.records) < 600
+    assert resumed.covered is not None
+    assert resumed.covered.present == {id_of("00T", 1000 + number) for number in range(2_500)}
+
+
+def test_half_of_all_records_are_not_gone_at_once(desktop: Desktop) -> None:
+    desktop.load(app(desktop.desk(calls(30), day(62))), day(62), ONLY_CALLS)
+    fewer = app(desktop.desk(calls(10), day(62)))
+    report = desktop.load(fewer, day(95), ONLY_CALLS)["calls"]
+    assert "20 of the 30 records that were known are not in it" in str(report.failure)
+    assert len(desktop.facts("call.made", "subject_id")) == 30
+    allowed = ONLY_CALLS.model_copy(update={"most_gone": 1.0})
+    assert desktop.load(fewer, day(96), allowed)["calls"].failure is None
+    assert len(desktop.facts("call.made", "subject_id")) == 10
+
+
+# Times and cursors
+
+
+def test_an_overlap_within_a_millisecond_is_no_disorder(desktop: Desktop) -> None:
+    served = app(desktop.desk(calls(3), day(62)))
+    cursor = first(desktop, served, "calls").covered.cursor  # type: ignore[union-attr]
+    since = day(61) + timedelta(microseconds=400)
+    again = replace(desktop.first(day(62)), since=since, cursor=cursor)
+    reading, _ = desktop.read(served, "calls", again, ONLY_CALLS)
+    assert (reading.failure, len(reading.records)) == (None, 3)
+
+
+@pytest.mark.parametrize("cursor", [None, "", "x", "{asked}", "{asked} ", "{asked} x", "{asked} 2026-03-01 09:00:00"])
+def test_a_cursor_that_says_nothing_reads_everything(desktop: Desktop, cursor: str | None) -> None:
+    served = app(desktop.desk(calls(3), day(62)))
+    whole, _ = desktop.read(served, "calls", desktop.first(day(62)), ONLY_CALLS)
+    assert whole.covered is not None
+    asked = str(whole.covered.cursor).partition(" ")[0]
+    read = replace(desktop.first(day(63)), since=day(62), cursor=cursor and cursor.replace("{asked}", asked))
+    reading, _ = desktop.read(served, "calls", read, ONLY_CALLS)
+    assert (reading.failure, len(reading.records)) == (None, 3)
+    assert reading.covered is not None
+    assert reading.covered.start is None
+
+
+def test_what_changed_after_an_interrupted_reading_began_has_its_own_time(desktop: Desktop) -> None:
+    late = replace(activity(2000, "call", day(65), "connected"), outcome=changes((day(65), "connected")))
+    company = organisation(contacts=[contact(1, (day(2), "customer"))], activities=[late])
+    desktop.clock.sleep((day(66) - desktop.clock.now()).total_seconds())
+    reading, _ = desktop.read(app(desktop.desk(company, day(66))), "calls", desktop.first(day(62)), ONLY_CALLS)
+    assert [one.revision for one in reading.records] == [day(65)]
+
+
+# Signing in with a key
+
+
+@pytest.fixture(scope="module")
+def key() -> RSAPrivateKey:
+    return generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def in_pem(key: RSAPrivateKey) -> str:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def test_a_key_signs_in_without_a_secret(desktop: Desktop, key: RSAPrivateKey) -> None:
+    served = Tampering(app(desktop.desk(calls(3), day(62)), public_key=key.public_key()))
+    desktop.configure(client_secret=None, private_key=in_pem(key).replace("\n", "\\n"), username=USERNAME)
+    assert first(desktop, served).failure is None
+    desktop.configure(username="otro@ventas.example")
+    refused = str(first(desktop, served).failure)
+    assert "refused to sign in (invalid_grant)" in refused
+    assert "sources.ventas.salesforce.private_key" in refused
+    desktop.configure(username=None)
+    assert "sources.ventas.salesforce.username is not set" in str(first(desktop, served).failure)
+
+
+def test_what_is_no_key_is_told_without_showing_it(desktop: Desktop, key: RSAPrivateKey) -> None:
+    desktop.configure(private_key="-----BEGIN not a key", username=USERNAME)
+    failure = str(first(desktop, app(desktop.desk(calls(3), day(62)), public_key=key.public_key())).failure)
+    assert "sources.ventas.salesforce.private_key is no RSA key in PEM" in failure
+    assert "not a key" not in failure

@@ -20,7 +20,8 @@ from pipelines.load import Lake, Source, bring_up_to_date, fetch
 from pipelines.sandbox import hubspot
 from pipelines.sandbox.business import business, ventas_b2b
 from pipelines.sandbox.company import Company
-from pipelines.sandbox.hubspot.records import Shown, shelf
+from pipelines.sandbox.hubspot.records import shelf
+from pipelines.sandbox.hubspot.shown import Shown
 from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.source import Account

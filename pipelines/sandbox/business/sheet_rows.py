@@ -26,7 +26,7 @@ from pipelines.sandbox.business.plan import (
 from pipelines.sandbox.company import Change, Changes, SheetRow
 from pipelines.sandbox.ground import DAY, HOUR, Ground, numbered, until
 from pipelines.sandbox.handwriting import as_typed, typed_row
-from pipelines.sandbox.hubspot.records import owner_id
+from pipelines.sandbox.hubspot.shown import owner_id
 
 
 def sheet_rows(ground: Ground, plan: Business, people: Acquaintances) -> list[SheetRow]:

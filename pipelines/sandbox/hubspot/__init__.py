@@ -20,8 +20,9 @@ from starlette.routing import Route
 
 from pipelines.sandbox.hubspot import shapes
 from pipelines.sandbox.hubspot.door import CREDENTIALS, OAUTH_CREDENTIALS, Door, Failed, json_response
-from pipelines.sandbox.hubspot.records import Merge, Shelf, Shown, agents_of, shelf, text_of
+from pipelines.sandbox.hubspot.records import Shelf, shelf
 from pipelines.sandbox.hubspot.searching import search
+from pipelines.sandbox.hubspot.shown import Merge, Shown, agents_of, text_of
 from pipelines.sandbox.stand_in import Desk
 
 __all__ = ["CREDENTIALS", "OAUTH_CREDENTIALS", "Merge", "app"]

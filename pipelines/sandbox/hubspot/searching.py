@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from pipelines.sandbox.hubspot.records import Shown
+from pipelines.sandbox.hubspot.shown import Shown
 
 MOST_RESULTS = 10_000
 MOST_A_PAGE = 200

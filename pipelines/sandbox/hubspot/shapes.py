@@ -10,11 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from pipelines.sandbox.company import Crm, Pipeline
-from pipelines.sandbox.hubspot.records import (
+from pipelines.sandbox.hubspot.shown import (
     CAPTURED,
+    KEPT,
     LISTINGS_PIPELINE,
     MEETING,
     MODIFIED,
+    MOST_KEPT,
     SALES_PIPELINE,
     STAGES,
     VISIT,
@@ -80,7 +82,7 @@ def record(type_: str, one: Shown, names: Sequence[str], histories: Sequence[str
         found["propertiesWithHistory"] = {
             name: [_entry(change.at, change.value) for change in reversed(changes)]
             for name in histories
-            if (changes := one.changes(name))
+            if (changes := one.changes(name, KEPT.get(type_, MOST_KEPT)))
         }
     return found
 
@@ -109,7 +111,7 @@ def associations_page(
     """A page of a record's associations; the dated endpoints for associations write them in a way of their own."""
     following = start + ASSOCIATION_PAGE
     if is_dated:
-        kinds = [{"category": "HUBSPOT_DEFINED", "typeId": 1, "label": None}]
+        kinds = [{"category": "HUBSPOT_DEFINED", "typeId": 1, "label": "Primary" if to == "companies" else None}]
         results: list[dict[str, Any]] = [
             {"toObjectId": str(id_), "associationTypes": kinds} for id_ in ids[start:following]
         ]

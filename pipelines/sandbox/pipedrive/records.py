@@ -26,7 +26,7 @@ from pipelines.sandbox.company import (
     mail_address,
     value_at,
 )
-from pipelines.sandbox.hubspot.records import CATEGORIES, MANDATES, owner_id
+from pipelines.sandbox.hubspot.shown import CATEGORIES, MANDATES, owner_id
 from pipelines.sandbox.pipedrive.setup import Setup
 
 KEPT_DELETED = timedelta(days=30)

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from pipelines.sandbox.company import Company, Pipeline
-from pipelines.sandbox.hubspot.records import CATEGORIES, MANDATES
+from pipelines.sandbox.hubspot.shown import CATEGORIES, MANDATES
 
 AGENCY = (
     Pipeline("Ventas", "Ventas", ("appointment", "offer", "reservation")),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,11 +18,11 @@ from starlette.routing import Route
 
 from pipelines.sandbox.salesforce import shapes
 from pipelines.sandbox.salesforce.door import CREDENTIALS, REFRESH_CREDENTIALS, Door, Failed, json_response
-from pipelines.sandbox.salesforce.records import Merge, Org
+from pipelines.sandbox.salesforce.records import Kept, Merge, Org
 from pipelines.sandbox.salesforce.soql import Query, Row, shown, understood
 from pipelines.sandbox.stand_in import Desk
 
-__all__ = ["CREDENTIALS", "REFRESH_CREDENTIALS", "Merge", "app"]
+__all__ = ["CREDENTIALS", "REFRESH_CREDENTIALS", "Kept", "Merge", "app"]
 
 DAILY = 100_000
 BATCH, CHILDREN = 2_000, 200
@@ -38,17 +39,27 @@ def app(
     children: int = CHILDREN,
     *,
     has_currencies: bool = False,
+    kept: Kept = Kept(),  # noqa: B008 - it is frozen
+    public_key: RSAPublicKey | None = None,
 ) -> Starlette:
     """Salesforce, with one org.
 
     merges: people who were merged. most_a_day: the org's requests. batch, children: how many rows it gives at a time.
+    kept: what it keeps of the past. public_key: of whoever signs in by a signature.
     """
-    door = Door(desk.clock, most_a_day)
-    org = _Served(desk, merges, batch, children, has_currencies=has_currencies)
+    door = Door(desk.clock, most_a_day, public_key)
+    org = _Served(
+        desk,
+        Org(desk.company, desk.present, merges, kept),
+        batch,
+        children,
+        has_currencies=has_currencies,
+    )
     data = "/services/data/v{version}"
     paths: Mapping[str, Callable[[Request], Response]] = {
         f"{data}/sobjects/{{name}}/describe": org.describe,
         f"{data}/query": org.query,
+        f"{data}/tooling/query": org.tooling,
         f"{data}/queryAll": org.query_all,
         f"{data}/query/{{locator}}": org.more,
     }
@@ -76,8 +87,8 @@ def _versioned(answer: Callable[[Request], Response]) -> Callable[[Request], Res
 class _Served:
     """One org's records. They do not change while served. What a query still has to give waits under its locator."""
 
-    def __init__(self, desk: Desk, merges: Sequence[Merge], batch: int, children: int, *, has_currencies: bool) -> None:
-        self.desk, self.org = desk, Org(desk.company, desk.present, merges)
+    def __init__(self, desk: Desk, org: Org, batch: int, children: int, *, has_currencies: bool) -> None:
+        self.desk, self.org = desk, org
         self.schema = shapes.schema(desk.company, has_currencies=has_currencies)
         self.batch, self.children = batch, children
         self.waiting: dict[str, tuple[Sequence[Any], int, int]] = {}
@@ -97,12 +108,21 @@ class _Served:
         """The first batch of what is there, was deleted, or is archived."""
         return self._answered(request, is_all=True)
 
+    def tooling(self, request: Request) -> Response:
+        """Which fields have a history."""
+        query = understood(request.query_params["q"], self.schema)
+        if query.source != "FieldDefinition":
+            raise Failed(400, "INVALID_TYPE", f"sObject type '{query.source}' is not supported.")
+        found = query.matching(shapes.field_definitions(self.schema, self.org.kept.untracked))
+        return json_response(self._batch(request.url.path, [(query, row) for row in found], 0, self.batch))
+
     def _answered(self, request: Request, *, is_all: bool) -> Response:
         query = understood(request.query_params["q"], self.schema)
         rows = (row for row in self.org.rows(query.source) if is_all or not (row["IsDeleted"] or row.get("IsArchived")))
         found = query.matching(rows)
         base = f"/services/data/v{request.path_params['version']}/query"
-        return json_response(self._batch(base, [(query, row) for row in found], 0, self.batch))
+        size = BATCH if query.selected == ("Id",) else self.batch  # those of large rows are smaller
+        return json_response(self._batch(base, [(query, row) for row in found], 0, size))
 
     def more(self, request: Request) -> Response:
         """A later batch."""

@@ -5,6 +5,7 @@ Belongs here: what happens before a request is answered, and the shape of errors
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -12,6 +13,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -25,6 +30,10 @@ CREDENTIALS: dict[str, str] = {
 """A connected app's configuration, that signs in by itself."""
 REFRESH_CREDENTIALS: dict[str, str] = {**CREDENTIALS, "refresh_token": "5Aep861.sandbox-refresh-token"}
 """The same one's, with somebody's refresh token."""
+
+USERNAME = "hito@ventas.example"
+"""As whom whoever signs in by a signature works."""
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 TOKEN_LIFE, DAY = timedelta(hours=2), timedelta(hours=24)
 
@@ -45,8 +54,8 @@ def json_response(body: Any, status: int = 200) -> Response:
 class Door:
     """Tokens and requests of one org, counted over 24 hours of the clock."""
 
-    def __init__(self, clock: SharedClock, most_a_day: int) -> None:
-        self.clock, self.most_a_day = clock, most_a_day
+    def __init__(self, clock: SharedClock, most_a_day: int, public_key: RSAPublicKey | None = None) -> None:
+        self.clock, self.most_a_day, self.public_key = clock, most_a_day, public_key
         self.tokens: dict[str, datetime] = {}
         self.used: deque[datetime] = deque()
 
@@ -70,8 +79,14 @@ class Door:
         return guard
 
     async def token(self, request: Request) -> Response:
-        """A new access token, by a refresh token or by the app's own credentials."""
+        """A new access token, by a signature, by a refresh token or by the app's own credentials."""
         given = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
+        if given.get("grant_type") == JWT_BEARER:
+            return (
+                self._issued()
+                if self._is_signed(given["assertion"])
+                else _oauth_refusal("invalid_grant", "invalid assertion")
+            )
         if given.get("client_id") != CREDENTIALS["client_id"]:
             return _oauth_refusal("invalid_client_id", "client identifier invalid")
         if given.get("client_secret") != CREDENTIALS["client_secret"]:
@@ -81,6 +96,24 @@ class Door:
             return _oauth_refusal("invalid_grant", "expired access/refresh token")
         if grant not in ("refresh_token", "client_credentials"):
             return _oauth_refusal("unsupported_grant_type", "grant type not supported")
+        return self._issued()
+
+    def _is_signed(self, assertion: str) -> bool:
+        """Whether the app says so, for its user, to this org, and not too long ago."""
+        signed, _, signature = assertion.rpartition(".")
+        header, _, body = signed.partition(".")
+        claims = orjson.loads(_decoded(body))
+        if self.public_key is None or orjson.loads(_decoded(header)) != {"alg": "RS256"}:
+            return False
+        try:
+            self.public_key.verify(_decoded(signature), signed.encode(), PKCS1v15(), SHA256())
+        except InvalidSignature:
+            return False
+        lasts = claims.pop("exp") - self.clock.now().timestamp()
+        who = {"iss": CREDENTIALS["client_id"], "sub": USERNAME, "aud": "https://login.salesforce.com"}
+        return bool(claims == who and 0 < lasts <= 180)
+
+    def _issued(self) -> Response:
         token = f"00D000000000001!sandbox.{len(self.tokens) + 1}"
         self.tokens[token] = self.clock.now() + TOKEN_LIFE
         instance = "https://sandbox.my.salesforce.com"
@@ -98,6 +131,10 @@ class Door:
         if len(self.used) >= self.most_a_day:
             raise Failed(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
         self.used.append(now)
+
+
+def _decoded(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def _refusal(status: int, code: str, message: str) -> Response:

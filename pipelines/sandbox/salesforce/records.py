@@ -1,55 +1,53 @@
 """A company's life as records of Salesforce, as seen at an instant.
 
-Belongs here: which field says what, histories, last changes, deletions, conversions and merges. Does not: HTTP (`app`)
-or queries (`soql`).
+Belongs here: which field says what, last changes, deletions, conversions and merges. Does not: HTTP (`app`), queries
+(`soql`), what things are called (`names`), or how pasts are written down (`histories`).
 
 Whoever is not a customer yet is a lead; when a deal is opened with them they are converted to a contact with an account
-of their own. All of them have the company's number for a customer. A stage, status or type is called as the company's
-own words are, and so are properties: `tipo_de_negocio` is `Tipo_de_negocio__c`. Personal fields are there, as in any
-CRM: a source that asks for them would get them.
+of their own. All of them have the company's number for a customer. Personal fields are there, as in any CRM: a source
+that asks for them would get them.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from itertools import pairwise
-from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
+from typing import Any
 
-from pipelines.sandbox.company import Activity, Change, Changes, Company, Contact, Deal, Ticket, value_at
+from pipelines.sandbox.company import Activity, Change, Changes, Company, Contact, Deal, Ticket
+from pipelines.sandbox.salesforce.histories import day, entry, last_seen, move, pairs, seen, stage_history
+from pipelines.sandbox.salesforce.names import (
+    CASE_STATUSES,
+    CLOSE_DATE,
+    CONVERTED,
+    CURRENCY,
+    DISPOSITIONS,
+    LIFECYCLE,
+    MEETING,
+    NOBODY,
+    NUMBER,
+    ORIGINS,
+    PRODUCT,
+    RESULTS,
+    STATUSES,
+    TYPE,
+    VISIT,
+    field_name,
+    id_of,
+    record_type,
+    user_id,
+)
 from pipelines.sandbox.salesforce.soql import text_of
 
-T = TypeVar("T")
 Row = dict[str, Any]
+
+HISTORY_KEPT = timedelta(days=730)
+"""So long `queryAll` tells changes of fields, unless the org has another policy."""
 
 RESTORABLE = timedelta(days=15)
 """So long what was deleted is in the recycle bin, where `queryAll` sees it."""
-
-STATUSES = {
-    "lead": "Nuevo",
-    "marketingqualifiedlead": "Trabajado",
-    "salesqualifiedlead": "Calificado",
-    "opportunity": "Convertido",
-    "customer": "Cliente",
-}
-CONVERTED = ("opportunity", "customer")
-DISPOSITIONS = {"connected": "Contestada", "no_answer": "No contesta", "busy": "Ocupado"}
-RESULTS = {"completed": "Realizada", "no_show": "Ausente", "canceled": "Cancelada"}
-CASE_STATUSES = {"new": "Nuevo", "open": "Abierto", "pending": "Pendiente", "solved": "Resuelto", "closed": "Cerrado"}
-ORIGINS = {"email": "Email", "web": "Web", "phone": "Phone"}
-CATEGORIES = {"ganado": "Closed", "won": "Closed", "perdido": "Omitted", "lost": "Omitted"}
-VISIT, MEETING = "Visita", "Reunión"
-TYPE, CLOSE_DATE, PRODUCT = "hs_activity_type", "closedate", "producto"
-NUMBER, LIFECYCLE = "Numero_de_cliente__c", "Ciclo_de_vida__c"
-NOBODY = "0050000000000000"
-
-_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_CHECKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +57,6 @@ class Merge:
     winner_id: int
     victim_id: int
     at: datetime
-
-
-def id_of(prefix: str, number: int) -> str:
-    """An id of Salesforce's: what kind of record it is, its number, and letters that tell capitals apart."""
-    digits = ""
-    while number:
-        number, digit = divmod(number, 62)
-        digits = _LETTERS[digit] + digits
-    short = prefix + digits.rjust(12, "0")
-    parts = (short[start : start + 5] for start in (0, 5, 10))
-    return short + "".join(_CHECKS[sum(1 << n for n, one in enumerate(part) if one.isupper())] for part in parts)
-
-
-def user_id(agent: str) -> str:
-    """The id of the user who is that agent."""
-    return id_of("005", int(hashlib.sha256(agent.encode()).hexdigest()[:10], 16))
-
-
-def field_name(name: str) -> str:
-    """A property as a field of the org's own."""
-    return f"{name.capitalize()}__c"
-
-
-def record_type(pipeline: str) -> str:
-    """A pipeline as a record type."""
-    return re.sub(r"\W+", "_", pipeline).capitalize()
 
 
 @dataclass(frozen=True)
@@ -105,6 +77,14 @@ class _Person:
         return id_of("003" if self.is_contact else "00Q", self.contact.id)
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What an org keeps of the past: how long it tells changes of fields; fields of which none, as `Lead.Status`."""
+
+    kept_for: timedelta = HISTORY_KEPT
+    untracked: Collection[str] = ()
+
+
 @dataclass
 class Org:
     """The records of one org at an instant, by kind; each kind is laid out once."""
@@ -112,12 +92,13 @@ class Org:
     company: Company
     present: datetime
     merges: Sequence[Merge] = ()
+    kept: Kept = field(default_factory=Kept)
 
     def rows(self, sobject: str) -> Sequence[Row]:
         """The rows of a kind, deleted ones too, while they are in the recycle bin."""
         if sobject not in self._laid_out:
             rows = _BUILDERS[sobject](self)
-            self._laid_out[sobject] = [row for row in rows if not self._is_purged(row)]
+            self._laid_out[sobject] = [self._remembered(sobject, row) for row in rows if not self._is_purged(row)]
         return self._laid_out[sobject]
 
     @cached_property
@@ -126,6 +107,16 @@ class Org:
 
     def _is_purged(self, row: Row) -> bool:
         return bool(row["IsDeleted"]) and row["SystemModstamp"] <= text_of(self.present - RESTORABLE)
+
+    def _remembered(self, sobject: str, row: Row) -> Row:
+        """The row with what its org has tracked of its past, and has not forgotten."""
+        since = text_of(self.present - self.kept.kept_for)
+        told = [
+            one
+            for one in row.get("Histories", ())
+            if one["CreatedDate"] > since and f"{sobject}.{one['Field']}" not in self.kept.untracked
+        ]
+        return {**row, "Histories": told}
 
     @cached_property
     def _merged(self) -> dict[int, Merge]:
@@ -142,7 +133,7 @@ class Org:
 
     def _person(self, contact: Contact, opened_at: datetime | None) -> _Person:
         born = contact.lifecycle[0].at
-        stages = _seen(contact.lifecycle, born, _last_seen(contact.archived_at, self.present))
+        stages = seen(contact.lifecycle, born, last_seen(contact.archived_at, self.present))
         is_lead_first = stages[0].value not in CONVERTED
         turned = [change.at for change in stages if change.value in CONVERTED]
         converted = [*turned[:1], *([max(opened_at, born)] if opened_at else [])]
@@ -185,15 +176,16 @@ class Org:
         id_, converted = person.contact.id, person.converted_at
         own = [one for one in person.stages if converted is None or one.at <= converted]
         changed_at = max(own[-1].at, converted or own[-1].at)
-        moves = [_move("Status", one, STATUSES) for one in _pairs(own)]
-        marks = [_entry("created", own[0].at, None, None)]
-        marks += [_entry("leadConverted", converted, None, None)] if converted else []
+        moves = [move("Status", one, STATUSES) for one in pairs(own)]
+        marks = [entry("created", own[0].at, None, None)]
+        marks += [entry("leadConverted", converted, None, None)] if converted else []
         fields = {
             **self._says(person),
             "Status": STATUSES[own[-1].value],
             "IsConverted": converted is not None,
             "ConvertedContactId": id_of("003", id_) if converted else None,
             "ConvertedAccountId": id_of("001", id_) if converted else None,
+            "ConvertedDate": day(converted, self.company.zone) if converted else None,
             "Histories": sorted([*marks, *moves], key=lambda one: str(one["CreatedDate"])),
         }
         row = self._row(id_of("00Q", id_), own[0].at, changed_at, person.contact.archived_at, fields)
@@ -209,13 +201,13 @@ class Org:
         id_, born = person.contact.id, person.converted_at or person.stages[0].at
         own = [one for one in person.stages if person.converted_at is None or one.at > born]
         first = [] if person.converted_at else own[:1]
-        moves = list(_pairs(own)) if first else list(_pairs((Change(born, ""), *own)))
+        moves = list(pairs(own)) if first else list(pairs((Change(born, ""), *own)))
         fields = {
             **self._says(person),
             LIFECYCLE: own[-1].value if own else None,
             "AccountId": id_of("001", id_),
             "Account": self._account(person),
-            "Histories": [_entry("created", born, None, None), *(_move(LIFECYCLE, one, {}) for one in moves)],
+            "Histories": [entry("created", born, None, None), *(move(LIFECYCLE, one, {}) for one in moves)],
         }
         changed_at = own[-1].at if own else born
         row = self._row(id_of("003", id_), born, changed_at, person.contact.archived_at, fields)
@@ -290,16 +282,17 @@ class Org:
         return (self._opportunity(deal) for deal in self.deals)
 
     def _opportunity(self, deal: Deal) -> Row:
-        born, seen = deal.stages[0].at, _last_seen(deal.archived_at, self.present)
-        stages, amounts = _seen(deal.stages, born, seen), _seen(deal.amount, born, seen)
-        says = {name: _seen(changes, born, seen) for name, changes in deal.says.items()}
+        born, until = deal.stages[0].at, last_seen(deal.archived_at, self.present)
+        stages, amounts = seen(deal.stages, born, until), seen(deal.amount, born, until)
+        says = {name: seen(changes, born, until) for name, changes in deal.says.items()}
         closings = says.pop(CLOSE_DATE, ())
-        history = list(_stage_history(self.company.zone, stages, amounts, closings))
+        currencies = says.pop(CURRENCY, (Change(born, deal.currency),))
+        history = list(stage_history(self.company.zone, stages, amounts, closings, currencies))
         now = history[-1]
         moves = [
-            _move(field_name(name), one, {})
+            move(field_name(name), one, {})
             for name, changes in says.items()
-            for one in _pairs(changes if changes and changes[0].at <= born else (Change(born, ""), *changes))
+            for one in pairs(changes if changes and changes[0].at <= born else (Change(born, ""), *changes))
         ]
         product = says.get(PRODUCT)
         lines = [_line(product[-1].value, now["Amount"])] if product else []
@@ -307,15 +300,15 @@ class Org:
             "Name": f"Contrato de Nombre{deal.contact_id} Apellido{deal.contact_id}",
             **{name: now[name] for name in ("StageName", "Amount", "CloseDate", "ForecastCategory")},
             "OwnerId": user_id(deal.agent),
-            "CurrencyIsoCode": deal.currency,
+            "CurrencyIsoCode": now["CurrencyIsoCode"],
             "RecordType": {"DeveloperName": record_type(deal.pipeline)},
             **self.customer(deal.contact_id),
             **{field_name(name): changes[-1].value for name, changes in says.items() if changes},
-            "Histories": [_entry("created", born, None, None), *moves],
+            "Histories": [entry("created", born, None, None), *moves],
             "OpportunityHistories": history,
             "OpportunityLineItems": lines,
         }
-        turns: list[Changes[Any]] = [stages, amounts, closings, *says.values()]
+        turns: list[Changes[Any]] = [stages, amounts, closings, currencies, *says.values()]
         changed_at = max(change.at for changes in turns for change in changes)
         return self._row(id_of("006", deal.id), born, changed_at, deal.archived_at, fields)
 
@@ -328,7 +321,7 @@ class Org:
                 yield self._call(one) if one.kind == "call" else self._task(one)
 
     def _call(self, call: Activity) -> Row:
-        outcome, changed_at = _outcome(call, _last_seen(call.archived_at, self.present))
+        outcome, changed_at = _outcome(call, last_seen(call.archived_at, self.present))
         fields = {
             **self._done(call, outcome, changed_at),
             "Subject": f"Llamada con Nombre{call.contact_id}",
@@ -341,7 +334,7 @@ class Org:
         return self._activity("00T", call, changed_at, fields)
 
     def _task(self, task: Activity) -> Row:
-        outcome, changed_at = _outcome(task, _last_seen(task.archived_at, self.present))
+        outcome, changed_at = _outcome(task, last_seen(task.archived_at, self.present))
         fields = {
             **self._done(task, outcome, changed_at),
             "Subject": f"Escribir a Nombre{task.contact_id}",
@@ -354,7 +347,7 @@ class Org:
             "Status": "Completed" if outcome else "Not Started",
             "IsClosed": outcome is not None,
             "IsRecurrence": False,
-            "ActivityDate": _day(one.starts_at, self.company.zone),
+            "ActivityDate": day(one.starts_at, self.company.zone),
             "CompletedDateTime": text_of(changed_at) if outcome else None,
         }
 
@@ -365,7 +358,7 @@ class Org:
                 yield self._meeting(meeting)
 
     def _meeting(self, meeting: Activity) -> Row:
-        outcome, changed_at = _outcome(meeting, _last_seen(meeting.archived_at, self.present))
+        outcome, changed_at = _outcome(meeting, last_seen(meeting.archived_at, self.present))
         fields = {
             "Subject": f"Cita con Nombre{meeting.contact_id}",
             "Type": VISIT if meeting.kind == "visit" else MEETING,
@@ -392,12 +385,12 @@ class Org:
         return (self._case(ticket) for ticket in self.company.tickets if ticket.created_at <= self.present)
 
     def _case(self, ticket: Ticket) -> Row:
-        born, seen = ticket.created_at, _last_seen(ticket.deleted_at, self.present)
-        statuses, priorities = _seen(ticket.status, born, seen), _seen(ticket.priority, born, seen)
+        born, until = ticket.created_at, last_seen(ticket.deleted_at, self.present)
+        statuses, priorities = seen(ticket.status, born, until), seen(ticket.priority, born, until)
         replied = ticket.first_reply_at
-        replied_at = replied if replied and replied <= seen else None
-        moves = [_move("Status", one, CASE_STATUSES) for one in _pairs(statuses)]
-        moves += [_move("Priority", one, {}) for one in _pairs(priorities)]
+        replied_at = replied if replied and replied <= until else None
+        moves = [move("Status", one, CASE_STATUSES) for one in pairs(statuses)]
+        moves += [move("Priority", one, {}) for one in pairs(priorities)]
         fields = {
             "Subject": f"Consulta de Nombre{ticket.requester_id}",
             "SuppliedEmail": f"persona{ticket.requester_id}@correo.example",
@@ -408,7 +401,7 @@ class Org:
             "Primera_respuesta__c": text_of(replied_at) if replied_at else None,
             "MasterRecordId": None,
             **self.customer(ticket.requester_id),
-            "Histories": [_entry("created", born, None, None), *sorted(moves, key=lambda one: str(one["CreatedDate"]))],
+            "Histories": [entry("created", born, None, None), *sorted(moves, key=lambda one: str(one["CreatedDate"]))],
         }
         changed_at = max(one for one in (statuses[-1].at, priorities[-1].at, replied_at) if one)
         return self._row(id_of("500", ticket.id), born, changed_at, ticket.deleted_at, fields)
@@ -425,62 +418,12 @@ _BUILDERS: Mapping[str, Callable[[Org], Iterator[Row]]] = {
 }
 
 
-def _stage_history(
-    zone: str, stages: Changes[str], amounts: Changes[Any], closings: Changes[str]
-) -> Iterator[dict[str, Any]]:
-    """Stage, amount, close date and category after each change of one of them.
-
-    A close date has to be entered: until somebody commits themselves it is a guess, and left out of forecasts.
-    """
-    guess = _day(stages[0].at + timedelta(days=90), zone)
-    for at in sorted({change.at for changes in (stages, amounts, closings) for change in changes}):
-        stage, amount, closing = value_at(stages, at), value_at(amounts, at), value_at(closings, at)
-        yield {
-            "StageName": stage,
-            "Amount": None if amount is None else float(amount),
-            "CloseDate": closing[:10] if closing else guess,
-            "ForecastCategory": CATEGORIES.get(str(stage), "Pipeline") if closing else "Omitted",
-            "CreatedDate": text_of(at),
-            "Id": "008",
-        }
-
-
 def _line(product: str, price: float | None) -> Row:
     named = {"Name": product, "ProductCode": product.upper(), "Family": "General"}
     return {"Id": "00k", "IsDeleted": False, "TotalPrice": price, "Product2": named, "CreatedDate": "", "Quantity": 1.0}
-
-
-def _pairs(changes: Sequence[Change[str]]) -> Iterator[tuple[str, Change[str]]]:
-    """Each change but the first, with the value before it."""
-    return ((before.value, after) for before, after in pairwise(changes))
-
-
-def _move(name: str, pair: tuple[str, Change[str]], words: Mapping[str, str]) -> Row:
-    before, after = pair
-    return _entry(name, after.at, words.get(before, before) or None, words.get(after.value, after.value) or None)
-
-
-def _entry(name: str, at: datetime, old: str | None, new: str | None) -> Row:
-    return {"Id": "017", "Field": name, "CreatedDate": text_of(at), "OldValue": old, "NewValue": new}
 
 
 def _outcome(one: Activity, present: datetime) -> tuple[str | None, datetime]:
     """The outcome as it is known now, and when the record was last changed."""
     known = [change for change in one.outcome if change.at <= present]
     return (known[-1].value, max(known[-1].at, one.entered_at)) if known else (None, one.entered_at)
-
-
-def _last_seen(deleted_at: datetime | None, present: datetime) -> datetime:
-    """Nothing happens to a record once it is deleted."""
-    return present if deleted_at is None else min(present, deleted_at)
-
-
-def _seen(changes: Changes[T], born: datetime, present: datetime) -> Changes[T]:
-    """The changes that have happened; what was already so when the record was entered was entered with it."""
-    before = [change for change in changes if change.at <= born]
-    since = [change for change in changes if born < change.at <= present]
-    return (*(Change(born, change.value) for change in before[-1:]), *since)
-
-
-def _day(at: datetime, zone: str) -> str:
-    return str(at.astimezone(ZoneInfo(zone)).date())

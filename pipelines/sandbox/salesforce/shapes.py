@@ -5,16 +5,17 @@ Belongs here: the schema that queries are read against, and descriptions of kind
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pipelines.sandbox.company import Company
-from pipelines.sandbox.salesforce.records import (
+from pipelines.sandbox.salesforce.names import (
     CASE_STATUSES,
     DISPOSITIONS,
     LIFECYCLE,
     MEETING,
     NUMBER,
+    ORIGINS,
     RESULTS,
     STATUSES,
     VISIT,
@@ -41,7 +42,11 @@ _PERSON = _ALWAYS | _typed(
 _FIELDS: Mapping[str, Mapping[str, str]] = {
     "Lead": _PERSON
     | _typed(
-        string="Company", picklist="Status", boolean="IsConverted", reference="ConvertedContactId ConvertedAccountId"
+        string="Company",
+        picklist="Status",
+        boolean="IsConverted",
+        date="ConvertedDate",
+        reference="ConvertedContactId ConvertedAccountId",
     ),
     "Contact": _PERSON | _typed(reference="AccountId", picklist=LIFECYCLE),
     "Account": _ALWAYS | _typed(string=f"Name {NUMBER}", reference="MasterRecordId"),
@@ -88,6 +93,8 @@ _FIELDS: Mapping[str, Mapping[str, str]] = {
         id="Id", boolean="IsDeleted", datetime="CreatedDate", currency="TotalPrice", double="Quantity"
     ),
     "Product2": _typed(id="Id", string="Name ProductCode", picklist="Family"),
+    "EntityDefinition": _typed(string="QualifiedApiName"),
+    "FieldDefinition": _typed(string="QualifiedApiName", boolean="IsFieldHistoryTracked"),
     "RecordType": _typed(id="Id", string="DeveloperName"),
 }
 _PARENTS: Mapping[str, Mapping[str, str]] = {
@@ -97,6 +104,7 @@ _PARENTS: Mapping[str, Mapping[str, str]] = {
     "Event": {"Account": "Account"},
     "Case": {"Account": "Account", "Contact": "Contact"},
     "OpportunityLineItem": {"Product2": "Product2"},
+    "FieldDefinition": {"EntityDefinition": "EntityDefinition"},
 }
 _CHILDREN: Mapping[str, Mapping[str, str]] = {
     "Lead": {"Histories": "FieldHistory"},
@@ -120,7 +128,8 @@ def schema(company: Company, *, has_currencies: bool) -> dict[str, Sobject]:
     for name, fields in _FIELDS.items():
         own = company.crm.properties.get(_KINDS.get(name, ""), ()) if company.crm else ()
         more = {field_name(one): "picklist" for one in own if one != "hs_activity_type"}
-        more |= {"CurrencyIsoCode": "picklist"} if has_currencies and name == "Opportunity" else {}
+        is_money = name in ("Opportunity", "OpportunityHistory")
+        more |= {"CurrencyIsoCode": "picklist"} if has_currencies and is_money else {}
         found[name] = Sobject({**fields, **more}, _PARENTS.get(name, {}), _CHILDREN.get(name, {}))
     return found
 
@@ -133,6 +142,9 @@ def description(name: str, sobject: Sobject, company: Company) -> dict[str, Any]
         ("Lead", "Status"): tuple(STATUSES.values()),
         ("Contact", LIFECYCLE): tuple(STATUSES),
         ("Opportunity", "StageName"): tuple(dict.fromkeys(stages)),
+        ("Opportunity", "ForecastCategory"): ("Omitted", "Pipeline", "BestCase", "Forecast", "Closed"),
+        ("Case", "Priority"): ("low", "normal", "high", "urgent"),
+        ("Case", "Origin"): tuple(ORIGINS.values()),
         ("Task", "CallDisposition"): tuple(DISPOSITIONS.values()),
         ("Event", "Type"): crm.activity_types if crm else (VISIT, MEETING),
         ("Event", "Resultado__c"): tuple(RESULTS.values()),
@@ -158,3 +170,17 @@ def description(name: str, sobject: Sobject, company: Company) -> dict[str, Any]
             {"developerName": one, "name": one, "active": True, "master": one == "Master"} for one in (*types, "Master")
         ],
     }
+
+
+def field_definitions(schema: Mapping[str, Sobject], untracked: Collection[str]) -> list[dict[str, Any]]:
+    """Every field of every kind, and whether its history is tracked. untracked: as `Lead.Status`."""
+    return [
+        {
+            "EntityDefinition": {"QualifiedApiName": name},
+            "EntityDefinition.QualifiedApiName": name,
+            "QualifiedApiName": field,
+            "IsFieldHistoryTracked": f"{name}.{'Owner' if field == 'OwnerId' else field}" not in untracked,
+        }
+        for name, sobject in schema.items()
+        for field in sobject.fields
+    ]

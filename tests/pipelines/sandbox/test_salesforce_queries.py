@@ -10,7 +10,7 @@ from hubspot_agency import activity, contact, day
 from salesforce_org import deal, organisation
 
 from pipelines.sandbox.salesforce import CREDENTIALS, app
-from pipelines.sandbox.salesforce.records import id_of
+from pipelines.sandbox.salesforce.names import id_of
 from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 
