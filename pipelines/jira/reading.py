@@ -21,8 +21,8 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from pipelines.ids import packed, unpacked
 from pipelines.jira.api import READ_AGAIN, Api, Item, instant, minute
-from pipelines.jira.ids import packed, unpacked
 from pipelines.source import Covered, Mark, Read, Record, VendorError
 
 PAGES_A_MARK = 10

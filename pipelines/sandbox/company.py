@@ -233,6 +233,42 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class Article:
+    """An article of the agency's blog.
+
+    published_at: when everybody could read it first; None for a draft that never was. is_scheduled: the site published
+    it by itself at that time, and nobody changed it then. edited_at: when it was changed, its writing not included.
+    removed_at: put in the trash, or made a draft again.
+    """
+
+    id: int
+    written_at: datetime
+    published_at: datetime | None
+    is_scheduled: bool
+    edited_at: tuple[datetime, ...]
+    removed_at: datetime | None
+    category: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What a customer was asked by mail some days after buying, and answered, if they did: from 0 to 10.
+
+    asked_at: when the mail went. opened_at, answered_at: when they opened the form, and sent it. deleted_at: when
+    somebody deleted the answer (a test, a customer who asked for it).
+    """
+
+    id: int
+    contact_id: int
+    asked_at: datetime
+    opened_at: datetime | None
+    answered_at: datetime | None
+    score: int
+    deleted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class SheetRow:
     """A row that somebody keeps by hand, or that a system exports. cells: column -> value, by Change."""
 
@@ -283,6 +319,8 @@ class Company:
     views: dict[date, int]  # of all its videos since the founding, at the end of each day
     subscriptions: tuple[Subscription, ...] = ()
     deals: tuple[Deal, ...] = ()
+    articles: tuple[Article, ...] = ()
+    opinions: tuple[Opinion, ...] = ()
     crm: Crm | None = None  # None: as an estate agency has set it up
     posts: tuple[Post, ...] = ()
     profiles: Mapping[str, Profile] = field(default_factory=dict)  # network -> the company there

@@ -137,7 +137,8 @@ def _is_counted(part: Mapping[str, Any]) -> bool:
         start, size, total = (part.get(name) for name in names)
         if isinstance(start, int) and isinstance(size, int) and isinstance(total, int):
             return start + size < total
-    return False
+    left = part.get("total_items")
+    return isinstance(left, int) and left > len(part.get("items") or ())
 
 
 def _changed(answer: Answer, change: Callable[[dict[str, Any]], dict[str, Any]], instead: bytes = b"[]") -> Answer:

@@ -56,14 +56,14 @@ ORGANISATIONS: Mapping[str, Organisation] = {
         estate_agency,
         _FOUNDED,
         "Europe/Madrid",
-        ("hubspot", "zendesk", "youtube", "linkedin", "x", "stripe"),
+        ("hubspot", "zendesk", "typeform", "youtube", "linkedin", "x", "wordpress", "stripe"),
     ),
     "revops": Organisation(business(revops.PLAN), _FOUNDED, "Europe/Madrid", ("pipedrive", "zendesk", "stripe")),
     "ventas-b2b": Organisation(
         business(ventas_b2b.PLAN), _FOUNDED, "America/Bogota", ("salesforce", "zendesk", "stripe")
     ),
     "ventas-marketing": Organisation(
-        business(ventas_marketing.PLAN), _FOUNDED, "Europe/Madrid", ("hubspot", "zendesk", "stripe")
+        business(ventas_marketing.PLAN), _FOUNDED, "Europe/Madrid", ("hubspot", "zendesk", "typeform", "stripe")
     ),
     "inbound": Organisation(business(inbound.PLAN), _FOUNDED, "America/Bogota", ("hubspot",)),
 }

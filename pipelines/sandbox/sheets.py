@@ -58,6 +58,7 @@ SHEETS: Mapping[str, Mapping[str, Sheet]] = {
     "ventas-marketing": {
         "gastos": Sheet("gastos", ("fecha", "campana", "importe")),
         "mercados": Sheet("mercados", ("fecha", "mercado")),
+        "encuestas": Sheet("encuestas", ("fecha", "cliente")),
     },
     "inbound": {},
 }

@@ -151,6 +151,10 @@ class _Answers:
                 self._local(post.published_at) == self.day for post in company.posts
                 if post.network in ORGANISATIONS["inmobiliaria"].vendors and self._is_shown(post.removed_at)
             ),
+            "inmobiliaria.marketing.articulos": sum(
+                self._in_month(one.published_at) for one in company.articles
+                if one.published_at and one.published_at <= present and self._is_shown(one.removed_at)
+            ),
             "inmobiliaria.marketing.colaboracion": len(self._rows("collaborations", self.month)),
             "inmobiliaria.marketing.evento": len(self._rows("events", self.day.replace(month=10, day=1))),
             "inmobiliaria.ventas.buzoneo": self._best_flyer_day(),
@@ -164,6 +168,10 @@ class _Answers:
             if self._is_shown(ticket.deleted_at) and (shown := [c for c in ticket.rating if c.at <= self.present])
             and since <= self._local(shown[0].at) <= self.day
         )  # fmt: skip
+        for one in self.company.opinions:
+            at = one.answered_at
+            if at and at <= self.present and self._is_shown(one.deleted_at) and since <= self._local(at) <= self.day:
+                answers.update(["good"] * (one.score >= 9) + ["bad"] * (one.score <= 6))
         return answers["good"] / answers.total()
 
     def _invoiced(self) -> float:

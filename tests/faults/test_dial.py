@@ -67,9 +67,11 @@ VENDORS = {
     "linkedin": Vendor("inmobiliaria", days=60, page=5),
     "x": Vendor("inmobiliaria", days=400, page=5),
     "stripe": Vendor("revops", days=60, page=5),
+    "typeform": Vendor("inmobiliaria", days=400, page=2),
+    "wordpress": Vendor("inmobiliaria", days=400, page=2),
 }
 
-_SIZE = re.compile(rb'\b(limit|per_page|page%5Bsize%5D|maxResults|max_results|count)(=|": ?)\d+')
+_SIZE = re.compile(rb'\b(limit|per_page|page_size|page%5Bsize%5D|maxResults|max_results|count)(=|": ?)\d+')
 
 
 def in_small_pages(app: ASGIApp, page: int = 10) -> ASGIApp:

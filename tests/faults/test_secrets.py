@@ -36,6 +36,7 @@ from pipelines.source import Account, Read, SourceError
 PLANTED = "pl4nted"
 APP = "client_id client_secret refresh_token"
 SALES = {"app_url": "https://x.lightning.force.com", "currency": "EUR", "sales": [{"won": ["won"], "lost": ["lost"]}]}
+FORMS = {"forms": {"compra": {"id": "u6nXL7kd", "rating": {"field": "recomienda", "good_from": 9}}}}
 
 # Of each kind that speaks HTTP: its options, and the secrets that it signs in with, in each of the ways that it can.
 SOURCES: dict[str, tuple[dict[str, Any], *tuple[str, ...]]] = {
@@ -49,6 +50,8 @@ SOURCES: dict[str, tuple[dict[str, Any], *tuple[str, ...]]] = {
     "linkedin": ({"organization": "1"}, "access_token", APP),
     "x": ({"user": "1"}, "bearer_token"),
     "stripe": ({}, "api_key"),
+    "typeform": (FORMS, "access_token"),
+    "wordpress": ({"site": "https://x.example"}, "username application_password"),
 }
 NO_HTTP = {"files", "sql"}
 

@@ -17,9 +17,9 @@ from helpdesk_office import Alter, Exchange, Office, at, changes, company, ticke
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.ids import packed, unpacked
 from pipelines.jira import JIRA, JiraOptions, reading
 from pipelines.jira.api import instant, minute
-from pipelines.jira.ids import packed, unpacked
 from pipelines.sandbox import jira as stand_in
 from pipelines.sandbox.company import Company, Ticket
 from pipelines.source import Read

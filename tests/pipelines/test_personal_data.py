@@ -83,6 +83,8 @@ RULES: Mapping[str, Mapping[str, Keeps]] = {
         "invoices": Keeps(about="customer"), "charges": Keeps(about="customer"),
         "subscriptions": Keeps(about="customer"), "customers": Keeps(being="key"),
     },
+    "typeform": {"responses_compra": Keeps(about="customer")},
+    "wordpress": {"articles": NOBODY},
     "files": {"visits": Keeps(being="", about="row.customer", beside="row.agent")},
     "sql": {"visits": Keeps(being="", about="row.customer", beside="row.agent")},
 }  # fmt: skip
@@ -102,6 +104,8 @@ OPTIONS: Mapping[str, Any] = {
     "linkedin": {"organization": "1"},
     "x": {"user": "1"},
     "stripe": {"identified_by": ["email"]},
+    "typeform": {"forms": {"compra": {"id": "u6nX", "rating": {"field": "x", "bad_to": 6}, "customer": "cliente"}}},
+    "wordpress": {"site": "https://x.example"},
     "files": {"streams": {"visits": {**VISITS, "path": "x.csv", "format": "csv", "delivery": "snapshot"}}},
     "sql": {"streams": {"visits": {**VISITS, "table": "x", "delivery": "snapshot"}}},
 }

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from datetime import date
 
-from pipelines.sandbox.agency import activities, contacts, invoices, listings, networks, sales, sheet_rows, videos
+from pipelines.sandbox.agency import (
+    activities,
+    articles,
+    contacts,
+    invoices,
+    listings,
+    networks,
+    sales,
+    sheet_rows,
+    videos,
+)
 from pipelines.sandbox.agency.office import SEASON
-from pipelines.sandbox.company import Company
+from pipelines.sandbox.company import Company, Sale
 from pipelines.sandbox.ground import Ground, Kind, Pool
+from pipelines.sandbox.opinions import Bought, opinions
 from pipelines.sandbox.tickets import Care, tickets
 
 COUNTRY = "ES-MD"
@@ -39,4 +50,12 @@ def life(seed: int, founded: date, last_day: date, zone: str) -> Company:
         views=videos.views(ground),
         posts=tuple(networks.posts(ground)),
         profiles=networks.profiles(ground, subscribers),
+        articles=tuple(articles.articles(ground)),
+        opinions=tuple(opinions(ground, _bought(made), good=0.91, answered=0.6)),
     )
+
+
+def _bought(made: list[Sale]) -> list[Bought]:
+    """Who bought, and when it was sure: of a sale that was marked as won too early, the later time."""
+    wins = [(one, one.stages[-1]) for one in made if one.archived_at is None and one.stages[-1].value == "won"]
+    return [(one.id, one.buyer_id, won.at) for one, won in wins]

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 
+from pipelines.sandbox import opinions
 from pipelines.sandbox.business import activities, billing, deals, people, sheet_rows
 from pipelines.sandbox.business.plan import LOST, WON, Business
-from pipelines.sandbox.company import Company, Crm, Pipeline
+from pipelines.sandbox.company import Company, Crm, Deal, Opinion, Pipeline
 from pipelines.sandbox.ground import Ground
 from pipelines.sandbox.tickets import tickets
 
@@ -33,6 +34,10 @@ def life(plan: Business, seed: int, founded: date, last_day: date, zone: str) ->
     every = [deal for deal, _ in made]
     subscribed = billing.subscriptions(ground, plan, known)
     billed = [deal for deal, is_billed in made if is_billed]
+    asked = _asked(ground, plan, every)
+    rows = sheet_rows.sheet_rows(ground, plan, known)
+    if plan.survey is not None:
+        rows = sorted([*rows, *opinions.sent(ground, asked, plan.survey.sheet)], key=lambda row: row.id)
     return Company(
         seed=seed,
         zone=zone,
@@ -45,13 +50,25 @@ def life(plan: Business, seed: int, founded: date, last_day: date, zone: str) ->
         tickets=tuple(tickets(ground, known.pool, plan.care)) if plan.care else (),
         invoices=tuple(billing.invoices(ground, plan, known, billed, subscribed)),
         videos=(),
-        sheet_rows=tuple(sheet_rows.sheet_rows(ground, plan, known)),
+        sheet_rows=tuple(rows),
         subscribers={},
         views={},
         subscriptions=tuple(subscribed),
         deals=tuple(every),
+        opinions=tuple(asked),
         crm=_crm(plan),
     )
+
+
+def _asked(ground: Ground, plan: Business, every: list[Deal]) -> list[Opinion]:
+    if plan.survey is None:
+        return []
+    bought = [
+        (one.id, one.contact_id, one.stages[-1].at)
+        for one in every
+        if one.archived_at is None and one.stages[-1].value == WON
+    ]
+    return opinions.opinions(ground, bought, plan.survey.good, plan.survey.answered)
 
 
 def _crm(plan: Business) -> Crm:

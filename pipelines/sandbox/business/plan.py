@@ -268,10 +268,22 @@ Rows = Dated | Regular | Roster | Course | Opened
 
 
 @dataclass(frozen=True)
+class Survey:
+    """A form that is sent to whoever has bought. good, answered: how many are content, and answer.
+
+    sheet: the mailing's own list of those that it was sent to.
+    """
+
+    sheet: str
+    good: float
+    answered: float
+
+
+@dataclass(frozen=True)
 class Business:
     """A company: all that it plans.
 
-    properties: of the CRM, by type of record. rows: of its sheets.
+    properties: of the CRM, by type of record. rows: of its sheets. survey: of those who have bought.
     """
 
     name: str
@@ -288,6 +300,7 @@ class Business:
     subscribed: tuple[Subscribed, ...] = ()
     retainers: tuple[Retainer, ...] = ()
     rows: tuple[Rows, ...] = ()
+    survey: Survey | None = None
 
     def sellers(self, day: date) -> list[str]:
         """The sales people who are at work in the CRM on a day."""

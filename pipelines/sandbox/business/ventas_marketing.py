@@ -21,6 +21,7 @@ from pipelines.sandbox.business.plan import (
     Phase,
     Regular,
     Routine,
+    Survey,
 )
 from pipelines.sandbox.tickets import Care, Wave
 
@@ -76,6 +77,7 @@ PLAN = Business(
         Routine("meeting", "revision", 1.5, Buyers()),
     ),
     care=Care(a_month=46, season=SEASON, good=0.88, answered=0.5, waves=(Wave(_AUTUMN, volume=1.12, wait=0.7),)),
+    survey=Survey("encuestas", good=0.9, answered=0.55),
     rows=(
         Regular(
             "gastos", "month", ({"campana": "Buscadores"}, {"campana": "Redes"}),

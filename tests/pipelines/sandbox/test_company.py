@@ -26,7 +26,19 @@ END = datetime(2026, 11, 20, 23, 0, tzinfo=UTC)
 GROWN_UP = [f"2025-{n:02}" for n in range(4, 13)] + [f"2026-{n:02}" for n in range(1, 11)]
 """The whole months after the first ones."""
 
-KINDS = ("contacts", "listings", "sales", "activities", "tickets", "invoices", "videos", "posts", "sheet_rows")
+KINDS = (
+    "contacts",
+    "listings",
+    "sales",
+    "activities",
+    "tickets",
+    "invoices",
+    "videos",
+    "posts",
+    "sheet_rows",
+    "articles",
+    "opinions",
+)
 BORN = {
     "contacts": lambda one: one.lifecycle[0].at,
     "listings": lambda one: one.entered_at,
@@ -37,6 +49,8 @@ BORN = {
     "videos": lambda one: one.published_at,
     "posts": lambda one: one.published_at,
     "sheet_rows": lambda one: one.cells[0].at,
+    "articles": lambda one: one.written_at,
+    "opinions": lambda one: one.asked_at,
 }
 
 

@@ -20,9 +20,11 @@ TODAY = date(2025, 1, 15)
 VENDORS = {
     "hubspot": "/crm/v3/objects/deals",
     "zendesk": "/api/v2/users",
+    "typeform": "/forms/u6nXL7kd/responses",
     "youtube": "/youtube/v3/channels",
     "linkedin": "/rest/posts",
     "x": "/2/tweets",
+    "wordpress": "/wp-json/wp/v2/posts",
     "stripe": "/v1/events",
 }
 

@@ -1,8 +1,8 @@
-"""Which issues are held, small enough to be carried from one reading to the next.
+"""Which records are held, by their numbers, small enough to be carried from one reading to the next.
 
-Belongs here: packing a set of numeric ids, and unpacking it. Does not: what they are for (`reading`).
+Belongs here: packing a set of numeric ids, and unpacking it. Does not: what they are for (a source's reading).
 
-The ids of a project lie close together, so what is kept is the lengths of the runs in and between them, squeezed: a
+Ids of one kind lie close together, so what is kept is the lengths of the runs in and between them, squeezed: a
 hundred thousand of a million take some tens of kilobytes.
 """
 
