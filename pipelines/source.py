@@ -18,7 +18,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote_plus
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
@@ -236,7 +236,8 @@ _SHORTEST_SECRET = 4
 def never_tell(secret: str) -> None:
     """Leave a secret out of whatever errors say from now on, even where a vendor says it, or says it in codes."""
     if len(secret) >= _SHORTEST_SECRET:
-        written = (secret, quote(secret, safe=""), quote(secret), quote_plus(secret), json.dumps(secret)[1:-1])
+        codes = (quote(secret, safe=""), quote(secret), quote_plus(secret), unquote_plus(secret))
+        written = (secret, *codes, json.dumps(secret)[1:-1])
         _never_told.update(written, [b64encode(secret.encode()).decode().rstrip("=")])
 
 

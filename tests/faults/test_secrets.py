@@ -151,7 +151,7 @@ def named(kind: str) -> dict[str, list[str]]:
 
 def secret(source: str, name: str) -> str:
     """A recognisable one, with what is written otherwise in addresses and in JSON."""
-    return f'{PLANTED}-{source}-{name}+/"ñ'
+    return f'{PLANTED}-{source}-{name}+/"=='
 
 
 def configured(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
