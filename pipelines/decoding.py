@@ -56,10 +56,11 @@ def _otherwise(place: str, value: Any, wanted: str) -> str:
     return f"{place.removeprefix('.') or 'it'} is {kinds.get(type(value), 'a number')}, not {wanted}"
 
 
-def problems(records: pl.LazyFrame, *found: tuple[pl.Expr, str]) -> pl.LazyFrame:
+def problems(records: pl.LazyFrame, *found: tuple[pl.Expr, str | pl.Expr]) -> pl.LazyFrame:
     """record_key and problem of the records for which a condition holds; of several, the first.
 
     The text names the field and what is wrong with it, never what a person may have written there.
     """
-    problem = pl.coalesce(pl.when(condition).then(pl.lit(text)) for condition, text in found)
+    said = ((condition, pl.lit(text) if isinstance(text, str) else text) for condition, text in found)
+    problem = pl.coalesce(pl.when(condition).then(text) for condition, text in said)
     return records.select("record_key", problem=problem).filter(pl.col("problem").is_not_null())

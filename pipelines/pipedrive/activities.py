@@ -15,7 +15,8 @@ from datetime import timedelta
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
-from pipelines.pipedrive.changes import current, first_moment, instant, problems
+from pipelines.decoding import problems
+from pipelines.pipedrive.changes import current, first_moment, instant
 from pipelines.pipedrive.declared import Field
 from pipelines.pipedrive.options import PipedriveOptions
 from pipelines.pipedrive.reading import OWNER, TYPE, Wanted, own_fields

@@ -1,7 +1,7 @@
 """Pipedrive's texts as values, and its changelogs as changes in time.
 
-Belongs here: reading times and numbers, the changes of a field, and which value was in force when something happened.
-Does not: what a change means (`persons`, `deals`).
+Belongs here: reading times, and the changes of a field. Does not: what was in force when (`pipelines.turns`), or what a
+change means (`persons`, `deals`).
 
 A changelog says from what to what a field was changed, newest first, at times in UTC that do not say so. It does not
 say what a record was made with: that is what the first change was from, or what the field was first seen to have. Nor
@@ -13,16 +13,11 @@ of the first version that shows it, so that no later edit of the record moves it
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import polars as pl
 
-from kr_definitions.vocabulary import DECIMAL
 from pipelines.pipedrive.options import Said
-
-SAME_SAVE = timedelta(seconds=5)
-"""One click may change several fields a moment apart: what was changed so soon after was in force."""
-
+from pipelines.turns import SAME_SAVE, called
 
 UTC_INSTANT = pl.Datetime("us", "UTC")
 
@@ -45,11 +40,6 @@ def first_moment(text: pl.Expr, zone: str) -> pl.Expr:
     return day.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
 
 
-def number(text: pl.Expr) -> pl.Expr:
-    """A number, exact. Null where it is none."""
-    return text.cast(DECIMAL, strict=False)
-
-
 def several(values: pl.Expr) -> pl.Expr:
     """The options of a field that has several, separated by `;`."""
     each = values.fill_null("").str.split(";").list.eval(pl.element().str.strip_chars())
@@ -58,7 +48,7 @@ def several(values: pl.Expr) -> pl.Expr:
 
 def said(attribute: Said, value: pl.Expr) -> pl.Expr:
     """A field's value as events call it."""
-    return value.replace(attribute.values) if attribute.values else value
+    return called(value, attribute.values)
 
 
 def once(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -176,32 +166,6 @@ def _beginnings(records: pl.LazyFrame, untold: pl.LazyFrame, entries: pl.LazyFra
     )
 
 
-def in_force(
-    events: pl.LazyFrame,
-    changed: pl.LazyFrame,
-    name: str,
-    *,
-    or_first: bool = True,
-    same_save: timedelta = SAME_SAVE,
-) -> pl.LazyFrame:
-    """Events with the value that a field had at their time (`occurred_at`), as column `name`.
-
-    or_first: where none had been entered by then, the first one that was entered later. same_save: what was changed so
-    soon after is meant too.
-    """
-    values = changed.select("record_key", "at", pl.col("value").alias(name), is_known=pl.lit(value=True)).sort("at")
-    valued = (
-        events.with_columns((pl.col("occurred_at") + same_save).alias("by"))
-        .sort("by")
-        .join_asof(values, left_on="by", right_on="at", by="record_key", strategy="backward", check_sortedness=False)
-    )
-    if or_first:
-        first = changed.filter(pl.col("value").is_not_null()).group_by("record_key").agg(first=pl.col("value").first())
-        known = pl.when(pl.col("is_known")).then(pl.col(name)).otherwise(pl.col("first"))
-        valued = valued.join(first, on="record_key", how="left").with_columns(known.alias(name)).drop("first")
-    return valued.drop("by", "at", "is_known")
-
-
 def has_strange_time(name: str) -> pl.Expr:
     """Whether a field's history has an entry without a time that can be read."""
     is_strange = instant(pl.element().struct.field("time")).is_null()
@@ -220,16 +184,6 @@ def has_strange(name: str, read: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:
     )
     is_now = is_strange(pl.col("values").struct.field(name)).fill_null(value=False)
     return is_now | pl.col("history").struct.field(name).list.eval(was_strange).list.any().fill_null(value=False)
-
-
-def problems(records: pl.LazyFrame, *found: tuple[pl.Expr, str | pl.Expr]) -> pl.LazyFrame:
-    """record_key and problem of the records for which a condition holds; of several, the first.
-
-    The text names the field and what is wrong with it, never what a person may have written there.
-    """
-    said = ((condition, pl.lit(text) if isinstance(text, str) else text) for condition, text in found)
-    problem = pl.coalesce(pl.when(condition).then(text) for condition, text in said)
-    return records.select("record_key", problem=problem).filter(pl.col("problem").is_not_null())
 
 
 def _filled(text: pl.Expr) -> pl.Expr:

@@ -11,25 +11,13 @@ was not won. An archived deal is a deal like others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 
 from kr_definitions.vocabulary import vocabulary
-from pipelines.pipedrive.changes import (
-    SAME_SAVE,
-    changes,
-    current,
-    has_strange,
-    has_strange_time,
-    in_force,
-    instant,
-    number,
-    once,
-    problems,
-    said,
-    several,
-)
+from pipelines.decoding import problems
+from pipelines.pipedrive.changes import changes, current, has_strange, has_strange_time, instant, once, said, several
 from pipelines.pipedrive.declared import Field
 from pipelines.pipedrive.forecasts import forecasts
 from pipelines.pipedrive.options import ListingsPipeline, PipedriveOptions, Said, SalesPipeline, fields_of
@@ -46,6 +34,8 @@ from pipelines.pipedrive.reading import (
     own_fields,
 )
 from pipelines.pipedrive.stored import TIMES, payload_of, together
+from pipelines.sales import fact
+from pipelines.turns import SAME_SAVE, in_force, number, with_attributes
 
 KEPT = ("add_time", "person_id", "org_id", *TIMES)
 SALES_FACTS = ("deal.created", "deal.stage_entered", "deal.amount_changed", "deal.won", "deal.lost")
@@ -168,7 +158,7 @@ def _problems(deals: pl.LazyFrame, options: PipedriveOptions, zone: str) -> pl.L
 def _sales(all_deals: pl.LazyFrame, pipeline: SalesPipeline, zone: str) -> pl.LazyFrame:
     deals = all_deals.filter(pl.col("in_pipeline") == pipeline.pipeline)
     stages, amounts = once(phases(deals, pipeline)), once(_amounts(deals))
-    created = _fact(deals, "deal.created", pl.format("deal/{}/created", "record_key"), "created_at")
+    created = fact(deals, "deal.created", pl.format("deal/{}/created", "record_key"), "created_at")
     created = in_force(in_force(created, amounts, "amount", or_first=False), stages, "stage")
     stated = [
         created,
@@ -182,7 +172,7 @@ def _sales(all_deals: pl.LazyFrame, pipeline: SalesPipeline, zone: str) -> pl.La
     if pipeline.product_of_lines:
         of_one = pl.when(pl.col("products").list.len() == 1).then(pl.col("products").list.first())
         found = found.join(deals.select("record_key", product=of_one), on="record_key", how="left")
-    return _with_attributes(found, deals, attributes(pipeline).items())
+    return with_attributes(found, _changed(deals, pipeline))
 
 
 def _amounts(deals: pl.LazyFrame) -> pl.LazyFrame:
@@ -202,7 +192,7 @@ def _amounts(deals: pl.LazyFrame) -> pl.LazyFrame:
 def _stages_entered(stages: pl.LazyFrame, amounts: pl.LazyFrame) -> pl.LazyFrame:
     entered = stages.filter(pl.col("value").is_not_null()).with_columns(stage="value")
     key = pl.format("deal/{}/stage/{}/{}", "record_key", "stage", pl.col("at").dt.epoch("ms"))
-    return in_force(_fact(entered, "deal.stage_entered", key, "at", "stage"), amounts, "amount", or_first=False)
+    return in_force(fact(entered, "deal.stage_entered", key, "at", "stage"), amounts, "amount", or_first=False)
 
 
 def _amounts_changed(deals: pl.LazyFrame, stages: pl.LazyFrame, amounts: pl.LazyFrame) -> pl.LazyFrame:
@@ -217,7 +207,7 @@ def _amounts_changed(deals: pl.LazyFrame, stages: pl.LazyFrame, amounts: pl.Lazy
         .drop("_at")
     )
     key = pl.format("deal/{}/amount/{}", "record_key", pl.col("at").dt.epoch("ms"))
-    return in_force(_fact(changed, "deal.amount_changed", key, "at", "amount"), stages, "stage")
+    return in_force(fact(changed, "deal.amount_changed", key, "at", "amount"), stages, "stage")
 
 
 def _ended(deals: pl.LazyFrame) -> pl.LazyFrame:
@@ -237,7 +227,7 @@ def _listings(all_deals: pl.LazyFrame, pipeline: ListingsPipeline, zone: str) ->
     found = [_captured(deals, pipeline, zone)]
     if pipeline.portals is not None:
         found.append(_published(deals, pipeline.portals))
-    return _with_attributes(pl.concat(found, how="diagonal"), deals, attributes(pipeline).items())
+    return with_attributes(pl.concat(found, how="diagonal"), _changed(deals, pipeline))
 
 
 def _captured(deals: pl.LazyFrame, pipeline: ListingsPipeline, zone: str) -> pl.LazyFrame:
@@ -252,7 +242,7 @@ def _captured(deals: pl.LazyFrame, pipeline: ListingsPipeline, zone: str) -> pl.
         .join(deals.select("record_key", said_on=said_on), on="record_key")
         .with_columns(captured_at=pl.coalesce("said_on", "at"))
     )
-    captured = _fact(first, "listing.captured", pl.format("listing/{}/captured", "record_key"), "captured_at")
+    captured = fact(first, "listing.captured", pl.format("listing/{}/captured", "record_key"), "captured_at")
     return in_force(captured, changes(deals, VALUE, number), "amount")
 
 
@@ -265,20 +255,14 @@ def _published(deals: pl.LazyFrame, portals: Said) -> pl.LazyFrame:
         .filter(pl.col("portal").is_not_null())
     )
     key = pl.format("listing/{}/portal/{}/{}", "record_key", "portal", pl.col("at").dt.epoch("ms"))
-    return _fact(added, "listing.published", key, "at", "portal").with_columns(portal=said(portals, pl.col("portal")))
+    return fact(added, "listing.published", key, "at", "portal").with_columns(portal=said(portals, pl.col("portal")))
 
 
 # Both
 
 
-def _fact(rows: pl.LazyFrame, event_type: str, key: pl.Expr, at: str, *kept: str) -> pl.LazyFrame:
-    return rows.select("record_key", *kept, fact_key=key, event_type=pl.lit(event_type), occurred_at=at)
-
-
-def _with_attributes(found: pl.LazyFrame, deals: pl.LazyFrame, given: Iterable[tuple[str, Said]]) -> pl.LazyFrame:
-    """Facts with the attributes that their type carries, as they were when it happened."""
-    for name, attribute in given:
-        types = [one.name for one in vocabulary().types.values() if name in one.carries]
-        value = pl.when(pl.col("event_type").is_in(types)).then(said(attribute, pl.col(name)))
-        found = in_force(found, changes(deals, attribute.field), name).with_columns(value.alias(name))
-    return found
+def _changed(
+    deals: pl.LazyFrame, pipeline: SalesPipeline | ListingsPipeline
+) -> Iterator[tuple[str, pl.LazyFrame, Mapping[str, str]]]:
+    for name, attribute in attributes(pipeline).items():
+        yield name, changes(deals, attribute.field), attribute.values

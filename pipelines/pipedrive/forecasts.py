@@ -13,9 +13,11 @@ from decimal import Decimal
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
-from pipelines.pipedrive.changes import SAME_SAVE, changes, in_force, instant, once
+from pipelines.pipedrive.changes import changes, instant, once
 from pipelines.pipedrive.phases import LOST, WON, standing, statuses_of
 from pipelines.pipedrive.reading import CLOSE_DATE
+from pipelines.sales import losses as losses_of
+from pipelines.turns import SAME_SAVE, in_force
 
 _NOTHING = pl.lit(Decimal(0), DECIMAL)
 
@@ -27,7 +29,7 @@ def forecasts(deals: pl.LazyFrame, amounts: pl.LazyFrame, zone: str) -> pl.LazyF
     that had been forecast before it lost either is forecast as zero, once; one that is lost, as zero.
     """
     months = once(_days(deals, zone).with_columns(value=pl.col("value").dt.month_start()))
-    losses = once(_losses(statuses_of(deals)))
+    losses = once(losses_of(statuses_of(deals), (LOST,)))
     moments = pl.concat([one.select("record_key", occurred_at="at") for one in (amounts, months, losses)]).unique()
     found = in_force(moments, amounts, "amount", or_first=False)
     found = in_force(found, months, "forecast_month", or_first=False)
@@ -82,14 +84,4 @@ def _days(deals: pl.LazyFrame, zone: str) -> pl.LazyFrame:
         .sort("record_key", "at", maintain_order=True)
         .with_columns(before=pl.col("value").shift(1).over("record_key"))
         .filter(pl.col("value").ne_missing(pl.col("before")))
-    )
-
-
-def _losses(statuses: pl.LazyFrame) -> pl.LazyFrame:
-    """When a deal came to be lost (value: true), and when it was taken up again."""
-    is_lost = (pl.col("value") == LOST).fill_null(value=False)
-    return (
-        statuses.with_columns(value=is_lost)
-        .with_columns(was_lost=pl.col("value").shift(1).over("record_key", order_by="at").fill_null(value=False))
-        .filter(pl.col("value") != pl.col("was_lost"))
     )

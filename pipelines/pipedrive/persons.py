@@ -12,22 +12,15 @@ from collections.abc import Mapping
 import polars as pl
 
 from kr_definitions.events import IDENTIFIED
+from pipelines.decoding import problems
 from pipelines.identification import fields_of as identifying
 from pipelines.identification import identified
-from pipelines.pipedrive.changes import (
-    changes,
-    has_strange_time,
-    in_force,
-    instant,
-    once,
-    problems,
-    said,
-    several,
-)
+from pipelines.pipedrive.changes import changes, has_strange_time, instant, once, said, several
 from pipelines.pipedrive.declared import Field
 from pipelines.pipedrive.options import PipedriveOptions, Said, fields_of
 from pipelines.pipedrive.reading import OWNER, Wanted, own_fields
 from pipelines.pipedrive.stored import payload_of, together
+from pipelines.turns import in_force
 
 KEPT = ("add_time", "org_id")
 CARRIED = {

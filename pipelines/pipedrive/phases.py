@@ -11,9 +11,10 @@ from datetime import timedelta
 
 import polars as pl
 
-from pipelines.pipedrive.changes import SAME_SAVE, changes, current, in_force, instant
+from pipelines.pipedrive.changes import changes, current, instant
 from pipelines.pipedrive.options import SalesPipeline
 from pipelines.pipedrive.reading import STAGE, STATUS
+from pipelines.turns import SAME_SAVE, in_force
 
 WON, LOST = "won", "lost"
 AT_ONCE = timedelta()

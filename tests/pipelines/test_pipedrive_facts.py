@@ -16,9 +16,10 @@ from pipedrive_told import a_deal, payload, rows, told
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines.pipedrive import PipedriveOptions
-from pipelines.pipedrive.changes import changes, instant, number
+from pipelines.pipedrive.changes import changes, instant
 from pipelines.pipedrive.declared import Field
 from pipelines.pipedrive.stored import history_key, payload_of, together
+from pipelines.turns import number
 
 # Times, numbers, labels
 
