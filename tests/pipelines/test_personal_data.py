@@ -56,9 +56,10 @@ RULES: Mapping[str, Mapping[str, Keeps]] = {
         "leads": Keeps(being="key ids.*", beside=_CHANGED), "contacts": Keeps(being="key ids.*", beside=_CHANGED),
         "opportunities": _OF_PERSON, "calls": _OF_PERSON, "meetings": _OF_PERSON, "cases": _OF_PERSON,
     },
-    "pipedrive": {
-        "persons": Keeps(being="key", beside=_OWNER),
-        "deals": Keeps(about="person_id", beside=_OWNER), "activities": Keeps(about="person_id", beside=_OWNER),
+    "pipedrive": {  # the names are those of stages and options
+        "persons": Keeps(being="key", beside=_OWNER, other="names.*.name"),
+        "deals": Keeps(about="person_id", beside=_OWNER, other="names.*.name"),
+        "activities": Keeps(about="person_id", beside=_OWNER, other="names.*.name"),
     },
     "zendesk": {
         "tickets": Keeps(about="requester_id", beside="steps.*.by"),
