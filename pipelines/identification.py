@@ -11,14 +11,15 @@ fields hold is kept as it is: name one that holds another system's id, not what 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import polars as pl
 from pydantic import BeforeValidator, Field
 
 from kr_definitions.events import IDENTIFIED
-from pipelines.source import Options, Pseudonym
+from kr_definitions.vocabulary import UTC_MICROSECONDS
+from pipelines.source import Options, Pseudonym, Record
 
 EMAIL, DOMAIN = "email", "domain"
 SHAPE = pl.List(pl.Struct({"by": pl.String(), "identifier": pl.String()}))
@@ -110,6 +111,30 @@ def identified(customers: pl.LazyFrame, kind: str) -> pl.LazyFrame:
         identified_by="by",
         identifier="identifier",
     )
+
+
+CUSTOMER = pl.Struct({"created_at": pl.String(), "identified": SHAPE})
+"""What is kept of a customer where that is all that is read of them."""
+
+
+def customer(key: str, created_at: Any, found: Identifiers) -> Record:
+    """One. Without revision: a merge may take an identifier back without a later time."""
+    return Record(key, None, {"created_at": created_at, "identified": found})
+
+
+def customer_facts(records: pl.LazyFrame, place: str) -> pl.LazyFrame:
+    """What customers state (`CUSTOMER`). place: where they are shown, up to their id."""
+    created = pl.col("created_at").str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+    said = records.with_columns(created_at=created.cast(UTC_MICROSECONDS))
+    stated = identified(said, "customer").with_columns(source_url=pl.lit(place) + pl.col("record_key"))
+    unborn = said.filter(pl.col("created_at").is_null()).select("record_key", problem=pl.lit("created_at: not a time"))
+    return pl.concat([stated, unborn], how="diagonal")
+
+
+def refuse_unknown(known: Iterable[Known], has: Sequence[str], kind: str) -> None:
+    """Raise `ValueError` for what a kind of customer is not known by. has: what it is."""
+    if unknown := [one.field for one in known if one.field not in has]:
+        raise ValueError(f"identified_by: {unknown[0]} is not known of a {kind}; there is {', '.join(has)}")
 
 
 def _text(value: Any) -> str:

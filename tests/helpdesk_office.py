@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import polars as pl
 from hubspot_agency import Exchange, Tampering
+from shop import code
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from kr_definitions.events import COVERED, current
-from pipelines.load import Lake, Source, StreamChange, bring_up_to_date, fetch
-from pipelines.raw_zone import StreamLoad
+from kr_definitions.events import COVERED, EVENT_SCHEMA, current
+from kr_definitions.vocabulary import UTC_MICROSECONDS
+from pipelines import event_log
+from pipelines.load import Lake, Source, bring_up_to_date, fetch
+from pipelines.novelty import Novelty
+from pipelines.raw_zone import RAW_SCHEMA, StreamLoad, newest_of
 from pipelines.sandbox.company import Change, Changes, Company, Ticket
 from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
-from pipelines.source import Account, Connector, Covered, Mark, Options, Read, Record, SourceError
+from pipelines.source import Account, Connector, Covered, Mark, Options, Read, Record, SourceError, Stream
+from pipelines.understanding import understand
 
-__all__ = ["Exchange", "Office", "Tampering", "at", "changes", "company", "ticket"]
+__all__ = [
+    "MARCH",
+    "Exchange",
+    "Office",
+    "StoredOffice",
+    "Tampering",
+    "at",
+    "changes",
+    "company",
+    "ticket",
+]
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -68,7 +85,11 @@ class Reading:
     pages: list[list[Record]] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
     covered: Covered | None = None
-    failure: str | None = None
+    error: SourceError | None = None
+
+    @property
+    def failure(self) -> str | None:
+        return None if self.error is None else str(self.error)
 
     @property
     def records(self) -> list[Record]:
@@ -80,8 +101,46 @@ class Reading:
 
 
 @dataclass
+class _Shelf:
+    """What has been read of one stream."""
+
+    novelty: Novelty
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    readings: list[Covered] = field(default_factory=list)
+
+    @property
+    def last(self) -> Covered | None:
+        return self.readings[-1] if self.readings else None
+
+    def frame(self) -> pl.DataFrame:
+        return pl.DataFrame(self.rows, schema=RAW_SCHEMA)
+
+
+class _Switch:
+    """The one server of this process: it answers as whichever application is before it."""
+
+    def __init__(self) -> None:
+        self.inner: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.inner is not None
+        await self.inner(scope, receive, send)
+
+
+_SWITCH, _KEPT_OPEN = _Switch(), ExitStack()
+
+
+@cache
+def _base_url() -> str:
+    return _KEPT_OPEN.enter_context(serving(_SWITCH))
+
+
+@dataclass
 class Office:
-    """Where a test works: a lake, a clock, an environment, and one vendor's stand-in served over some company."""
+    """Where a test works: a clock, an environment, and one vendor's stand-in served over some company.
+
+    What is read is kept in memory, as rows of the raw zone and statements of the log: `StoredOffice` has a lake.
+    """
 
     folder: Path
     environment: Any  # pytest's monkeypatch
@@ -89,23 +148,28 @@ class Office:
     options: Options
     stand_in: ModuleType
     zone: str = "Europe/Madrid"
+    began: datetime = MARCH
     clock: SharedClock = field(init=False)
+    exchanges: list[Exchange] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        self.clock = SharedClock(self.folder / "clock.json", MARCH)
+        self.clock = SharedClock(self.folder / "clock.json", self.began)
+        self._shelves: dict[str, _Shelf] = {}
+        self._log = pl.DataFrame(schema=EVENT_SCHEMA)
+        self._aside: list[pl.DataFrame] = []
         self.configure(**self.stand_in.CREDENTIALS)
 
     @property
     def account(self) -> Account:
-        return Account("agencia", self.connector.kind, self.zone)
+        return Account("agencia", self.connector.kind, self.zone, code)
 
     @property
     def source(self) -> Source:
         return Source(self.connector, self.account, self.options)
 
-    @property
-    def lake(self) -> Lake:
-        return Lake(self.folder / "lake")
+    def stream(self, name: str) -> Stream:
+        [found] = [one for one in self.source.streams() if one.name == name]
+        return found
 
     def configure(self, **given: str | None) -> None:
         for name, value in given.items():
@@ -128,15 +192,11 @@ class Office:
 
     @contextmanager
     def serving(self, application: Any) -> Iterator[str]:
-        with serving(application) as url:
-            self.configure(base_url=url)
-            yield url
+        _SWITCH.inner = application
+        self.configure(base_url=_base_url())
+        yield _base_url()
 
-    def fetch(self, application: Any, now: datetime, **more: Any) -> dict[str, StreamLoad]:
-        with self.serving(application):
-            return {load.stream: load for load in fetch(self.source, self.lake, self.clock, now, **more)}
-
-    def load(self, of: Company, now: datetime, alter: Any = None, **settings: Any) -> dict[str, StreamLoad]:
+    def load(self, of: Company, now: datetime, alter: Any = None, **settings: Any) -> Mapping[str, StreamLoad]:
         """Fetch and understand the company as it is at an instant; the requests are in `exchanges`."""
         application = self.served(of, now, alter, **settings)
         loads = self.fetch(application, now)
@@ -144,15 +204,40 @@ class Office:
         self.understand(now)
         return loads
 
-    def understand(self, now: datetime) -> list[StreamChange]:
-        return bring_up_to_date([self.source], self.lake, now)
+    def fetch(self, application: Any, now: datetime) -> Mapping[str, StreamLoad]:
+        loads = {}
+        for stream in self.source.streams():
+            empty = pl.LazyFrame(schema=RAW_SCHEMA)
+            shelf = self._shelves.setdefault(stream.name, _Shelf(Novelty(self.connector.kind, stream.name, now, empty)))
+            since = None if shelf.last is None else shelf.last.end - stream.overlap
+            cursor = None if shelf.last is None else shelf.last.cursor
+            found = self.read(application, stream.name, Read(since, now, cursor, self.clock))
+            shelf.novelty.recorded_at = round(now.timestamp() * 1_000_000)
+            new = [row for one in found.records if (row := shelf.novelty.row(one)) is not None]
+            shelf.rows += new
+            shelf.readings += [] if found.covered is None else [found.covered]
+            load = StreamLoad(stream.name, len(found.records), len(new), len(found.records) - len(new))
+            load.covered, load.failure = found.covered, found.error
+            loads[stream.name] = load
+        return loads
+
+    def understand(self, now: datetime) -> None:
+        self._aside = []
+        for stream in self.source.streams():
+            if (shelf := self._shelves.get(stream.name)) is None or not shelf.rows:
+                continue
+            newest = newest_of(shelf.frame().lazy()).collect()
+            found = understand(stream, self.connector.kind, newest, now)
+            place = (self.connector.kind, stream.name, now)
+            stated = event_log.statements(self._log.lazy(), found.facts, found.touched, *place)
+            self._log = pl.concat([self._log, stated])
+            self._aside.append(found.problems)
 
     def read(self, application: Any, stream: str, read: Read) -> Reading:
-        """One fetch of one stream, into no lake."""
-        [of] = [one for one in self.source.streams() if one.name == stream]
+        """One fetch of one stream, kept nowhere."""
         found = Reading()
         with self.serving(application):
-            pages = of.fetch(read)
+            pages = self.stream(stream).fetch(read)
             try:
                 while True:
                     one = next(pages)
@@ -163,14 +248,40 @@ class Office:
             except StopIteration as end:
                 found.covered = end.value
             except SourceError as failure:
-                found.failure = str(failure)
+                found.error = failure
         return found
 
     def first(self, application: Any, stream: str, now: datetime) -> Reading:
         return self.read(application, stream, Read(None, now, None, self.clock))
 
+    def log(self) -> pl.LazyFrame:
+        """Everything that was ever stated, and what was covered."""
+        stated = [self._log]
+        for stream in self.source.streams():
+            readings = self._shelves[stream.name].readings if stream.name in self._shelves else []
+            covered: dict[str, list[Any]] = {"covered_from": [one.start for one in readings]}
+            covered |= {name: [one.end for one in readings] for name in ("covered_to", "read_at")}
+            read = pl.DataFrame(covered, schema=dict.fromkeys(covered, UTC_MICROSECONDS))
+            of = (self.connector.kind, stream.name, "mapping", self.began)
+            stated.append(event_log.readings(read, stream.feeds, *of))
+        return pl.concat(stated).lazy()
+
+    def statements(self) -> pl.LazyFrame:
+        """Everything that was ever stated."""
+        return self._log.lazy()
+
+    def rows(self, stream: str) -> pl.DataFrame:
+        """Everything that was ever read of a stream."""
+        return self._shelves[stream].frame()
+
+    def quarantined(self) -> list[tuple[str, str]]:
+        return sorted((key, said) for aside in self._aside for key, said in aside["record_key", "problem"].rows())
+
+    def withdrawn(self) -> pl.DataFrame:
+        return self.statements().filter(pl.col("event_type") == "fact.retracted").collect()
+
     def facts(self) -> pl.DataFrame:
-        log = current(self.lake.log.scan()).filter(pl.col("event_type") != COVERED)
+        log = current(self.statements()).filter(pl.col("event_type") != COVERED)
         return log.sort("occurred_at", "event_type", "status", "subject_id").collect()
 
     def said(self, *columns: str, of: str | None = None) -> list[tuple[Any, ...]]:
@@ -180,14 +291,35 @@ class Office:
     def counts(self) -> Mapping[str, int]:
         return dict(self.facts().group_by("event_type").len().sort("event_type").rows())
 
+    def stored(self) -> str:
+        """Everything that is kept, as text."""
+        payloads = [self.rows(one.name).get_column("payload") for one in self.source.streams()]
+        return "\n".join(pl.concat(payloads))
+
+
+class StoredOffice(Office):
+    """An office with a lake: what is read is stored by dlt, and the log is the lake's."""
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.folder / "lake")
+
+    def fetch(self, application: Any, now: datetime) -> Mapping[str, StreamLoad]:
+        with self.serving(application):
+            return {load.stream: load for load in fetch(self.source, self.lake, self.clock, now)}
+
+    def understand(self, now: datetime) -> None:
+        bring_up_to_date([self.source], self.lake, now)
+
+    def statements(self) -> pl.LazyFrame:
+        return self.lake.log.scan()
+
+    def rows(self, stream: str) -> pl.DataFrame:
+        return self.lake.raw.scan(self.connector.kind, stream).collect()
+
     def quarantined(self) -> list[tuple[str, str]]:
         rows = self.lake.quarantine().sort("record_key", "problem").select("record_key", "problem").collect()
         return rows.rows()
-
-    def stored(self) -> str:
-        """Everything that the raw zone holds, as text."""
-        streams = [self.lake.raw.scan(self.connector.kind, one.name).select("payload") for one in self.source.streams()]
-        return "\n".join(pl.concat(streams).collect().get_column("payload"))
 
 
 Alter = Callable[[Exchange], tuple[int, dict[str, str], bytes] | None]

@@ -1,7 +1,7 @@
 """Freshdesk: tickets as they are seen at each reading, and the answers to its satisfaction surveys.
 
 Belongs here: what an organisation may say of its account, and which streams it gets. Does not: requests (`helpdesk`),
-what tickets mean (`tickets`), what answers mean (`surveys`).
+what tickets mean (`tickets`), what answers mean (`surveys`), by what else customers are known (`customers`).
 
 Configuration, below `sources.<organisation>.<source>`: `api_key`, of an agent who may see every ticket; `base_url`
 where it differs from the account's.
@@ -9,13 +9,17 @@ where it differs from the account's.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from datetime import timedelta
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from pipelines.freshdesk.customers import HAS, customers
 from pipelines.freshdesk.surveys import satisfaction_ratings
 from pipelines.freshdesk.tickets import tickets
+from pipelines.identification import IdentifiedBy, refuse_unknown
 from pipelines.source import Account, Options, Stream
+from pipelines.ticketing import SurveySent
 
 __all__ = ["FRESHDESK", "Freshdesk", "FreshdeskOptions"]
 
@@ -33,6 +37,9 @@ class FreshdeskOptions(Options):
     time that the service level set. surveys: whether answers to satisfaction surveys are read; a plan may lack them.
     survey_sent: when the account asks its customers ("Send satisfaction survey" in its settings): once a ticket is
     solved, or closed. Freshdesk keeps no record of having asked, so without it nothing says that a survey was sent.
+    identified_by: by what else customers are known: `email`, `domain` and `unique_external_id` of requesters, `domain`
+    of companies. archived_after_days: how long after its last change the account archives a closed ticket; null
+    where it has archived none yet, so that all of its past is known.
 
     A whole one::
 
@@ -43,6 +50,8 @@ class FreshdeskOptions(Options):
         sla: true
         surveys: true
         survey_sent: solved
+        identified_by: [email, {external_id: unique_external_id}]
+        archived_after_days: 120
     """
 
     subdomain: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -51,7 +60,14 @@ class FreshdeskOptions(Options):
     channels: dict[int, str] = Field(default_factory=dict)
     sla: bool = False
     surveys: bool = True
-    survey_sent: Literal["solved", "closed"] | None = None
+    survey_sent: SurveySent | None = None
+    identified_by: IdentifiedBy = ()
+    archived_after_days: int | None = Field(default=120, ge=1)
+
+    @model_validator(mode="after")
+    def _customers_have_that(self) -> Self:
+        refuse_unknown(self.identified_by, HAS[self.account], self.account)
+        return self
 
 
 class Freshdesk:
@@ -61,11 +77,24 @@ class Freshdesk:
     options = FreshdeskOptions
 
     def streams(self, account: Account, options: Any) -> list[Stream]:
-        """Tickets, and the answers to surveys unless they are left out."""
-        words = {**STATUSES, **options.statuses}, {**CHANNELS, **options.channels}
-        found = [tickets(account, options.subdomain, options.account, *words, options.survey_sent, has_sla=options.sla)]
+        """Tickets, the answers to surveys unless they are left out, and customers where they are to be identified."""
+        of, kind, known = options.subdomain, options.account, options.identified_by
+        found = [
+            tickets(
+                account,
+                of,
+                kind,
+                {**STATUSES, **options.statuses},
+                {**CHANNELS, **options.channels},
+                options.survey_sent,
+                has_sla=options.sla,
+                archived_after=None if options.archived_after_days is None else timedelta(options.archived_after_days),
+            )
+        ]
         if options.surveys:
-            found.append(satisfaction_ratings(account, options.subdomain, options.account))
+            found.append(satisfaction_ratings(account, of, kind))
+        if known:
+            found.append(customers(account, of, kind, known))
         return found
 
 

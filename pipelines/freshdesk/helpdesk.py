@@ -5,7 +5,10 @@ or what it means.
 
 Facts about the API (developers.freshdesk.com/api): lists are JSON arrays of at most 100, page 300 is the last one, a
 `Link` header promises the next page; the list of tickets goes back 30 days unless `updated_since` says more, and leaves
-out what is deleted or spam, which have lists of their own (`filter`). The key is the user of Basic authentication, with
+out what is deleted or spam, which have lists of their own (`filter`). A closed ticket that nothing was done to for 120
+days is archived (partnersupport.freshworks.com/en/support/solutions/articles/212901-ticket-archiving): then it is in no
+list, and `/tickets/archived/[id]` shows it to who knows its id. Contacts who are deleted or blocked are listed where
+`state` says so; companies that are deleted are not. The key is the user of Basic authentication, with
 any password.
 
 Pages are by number, and a ticket that changes while a list is read moves to its end and draws all others forward: what
@@ -28,17 +31,13 @@ from requests.auth import HTTPBasicAuth
 from pipelines.http import PatientSession
 from pipelines.settings import Settings
 from pipelines.source import Account, Clock, SourceConfigError, VendorError
+from pipelines.ticketing import READ_AGAIN, instant, place
 
 PAGE_SIZE = 100
 MOST_PAGES = 300
 MOST_TRIES = 5
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-
-READ_AGAIN = "Nothing is counted as read; the next run reads it again"
-
-USER = "user"
-"""What an id of a person is: of a customer and of an agent alike."""
 
 Item = dict[str, Any]
 
@@ -88,28 +87,41 @@ class Helpdesk:
 
     def _tickets_page(self, path: str, asked: Mapping[str, str], start: datetime, number: int) -> _Page:
         page = self._page(path, {**asked, "updated_since": _text(start), "page": str(number)})
+        if "include" not in asked and any("stats" in one for one in page.items):
+            raise VendorError(self.source, f"a page of {place(path)} is one of another list", READ_AGAIN)
         self._require_order(path, page.items, start)
         return page
 
     def _once_more(self, path: str, tries: int) -> int:
         if tries >= MOST_TRIES:
-            found = f"the tickets of one time in {_place(path)} changed each of {tries} times that they were read"
+            found = f"the tickets of one time in {place(path)} changed each of {tries} times that they were read"
             raise VendorError(self.source, found, READ_AGAIN)
         return tries + 1
 
     def ratings(self, since: datetime) -> Iterator[list[Item]]:
         """Pages of answers to surveys that were first given since."""
-        path = "/api/v2/surveys/satisfaction_ratings"
-        asked = {"created_since": _text(since), "per_page": str(PAGE_SIZE)}
+        beyond = f"more than {MOST_PAGES * PAGE_SIZE} answers were given since {_text(since)}"
+        return self._numbered("/api/v2/surveys/satisfaction_ratings", {"created_since": _text(since)}, beyond)
+
+    def contacts(self, **params: str) -> Iterator[list[Item]]:
+        """Pages of those who ask. params: `state`, for those who are blocked or deleted."""
+        return self._numbered("/api/v2/contacts", params, f"there are more than {MOST_PAGES * PAGE_SIZE} contacts")
+
+    def companies(self) -> Iterator[list[Item]]:
+        """Pages of the companies that contacts are of."""
+        return self._numbered("/api/v2/companies", {}, f"there are more than {MOST_PAGES * PAGE_SIZE} companies")
+
+    def _numbered(self, path: str, params: Mapping[str, str], beyond: str) -> Iterator[list[Item]]:
+        """Pages of a list that is paged by numbers alone. beyond: what is so where it does not end by the last one."""
         before: list[Item] = []
         for number in range(1, MOST_PAGES + 1):
-            page = self._page(path, {**asked, "page": str(number)})
+            page = self._page(path, {**params, "per_page": str(PAGE_SIZE), "page": str(number)})
             self._require_progress(path, page, before, is_promised=False)
             yield page.items
             if not page.has_next:
                 return
             before = page.items
-        raise self._wall(path, f"more than {MOST_PAGES * PAGE_SIZE} answers were given since {_text(since)}")
+        raise self._wall(path, beyond)
 
     def conversations(self, ticket_id: str) -> list[Item]:
         """Replies and notes of one ticket, as they are listed; none where the ticket is gone."""
@@ -144,52 +156,38 @@ class Helpdesk:
     def _whole(self, path: str, response: requests.Response) -> _Page:
         """A list is a JSON array of things with ids: an error, HTML or half an answer is not."""
         if response.status_code >= 400:
-            raise VendorError(self.source, f"{_place(path)} answered HTTP {response.status_code}", READ_AGAIN)
+            raise VendorError(self.source, f"{place(path)} answered HTTP {response.status_code}", READ_AGAIN)
         try:
             content = response.json()
         except ValueError:
             raise VendorError(
-                self.source, f"{_place(path)} answered HTTP 200 with what is not JSON", READ_AGAIN
+                self.source, f"{place(path)} answered HTTP 200 with what is not JSON", READ_AGAIN
             ) from None
         if not isinstance(content, list) or not all(isinstance(one, dict) and one.get("id") for one in content):
             raise VendorError(
-                self.source, f"{_place(path)} answered something that is not a list of items with ids", READ_AGAIN
+                self.source, f"{place(path)} answered something that is not a list of items with ids", READ_AGAIN
             )
         return _Page(content, "next" in response.links or len(content) >= PAGE_SIZE)
 
     def _require_order(self, path: str, items: list[Item], start: datetime) -> None:
         times = [at for one in items if (at := instant(one.get("updated_at")))]
         if times != sorted(times) or (times and times[0] < start - SECOND):
-            raise VendorError(self.source, f"{_place(path)} is not in the order or span that was asked for", READ_AGAIN)
+            raise VendorError(self.source, f"{place(path)} is not in the order or span that was asked for", READ_AGAIN)
 
     def _require_progress(self, path: str, page: _Page, before: list[Item], *, is_promised: bool) -> None:
         """is_promised: the page begins where the one before ended, so it has at least that one's last ticket."""
         if not page.items and (is_promised or page.has_next):
-            raise VendorError(self.source, f"a page of {_place(path)} is empty, though it was promised", READ_AGAIN)
+            raise VendorError(self.source, f"a page of {place(path)} is empty, though it was promised", READ_AGAIN)
         if page.items and page.items == before:
-            raise VendorError(self.source, f"a page of {_place(path)} is one that came before", READ_AGAIN)
+            raise VendorError(self.source, f"a page of {place(path)} is one that came before", READ_AGAIN)
 
     def _wall(self, path: str, found: str) -> VendorError:
         return VendorError(
             self.source,
-            f"{_place(path)} ends at page {MOST_PAGES}, and {found}",
+            f"{place(path)} ends at page {MOST_PAGES}, and {found}",
             "No request reaches the rest: ask Freshdesk's support for an export, or leave the source out",
         )
 
 
-def instant(text: Any) -> datetime | None:
-    """A time as the vendor writes it (RFC 3339, in UTC or with an offset), in UTC; None for what is none."""
-    try:
-        found = datetime.fromisoformat(str(text))
-        return found.astimezone(UTC) if found.tzinfo else None
-    except (ValueError, OverflowError):
-        return None
-
-
 def _text(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _place(path: str) -> str:
-    """A path without the id in it: errors are kept, where nobody could erase somebody's ticket from them."""
-    return "/".join("…" if part.isdigit() else part for part in path.split("/"))

@@ -18,31 +18,22 @@ from collections.abc import Generator
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
 import polars as pl
 
-from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS
-from pipelines.freshdesk.helpdesk import BEGINNING, USER, Helpdesk, Item
+from kr_definitions.vocabulary import DECIMAL
+from pipelines.freshdesk.helpdesk import BEGINNING, Helpdesk, Item
+from pipelines.ids import packed, unpacked
 from pipelines.people import People, Place
 from pipelines.source import Account, Covered, Read, Record, Stream
+from pipelines.ticketing import GONE, SURVEY_ANSWERED, USER, answers_that_count, gone_marks, of_ticket, time_of
 
 CHANGEABLE = timedelta(days=14)
 STEPS = {"-103": 1, "-102": 2, "-101": 3, "100": 4, "101": 5, "102": 6, "103": 7}
 """The vendor's codes of an answer, from extremely unhappy to extremely happy."""
 NEUTRAL = 4
 
-MOST_REMEMBERED = 10_000
-"""Tickets kept in the cursor that were deleted or spam. An older one that is restored is found by a full reading."""
-
 PAYLOAD = pl.Struct(
-    {
-        "id": pl.String(),
-        "ticket_id": pl.String(),
-        "user_id": pl.String(),
-        "answer": pl.String(),
-        "updated_at": pl.String(),
-        "is_gone": pl.Boolean(),
-    }
+    {**GONE, "id": pl.String(), "user_id": pl.String(), "answer": pl.String(), "updated_at": pl.String()}
 )
 
 
@@ -50,12 +41,12 @@ def satisfaction_ratings(account: Account, subdomain: str, customer: str) -> Str
     """The stream. customer: `requester` or `company`, of which answers name only the first."""
     return Stream(
         name="satisfaction_ratings",
-        feeds=("survey.answered",),
+        feeds=(SURVEY_ANSWERED,),
         fetch=lambda read: _fetch(account, subdomain, read),
         payload=PAYLOAD,
         facts=lambda records: facts(records, subdomain, customer),
         overlap=CHANGEABLE,
-        group=lambda key: key.str.split("/").list.first(),
+        group=of_ticket,
         people=People(whose=(Place(USER, ("user_id",)),), account=USER if customer == "requester" else None),
     )
 
@@ -63,19 +54,18 @@ def satisfaction_ratings(account: Account, subdomain: str, customer: str) -> Str
 def _fetch(account: Account, subdomain: str, read: Read) -> Generator[list[Record], None, Covered]:
     helpdesk = Helpdesk(account, subdomain, read.clock)
     since = read.since or BEGINNING
-    once_gone: list[str] = orjson.loads(read.cursor) if read.cursor else []
+    once_gone = unpacked(read.cursor) if read.cursor else set[int]()
     for page in helpdesk.ratings(since):
         yield [_record(one) for one in page]
-    back = _changed(helpdesk, since) if once_gone else {}
-    gone = {**_changed(helpdesk, since, filter="deleted"), **_changed(helpdesk, since, filter="spam")}
-    restored = [id_ for id_ in once_gone if id_ in back and id_ not in gone]
-    yield [_mark(id_, is_gone=True) for id_ in gone] + [_mark(id_, is_gone=False) for id_ in restored]
-    remembered = list(dict.fromkeys([*(id_ for id_ in once_gone if id_ not in restored), *gone]))[-MOST_REMEMBERED:]
-    return Covered(read.since, read.until, orjson.dumps(remembered).decode())
+    back = _changed(helpdesk, since, include="stats") if once_gone else set[int]()
+    gone = _changed(helpdesk, since, filter="deleted") | _changed(helpdesk, since, filter="spam")
+    restored = {id_ for id_ in once_gone if id_ in back and id_ not in gone}
+    yield [*gone_marks(map(str, gone), is_gone=True), *gone_marks(map(str, restored), is_gone=False)]
+    return Covered(read.since, read.until, packed((once_gone - restored) | gone))
 
 
-def _changed(helpdesk: Helpdesk, since: datetime, **params: str) -> dict[str, None]:
-    return {str(one["id"]): None for page, _ in helpdesk.tickets(since, **params) for one in page}
+def _changed(helpdesk: Helpdesk, since: datetime, **params: str) -> set[int]:
+    return {int(one["id"]) for page, _ in helpdesk.tickets(since, **params) for one in page}
 
 
 def _record(rating: Item) -> Record:
@@ -87,23 +77,14 @@ def _record(rating: Item) -> Record:
         "user_id": rating.get("user_id"),
         "answer": (rating.get("ratings") or {}).get("default_question"),
         "updated_at": rating.get("updated_at") or rating.get("created_at"),
-        "is_gone": False,
     }
     return Record(f"{ticket}/{rating['id']}", None, payload)
 
 
-def _mark(ticket: str, *, is_gone: bool) -> Record:
-    """Whether a ticket's answers count."""
-    return Record(f"{ticket}/gone", None, {"ticket_id": ticket, "is_gone": is_gone})
-
-
 def facts(records: pl.LazyFrame, subdomain: str, customer: str) -> pl.LazyFrame:
     """What answers state."""
-    alive = records.with_columns(is_gone=pl.col("is_gone").any().over("ticket_id"))
-    answers = alive.filter(pl.col("id").is_not_null()).with_columns(
-        occurred_at=pl.col("updated_at")
-        .str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
-        .cast(UTC_MICROSECONDS),
+    answers = answers_that_count(records).with_columns(
+        occurred_at=time_of("updated_at"),
         step=pl.col("answer").replace_strict(STEPS, default=None, return_dtype=pl.Int64),
     )
     newest = (
@@ -118,7 +99,7 @@ def facts(records: pl.LazyFrame, subdomain: str, customer: str) -> pl.LazyFrame:
         account_id=pl.col("user_id") if customer == "requester" else pl.lit(None, pl.String()),
         source_url=pl.format("https://{}.freshdesk.com/a/tickets/{}", pl.lit(subdomain), "ticket_id"),
         fact_key=pl.format("ticket/{}/answered", "ticket_id"),
-        event_type=pl.lit("survey.answered"),
+        event_type=pl.lit(SURVEY_ANSWERED),
         rating=pl.when(pl.col("step") > NEUTRAL)
         .then(pl.lit("good"))
         .when(pl.col("step") < NEUTRAL)

@@ -19,6 +19,10 @@ and time of its last change), and the facts of a ticket are read from all of the
 Each says the priority of the first sighting that shows it; the first reply and each solving, where the options want it,
 whether they came by the time that the service level had set, as that sighting has it. What happens and is undone
 between two readings leaves nothing. A ticket that is deleted, or taken for spam, states nothing while it is so.
+
+A ticket that is archived is in no list any more: what it has stated stays. Before the first reading, tickets have been
+archived that nobody here has seen; so what is covered begins only where every ticket that something was done to is
+still listed.
 """
 
 from __future__ import annotations
@@ -26,25 +30,16 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 import polars as pl
 
-from kr_definitions.vocabulary import UTC_MICROSECONDS
-from pipelines.freshdesk.helpdesk import BEGINNING, USER, Helpdesk, Item, instant
+from pipelines.freshdesk.helpdesk import BEGINNING, Helpdesk, Item
 from pipelines.people import People, Place
 from pipelines.source import Account, Covered, Mark, Read, Record, Stream
+from pipelines.ticketing import USER, SurveySent, feeds, instant, of_ticket, revision, surveys_sent, time_of
 
-FEEDS = (
-    "ticket.created",
-    "ticket.status_entered",
-    "ticket.first_replied",
-    "ticket.solved",
-    "ticket.reopened",
-    "ticket.closed",
-)
-SURVEY_SENT = "survey.sent"
 PRIORITIES = {"1": "low", "2": "normal", "3": "high", "4": "urgent"}
 """The vendor calls its second one medium."""
 
@@ -76,7 +71,6 @@ PAYLOAD = pl.Struct(
 )
 OPEN, PENDING, SOLVED, CLOSED = "2", "3", "4", "5"
 
-_FURTHEST_AHEAD = timedelta(minutes=5)
 _REPLY, _NOTE = 0, 2
 _KEPT = ("id", "created_at", "updated_at", "status", "priority", "source", "requester_id", "company_id", *DUE)
 
@@ -95,22 +89,26 @@ def tickets(
     customer: str,
     statuses: Mapping[int, str],
     channels: Mapping[int, str],
-    survey_sent: Literal["solved", "closed"] | None,
+    survey_sent: SurveySent | None,
     *,
     has_sla: bool,
+    archived_after: timedelta | None,
 ) -> Stream:
-    """The stream. customer: `requester` or `company`; statuses, channels: vendor's number -> our word."""
+    """The stream. customer: `requester` or `company`; statuses, channels: vendor's number -> our word.
+
+    archived_after: how long after its last change a closed ticket is archived, at the soonest; None: never yet.
+    """
     words = Words(
         {str(number): word for number, word in statuses.items()},
         {str(number): word for number, word in channels.items()},
     )
     return Stream(
         name="tickets",
-        feeds=(*FEEDS, SURVEY_SENT) if survey_sent else FEEDS,
-        fetch=lambda read: _fetch(account, subdomain, read),
+        feeds=feeds(survey_sent),
+        fetch=lambda read: _fetch(account, subdomain, archived_after, read),
         payload=PAYLOAD,
         facts=lambda records: facts(records, subdomain, customer, words, survey_sent, has_sla=has_sla),
-        group=lambda key: key.str.split("/").list.first(),
+        group=of_ticket,
         people=People(
             whose=(Place(USER, ("requester_id",)),),
             beside=(Place(USER, ("replied_by",)),),
@@ -120,7 +118,9 @@ def tickets(
     )
 
 
-def _fetch(account: Account, subdomain: str, read: Read) -> Generator[list[Record] | Mark, None, Covered]:
+def _fetch(
+    account: Account, subdomain: str, archived_after: timedelta | None, read: Read
+) -> Generator[list[Record] | Mark, None, Covered]:
     helpdesk = Helpdesk(account, subdomain, read.clock)
     lists = list(LISTS)
     at, reached = lists[0], read.since or BEGINNING
@@ -135,7 +135,15 @@ def _fetch(account: Account, subdomain: str, read: Read) -> Generator[list[Recor
             seen = {_key(one) for one in page}
             yield [_record(helpdesk, one, read, is_gone=name != "live") for one in new]
             yield Mark(orjson.dumps({"list": name, "from": going_on_from.isoformat()}).decode())
-    return Covered(read.since, read.until)
+    return Covered(_known_from(read, archived_after), read.until)
+
+
+def _known_from(read: Read, archived_after: timedelta | None) -> datetime | None:
+    """Since when every ticket that was changed is still listed: an archived one was changed before that."""
+    if archived_after is None:
+        return read.since
+    listed_from = max(read.until, read.clock.now()) - archived_after
+    return max(read.since or listed_from, listed_from)
 
 
 def _key(ticket: Item) -> str:
@@ -147,19 +155,17 @@ def _key(ticket: Item) -> str:
 def _record(helpdesk: Helpdesk, ticket: Item, read: Read, *, is_gone: bool) -> Record:
     if is_gone:
         gone = {"id": ticket["id"], "updated_at": ticket.get("updated_at"), "is_gone": True}
-        return Record(_key(ticket), _revision(ticket, read), gone)
+        return Record(_key(ticket), _changed(ticket, read), gone)
     kept: dict[str, Any] = {name: ticket.get(name) for name in _KEPT}
     stats = ticket.get("stats") or {}
     kept |= {name: stats.get(name) for name in TIMES}
     if _lacks_first_reply(ticket, stats):
         kept |= _first_reply(helpdesk.conversations(str(ticket["id"])), ticket)
-    return Record(_key(ticket), _revision(ticket, read), {**kept, "is_gone": False})
+    return Record(_key(ticket), _changed(ticket, read), {**kept, "is_gone": False})
 
 
-def _revision(ticket: Item, read: Read) -> datetime | None:
-    """When the ticket last changed. One from the future would outlive every later sighting."""
-    found = instant(ticket.get("updated_at"))
-    return read.until if found is not None and found > read.until + _FURTHEST_AHEAD else found
+def _changed(ticket: Item, read: Read) -> datetime | None:
+    return revision(instant(ticket.get("updated_at")), read.until)
 
 
 def _lacks_first_reply(ticket: Item, stats: Item) -> bool:
@@ -190,7 +196,7 @@ def facts(
     subdomain: str,
     customer: str,
     words: Words,
-    survey_sent: Literal["solved", "closed"] | None = None,
+    survey_sent: SurveySent | None = None,
     *,
     has_sla: bool = False,
 ) -> pl.LazyFrame:
@@ -210,7 +216,7 @@ def facts(
         closed,
     ]
     if survey_sent:
-        stated.append(_surveys_sent(solved if survey_sent == "solved" else closed))
+        stated.append(surveys_sent(solved if survey_sent == "solved" else closed))
     every = pl.concat(stated, how="diagonal").with_columns(subject_id="id").drop("id", "changed")
     return pl.concat([every, _problems(sightings)], how="diagonal")
 
@@ -227,14 +233,10 @@ def _sightings(records: pl.LazyFrame, subdomain: str, customer: str, words: Word
             priority=pl.col("priority").replace(PRIORITIES),
             source_url=pl.format("https://{}.freshdesk.com/a/tickets/{}", pl.lit(subdomain), "id"),
         )
-        .with_columns(*(_time(name) for name in times), is_gone=pl.col("is_gone").fill_null(value=False))
+        .with_columns(*(time_of(name) for name in times), is_gone=pl.col("is_gone").fill_null(value=False))
         .with_columns(changed=pl.coalesce("revision", "updated_at"))
         .sort("id", "changed", "record_key", nulls_last=False)
     )
-
-
-def _time(name: str) -> pl.Expr:
-    return pl.col(name).str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False).cast(UTC_MICROSECONDS)
 
 
 def _first_replied() -> pl.Expr:
@@ -317,20 +319,6 @@ def _statuses(alive: pl.LazyFrame, words: Words) -> pl.LazyFrame:
         status=pl.col("status").replace(dict(words.statuses)),
         fact_key=pl.format("ticket/{}/status_entered/{}/{}", "id", "status", pl.col("occurred_at").dt.epoch("s")),
         event_type=pl.lit("ticket.status_entered"),
-    )
-
-
-def _surveys_sent(ended: pl.LazyFrame) -> pl.LazyFrame:
-    """A ticket's customer is asked when it first ends."""
-    return (
-        ended.sort("id", "occurred_at", maintain_order=True)
-        .unique("id", keep="first", maintain_order=True)
-        .select(
-            *(name for name in _SHARED if name != "priority"),
-            "occurred_at",
-            fact_key=pl.format("ticket/{}/survey_sent", "id"),
-            event_type=pl.lit(SURVEY_SENT),
-        )
     )
 
 

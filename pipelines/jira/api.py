@@ -8,12 +8,14 @@ Facts about the API (developer.atlassian.com/cloud/jira/platform/rest/v3): `/sea
 query language have minutes, in the time zone of the user who asks, which `/myself` tells. It is eventually consistent:
 an issue is found as it was some minutes ago. `/changelog/bulkfetch` gives the histories of up to 1,000 issues, oldest
 first, an issue's on several pages, those without any left out, times in epoch milliseconds; single ones have offsets
-without a colon. 429 comes with RateLimit-Reason, and with Retry-After unless a quota is used up.
+without a colon. Archived issues (a site of the Premium plan may have them) are in no search, and found by their ids
+alone. 429 comes with RateLimit-Reason, and with Retry-After unless a quota is used up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,18 +27,24 @@ from requests.auth import HTTPBasicAuth
 from pipelines.http import PatientSession, retry_after_seconds, whole_json
 from pipelines.settings import Settings
 from pipelines.source import Account, Clock, SourceConfigError, VendorError
+from pipelines.ticketing import READ_AGAIN, place
+from pipelines.ticketing import instant as instant_of
 
 SEARCH_LIMIT = 100
 IDS_LIMIT = 5000
 BULK_LIMIT = 100
 CHANGES_LIMIT = 1000
 
-READ_AGAIN = "Nothing is counted as read; the next run reads it again"
-
-USER = "user"
-"""What an id of a person is: of a customer and of an agent alike."""
-
 Item = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a site's issues. kind: of one that is not Jira's own, such as `com.atlassian.servicedesk:…`."""
+
+    id: str
+    name: str
+    kind: str | None
 
 
 class Api:
@@ -67,15 +75,22 @@ class Api:
         except (KeyError, ValueError, OSError):
             raise self._strange(f"/rest/api/3/myself has a time zone that is none ({name})") from None
 
-    def statuses(self) -> dict[str, tuple[str, str]]:
-        """Id of each status -> its name and its category's key."""
+    def statuses(self) -> dict[str, tuple[str, str | None]]:
+        """Id of each status of a workflow in use -> its name and its category's key."""
         found = self._list("/rest/api/3/status")
-        return {str(one["id"]): (str(one.get("name")), str(_in(one, "statusCategory", "key"))) for one in found}
+        return {str(one["id"]): (str(one.get("name")), _in(one, "statusCategory", "key")) for one in found}
 
-    def fields(self) -> dict[str, str]:
-        """Kind of a custom field (`com.atlassian.servicedesk:…`) -> its id."""
-        found = self._list("/rest/api/3/field")
-        return {str(kind): str(one["id"]) for one in found if (kind := _in(one, "schema", "custom"))}
+    def names(self, kind: str) -> list[str]:
+        """What the site's priorities or resolutions are called. kind: `priority` or `resolution`."""
+        path = f"/rest/api/3/{kind}/search"
+        return [str(one.get("name")) for one in self._paged(path, "values", {}, start="startAt", limit="maxResults")]
+
+    def fields(self) -> list[Field]:
+        """The fields of issues."""
+        return [
+            Field(str(one["id"]), str(one.get("name")), _in(one, "schema", "custom"))
+            for one in self._list("/rest/api/3/field")
+        ]
 
     def project_id(self, key: str) -> str:
         """A project's id."""
@@ -83,19 +98,12 @@ class Api:
 
     # Issues
 
-    def search(
-        self, jql: str, fields: Sequence[str], properties: Sequence[str] = (), reconciled: Sequence[int] = ()
-    ) -> Iterator[list[Item]]:
-        """Pages of the issues that a query finds, with the named fields; ids alone come 5,000 at a time.
-
-        reconciled: up to 50 ids of issues that are judged as they are now, and not as the search knows them.
-        """
+    def search(self, jql: str, fields: Sequence[str], properties: Sequence[str] = ()) -> Iterator[list[Item]]:
+        """Pages of the issues that a query finds, with the named fields; ids alone come 5,000 at a time."""
         limit = IDS_LIMIT if list(fields) == ["id"] else SEARCH_LIMIT
         body: Item = {"jql": jql, "fields": list(fields), "maxResults": limit}
         if properties:
             body["properties"] = list(properties)
-        if reconciled:
-            body["reconcileIssues"] = list(reconciled)
         path, seen = "/rest/api/3/search/jql", set[str]()
         while True:
             content = self._post(path, body, ("issues",))
@@ -111,13 +119,18 @@ class Api:
             seen.add(str(token))
             body["nextPageToken"] = token
 
-    def issues(self, ids: Sequence[str], fields: Sequence[str]) -> list[Item]:
-        """Those of some issues that exist and may be seen, as they are now and not as the search knows them."""
-        path, found = "/rest/api/3/issue/bulkfetch", list[Item]()
+    def issues(self, ids: Sequence[int], fields: Sequence[str], properties: Sequence[str] = ()) -> Iterator[list[Item]]:
+        """Those of some issues that exist and may be seen, as they are now and not as the search knows them.
+
+        Archived ones too, which no search finds. One that Jira fails to give now is not taken for one that is gone.
+        """
+        path = "/rest/api/3/issue/bulkfetch"
         for start in range(0, len(ids), BULK_LIMIT):
-            body = {"issueIdsOrKeys": list(ids[start : start + BULK_LIMIT]), "fields": list(fields)}
-            found += self._issues(path, self._post(path, body, ("issues",))["issues"])
-        return found
+            body: Item = {"issueIdsOrKeys": [str(one) for one in ids[start : start + BULK_LIMIT]]}
+            content = self._post(path, {**body, "fields": list(fields), "properties": list(properties)}, ("issues",))
+            if content.get("issueErrors"):
+                raise self._strange(f"{path} could not give some of the issues that it was asked for")
+            yield self._issues(path, content["issues"])
 
     def histories(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, list[Item]]:
         """Id of each issue -> its changes of some fields; none where nothing was changed."""
@@ -176,7 +189,7 @@ class Api:
             if not has_more:
                 return found
             if not items:
-                raise self._strange(f"a page of {_place(path)} is empty, though it is not the last")
+                raise self._strange(f"a page of {place(path)} is empty, though it is not the last")
 
     def _list(self, path: str) -> list[Item]:
         response = self._asked(path, {})
@@ -238,7 +251,7 @@ class Api:
 
     def _items(self, path: str, found: Any, key: str) -> list[Item]:
         if not isinstance(found, list) or not all(isinstance(one, dict) and one.get(key) for one in found):
-            raise self._strange(f"{_place(path)} answered something that is not a list of things with an {key}")
+            raise self._strange(f"{place(path)} answered something that is not a list of things with an {key}")
         return found
 
     def _strange(self, found: str) -> VendorError:
@@ -247,13 +260,13 @@ class Api:
 
 def instant(value: Any) -> datetime | None:
     """A time as Jira writes it (with an offset, or in epoch milliseconds), in UTC; None for what is none."""
-    try:
-        if isinstance(value, int | float):
-            return datetime.fromtimestamp(value / 1000, UTC)
-        found = datetime.fromisoformat(str(value))
-    except (ValueError, OverflowError, OSError):
-        return None
-    return found.astimezone(UTC) if found.tzinfo else None
+    return instant_of(value, numbers_a_second=1000)
+
+
+def at_utc(value: Any) -> str | None:
+    """A time in one way of writing, whichever Jira's was; what is none stays as it came."""
+    found = instant(value)
+    return found.isoformat() if found else None if value is None else str(value)
 
 
 def minute(at: datetime, zone: ZoneInfo) -> str:
@@ -276,8 +289,3 @@ def _messages(response: requests.Response) -> str:
         return "; ".join(map(str, response.json().get("errorMessages") or ()))[:300] or "no reason is given"
     except (ValueError, AttributeError):
         return "no reason is given"
-
-
-def _place(path: str) -> str:
-    """A path without the id in it: errors are kept, where nobody could erase somebody's request from them."""
-    return "/".join("…" if part.isdigit() else part for part in path.split("/"))

@@ -11,12 +11,13 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from pipelines.source import Options
+from pipelines.ticketing import SurveySent
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 ProjectKey = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]+$")]
 
-CATEGORY = "category:"
-"""Before a status category's key: new, indeterminate or done."""
+CATEGORY, CATEGORIES = "category:", ("new", "indeterminate", "done")
+"""Before a status category's key, and the keys."""
 
 PRIORITIES = {"Highest": "urgent", "High": "high", "Medium": "normal", "Low": "low", "Lowest": "low"}
 CHANNELS = {"portal": "web", "anonymousportal": "web"}
@@ -36,7 +37,10 @@ class JiraOptions(Options):
     channels: Jira's word -> ours. sla, reply_sla: names of the service levels whose keeping is said of each solving and
     of the first reply; one more request for each ticket that has come so far. surveys: whether customers' satisfaction
     is read. survey_sent: when the project asks for it; Jira keeps no record of having asked, so without it nothing says
-    that a survey was sent. most_gone: the share of the known issues that may be gone at once before it is doubted.
+    that a survey was sent. most_gone: the share of the known issues that may vanish at once before it is doubted.
+
+    What the site does not have is refused with the nearest names: a status may also be given by its id, and a priority,
+    a resolution or a status of `statuses` that is in histories only is known once they have been read.
 
     A whole one::
 
@@ -56,7 +60,7 @@ class JiraOptions(Options):
         reply_sla: Time to first response
         surveys: true
         survey_sent: solved
-        most_gone: 0.5
+        most_gone: 0.1
     """
 
     site: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -74,8 +78,13 @@ class JiraOptions(Options):
     sla: Name | None = None
     reply_sla: Name | None = None
     surveys: bool = True
-    survey_sent: Literal["solved", "closed"] | None = None
-    most_gone: float = Field(default=0.5, gt=0, le=1)
+    survey_sent: SurveySent | None = None
+    most_gone: float = Field(default=0.1, gt=0, le=1)
+
+    @property
+    def needs_fields(self) -> bool:
+        """Whether they name fields of the site's own."""
+        return bool(self.customer != "reporter" or self.sla or self.reply_sla or self.request_types)
 
     @property
     def scope(self) -> str:

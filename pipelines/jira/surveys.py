@@ -17,12 +17,14 @@ from functools import partial
 
 import polars as pl
 
-from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS
-from pipelines.jira.api import USER, Api, Item, instant
+from kr_definitions.vocabulary import DECIMAL
+from pipelines.jira.api import Api, Item, at_utc
 from pipelines.jira.options import JiraOptions
-from pipelines.jira.reading import Asked, at_utc, read_scope, revision
+from pipelines.jira.reading import Asked, read_scope
+from pipelines.jira.scope import in_query, scope
 from pipelines.people import People, Place
 from pipelines.source import Account, Covered, Mark, Read, Record, SourceConfigError, Stream
+from pipelines.ticketing import SURVEY_ANSWERED, USER, time_of
 
 ANSWERED_ON = "com.atlassian.servicedesk:sd-request-feedback-date"
 WORST, MIDDLE, BEST = 1, 3, 5
@@ -34,7 +36,7 @@ def satisfaction(account: Account, options: JiraOptions) -> Stream:
     """The stream."""
     return Stream(
         name="satisfaction",
-        feeds=("survey.answered",),
+        feeds=(SURVEY_ANSWERED,),
         fetch=lambda read: _fetch(account, options, read),
         payload=PAYLOAD,
         facts=lambda records: facts(records, options),
@@ -44,28 +46,28 @@ def satisfaction(account: Account, options: JiraOptions) -> Stream:
 
 def _fetch(account: Account, options: JiraOptions, read: Read) -> Generator[list[Record] | Mark, None, Covered]:
     api = Api(account, options.site, read.clock)
-    field = api.fields().get(ANSWERED_ON)
+    fields = api.fields()
+    field = next((one.id for one in fields if one.kind == ANSWERED_ON), None)
     if field is None:
         raise SourceConfigError(
             api.source,
             "the site has no field for the date of a customer's satisfaction",
             "Where it has no Service Management, leave satisfaction out with the option `surveys: false`",
         )
-    query = f"cf[{field.removeprefix('customfield_')}]"
     asked = Asked(
-        scope=f"{options.scope} AND {query} is not EMPTY",
-        changed=query,
+        scope=scope(api, options, fields, answered=field),
+        changed=in_query(field),
         fields=("updated", "reporter", field),
         most_gone=options.most_gone,
     )
-    return (yield from read_scope(api, asked, read, partial(_records, api, field, read)))
+    return (yield from read_scope(api, asked, read, partial(_records, api, field)))
 
 
-def _records(api: Api, field: str, read: Read, issues: list[Item]) -> list[Record]:
-    return [record for one in issues if (record := _record(api, field, read, one)) is not None]
+def _records(api: Api, field: str, issues: list[Item]) -> list[Record]:
+    return [record for one in issues if (record := _record(api, field, one)) is not None]
 
 
-def _record(api: Api, field: str, read: Read, issue: Item) -> Record | None:
+def _record(api: Api, field: str, issue: Item) -> Record | None:
     """A request's answer, without what was written beside it; None where it has none any more."""
     feedback = api.feedback(str(issue["id"]))
     if feedback is None:
@@ -78,16 +80,14 @@ def _record(api: Api, field: str, read: Read, issue: Item) -> Record | None:
         "rating": feedback.get("rating"),
         "answered_at": at_utc(answered),
     }
-    return Record(id_, revision(instant(answered), read), payload)
+    return Record(id_, None, payload)
 
 
 def facts(records: pl.LazyFrame, options: JiraOptions) -> pl.LazyFrame:
     """What answers state."""
     score = pl.col("rating").cast(pl.Int64, strict=False)
     said = records.with_columns(
-        occurred_at=pl.col("answered_at")
-        .str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
-        .cast(UTC_MICROSECONDS),
+        occurred_at=time_of("answered_at"),
         score=pl.when(score.is_between(WORST, BEST)).then(score),
     )
     problem = (
@@ -103,7 +103,7 @@ def facts(records: pl.LazyFrame, options: JiraOptions) -> pl.LazyFrame:
         account_id=pl.col("reporter") if options.customer == "reporter" else pl.lit(None, pl.String()),
         source_url=pl.lit(options.url()) + pl.col("id"),
         fact_key=pl.format("ticket/{}/answered", "id"),
-        event_type=pl.lit("survey.answered"),
+        event_type=pl.lit(SURVEY_ANSWERED),
         rating=pl.when(pl.col("score") > MIDDLE)
         .then(pl.lit("good"))
         .when(pl.col("score") < MIDDLE)

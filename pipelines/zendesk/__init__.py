@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipelines.identification import IdentifiedBy
+from pipelines.identification import IdentifiedBy, refuse_unknown
 from pipelines.source import Account, Options, Stream
 from pipelines.zendesk.customers import customers
 from pipelines.zendesk.surveys import satisfaction_ratings, survey_responses
@@ -56,8 +56,7 @@ class ZendeskOptions(Options):
     @model_validator(mode="after")
     def _customers_have_that(self) -> Self:
         has = ("email", "domain", "external_id") if self.account == "requester" else ("domain", "external_id")
-        if unknown := [one.field for one in self.identified_by if one.field not in has]:
-            raise ValueError(f"identified_by: {unknown[0]} is not known of a {self.account}; there is {', '.join(has)}")
+        refuse_unknown(self.identified_by, has, self.account)
         return self
 
 

@@ -1,7 +1,6 @@
 """Customers, by what else Zendesk knows them: requesters, or their organisations.
 
-Belongs here: fetching them, and the facts that they state. Does not: HTTP (`helpdesk`), tickets, what is kept of an
-address (`identification`).
+Belongs here: fetching them. Does not: HTTP (`helpdesk`), tickets, what is kept of a customer (`identification`).
 
 A requester is an end user, read through the export of users; one who was deleted, merged into another one, or made an
 agent states nothing. Of the addresses of a user only the main one is in the export. An organisation is read through
@@ -14,31 +13,29 @@ from collections.abc import Generator
 from datetime import datetime
 
 import orjson
-import polars as pl
 
 from kr_definitions.events import IDENTIFIED
-from kr_definitions.vocabulary import UTC_MICROSECONDS
-from pipelines.identification import SHAPE, Known, identified, identifiers
+from pipelines.identification import CUSTOMER, Known, customer, customer_facts, identifiers
 from pipelines.people import NOBODY, People
 from pipelines.source import Account, Covered, Mark, Read, Record, Stream
-from pipelines.zendesk.helpdesk import EXPORT_DELAY, USER, Helpdesk, Item
+from pipelines.ticketing import USER
+from pipelines.zendesk.helpdesk import EXPORT_DELAY, Helpdesk, Item
 
-PAYLOAD = pl.Struct({"created_at": pl.String(), "identified": SHAPE})
 _REQUESTERS = People(in_key=lambda key: ((USER, key),), are_people=True, account=USER)
 _END_USER = "end-user"
 
 
-def customers(account: Account, subdomain: str, customer: str, known: tuple[Known, ...]) -> Stream:
-    """The stream. customer: `requester` or `organization`."""
-    is_person = customer == "requester"
+def customers(account: Account, subdomain: str, kind: str, known: tuple[Known, ...]) -> Stream:
+    """The stream. kind: `requester` or `organization`."""
+    is_person = kind == "requester"
     fetch = _requesters if is_person else _organizations
     place = "users" if is_person else "organizations"
     return Stream(
         name="customers",
         feeds=(IDENTIFIED,),
         fetch=lambda read: fetch(account, subdomain, known, read),
-        payload=PAYLOAD,
-        facts=lambda records: facts(records, f"https://{subdomain}.zendesk.com/agent/{place}/"),
+        payload=CUSTOMER,
+        facts=lambda records: customer_facts(records, f"https://{subdomain}.zendesk.com/agent/{place}/"),
         people=_REQUESTERS if is_person else NOBODY,
     )
 
@@ -50,8 +47,10 @@ def _requesters(
     for page, after in Helpdesk(account, subdomain, read.clock).changed_users(since, read.mark or cursor):
         cursor = after
         yield [
-            _record(
-                user, is_gone=_is_gone(user), found=identifiers(known, account.pseudonym, [user.get("email")], user)
+            _gone(user)
+            if _is_gone(user)
+            else customer(
+                _key(user), user.get("created_at"), identifiers(known, account.pseudonym, _addresses(user), user)
             )
             for user in page
         ]
@@ -67,7 +66,9 @@ def _organizations(
     start = int(read.mark) if read.mark else 0 if since is None else int(since.timestamp())
     for page, reached in Helpdesk(account, subdomain, read.clock).changed_organizations(start):
         yield [
-            _record(one, is_gone=bool(one.get("deleted_at")), found=_of_organization(account, known, one))
+            _gone(one)
+            if one.get("deleted_at")
+            else customer(_key(one), one.get("created_at"), _of_organization(account, known, one))
             for one in page
         ]
         yield Mark(str(reached))
@@ -94,17 +95,13 @@ def _is_gone(user: Item) -> bool:
     return user.get("active") is False or user.get("role") != _END_USER
 
 
-def _record(one: Item, *, is_gone: bool, found: list[dict[str, str]]) -> Record:
-    """Without identifiers where it is gone. Without revision, too: a merge may take one back without a later time."""
-    if is_gone:
-        return Record(str(one["id"]), None, {}, is_deleted=True)
-    return Record(str(one["id"]), None, {"created_at": one.get("created_at"), "identified": found})
+def _gone(one: Item) -> Record:
+    return Record(_key(one), None, {}, is_deleted=True)
 
 
-def facts(records: pl.LazyFrame, place: str) -> pl.LazyFrame:
-    """What customers state. place: where they are shown, up to their id."""
-    created = pl.col("created_at").str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
-    said = records.with_columns(created_at=created.cast(UTC_MICROSECONDS))
-    stated = identified(said, "customer").with_columns(source_url=pl.lit(place) + pl.col("record_key"))
-    unborn = said.filter(pl.col("created_at").is_null()).select("record_key", problem=pl.lit("created_at: not a time"))
-    return pl.concat([stated, unborn], how="diagonal")
+def _key(one: Item) -> str:
+    return str(one["id"])
+
+
+def _addresses(user: Item) -> list[object]:
+    return [user.get("email")]

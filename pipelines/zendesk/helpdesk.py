@@ -10,7 +10,7 @@ a page come again on the next one. What was changed is compared with when the ve
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import requests
@@ -19,14 +19,10 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from pipelines.http import PatientSession, whole_json
 from pipelines.settings import Settings
 from pipelines.source import Account, Clock, SourceConfigError, VendorError
+from pipelines.ticketing import READ_AGAIN
 
 EXPORT_DELAY = timedelta(minutes=1)
 """What happened later than this before now is in no export yet."""
-
-READ_AGAIN = "Nothing is counted as read; the next run reads it again"
-
-USER = "user"
-"""What an id of a person is: of a customer and of an agent alike."""
 
 Item = dict[str, Any]
 
@@ -110,9 +106,15 @@ class Helpdesk:
         params = {"role[]": ["agent", "admin"]}
         return frozenset(str(u["id"]) for page in self.listed("/api/v2/users.json", "users", params) for u in page)
 
-    def listed(self, path: str, key: str, params: Mapping[str, Any], size: int = 100) -> Iterator[list[Item]]:
+    def listed(self, path: str, key: str, params: Mapping[str, Any]) -> Iterator[list[Item]]:
         """Pages of a list with the vendor's cursor pagination. Raises `VendorError` where there is no such list."""
-        after: str | None = None
+        return (page for page, _ in self.listed_from(path, key, params, size=100, after=None))
+
+    def listed_from(
+        self, path: str, key: str, params: Mapping[str, Any], size: int, after: str | None
+    ) -> Iterator[tuple[list[Item], str | None]]:
+        """The same, each page with what the list goes on from. after: from where it does, if the vendor knows it."""
+        is_resumed = after is not None
         while True:
             cursor = {"page[after]": after} if after else {}
             response = self._get(path, {**params, "page[size]": size, **cursor})
@@ -122,16 +124,20 @@ class Helpdesk:
                     f"{path} answered HTTP 404: the account has nothing of the kind",
                     "If this is a survey that the account's plan lacks, leave it out with the option `surveys`",
                 )
+            if response.status_code in (400, 422) and is_resumed:
+                is_resumed, after = False, None
+                continue
+            is_resumed = False
             page = whole_json(self.source, response, (key, "meta"))
             items, meta = _items(self.source, path, page[key]), page["meta"]
             if not isinstance(meta, dict) or not isinstance(meta.get("has_more"), bool):
                 raise VendorError(self.source, f"{path} does not say whether there is more", READ_AGAIN)
-            yield items
-            if not meta["has_more"]:
-                return
-            following = meta.get("after_cursor")
-            if not items or not following or following == after:
+            following = meta.get("after_cursor") if meta["has_more"] else None
+            if meta["has_more"] and (not items or not following or following == after):
                 raise self._stuck(path)
+            yield items, following
+            if following is None:
+                return
             after = following
 
     def _get(self, path: str, params: Mapping[str, Any]) -> requests.Response:
@@ -173,17 +179,6 @@ class _Bearer(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
-
-
-def instant(text: Any) -> datetime | None:
-    """A time as the vendor writes it (RFC 3339, or epoch seconds), in UTC; None for what is none."""
-    try:
-        if isinstance(text, int | float):
-            return datetime.fromtimestamp(text, UTC)
-        found = datetime.fromisoformat(str(text))
-    except (ValueError, OverflowError, OSError):
-        return None
-    return found.astimezone(UTC) if found.tzinfo else None
 
 
 def _items(source: str, path: str, found: Any) -> list[Item]:

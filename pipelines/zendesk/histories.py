@@ -18,7 +18,8 @@ from typing import Any
 
 import orjson
 
-from pipelines.zendesk.helpdesk import Helpdesk, Item, instant
+from pipelines.ticketing import instant
+from pipelines.zendesk.helpdesk import Helpdesk, Item
 
 MOST_HELD = 100_000
 """Updates of tickets that are held at most: some fifty megabytes."""

@@ -18,7 +18,8 @@ from typing import Any
 import polars as pl
 
 from pipelines.source import VendorError
-from pipelines.zendesk.helpdesk import READ_AGAIN, Item
+from pipelines.ticketing import READ_AGAIN
+from pipelines.zendesk.helpdesk import Item
 
 REPLY = ("reply_time",)
 SOLUTION = ("agent_work_time", "requester_wait_time", "resolution_time")

@@ -6,39 +6,47 @@ An account has one of the two active at a time, and its past may be in the other
 one that cannot be read leaves the other's coverage alone. What both state:
 
 * `survey.sent`: a customer was asked. A ticket's rating is asked for once (the vendor's own rule), at the time at
-  which its rating was created; a response when it was created, which its id (a ULID) holds.
+  which its first rating was created; a response when it was created, which its id (a ULID) holds.
 * `survey.answered`: the answer that holds now, at the time at which it was last changed: good or bad, and for a
   response the score on the survey's own scale. A customer who changes a rating corrects the fact.
 
-An answer can be changed for weeks, so each reading goes back over the last five. The ratings of a deleted ticket may
-still be listed: tickets deleted in that time are read from the ticket export, and their surveys state nothing.
+The offer of a rating and each change of it are ratings of their own, listed by when they were created; so a record is
+one rating, and those of a ticket are understood together, however long ago the first of them was read. An answer of a
+response is changed in place, for weeks: so each reading goes back over the last five.
+
+The surveys of a deleted ticket may still be listed. The export of tickets says which were deleted, and which of those
+are restored since: while a ticket is deleted, its surveys state nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 import polars as pl
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
-from pipelines.people import EACH, People, Place
-from pipelines.source import Account, Covered, Read, Record, Stream
-from pipelines.zendesk.helpdesk import EXPORT_DELAY, USER, Helpdesk, Item
+from pipelines.ids import packed, unpacked
+from pipelines.people import People, Place
+from pipelines.source import Account, Covered, Mark, Read, Record, Stream
+from pipelines.ticketing import GONE, SURVEY_ANSWERED, SURVEY_SENT, USER, answers_that_count, gone_marks, of_ticket
+from pipelines.ticketing import time_of as _time
+from pipelines.zendesk.helpdesk import EXPORT_DELAY, Helpdesk, Item
 
-FEEDS = ("survey.sent", "survey.answered")
+FEEDS = (SURVEY_SENT, SURVEY_ANSWERED)
 CHANGEABLE = timedelta(days=35)
 
 RATINGS = pl.Struct(
     {
-        "ticket_id": pl.String(),
+        **GONE,
+        "id": pl.String(),
         "requester_id": pl.String(),
-        "ratings": pl.List(
-            pl.Struct({"id": pl.String(), "score": pl.String(), "created_at": pl.String(), "updated_at": pl.String()})
-        ),
+        "score": pl.String(),
+        "created_at": pl.String(),
+        "updated_at": pl.String(),
     }
 )
 _ANSWER = pl.Struct(
@@ -51,17 +59,22 @@ _ANSWER = pl.Struct(
         "updated_at": pl.String(),
     }
 )
-RESPONSES = pl.Struct(
-    {
-        "ticket_id": pl.String(),
-        "responses": pl.List(pl.Struct({"id": pl.String(), "responder_id": pl.String(), "answers": pl.List(_ANSWER)})),
-    }
-)
+RESPONSES = pl.Struct({**GONE, "id": pl.String(), "responder_id": pl.String(), "answers": pl.List(_ANSWER)})
 
 _NO_TICKET = "response:"
-_TICKETS_A_REQUEST = 50
-_RECORDS_A_PAGE = 1000
 _ULID_DIGITS = {digit: value for value, digit in enumerate("0123456789ABCDEFGHJKMNPQRSTVWXYZ")}
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """How a kind of survey is listed. since: the filter by time. record: what is kept of one."""
+
+    path: str
+    key: str
+    size: int
+    always: dict[str, Any]
+    since: Callable[[datetime], dict[str, Any]]
+    record: Callable[[Item], Record]
 
 
 def satisfaction_ratings(account: Account, subdomain: str, customer: str) -> Stream:
@@ -69,10 +82,11 @@ def satisfaction_ratings(account: Account, subdomain: str, customer: str) -> Str
     return Stream(
         name="satisfaction_ratings",
         feeds=FEEDS,
-        fetch=lambda read: _fetch_ratings(account, subdomain, read),
+        fetch=lambda read: _fetch(account, subdomain, _RATINGS, read),
         payload=RATINGS,
         facts=lambda records: rating_facts(records, subdomain, customer),
         overlap=CHANGEABLE,
+        group=of_ticket,
         people=_people(customer, "requester_id"),
     )
 
@@ -82,102 +96,84 @@ def survey_responses(account: Account, subdomain: str, customer: str) -> Stream:
     return Stream(
         name="survey_responses",
         feeds=FEEDS,
-        fetch=lambda read: _fetch_responses(account, subdomain, read),
+        fetch=lambda read: _fetch(account, subdomain, _RESPONSES, read),
         payload=RESPONSES,
         facts=lambda records: response_facts(records, subdomain, customer),
         overlap=CHANGEABLE,
-        people=_people(customer, "responses", EACH, "responder_id"),
+        group=of_ticket,
+        people=_people(customer, "responder_id"),
     )
 
 
-def _people(customer: str, *path: str) -> People:
+def _people(customer: str, field: str) -> People:
     """Surveys are of whoever answers them."""
-    return People(whose=(Place(USER, path),), account=USER if customer == "requester" else None)
+    return People(whose=(Place(USER, (field,)),), account=USER if customer == "requester" else None)
 
 
-def _fetch_ratings(account: Account, subdomain: str, read: Read) -> Generator[list[Record], None, Covered]:
+def _fetch(
+    account: Account, subdomain: str, listed: _Listed, read: Read
+) -> Generator[list[Record] | Mark, None, Covered]:
+    """First the list of surveys, then the export of tickets, from where the last reading left it."""
     helpdesk = Helpdesk(account, subdomain, read.clock)
-    since = {} if read.since is None else {"start_time": int(read.since.timestamp())}
-    found = _Found()
-    for page in helpdesk.listed("/api/v2/satisfaction_ratings.json", "satisfaction_ratings", since):
-        for rating in page:
-            found.add(str(rating.get("ticket_id")), _rating_kept(rating))
-    yield from _records(helpdesk, read, found, _rating_payload)
-    return _covered(read)
-
-
-def _fetch_responses(account: Account, subdomain: str, read: Read) -> Generator[list[Record], None, Covered]:
-    helpdesk = Helpdesk(account, subdomain, read.clock)
-    since = {} if read.since is None else {"filter[created_at_start]": int(read.since.timestamp() * 1000)}
-    found = _responses(helpdesk, since)
-    if read.since is not None:
-        asked = [key for key in found.of_ticket if not key.startswith(_NO_TICKET)]
-        for start in range(0, len(asked), _TICKETS_A_REQUEST):
-            zrns = ",".join(f"zen:ticket:{key}" for key in asked[start : start + _TICKETS_A_REQUEST])
-            found.of_ticket |= _responses(helpdesk, {"filter[subject_zrns]": zrns}).of_ticket
-    yield from _records(helpdesk, read, found, _response_payload)
-    return _covered(read)
+    mark = orjson.loads(read.mark) if read.mark else {}
+    tickets = _Tickets.of(mark.get("tickets") or read.cursor)
+    if "tickets" not in mark:
+        params = listed.always if read.since is None else {**listed.always, **listed.since(read.since)}
+        pages = helpdesk.listed_from(listed.path, listed.key, params, listed.size, mark.get("list"))
+        for page, following in pages:
+            yield [listed.record(one) for one in page]
+            if following:
+                yield Mark(orjson.dumps({"list": following}).decode())
+    for page, after in helpdesk.changed_tickets(read.since, tickets.cursor):
+        yield tickets.changed(page, after)
+        yield Mark(orjson.dumps({"tickets": tickets.place}).decode())
+    return Covered(read.since, read.until - EXPORT_DELAY, tickets.place)
 
 
 @dataclass
-class _Found:
-    """What is kept of surveys, by their ticket: the vendor lists them by time. Packed, as all of them are held."""
+class _Tickets:
+    """Which tickets are deleted, and how far the export that says so was read."""
 
-    of_ticket: dict[str, list[bytes]] = field(default_factory=dict)
+    gone: set[int]
+    cursor: str | None
 
-    def add(self, ticket: str, kept: Item) -> None:
-        """One more survey of a ticket."""
-        self.of_ticket.setdefault(ticket, []).append(orjson.dumps(kept))
+    @classmethod
+    def of(cls, place: str | None) -> _Tickets:
+        noted = orjson.loads(place) if place else None
+        return cls(unpacked(noted["gone"]), noted["cursor"]) if noted else cls(set(), None)
 
-    def pages(self) -> Iterator[list[tuple[str, list[Item]]]]:
-        """Tickets with their surveys."""
-        keys = list(self.of_ticket)
-        for start in range(0, len(keys), _RECORDS_A_PAGE):
-            page = keys[start : start + _RECORDS_A_PAGE]
-            yield [(key, [orjson.loads(one) for one in self.of_ticket[key]]) for key in page]
+    @property
+    def place(self) -> str:
+        """As it is noted."""
+        return orjson.dumps({"gone": packed(self.gone), "cursor": self.cursor}).decode()
 
-
-def _responses(helpdesk: Helpdesk, filters: dict[str, Any]) -> _Found:
-    """Responses by their ticket; one about something else (a conversation) stands for itself."""
-    found = _Found()
-    pages = helpdesk.listed("/api/v2/guide/survey_responses", "survey_responses", {"sort": "id", **filters}, size=50)
-    for response in (response for page in pages for response in page):
-        subjects = response.get("subjects") or ()
-        ticket = next((str(s["id"]) for s in subjects if s.get("type") == "ticket"), None)
-        found.add(ticket or f"{_NO_TICKET}{response['id']}", _response_kept(response))
-    return found
-
-
-def _records(
-    helpdesk: Helpdesk, read: Read, found: _Found, payload: Callable[[str, list[Item]], Item]
-) -> Iterator[list[Record]]:
-    """One record a ticket. Without revision: what arrives last holds, and a deletion is last."""
-    deleted: set[str] = set()
-    for page, _ in helpdesk.changed_tickets(read.since, None):
-        for ticket in page:
-            (deleted.add if ticket.get("status") == "deleted" else deleted.discard)(str(ticket["id"]))
-    yield [Record(key, None, {"ticket_id": key}, is_deleted=True) for key in sorted(deleted)]
-    for of_tickets in found.pages():
-        yield [Record(key, None, payload(key, surveys)) for key, surveys in of_tickets if key not in deleted]
+    def changed(self, page: list[Item], after: str | None) -> list[Record]:
+        """What a page of the export says of tickets whose surveys count no more, or again."""
+        is_deleted = {int(one["id"]): one.get("status") == "deleted" for one in page}
+        gone = [id_ for id_, is_so in is_deleted.items() if is_so]
+        restored = [id_ for id_, is_so in is_deleted.items() if not is_so and id_ in self.gone]
+        self.gone, self.cursor = (self.gone - set(restored)) | set(gone), after
+        return [
+            *gone_marks(map(str, gone), is_gone=True),
+            *gone_marks(map(str, restored), is_gone=False),
+        ]
 
 
-def _covered(read: Read) -> Covered:
-    return Covered(read.since, read.until - EXPORT_DELAY)
+def _rating(rating: Item) -> Record:
+    """A rating as kept; without revision, as what arrives last holds."""
+    ticket = str(rating.get("ticket_id"))
+    kept = {name: rating.get(name) for name in ("id", "score", "created_at", "updated_at", "requester_id")}
+    return Record(f"{ticket}/{rating['id']}", None, {"ticket_id": ticket, **kept})
 
 
-def _rating_kept(rating: Item) -> Item:
-    return {name: rating.get(name) for name in ("id", "score", "created_at", "updated_at", "requester_id")}
-
-
-def _rating_payload(ticket: str, ratings: list[Item]) -> Item:
-    requester = ratings[-1]["requester_id"]
-    rated = [{name: value for name, value in rating.items() if name != "requester_id"} for rating in ratings]
-    return {"ticket_id": ticket, "requester_id": requester, "ratings": rated}
-
-
-def _response_kept(response: Item) -> Item:
+def _response(response: Item) -> Record:
+    """A response as kept; one about something else than a ticket (a conversation) stands for itself."""
+    subjects = response.get("subjects") or ()
+    ticket = next((str(one["id"]) for one in subjects if one.get("type") == "ticket"), None)
+    ticket = ticket or f"{_NO_TICKET}{response['id']}"
     kept = ("type", "rating", "rating_category", "created_at", "updated_at")
-    return {
+    payload = {
+        "ticket_id": ticket,
         "id": response["id"],
         "responder_id": response.get("responder_id"),
         "answers": [
@@ -188,56 +184,74 @@ def _response_kept(response: Item) -> Item:
             for answer in response.get("answers") or ()
         ],
     }
+    return Record(f"{ticket}/{response['id']}", None, payload)
 
 
-def _response_payload(ticket: str, responses: list[Item]) -> Item:
-    return {"ticket_id": ticket, "responses": responses}
+_RATINGS = _Listed(
+    path="/api/v2/satisfaction_ratings.json",
+    key="satisfaction_ratings",
+    size=100,
+    always={},
+    since=lambda since: {"start_time": int(since.timestamp())},
+    record=_rating,
+)
+_RESPONSES = _Listed(
+    path="/api/v2/guide/survey_responses",
+    key="survey_responses",
+    size=50,
+    always={"sort": "id"},
+    since=lambda since: {"filter[created_at_start]": int(since.timestamp() * 1000)},
+    record=_response,
+)
 
 
 def rating_facts(records: pl.LazyFrame, subdomain: str, customer: str) -> pl.LazyFrame:
     """What the ratings of tickets state."""
-    offered = records.explode("ratings").unnest("ratings").filter(pl.col("score").ne_missing("unoffered"))
-    rows = offered.with_columns(sent=_time("created_at"), changed=_time("updated_at"))
-    newest = rows.sort("record_key", "changed", "id").group_by("record_key", maintain_order=True)
-    asked = newest.agg(
-        pl.col("ticket_id", "requester_id", "score", "changed").last(),
-        pl.col("sent").min(),
-        has_time=(pl.col("sent").is_not_null() & pl.col("changed").is_not_null()).all(),
-    )
+    rated = answers_that_count(records).filter(pl.col("score").ne_missing("unoffered"))
+    has_time = pl.col("sent").is_not_null() & pl.col("changed").is_not_null()
     problem = (
-        pl.when(~pl.col("has_time"))
+        pl.when(~has_time)
         .then(pl.lit("created_at or updated_at: not a time"))
         .when(~pl.col("score").fill_null("").is_in(["offered", "good", "bad"]))
         .then(pl.format("score: neither offered nor good nor bad ({})", pl.col("score").fill_null("nothing")))
     )
-    common = asked.select(
-        "record_key",
-        "score",
-        "sent",
-        "changed",
+    rows = rated.with_columns(sent=_time("created_at"), changed=_time("updated_at")).with_columns(problem=problem)
+    rows = rows.with_columns(
         subject_id="ticket_id",
         account_id=_customer("requester_id", customer),
         source_url=_ticket_url(subdomain, "ticket_id"),
         key=pl.format("ticket/{}", "ticket_id"),
-        problem=problem,
     )
-    answered = common.filter(pl.col("score").is_in(["good", "bad"])).with_columns(rating="score")
-    return pl.concat([_fact(common, "sent", "sent"), _fact(answered, "answered", "changed", "rating")], how="diagonal")
+    counted = rows.filter(~pl.col("is_gone") & pl.col("problem").is_null())
+    first = counted.sort("ticket_id", "sent", "id").unique("ticket_id", keep="first", maintain_order=True)
+    last = (
+        counted.filter(pl.col("score") != "offered")
+        .with_columns(rating="score")
+        .sort("ticket_id", "changed", "id")
+        .unique("ticket_id", keep="last", maintain_order=True)
+    )
+    strange = rows.filter(pl.col("problem").is_not_null()).select("record_key", "problem")
+    stated = [_fact(first, "sent", "sent"), _fact(last, "answered", "changed", "rating")]
+    return pl.concat([*stated, strange], how="diagonal")
 
 
 def response_facts(records: pl.LazyFrame, subdomain: str, customer: str) -> pl.LazyFrame:
     """What responses to surveys state."""
     has_ticket = ~pl.col("ticket_id").str.starts_with(_NO_TICKET)
-    sent = records.explode("responses").unnest("responses").filter(pl.col("id").is_not_null())
-    common = sent.select(
-        "record_key",
-        "answers",
-        subject_id="id",
-        account_id=_customer("responder_id", customer),
-        source_url=pl.when(has_ticket).then(_ticket_url(subdomain, "ticket_id")),
-        key=pl.format("response/{}", "id"),
-        sent=_ulid_time("id"),
-    ).with_columns(problem=pl.when(pl.col("sent").is_null()).then(pl.format("id: not a ULID ({})", "subject_id")))
+    common = (
+        answers_that_count(records)
+        .filter(~pl.col("is_gone"))
+        .select(
+            "record_key",
+            "answers",
+            subject_id="id",
+            account_id=_customer("responder_id", customer),
+            source_url=pl.when(has_ticket).then(_ticket_url(subdomain, "ticket_id")),
+            key=pl.format("response/{}", "id"),
+            sent=_ulid_time("id"),
+        )
+        .with_columns(problem=pl.when(pl.col("sent").is_null()).then(pl.format("id: not a ULID ({})", "subject_id")))
+    )
     answered = _answered(common)
     return pl.concat(
         [_fact(common, "sent", "sent"), _fact(answered, "answered", "changed", "rating", "score")], how="diagonal"
@@ -288,10 +302,6 @@ def _customer(person: str, customer: str) -> pl.Expr:
 
 def _ticket_url(subdomain: str, ticket: str) -> pl.Expr:
     return pl.format("https://{}.zendesk.com/agent/tickets/{}", pl.lit(subdomain), ticket)
-
-
-def _time(name: str) -> pl.Expr:
-    return pl.col(name).str.to_datetime(time_unit="us", time_zone="UTC", strict=False).cast(UTC_MICROSECONDS)
 
 
 def _ulid_time(name: str) -> pl.Expr:

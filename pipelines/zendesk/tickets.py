@@ -1,7 +1,7 @@
 """Tickets and what was done to them: one record a ticket, with its whole history.
 
 Belongs here: what is stored of a ticket, and the facts that it states. Does not: HTTP (`helpdesk`), where its history
-comes from (`histories`), surveys.
+comes from (`histories`), surveys, and what was said in a live chat or in messaging, which is in no audit.
 
 The history says of a ticket, step by step:
 
@@ -21,27 +21,19 @@ it came within the time that was promised then (`promises`). A ticket that was d
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import orjson
 import polars as pl
 
-from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines.people import EACH, People, Place
 from pipelines.source import Account, Covered, Mark, Read, Record, Stream
-from pipelines.zendesk.helpdesk import EXPORT_DELAY, USER, Helpdesk, Item, instant
+from pipelines.ticketing import FEEDS, USER, instant, revision
+from pipelines.ticketing import time_of as _time
+from pipelines.zendesk.helpdesk import EXPORT_DELAY, Helpdesk, Item
 from pipelines.zendesk.histories import Histories, asked_for
 from pipelines.zendesk.promises import PROMISES, REPLY, SOLUTION, is_within, promises
-
-FEEDS = (
-    "ticket.created",
-    "ticket.status_entered",
-    "ticket.first_replied",
-    "ticket.solved",
-    "ticket.reopened",
-    "ticket.closed",
-)
 
 _STEP = {
     "audit": pl.String(),
@@ -69,7 +61,6 @@ PAYLOAD = pl.Struct(
 _MERGED_TAG = "closed_by_merge"
 _SYSTEM_AUTHOR = "-1"
 _WITH_SLA = "sla:"
-_FURTHEST_AHEAD = timedelta(minutes=5)
 
 
 def tickets(
@@ -100,16 +91,16 @@ def _fetch(
     histories = Histories(helpdesk, start) if since is None else None
 
     def record(ticket: Item) -> Record:
-        key, revision = str(ticket["id"]), _revision(ticket, read)
+        key, written = str(ticket["id"]), _revision(ticket, read)
         if ticket.get("status") == "deleted":
-            return Record(key, revision, {"id": key}, is_deleted=True)
+            return Record(key, written, {"id": key}, is_deleted=True)
         history = asked_for(helpdesk, key) if histories is None else histories.of(ticket, _written_at(ticket))
         if history is None:
-            return Record(key, revision, {"id": key}, is_deleted=True)
+            return Record(key, written, {"id": key}, is_deleted=True)
         payload = _payload(ticket, history, agents)
         if has_sla:
             payload["promises"] = promises(helpdesk.source, ticket)
-        return Record(key, revision, payload)
+        return Record(key, written, payload)
 
     for page, after in helpdesk.changed_tickets(since, cursor, is_measured=has_sla):
         cursor = after
@@ -186,9 +177,7 @@ def _revision(ticket: Item, read: Read) -> datetime | None:
 
     It may be later than what is read up to: a reading takes its time, and one that goes on began on an earlier day.
     """
-    found = _written_at(ticket)
-    now = max(read.until, read.clock.now())
-    return now if found is not None and found > now + _FURTHEST_AHEAD else found
+    return revision(_written_at(ticket), max(read.until, read.clock.now()))
 
 
 def _written_at(ticket: Item) -> datetime | None:
@@ -209,10 +198,6 @@ def facts(records: pl.LazyFrame, subdomain: str, customer: str, channels: Mappin
     solved = is_within(statuses.filter(is_solving), said, SOLUTION)
     stated = pl.concat([_created(said, steps), statuses.filter(~is_solving), solved, replies], how="diagonal")
     return pl.concat([stated.with_columns(subject_id="id").drop("id"), _problems(said, steps)], how="diagonal")
-
-
-def _time(name: str) -> pl.Expr:
-    return pl.col(name).str.to_datetime(time_unit="us", time_zone="UTC", strict=False).cast(UTC_MICROSECONDS)
 
 
 def _steps(said: pl.LazyFrame) -> pl.LazyFrame:

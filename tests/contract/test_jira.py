@@ -51,6 +51,8 @@ def description() -> dict[str, Any]:
         "/rest/api/3/myself",
         "/rest/api/3/status",
         "/rest/api/3/field",
+        "/rest/api/3/priority/search",
+        "/rest/api/3/resolution/search",
         "/rest/api/3/project/{projectIdOrKey}",
         "/rest/api/3/issue/{issueIdOrKey}/changelog",
         "/rest/api/3/issue/{issueIdOrKey}/comment",
@@ -138,6 +140,8 @@ def test_the_issues_and_changes_that_the_undescribed_paths_give_are_as_described
     [
         ("/rest/api/3/myself", 200),
         ("/rest/api/3/project/SUP", 200),
+        ("/rest/api/3/priority/search?startAt=1&maxResults=2", 200),
+        ("/rest/api/3/resolution/search?startAt=0&maxResults=100", 200),
         ("/rest/api/3/project/NOPE", 404),
         ("/rest/api/3/issue/1/changelog?startAt=1&maxResults=1", 200),
         ("/rest/api/3/issue/77/changelog", 404),

@@ -103,7 +103,7 @@ VENDORS = {
     ),
     "freshdesk": Vendor(
         FRESHDESK,
-        FreshdeskOptions(subdomain="ejemplo", survey_sent="solved"),
+        FreshdeskOptions(subdomain="ejemplo", survey_sent="solved", archived_after_days=None),
         freshdesk,
         MORNINGS,
         {},
@@ -137,12 +137,14 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pl.Lazy
 
 
 def told(folder: Path, environment: pytest.MonkeyPatch, vendor: Vendor) -> pl.LazyFrame:
-    office = Office(folder, environment, vendor.connector, vendor.options, vendor.stand_in, COMPANY.zone)
+    place = (COMPANY.zone, MORNINGS[0])
+    office = Office(folder, environment, vendor.connector, vendor.options, vendor.stand_in, *place)
     for morning in vendor.mornings:
-        for load in office.load(COMPANY, morning, **vendor.settings).values():
-            assert load.failure is None
+        loads = office.fetch(office.served(COMPANY, morning, **vendor.settings), morning)
+        assert not [load.failure for load in loads.values() if load.failure]
+    office.understand(NOW)
     assert office.quarantined() == []
-    return office.lake.log.scan()
+    return office.log()
 
 
 def facts(logs: dict[str, pl.LazyFrame], name: str, *more: str) -> list[Fact]:

@@ -157,7 +157,7 @@ def test_what_would_go_is_told_by_stream(told):
         "  crm.deals                     2 records, 11 events",
         "  crm.meetings                  1 record, 2 events",
         "  hojas.visitas                 2 records, 1 event",
-        "  soporte.satisfaction_ratings  1 record, 2 events",
+        "  soporte.satisfaction_ratings  2 records, 2 events",
         "  soporte.survey_responses      1 record, 2 events",
         "  soporte.tickets               3 records, 16 events",
         "Records of others stay, and lose the name alone.",

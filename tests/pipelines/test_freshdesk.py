@@ -11,10 +11,13 @@ import polars as pl
 import pytest
 import yaml
 from helpdesk_office import Exchange, Office, at, changes, company, ticket
+from pydantic import ValidationError
+from shop import code
 
 from pipelines.freshdesk import FRESHDESK, FreshdeskOptions
+from pipelines.ids import packed
 from pipelines.sandbox import freshdesk as stand_in
-from pipelines.sandbox.company import Company, Ticket, estate_agency, value_at
+from pipelines.sandbox.company import Company, Ticket, estate_agency, mail_address, value_at
 from pipelines.source import Covered
 
 HOUR = timedelta(hours=1)
@@ -22,7 +25,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
-    return Office(tmp_path, monkeypatch, FRESHDESK, FreshdeskOptions(subdomain="agencia"), stand_in)
+    return Office(tmp_path, monkeypatch, FRESHDESK, FreshdeskOptions(subdomain="agencia", surveys=False), stand_in)
 
 
 LIFE = [
@@ -44,17 +47,18 @@ def test_a_tickets_life_is_stated_as_it_goes_on(office: Office) -> None:
     assert set(office.said("subject_id", "account_id", "source_url")) == {
         ("1", "71", "https://agencia.freshdesk.com/a/tickets/1")
     }
-    assert office.lake.log.scan().filter(pl.col("event_type") == "fact.retracted").collect().is_empty()
+    assert office.withdrawn().is_empty()
 
 
-def test_a_first_reading_years_later_finds_the_times_that_freshdesk_keeps(office: Office) -> None:
+def test_a_first_reading_months_later_finds_the_times_that_freshdesk_keeps(office: Office) -> None:
     """Which status the ticket had at first is all that is lost."""
-    office.load(company(ticket()), at(800))
+    office.load(company(ticket()), at(120))
     assert office.said(*COLUMNS) == [one for one in LIFE if one[1] != "open"]
 
 
 def test_every_list_is_asked_for_since_some_time_as_thirty_days_come_otherwise(office: Office) -> None:
-    office.load(company(ticket()), at(400))
+    office.with_options(surveys=True)
+    office.load(company(ticket()), at(120))
     asked = [one.query for one in office.exchanges if one.path == "/api/v2/tickets"]
     assert len(asked) == 5
     assert all("updated_since=" in query for query in asked)
@@ -165,6 +169,7 @@ def test_words_of_the_account_replace_the_vendors_numbers(office: Office) -> Non
 
 
 def test_the_customer_can_be_the_company(office: Office) -> None:
+    office.with_options(surveys=True)
     office.with_options(account="company")
     office.load(company(ticket(rating=changes((at(5), "good")))), at(20))
     assert office.said("account_id", of="ticket.solved") == [(str(71 % 7 + 1),)]
@@ -189,6 +194,7 @@ def test_whether_the_service_level_was_kept_is_said_where_it_is_wanted(office: O
 
 @pytest.mark.parametrize("number", [1, 2], ids=["spam", "deleted"])
 def test_a_ticket_that_is_gone_takes_all_its_facts_along_and_brings_them_back(office: Office, number: int) -> None:
+    office.with_options(surveys=True)
     rated = {"rating": changes((at(4, 12), "good"))}
     gone = company(ticket(number, deleted_at=at(10), **rated), ticket(4, **rated))
     restored = company(
@@ -203,6 +209,7 @@ def test_a_ticket_that_is_gone_takes_all_its_facts_along_and_brings_them_back(of
 
 
 def test_what_was_deleted_before_the_first_reading_is_never_stated(office: Office) -> None:
+    office.with_options(surveys=True)
     office.load(company(ticket(deleted_at=at(10), rating=changes((at(4), "good")))), at(20))
     assert office.facts().is_empty()
 
@@ -211,6 +218,7 @@ def test_what_was_deleted_before_the_first_reading_is_never_stated(office: Offic
 
 
 def test_an_answer_that_was_changed_corrects_the_fact(office: Office) -> None:
+    office.with_options(surveys=True)
     unhappy = company(ticket(rating=changes((at(5), "bad"), (at(14), "good"))))
     said = []
     for now in (at(6), at(15)):
@@ -222,6 +230,8 @@ def test_an_answer_that_was_changed_corrects_the_fact(office: Office) -> None:
 
 
 def test_a_neutral_answer_is_neither_good_nor_bad(office: Office) -> None:
+    office.with_options(surveys=True)
+
     def neutral(exchange: Exchange) -> tuple[int, dict[str, str], bytes] | None:
         rated = exchange.path.endswith("satisfaction_ratings")
         return (200, {}, exchange.answer.replace(b"-103", b"100")) if rated else None
@@ -232,6 +242,7 @@ def test_a_neutral_answer_is_neither_good_nor_bad(office: Office) -> None:
 
 @pytest.mark.parametrize(("when", "asked"), [("solved", at(3)), ("closed", at(7))])
 def test_a_survey_was_sent_when_the_account_is_said_to_send_it(office: Office, when: str, asked: datetime) -> None:
+    office.with_options(surveys=True)
     assert "survey.sent" not in office.source.streams()[0].feeds
     office.with_options(survey_sent=when)
     assert "survey.sent" in office.source.streams()[0].feeds
@@ -241,6 +252,8 @@ def test_a_survey_was_sent_when_the_account_is_said_to_send_it(office: Office, w
 
 
 def test_a_plan_without_surveys_leaves_the_tickets_alone_and_says_what_to_do(office: Office) -> None:
+    office.with_options(surveys=True)
+
     def refused(exchange: Exchange) -> tuple[int, dict[str, str], bytes] | None:
         lacks = b'{"code":"require_feature","message":"The Surveys feature(s) is/are not supported in your plan."}'
         return (403, {}, lacks) if "surveys" in exchange.path else None
@@ -256,6 +269,7 @@ def test_a_plan_without_surveys_leaves_the_tickets_alone_and_says_what_to_do(off
 
 
 def test_a_second_reading_fetches_only_what_changed(office: Office) -> None:
+    office.with_options(surveys=True)
     many = company(*(ticket(n) for n in range(1, 251)), ticket(300, status=changes((at(2), "new"), (at(30), "solved"))))
     first = office.load(many, at(29))
     again = office.load(many, at(31))
@@ -264,20 +278,112 @@ def test_a_second_reading_fetches_only_what_changed(office: Office) -> None:
 
 
 def test_a_reading_that_is_repeated_stores_and_states_nothing(office: Office) -> None:
+    office.with_options(surveys=True)
     rated = company(*(ticket(n, rating=changes((at(5), "good"))) for n in range(1, 6)))
     office.load(rated, at(8))
-    before = office.lake.log.scan().filter(pl.col("event_type") != "source.covered").collect()
+    before = office.statements().collect()
     again = office.load(rated, at(8, 10))
     assert [load.inserted for load in again.values()] == [0, 0]
-    assert office.lake.log.scan().filter(pl.col("event_type") != "source.covered").collect().equals(before)
+    assert office.statements().collect().equals(before)
 
 
 def test_every_reading_says_what_it_covered(office: Office) -> None:
+    office.with_options(surveys=True)
     first = office.load(company(ticket()), at(20))
     again = office.load(company(ticket()), at(21))
-    assert {load.covered.start for load in first.values() if load.covered} == {None}
+    assert first["tickets"].covered == Covered(at(20) - timedelta(days=120), at(20))
+    assert first["satisfaction_ratings"].covered is not None
+    assert first["satisfaction_ratings"].covered.start is None
     assert again["tickets"].covered == Covered(at(20) - HOUR, at(21))
-    assert again["satisfaction_ratings"].covered == Covered(at(6), at(21), "[]")
+    assert again["satisfaction_ratings"].covered == Covered(at(6), at(21), packed([]))
+
+
+# What is archived: closed tickets that nothing was done to for 120 days are in no list
+
+
+def test_what_an_archived_ticket_has_stated_stays(office: Office) -> None:
+    office.with_options(surveys=True)
+    one = company(ticket(rating=changes((at(5), "good"))), ticket(2, status=changes((at(2), "new"))))
+    for day in (20, 100, 126, 128, 129):
+        office.load(one, at(day))
+    assert {key.split("/")[0] for key in office.first(office.served(one, at(129)), "tickets", at(129)).keys} == {"2"}
+    assert office.said(*COLUMNS, of="ticket.closed") == [("ticket.closed", None, "normal", None, at(7))]
+    assert office.counts()["survey.answered"] == 1
+    assert office.withdrawn().is_empty()
+
+
+def test_what_is_covered_begins_where_no_ticket_that_was_changed_can_be_archived_yet(office: Office) -> None:
+    """The first ticket is archived and was never seen; all that happened later is known of those that are listed."""
+    later = ticket(2, status=changes((at(2), "new"), (at(30), "solved"), (at(40), "closed")))
+    load = office.load(company(ticket(), later), at(150))["tickets"]
+    assert load.covered == Covered(at(150) - timedelta(days=120), at(150))
+    facts = office.facts().filter(pl.col("occurred_at") >= at(30))
+    assert facts.select("event_type", "subject_id").unique().height == 3
+    assert {subject for (subject,) in office.said("subject_id")} == {"2"}
+
+
+def test_a_gap_in_which_tickets_were_archived_is_not_covered(office: Office) -> None:
+    office.load(company(ticket()), at(5))
+    load = office.load(company(ticket()), at(200))["tickets"]
+    assert load.covered == Covered(at(80), at(200))
+    office.with_options(archived_after_days=365)  # of an account that archives later
+    load = office.load(company(ticket()), at(201))["tickets"]
+    assert load.covered == Covered(at(200) - HOUR, at(201))
+
+
+def test_an_account_that_has_archived_nothing_yet_is_known_from_its_beginning(office: Office) -> None:
+    office.with_options(archived_after_days=None)
+    assert office.load(company(ticket()), at(20))["tickets"].covered == Covered(None, at(20))
+    assert office.load(company(ticket()), at(21))["tickets"].covered == Covered(at(20) - HOUR, at(21))
+
+
+# Who is who
+
+
+def test_requesters_are_known_by_address_domain_and_external_id(office: Office) -> None:
+    office.with_options(identified_by=known_by("email", "domain", {"external_id": "unique_external_id"}))
+    office.load(company(ticket()), at(20))
+    said = office.said("account_id", "identified_by", "identifier", "occurred_at", of="account.identified")
+    address = mail_address(71, {})
+    assert sorted(said) == [
+        ("71", "domain", address.rpartition("@")[2].lower(), at(2)),
+        ("71", "email", code(address.lower()), at(2)),
+        ("71", "external_id", "71", at(2)),
+    ]
+    assert address.lower() not in office.stored().lower()
+
+
+def test_a_contact_who_is_deleted_is_known_by_nothing_any_more(office: Office) -> None:
+    office.with_options(identified_by=known_by("email"))
+    office.load(company(ticket(), ticket(2)), at(20))
+    assert office.counts()["account.identified"] == 2
+
+    def deleted(exchange: Exchange) -> tuple[int, dict[str, str], bytes] | None:
+        if exchange.path != "/api/v2/contacts" or "blocked" in exchange.query:
+            return None
+        kept = [{"id": 71, "deleted": True}] if "deleted" in exchange.query else exchange.content[1:]
+        return 200, {}, orjson.dumps(kept)
+
+    office.load(company(ticket(), ticket(2)), at(21), deleted)
+    assert office.said("account_id", of="account.identified") == [("72",)]
+
+
+def test_companies_are_known_by_their_domains(office: Office) -> None:
+    office.with_options(account="company", identified_by=known_by("domain"))
+    office.load(company(ticket(), ticket(8)), at(20))
+    number = 71 % 7 + 1
+    assert office.said("account_id", "identifier", of="account.identified") == [
+        (str(number), f"empresa{number}.example")
+    ]
+
+
+def test_what_customers_are_not_known_by_is_refused() -> None:
+    with pytest.raises(ValidationError, match="email is not known of a company; there is domain"):
+        FreshdeskOptions(subdomain="x", account="company", identified_by=["email"])
+
+
+def known_by(*given: Any) -> Any:
+    return FreshdeskOptions(subdomain="x", identified_by=given).identified_by
 
 
 def expected(agencys: Company, until: datetime) -> dict[str, int]:
@@ -295,10 +401,11 @@ def solvings(one: Ticket, until: datetime) -> int:
     return sum(change.value == "solved" and change.at <= until for change in one.status)
 
 
-def test_the_agencys_half_year_comes_out_as_it_was(office: Office) -> None:
-    agencys = estate_agency(7, date(2025, 9, 1), date(2026, 2, 20))
+def test_the_agencys_four_months_come_out_as_they_were(office: Office) -> None:
+    office.with_options(surveys=True)
+    agencys = estate_agency(7, date(2025, 10, 25), date(2026, 2, 20))
     start = datetime(2026, 1, 31, 22, tzinfo=at(1).tzinfo)
-    for day in range(0, 20, 2):
+    for day in range(0, 20, 3):
         loads = office.load(agencys, start + timedelta(days=day))
         assert not [load.failure for load in loads.values() if load.failure]
     until = start + timedelta(days=18)
@@ -337,11 +444,13 @@ def test_a_missing_key_names_the_setting_its_variable_and_its_file(office: Offic
 
 
 def test_the_streams_of_an_account_open_nothing(office: Office) -> None:
+    office.with_options(surveys=True)
     office.configure(api_key=None)
     assert [stream.name for stream in office.source.streams()] == ["tickets", "satisfaction_ratings"]
 
 
 def test_no_personal_data_is_stored(office: Office) -> None:
+    office.with_options(surveys=True)
     office.load(company(ticket(20, rating=changes((at(5), "good"))), ticket(2, deleted_at=at(9))), at(20))
     stored = office.stored()
     assert '"requester_id":90' in stored
@@ -350,6 +459,7 @@ def test_no_personal_data_is_stored(office: Office) -> None:
 
 
 def test_what_is_kept_of_a_ticket_and_an_answer_is_exactly_this(office: Office) -> None:
+    office.with_options(surveys=True)
     office.load(company(ticket(20, rating=changes((at(5), "good")))), at(20))
     kept = set().union(*(orjson.loads(line) for line in office.stored().splitlines()))
     times = {"first_responded_at", "status_updated_at", "reopened_at", "pending_since", "resolved_at", "closed_at"}
@@ -359,17 +469,19 @@ def test_what_is_kept_of_a_ticket_and_an_answer_is_exactly_this(office: Office) 
 
 
 def test_of_a_ticket_that_is_gone_nothing_is_kept_but_that_it_is(office: Office) -> None:
+    office.with_options(surveys=True)
     office.load(company(ticket(2, deleted_at=at(9))), at(20))
     kept = [set(orjson.loads(line)) for line in office.stored().splitlines()]
     assert kept == [{"id", "updated_at", "is_gone"}, {"ticket_id", "is_gone"}]
 
 
 def test_whose_a_record_is_and_whom_it_mentions_is_known_for_an_erasure(office: Office) -> None:
+    office.with_options(surveys=True)
     office.load(company(ticket(20, rating=changes((at(5), "good")))), at(20))
     agent = str(stand_in.records.AGENTS[20 % 3])
     named, theirs = [], []
     for stream in office.source.streams():
-        rows = office.lake.raw.scan("freshdesk", stream.name).select("record_key", "payload").collect().rows()
+        rows = office.rows(stream.name).select("record_key", "payload").rows()
         for key, text in rows:
             payload = orjson.loads(text)
             named.append(set(stream.people.named(key, payload)))

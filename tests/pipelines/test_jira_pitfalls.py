@@ -13,7 +13,7 @@ import orjson
 import polars as pl
 import pytest
 import requests
-from helpdesk_office import Alter, Exchange, Office, at, changes, company, ticket
+from helpdesk_office import Alter, Exchange, Office, StoredOffice, at, changes, company, ticket
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,16 +22,22 @@ from pipelines.jira import JIRA, JiraOptions, reading
 from pipelines.jira.api import instant, minute
 from pipelines.sandbox import jira as stand_in
 from pipelines.sandbox.company import Company, Ticket
+from pipelines.sandbox.jira import Move
 from pipelines.source import Read
 
 NOW = at(30)
-OPTIONS = JiraOptions(site="agencia", projects=("SUP",), solved=("Resolved",), closed=("Closed",))
+OPTIONS = JiraOptions(site="agencia", projects=("SUP",), solved=("Resolved",), closed=("Closed",), surveys=False)
 Answer = tuple[int, dict[str, str], bytes]
 
 
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     return Office(tmp_path, monkeypatch, JIRA, OPTIONS, stand_in)
+
+
+@pytest.fixture
+def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StoredOffice:
+    return StoredOffice(tmp_path, monkeypatch, JIRA, OPTIONS, stand_in)
 
 
 def fresh(number: int, minutes: int = 0) -> Ticket:
@@ -218,6 +224,7 @@ def test_each_way_of_saying_slow_down_is_waited_for(
 
 
 def test_the_burst_limit_is_waited_for(office: Office) -> None:
+    office.with_options(surveys=True)
     rated = company(*(ticket(n, rating=changes((at(5), "good"))) for n in range(1, 151)))
     served = office.served(rated, NOW)
     assert office.first(served, "satisfaction", NOW).failure is None
@@ -260,19 +267,19 @@ def test_a_reading_goes_on_from_any_of_its_marks_and_misses_nothing(office: Offi
         assert len(rest.records) <= max(420 - 100 * (place + 1), 0) + 50  # and the minute of the last one again
 
 
-def test_a_first_reading_of_many_that_is_stopped_is_not_begun_anew(office: Office) -> None:
-    office.environment.setattr(reading, "PAGES_A_MARK", 2)
+def test_a_first_reading_of_many_that_is_stopped_is_not_begun_anew(stored: StoredOffice) -> None:
+    stored.environment.setattr(reading, "PAGES_A_MARK", 2)
     left = [15]
 
     def stopping(exchange: Exchange) -> Answer | None:
         left[0] -= 1
         return (429, {"Retry-After": "7000"}, b"{}") if left[0] < 0 else None
 
-    assert office.load(many(1_000), NOW, stopping)["tickets"].failure is not None
-    assert office.counts()["ticket.created"] > 400
-    again = office.load(many(1_000), NOW + timedelta(hours=2))
-    assert (again["tickets"].failure, again["tickets"].delivered < 700) == (None, True)
-    assert office.counts()["ticket.created"] == 1_000
+    assert stored.load(many(200), NOW, stopping, page_size=20)["tickets"].failure is not None
+    assert stored.counts()["ticket.created"] > 60
+    again = stored.load(many(200), NOW + timedelta(hours=2), page_size=20)
+    assert (again["tickets"].failure, again["tickets"].delivered < 160) == (None, True)
+    assert stored.counts()["ticket.created"] == 200
 
 
 def test_what_is_deleted_while_a_reading_is_stopped_is_missed(office: Office) -> None:
@@ -310,6 +317,7 @@ def test_a_site_that_shows_nothing_any_more_is_doubted_and_nothing_is_withdrawn(
 
     load = office.load(many(40), NOW + timedelta(hours=1), nothing)["tickets"]
     assert "40 of the 40 issues that were known are not there" in str(load.failure)
+    assert "archived ones too" in str(load.failure)
     assert office.counts()["ticket.created"] == 40
     office.with_options(most_gone=1.0)
     assert office.load(many(40), NOW + timedelta(hours=2), nothing)["tickets"].failure is None
@@ -376,6 +384,10 @@ def path(ending: str) -> Callable[[Exchange], bool]:
         (answered(histories, {"issueChangeLogs": [{"issueId": "1", "changeHistories": None}]}), "not a list"),
         (answered(histories, {"issueChangeLogs": [], "nextPageToken": "0"}), "does not get on"),
         (answered(path("/issue/bulkfetch"), {"error": "no"}), "without issues"),
+        (
+            answered(path("/issue/bulkfetch"), {"issues": [], "issueErrors": [{"id": "700", "errorMessage": "later"}]}),
+            "could not give some of the issues",
+        ),
         (answered(path("/myself"), {"displayName": "x"}), "without accountId"),
         (answered(path("/myself"), {"accountId": "x", "timeZone": "Mars/Olympus"}), "a time zone that is none"),
         (answered(path("/status"), {"errorMessages": []}), "not a list"),
@@ -387,11 +399,11 @@ def path(ending: str) -> Callable[[Exchange], bool]:
 def test_an_answer_that_is_not_whole_ends_its_stream_without_a_word_of_what_it_covered(
     office: Office, alter: Alter, said: str
 ) -> None:
-    office.load(company(ticket(700)), at(3, 12))
-    held = office.lake.loads().filter(pl.col("stream") == "tickets").select("cursor").collect().item()
+    covered = office.first(office.served(company(ticket(700)), at(3, 12)), "tickets", at(3, 12)).covered
+    assert covered is not None
     whole = [*(fresh(number, number) for number in range(1, 250)), ticket(701)]  # and 700 is gone
     served = office.served(company(*whole), NOW, alter, customers_comments=30)
-    found = office.read(served, "tickets", Read(at(2), NOW, held, office.clock))
+    found = office.read(served, "tickets", Read(at(2), NOW, covered.cursor, office.clock))
     assert found.covered is None
     assert said in str(found.failure)
     assert str(found.failure).startswith("agencia.jira: ")
@@ -406,17 +418,18 @@ def test_an_answer_that_is_not_whole_ends_its_stream_without_a_word_of_what_it_c
     ],
 )
 def test_satisfaction_that_is_not_whole_ends_its_stream(office: Office, alter: Alter, said: str) -> None:
+    office.with_options(surveys=True)
     rated = company(ticket(987_655, rating=changes((at(5), "good"))))
     found = office.first(office.served(rated, NOW, alter), "satisfaction", NOW)
     assert (found.covered, said in str(found.failure)) == (None, True)
     assert "987655" not in str(found.failure)
 
 
-def test_what_a_broken_answer_left_out_is_read_by_the_next_run(office: Office) -> None:
-    assert office.load(many(250), NOW, answered(paged, b"<html>"))["tickets"].failure is not None
-    assert office.counts()["ticket.created"] == 100
-    assert office.load(many(250), NOW + timedelta(hours=1))["tickets"].failure is None
-    assert office.counts()["ticket.created"] == 250
+def test_what_a_broken_answer_left_out_is_read_by_the_next_run(stored: StoredOffice) -> None:
+    assert stored.load(many(25), NOW, answered(paged, b"<html>"), page_size=10)["tickets"].failure is not None
+    assert stored.counts()["ticket.created"] == 10
+    assert stored.load(many(25), NOW + timedelta(hours=1), page_size=10)["tickets"].failure is None
+    assert stored.counts()["ticket.created"] == 25
 
 
 # Records that are strange
@@ -510,8 +523,6 @@ def test_ids_that_come_as_numbers_say_the_same(office: Office, tmp_path: Path) -
 def test_a_last_change_in_2062_does_not_outlive_what_happens_later(office: Office) -> None:
     far = with_issue(lambda one: one["fields"].update(updated="2062-01-01T00:00:00.000+0000"))
     office.load(company(ticket(2)), at(4), far)
-    [revision] = office.lake.raw.scan("jira", "tickets").select("revision").collect().to_series()
-    assert revision == at(4)
     office.load(company(replace(ticket(2), deleted_at=at(6))), at(7))
     assert office.facts().is_empty()
 
@@ -542,11 +553,189 @@ def test_a_status_that_was_renamed_or_deleted_keeps_its_name_of_then(office: Off
     ],
 )
 def test_a_strange_answer_is_set_aside(office: Office, body: dict[str, Any], problem: str) -> None:
+    office.with_options(surveys=True)
     office.load(company(ticket(rating=changes((at(5), "good")))), NOW, answered(path("/feedback"), body))
     assert office.quarantined() == [("1", problem)]
 
 
 def test_a_rating_that_comes_as_a_text_is_a_number(office: Office) -> None:
+    office.with_options(surveys=True)
     body = {"type": "csat", "rating": "4"}
     office.load(company(ticket(rating=changes((at(5), "good")))), NOW, answered(path("/feedback"), body))
     assert office.said("rating", "score", of="survey.answered") == [("good", 4)]
+
+
+# What is gone, and what is back
+
+
+SEVEN, FIVE = company(*(ticket(n) for n in range(1, 8))), company(*(ticket(n) for n in range(3, 8)))
+
+
+def test_issues_that_may_be_seen_again_are_back_though_nothing_in_them_changed(office: Office) -> None:
+    created = []
+    for day, there in ((20, SEVEN), (21, FIVE), (22, SEVEN), (23, SEVEN)):
+        office.load(there, at(day))
+        created.append(office.counts()["ticket.created"])
+    assert created == [7, 5, 7, 7]
+    asked_for = [asked(one)["issueIdsOrKeys"] for one in office.exchanges if path("/issue/bulkfetch")(one)]
+    assert asked_for == []  # none is missed, and none is new
+    assert len(office.withdrawn()) == 2 * 8
+
+
+def test_an_issue_that_was_moved_back_has_its_history_and_its_answer_again(office: Office) -> None:
+    office.with_options(surveys=True)
+    rated = company(ticket(rating=changes((at(4), "good"))), *(ticket(n) for n in range(2, 6)))
+    away = Move(1, at(5), "SUP", "OPS")
+    counts = []
+    for day, moves in ((4, [away]), (6, [away]), (13, [away, Move(1, at(12), "OPS", "SUP")])):
+        office.load(rated, at(day, 20), moves=moves)
+        counts.append((office.counts()["ticket.created"], office.counts().get("survey.answered")))
+    assert counts == [(5, 1), (4, None), (5, 1)]
+
+
+def test_projects_that_are_left_out_for_a_time_are_back_when_they_are_named_again(office: Office) -> None:
+    moves = [Move(2, at(2, 8), "SUP", "OPS"), Move(3, at(2, 8), "SUP", "OPS")]
+    five, created = company(*(ticket(n) for n in range(1, 6))), []
+    for day, projects in ((20, ("SUP", "OPS")), (21, ("SUP",)), (22, ("SUP", "OPS"))):
+        office.with_options(projects=projects)
+        assert office.load(five, at(day), moves=moves)["tickets"].failure is None
+        created.append(office.counts()["ticket.created"])
+    assert created == [5, 3, 5]
+
+
+def test_an_issue_that_is_changed_and_deleted_while_it_is_read_is_withdrawn(office: Office) -> None:
+    before = company(*(ticket(n) for n in range(1, 30)))
+    office.load(before, at(20))
+    changed = replace(before.tickets[0], status=(*before.tickets[0].status, *changes((at(21, 9, 2), "open"))))
+    served = office.served(company(changed, *before.tickets[1:]), at(21, 9, 3))
+
+    def deleted(exchange: Exchange) -> None:
+        if searching(exchange):
+            served.inner = stand_in.app(office.desk(company(*before.tickets[1:]), at(21, 9, 4)))
+
+    served.alter = deleted
+    office.fetch(served, at(21))
+    office.understand(at(21, 9, 6))
+    assert office.counts()["ticket.created"] == 28
+
+
+def test_archived_issues_are_in_no_search_and_keep_their_past(office: Office) -> None:
+    created = []
+    for day, archived in ((20, ()), (21, (1, 2)), (22, (1, 2)), (23, ())):
+        assert office.load(SEVEN, at(day), archived=archived)["tickets"].failure is None
+        created.append(office.counts()["ticket.created"])
+    assert created == [7, 7, 7, 7]
+    assert office.withdrawn().is_empty()
+
+
+def test_so_many_archived_issues_that_may_not_even_be_seen_are_doubted(office: Office) -> None:
+    office.load(many(40), NOW)
+    load = office.load(company(*many(40).tickets[:28]), NOW + timedelta(hours=1))["tickets"]
+    assert "12 of the 40 issues that were known are not there" in str(load.failure)
+    assert office.counts()["ticket.created"] == 40
+
+
+# Words that the site does not have
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"solved": ("Resolvd",)}, "the status 'Resolvd', which the site does not have. Did you mean Resolved"),
+        ({"solved": ("category:Done",)}, "the status category 'category:Done', which the site does not have. Did"),
+        ({"customer": "customfield_99999"}, "the field of a customer 'customfield_99999', which the site does not"),
+        ({"sla": "Time to resoluton"}, "the service level 'Time to resoluton', which the site does not have. Did you"),
+        ({"reply_sla": "Primera"}, "There are: Time to first response, Time to resolution"),
+        ({"unsolved_resolutions": ("Duplicado",)}, "the resolution 'Duplicado', which the site does not have. Did you"),
+        ({"statuses": {"In progres": "open"}}, "the status 'In progres', which the site does not have. Did you mean"),
+        ({"priorities": {"Hihgest": "urgent"}}, "the priority 'Hihgest', which the site does not have. Did you mean"),
+    ],
+)
+def test_a_word_that_the_site_does_not_have_is_refused_with_the_nearest(
+    office: Office, options: dict[str, Any], said: str
+) -> None:
+    office.with_options(**options)
+    found = office.first(office.served(SEVEN, NOW), "tickets", NOW)
+    assert (found.covered, said in str(found.failure)) == (None, True), found.failure
+
+
+def test_the_words_that_the_site_has_are_taken(office: Office) -> None:
+    office.with_options(
+        solved=("10004", "category:done"),
+        statuses={"In progress": "open", "10005": "closed"},
+        priorities={"Highest": "now"},
+        unsolved_resolutions=("Duplicate",),
+        customer=stand_in.records.ORGANIZATIONS,
+        request_types=("Get help (SUP)", "Get help"),
+        sla="Time to resolution",
+        reply_sla="Time to first response",
+    )
+    assert office.first(office.served(SEVEN, NOW), "tickets", NOW).failure is None
+
+
+def test_a_priority_that_only_histories_have_is_known_once_they_were_read(office: Office) -> None:
+    raised = company(ticket(2, priority=changes((at(2), "low"), (at(3), "high"))))
+
+    def renamed(exchange: Exchange) -> Answer | None:
+        is_named = exchange.path.endswith("/changelog/bulkfetch")
+        return (200, {}, exchange.answer.replace(b'"Low"', b'"Old one"')) if is_named else None
+
+    office.with_options(priorities={"Old one": "low"})
+    for day in (10, 11):
+        assert office.load(raised, at(day), renamed)["tickets"].failure is None
+    assert office.said("priority", of="ticket.created") == [("low",)]
+
+
+def test_a_status_that_leaves_the_workflows_keeps_its_category(office: Office) -> None:
+    office.with_options(solved=("category:done",), closed=())
+    life = (at(2), "new"), (at(3), "solved")
+    office.load(company(ticket(status=changes(*life), first_reply_at=None)), at(10))
+    migrated = company(ticket(status=changes(*life, (at(15), "closed")), first_reply_at=None))
+    for day in (16, 17):
+        assert office.load(migrated, at(day), without_resolved)["tickets"].failure is None
+        assert office.said("event_type", "occurred_at", of="ticket.solved") == [("ticket.solved", at(3))]
+    assert office.quarantined() == []
+
+
+def test_a_status_of_which_nobody_knows_the_category_any_more_is_told(office: Office) -> None:
+    office.with_options(solved=("category:done",), closed=())
+    life = changes((at(2), "new"), (at(3), "solved"), (at(15), "closed"))
+    desk = company(ticket(status=life, first_reply_at=None), ticket(2, status=changes((at(2), "new"))))
+    office.load(desk, at(16), without_resolved)
+    [(key, problem)] = office.quarantined()
+    assert (key, problem.partition(",")[0]) == ("1", "status 10004 is in no workflow any more")
+    office.with_options(solved=("10004", "category:done"))
+    assert office.load(desk, at(17), without_resolved)["tickets"].failure is None
+    assert (office.quarantined(), office.said("occurred_at", of="ticket.solved")) == ([], [(at(3),)])
+
+
+def without_resolved(exchange: Exchange) -> Answer | None:
+    if not exchange.path.endswith("/status"):
+        return None
+    return 200, {}, orjson.dumps([one for one in exchange.content if one["id"] != "10004"])
+
+
+def test_a_priority_that_was_emptied_is_none_from_then_on(office: Office) -> None:
+    """Raised from nothing to urgent at ten, and emptied before the ticket was solved."""
+    raised = ticket(2, priority=changes((at(2), "low"), (at(2, 10), "urgent"), (at(2, 12), "normal")))
+
+    def emptied(exchange: Exchange) -> Answer | None:
+        if not histories(exchange):
+            return None
+        content = exchange.content
+        for one in (each for log in content["issueChangeLogs"] for each in log["changeHistories"]):
+            for item in (item for item in one["items"] if item["field"] == "priority"):
+                is_first = item["toString"] == "Highest"
+                item.update({"fromString": None} if is_first else {"to": None, "toString": None})
+        return 200, {}, orjson.dumps(content)
+
+    office.load(company(raised, replace(raised, id=3, first_reply_at=at(2, 11))), NOW, emptied)
+    of_second = office.facts().filter(pl.col("status").is_null(), pl.col("subject_id") == "2")
+    priorities = dict(of_second.select("event_type", "priority").rows())
+    assert priorities == {
+        "ticket.created": None,
+        "ticket.first_replied": None,
+        "ticket.solved": None,
+        "ticket.closed": None,
+    }
+    assert office.said("subject_id", "priority", of="ticket.first_replied") == [("2", None), ("3", "urgent")]

@@ -64,12 +64,13 @@ RULES: Mapping[str, Mapping[str, Keeps]] = {
     "zendesk": {
         "tickets": Keeps(about="requester_id", beside="steps.*.by"),
         "satisfaction_ratings": Keeps(about="requester_id"),
-        "survey_responses": Keeps(about="responses.*.responder_id"),
+        "survey_responses": Keeps(about="responder_id"),
         "customers": Keeps(being="key"),
     },
     "freshdesk": {
         "tickets": Keeps(about="requester_id", beside="replied_by"),
         "satisfaction_ratings": Keeps(about="user_id"),
+        "customers": Keeps(being="key"),
     },
     "jira": {
         "tickets": Keeps(about="reporter", beside="steps.*.by replied_by", other="statuses.*.name"),
@@ -99,7 +100,7 @@ OPTIONS: Mapping[str, Any] = {
     "salesforce": SALESFORCE,
     "pipedrive": PIPEDRIVE,
     "zendesk": {"subdomain": "x", "identified_by": ["email"], "sla": True},
-    "freshdesk": {"subdomain": "x", "sla": True},
+    "freshdesk": {"subdomain": "x", "sla": True, "identified_by": ["email"]},
     "jira": {"site": "x", "projects": ["SUP"], "solved": ["Resolved"], "customer": "customfield_10050", "sla": "x"},
     "youtube": {"channel": "UC" + "x" * 22, "analytics": True},
     "linkedin": {"organization": "1"},

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import polars as pl
 import pytest
+from helpdesk_office import MARCH, at, changes, company, ticket
 from shop import code
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
@@ -20,52 +21,18 @@ from pipelines import raw_zone
 from pipelines.load import Lake, Source, StreamChange, bring_up_to_date, fetch
 from pipelines.raw_zone import RawZone, StreamLoad
 from pipelines.sandbox import zendesk as stand_in
-from pipelines.sandbox.company import Change, Changes, Company, Contact, Ticket, estate_agency
+from pipelines.sandbox.company import Company, Contact, Ticket, estate_agency
 from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.source import Account, Covered, Mark, Read, Record, VendorError
+from pipelines.ticketing import instant
 from pipelines.zendesk import ZENDESK, ZendeskOptions, histories
-from pipelines.zendesk.helpdesk import Helpdesk, instant
+from pipelines.zendesk.helpdesk import Helpdesk
 
-MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 APRIL = datetime(2026, 4, 1, tzinfo=UTC)
 SETTINGS = "SOURCES__AGENCIA__ZENDESK__"
 EXPORT, EVENTS = "/api/v2/incremental/tickets/cursor", "/api/v2/incremental/ticket_events"
 RATINGS, RESPONSES = "/api/v2/satisfaction_ratings", "/api/v2/guide/survey_responses"
-
-
-def at(day: int, hour: int = 9, minute: int = 0) -> datetime:
-    return MARCH + timedelta(days=day - 1, hours=hour, minutes=minute)
-
-
-def changes(*pairs: tuple[datetime, str]) -> Changes[str]:
-    return tuple(Change(instant, value) for instant, value in pairs)
-
-
-def ticket(number: int = 1, **different: Any) -> Ticket:
-    """A ticket of 2 March: answered within the hour, solved on the 3rd, closed on the 7th."""
-    usual: dict[str, Any] = {
-        "id": number,
-        "requester_id": 70 + number,
-        "created_at": at(2),
-        "channel": "phone",
-        "priority": changes((at(2), "normal")),
-        "status": changes((at(2), "new"), (at(2, 9, 40), "open"), (at(3), "solved"), (at(7), "closed")),
-        "first_reply_at": at(2, 9, 40),
-        "survey_sent_at": None,
-        "rating": (),
-        "deleted_at": None,
-    }
-    return Ticket(**{**usual, **different})
-
-
-def company(*tickets: Ticket) -> Company:
-    none: tuple[Any, ...] = ()
-    return Company(
-        seed=0, zone="Europe/Madrid", founded=date(2026, 1, 1), last_day=date(2026, 12, 31), contacts=none,
-        listings=none, sales=none, activities=none, tickets=tickets, invoices=none, videos=none, sheet_rows=none,
-        subscribers={}, views={},
-    )  # fmt: skip
 
 
 Around = Callable[[Any], Any]
@@ -321,6 +288,71 @@ def test_a_rating_that_was_changed_corrects_the_answer(
     assert subject is None or [sent["subject_id"][0], after["subject_id"][0]] == subject
 
 
+def test_a_survey_was_sent_when_it_was_offered_however_long_ago_that_was_read(agency: Agency) -> None:
+    """The offer and the answer are ratings of their own: the offer is soon outside what is listed, the answer not."""
+    agency.with_options(surveys=("satisfaction_ratings",))
+    late = company(ticket(survey_sent_at=at(4), rating=changes((at(14), "good"))))
+    told = []
+    for day in (5, 15, 45, 60):
+        agency.load(late, at(day))
+        told.append([one for one in agency.said("event_type", "occurred_at") if one[0].startswith("survey")])
+    asked, answered = ("survey.sent", at(4)), ("survey.answered", at(14))
+    assert told == [[asked], [asked, answered], [asked, answered], [asked, answered]]
+    assert agency.lake.log.scan().filter(pl.col("event_type") == "fact.retracted").collect().is_empty()
+
+
+@pytest.mark.parametrize("surveys_from", [MARCH, APRIL], ids=["responses", "ratings"])
+def test_a_ticket_that_is_restored_brings_its_survey_back(agency: Agency, surveys_from: datetime) -> None:
+    rated = {"survey_sent_at": at(4), "rating": changes((at(5), "good"))}
+    kind = "survey_responses" if surveys_from == MARCH else "satisfaction_ratings"
+    agency.with_options(surveys=(kind,))
+    restored = changes((at(2), "new"), (at(3), "solved"), (at(62), "open"))
+    answered = []
+    for day, one in (
+        (30, ticket(**rated)),
+        (61, ticket(**rated, deleted_at=at(60))),
+        (63, ticket(**rated, status=restored)),
+        (64, ticket(**rated, status=restored)),
+    ):
+        agency.load(company(one, ticket(2)), at(day), surveys_from=surveys_from)
+        answered.append((agency.count("survey.sent"), agency.count("survey.answered"), agency.count("ticket.created")))
+    assert answered == [(1, 1, 2), (0, 0, 1), (1, 1, 2), (1, 1, 2)]
+
+
+@pytest.mark.parametrize("surveys_from", [MARCH, APRIL], ids=["responses", "ratings"])
+def test_a_reading_of_surveys_goes_on_from_any_of_its_marks(agency: Agency, surveys_from: datetime) -> None:
+    kind = "survey_responses" if surveys_from == MARCH else "satisfaction_ratings"
+    asked = [ticket(n, survey_sent_at=at(4, 9, n % 60), rating=changes((at(5), "good"))) for n in range(1, 130)]
+    whole = company(*asked, ticket(500, deleted_at=at(9)))
+    clock = agency.clock(at(20))
+    [fetching] = [one.fetch for one in agency.source.streams() if one.name == kind]
+
+    def read(mark: str | None) -> tuple[list[str], list[str], Any]:
+        keys, marks = list[str](), list[str]()
+        pages = fetching(Read(None, at(20), None, clock, mark))
+        while True:
+            try:
+                page = next(pages)
+            except StopIteration as end:
+                return keys, marks, end.value
+            if isinstance(page, Mark):
+                marks.append(page.text)
+            else:
+                keys += [record.key for record in page]
+
+    with serving(stand_in.app(Desk(whole, at(20), clock), surveys_from=surveys_from)) as url:
+        agency.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
+        keys, marks, covered = read(None)
+        assert ("500/gone" in keys, len(keys) > 129, len(marks) >= 3) == (True, True, True)
+        for mark in marks:
+            rest, _, again = read(mark)
+            assert again == covered
+            assert len(rest) < len(keys)
+            assert ("500/gone" in rest) == ("tickets" not in mark)
+        lost = marks[0].replace('"list":"', '"list":"x')
+        assert (sorted(read(lost)[0]), read(lost)[2]) == (sorted(keys), covered)
+
+
 def test_a_survey_without_an_answer_is_only_sent(agency: Agency) -> None:
     silent = company(ticket(survey_sent_at=at(4)), ticket(2, survey_sent_at=APRIL + timedelta(days=1)))
     agency.load(silent, APRIL + timedelta(days=2))
@@ -348,7 +380,7 @@ def test_a_pipeline_of_another_name_resumes_and_doubles_nothing(agency: Agency) 
     assert agency.load(asked, at(6, 21))["tickets"].delivered == 0
     shutil.rmtree(agency.lake.root / "loads")
     loads = agency.load(asked, at(6, 22))
-    assert [(load.inserted, load.duplicates) for load in loads.values()] == [(0, 4), (0, 4), (0, 0)]
+    assert [(load.inserted, load.duplicates) for load in loads.values()] == [(0, 4), (0, 8), (0, 0)]
     assert agency.facts().equals(before)
     assert agency.lake.log.scan().filter(pl.col("event_type") == "fact.retracted").collect().is_empty()
 

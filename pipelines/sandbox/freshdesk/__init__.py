@@ -3,8 +3,8 @@
 Belongs here: requests and answers. Does not: what a record looks like (`records`).
 
 Like the vendor: a list ends at page 300; without `updated_since` it has the tickets created in the last 30 days;
-deleted tickets and spam are in lists of their own for 30 days, while answers about them are still listed; what is
-embedded costs more of the limit.
+deleted tickets and spam are in lists of their own for 30 days, while answers about them are still listed; closed
+tickets that nothing was done to for 120 days are in no list; what is embedded costs more of the limit.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ class _Freshdesk:
             "/api/v2/tickets": self.listed,
             "/api/v2/tickets/{ticket_id:int}/conversations": self.conversations,
             "/api/v2/surveys/satisfaction_ratings": self.ratings,
+            "/api/v2/contacts": self.contacts,
+            "/api/v2/companies": self.companies,
         }
         routes = [Route(path, self._guarded(handler)) for path, handler in handlers.items()]
         return Starlette(routes=routes, exception_handlers={404: lambda request, error: Response(status_code=404)})
@@ -133,6 +135,15 @@ class _Freshdesk:
         ]
         given.sort(key=lambda one: (one.rating[0].at, one.id), reverse=True)
         return self._page(request, given, lambda one: records.rating_record(one, present) or {})
+
+    def contacts(self, request: Request) -> Response:
+        listed = records.contact_records(self.desk.company, self.tickets.values(), self.desk.present)
+        state = request.query_params.get("state", "verified")
+        return self._page(request, listed.get(state, []), lambda one: one)
+
+    def companies(self, request: Request) -> Response:
+        found = records.company_records(self.desk.company, self.tickets.values())
+        return self._page(request, found, lambda one: one)
 
     def _page(self, request: Request, found: list, render: Callable[..., Json]) -> Response:  # type: ignore[type-arg]
         number, size = _number(request, "page", 1), _number(request, "per_page", 30)

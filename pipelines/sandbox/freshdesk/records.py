@@ -9,13 +9,15 @@ those that were answered elsewhere: only its conversations have it. Texts and na
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from pipelines.sandbox.company import Change, Ticket, value_at
+from pipelines.sandbox.company import Change, Company, Ticket, mail_address, value_at
 
 AGENTS = (1_036_001, 1_036_002, 1_036_003)
 TRASH_IS_EMPTIED_AFTER = timedelta(days=30)
+ARCHIVED_AFTER = timedelta(days=120)
 
 OPEN, PENDING, SOLVED, CLOSED = 2, 3, 4, 5
 _STATUSES = {"new": OPEN, "open": OPEN, "pending": PENDING, "solved": SOLVED, "closed": CLOSED}
@@ -27,9 +29,10 @@ Json = dict[str, Any]
 
 
 def list_of(ticket: Ticket, present: datetime) -> str | None:
-    """Which list has the ticket: live, deleted or spam; None once it is gone for good."""
+    """Which list has the ticket: live, deleted or spam; archived, which is none; None once it is gone for good."""
     if ticket.deleted_at is None or ticket.deleted_at > present:
-        return "live"
+        is_closed = value_at(ticket.status, present) == "closed"
+        return "archived" if is_closed and present - updated_at(ticket, present) > ARCHIVED_AFTER else "live"
     if present - ticket.deleted_at > TRASH_IS_EMPTIED_AFTER:
         return None
     return "spam" if ticket.id % 2 else "deleted"
@@ -152,6 +155,49 @@ def rating_record(ticket: Ticket, present: datetime) -> Json | None:
         "updated_at": _seconds(given[-1].at),
         "ratings": {"default_question": _ANSWERS[given[-1].value]},
     }
+
+
+def contact_records(company: Company, tickets: Iterable[Ticket], present: datetime) -> dict[str, list[Json]]:
+    """Those who ask, by their state: whom the CRM has archived is deleted. It knows them by the CRM's id too."""
+    known = {contact.id: contact for contact in company.contacts}
+    first: dict[int, datetime] = {}
+    for ticket in tickets:
+        first[ticket.requester_id] = min(ticket.created_at, first.get(ticket.requester_id, ticket.created_at))
+    found: dict[str, list[Json]] = {}
+    for person, created_at in sorted(first.items()):
+        contact = known.get(person)
+        is_gone = contact is not None and contact.archived_at is not None and contact.archived_at <= present
+        found.setdefault("deleted" if is_gone else "verified", []).append(
+            {
+                "active": True,
+                "address": None,
+                "company_id": person % 7 + 1,
+                "email": mail_address(person, contact.says if contact else {}).title(),
+                "id": person,
+                "mobile": "600 123 456",
+                "name": "Marta Ruiz",
+                "unique_external_id": str(person),
+                "created_at": _seconds(created_at),
+                "updated_at": _seconds(created_at),
+                **({"deleted": True} if is_gone else {}),
+            }
+        )
+    return found
+
+
+def company_records(company: Company, tickets: Iterable[Ticket]) -> list[Json]:
+    """The companies of those who ask."""
+    founded = _seconds(datetime.combine(company.founded, time.min, UTC))
+    return [
+        {
+            "id": number,
+            "name": f"Empresa {number}",
+            "domains": [f"empresa{number}.example"],
+            "created_at": founded,
+            "updated_at": founded,
+        }
+        for number in sorted({ticket.requester_id % 7 + 1 for ticket in tickets})
+    ]
 
 
 def _statuses(ticket: Ticket, present: datetime) -> list[Change[int]]:

@@ -5,7 +5,8 @@ Belongs here: requests and answers, and as much of the query language as is aske
 
 Like the vendor: the search is gone from its old path and pages by tokens at its new one, gives only named fields,
 reads times in the user's zone at the grain of minutes, knows of changes late, and refuses queries without bounds; of
-many comments it gives a few; deleted issues leave nothing; who is not signed in is nobody, and sees nothing.
+many comments it gives a few; deleted issues leave nothing; archived ones are in no search, and given by their ids; who
+is not signed in is nobody, and sees nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -50,14 +51,15 @@ def app(
     customers_comments: int = 0,
     has_bulk_histories: bool = True,  # noqa: FBT001, FBT002
     page_size: int = SEARCH_LIMIT,
+    archived: Sequence[int] = (),
 ) -> Starlette:
     """The stand-in.
 
     moves: issues that changed projects. zone: of the user who asks. search_lag: how late the search knows of a change.
-    customers_comments: written before each reply. page_size: issues a page of the search.
+    customers_comments: written before each reply. page_size: issues a page of the search. archived: ids of issues.
     """
     sight = Sight(desk.present, ZoneInfo(zone), tuple(moves), customers_comments)
-    return _Jira(desk, sight, search_lag, has_bulk_histories, page_size).starlette()
+    return _Jira(desk, sight, search_lag, has_bulk_histories, page_size, frozenset(archived)).starlette()
 
 
 @dataclass
@@ -67,15 +69,16 @@ class _Jira:
     lag: timedelta
     has_bulk_histories: bool
     page_size: int
+    archived: frozenset[int]
     limit: Limit = field(default_factory=lambda: Limit(REQUESTS_A_SECOND, 1))
-    answers: dict[tuple[str, frozenset[str]], list[Ticket]] = field(default_factory=dict)
+    answers: dict[str, list[Ticket]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """The issues that there are, and those that the search knows, with what it thinks of their times."""
         present = self.sight.present
         self.issues = {str(one.id): one for one in self._alive(present)}
         known = Sight(present - self.lag, self.sight.zone, self.sight.moves)
-        self.indexed = {str(one.id): (one, known) for one in self._alive(known.present)}
+        self.indexed = [(one, known) for one in self._alive(known.present) if one.id not in self.archived]
 
     def _alive(self, at: datetime) -> list[Ticket]:
         return [
@@ -92,6 +95,10 @@ class _Jira:
                 records.status_record(one) for one in records.STATUSES.values()
             ],
             ("GET", "/rest/api/3/field"): self.fields,
+            ("GET", "/rest/api/3/priority/search"): lambda request, body: _things(request, records.PRIORITIES.values()),
+            ("GET", "/rest/api/3/resolution/search"): lambda request, body: _things(
+                request, (records.DONE, records.DUPLICATE)
+            ),
             ("GET", "/rest/api/3/project/{key}"): self.project,
             ("GET", "/rest/api/3/search"): self.gone,
             ("POST", "/rest/api/3/search"): self.gone,
@@ -131,6 +138,9 @@ class _Jira:
         kinds = {
             records.RATING: ("Satisfaction", "sd-feedback", "sd-request-feedback"),
             records.RATED_ON: ("Satisfaction date", "datetime", "sd-request-feedback-date"),
+            records.ORGANIZATIONS: ("Organizations", "sd-customerorganization", "sd-customer-organizations"),
+            records.REQUEST_TYPE: ("Request Type", "sd-customerrequesttype", "vp-origin"),
+            **{id_: (name, "sd-servicelevelagreement", "sd-sla-field") for id_, name in records.LEVELS.items()},
         }
         custom = [
             {
@@ -159,10 +169,7 @@ class _Jira:
 
     def search(self, request: Request, body: Json) -> Json:  # noqa: ARG002
         wanted = body.get("fields") or []
-        judged = frozenset(str(id_) for id_ in body.get("reconcileIssues") or ())
-        if len(judged) > 50:
-            raise _refused(400, "The reconcileIssues parameter takes at most 50 issues.")
-        found = self._found(body["jql"], judged)
+        found = self._found(body["jql"])
         size = IDS_LIMIT if wanted == ["id"] else self.page_size
         start = int(base64.b64decode(body["nextPageToken"])) if body.get("nextPageToken") else 0
         size = min(int(body.get("maxResults", 50)), size)
@@ -172,18 +179,13 @@ class _Jira:
             answer["nextPageToken"] = base64.b64encode(str(start + size).encode()).decode()
         return {**answer, "isLast": is_last}
 
-    def _found(self, jql: str, judged: frozenset[str]) -> list[Ticket]:
+    def _found(self, jql: str) -> list[Ticket]:
         """What a query finds, in order; kept for its next page."""
-        if (jql, judged) not in self.answers:
-            tests, seen = _parsed(jql), self._seen(judged)
-            found = [one for one, sight in seen if all(_clause_holds(one, sight, *test) for test in tests)]
-            self.answers[jql, judged] = sorted(found, key=lambda one: (one.created_at, one.id))
-        return self.answers[jql, judged]
-
-    def _seen(self, judged: frozenset[str]) -> list[tuple[Ticket, Sight]]:
-        """The issues as the search knows them; those that it is asked to reconcile, as they are."""
-        late = [pair for id_, pair in self.indexed.items() if id_ not in judged]
-        return late + [(self.issues[id_], self.sight) for id_ in sorted(judged) if id_ in self.issues]
+        if jql not in self.answers:
+            tests = _parsed(jql)
+            found = [one for one, sight in self.indexed if all(_clause_holds(one, sight, *test) for test in tests)]
+            self.answers[jql] = sorted(found, key=lambda one: (one.created_at, one.id))
+        return self.answers[jql]
 
     def _issue(self, ticket: Ticket, wanted: Sequence[str], properties: Sequence[str]) -> Json:
         issue = records.issue_record(ticket, self.sight, wanted, COMMENTS_IN_SEARCH)
@@ -197,9 +199,8 @@ class _Jira:
         ids = body["issueIdsOrKeys"]
         if len(ids) > BULK_LIMIT:
             raise _refused(400, "The maximum number of issues that can be fetched is 100.")
-        wanted = body.get("fields") or []
         found = [self.issues[id_] for id_ in ids if id_ in self.issues]
-        issues = [records.issue_record(one, self.sight, wanted, COMMENTS_IN_SEARCH) for one in found]
+        issues = [self._issue(one, body.get("fields") or [], body.get("properties") or ()) for one in found]
         return {"issues": issues, "issueErrors": []}
 
     def histories(self, request: Request, body: Json) -> Json:  # noqa: ARG002
@@ -274,6 +275,10 @@ def _refused(status: int, message: str) -> _Refusal:
     return _Refusal(_failure(status, message))
 
 
+def _things(request: Request, things: Iterable[tuple[str, str]]) -> Json:
+    return _page(request, "values", [{"id": id_, "name": name} for id_, name in things])
+
+
 def _page(request: Request, key: str, values: list[Json]) -> Json:
     start, size = int(request.query_params.get("startAt", 0)), int(request.query_params.get("maxResults", 50))
     page = values[start : start + size]
@@ -295,7 +300,7 @@ def _parsed(jql: str) -> list[Clause]:
     if order not in ("created ASC", ""):
         raise _refused(400, f"Error in the JQL Query: this stand-in does not order by {order}.")
     tests = [_clause(clause) for clause in clauses.split(" AND ")]
-    if not any(name in ("project", "id") for name, _, _ in tests):
+    if not any(name == "project" for name, _, _ in tests):
         raise _refused(400, "Unbounded JQL queries are not allowed here. Please add a search restriction.")
     unknown = [key for name, _, keys in tests if name == "project" for key in keys if key not in records.PROJECTS]
     if unknown:
@@ -331,8 +336,6 @@ def _clause_holds(ticket: Ticket, sight: Sight, name: str, operator: str, values
         return records.TYPE[1] in values
     if name == "Request Type":
         return "Get help" in values
-    if name == "id":
-        return str(ticket.id) in values
     if name == rated and operator == "is not":
         return records.rated_at(ticket, sight) is not None
     if operator == ">=" and name in {*_TIMES, rated}:

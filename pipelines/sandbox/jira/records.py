@@ -34,7 +34,8 @@ CHANNELS = {"email": "email", "web": "portal", "phone": "jira"}
 TYPE = ("10011", "Service Request")
 DONE, DUPLICATE = ("10000", "Done"), ("10002", "Duplicate")
 RATING, RATED_ON = "customfield_10104", "customfield_10106"
-ORGANIZATIONS = "customfield_10002"
+ORGANIZATIONS, REQUEST_TYPE = "customfield_10002", "customfield_10010"
+LEVELS = {"customfield_10030": "Time to first response", "customfield_10031": "Time to resolution"}
 GOAL = timedelta(hours=72)
 
 _SCORES = {"good": 5, "bad": 1}
@@ -106,6 +107,7 @@ def issue_record(ticket: Ticket, sight: Sight, wanted: Iterable[str], most_comme
             "startAt": 0,
         },
         RATED_ON: stamp(rated, sight) if rated else None,
+        REQUEST_TYPE: {"requestType": {"id": "25", "name": "Get help", "serviceDeskId": "1"}},
         ORGANIZATIONS: [{"id": str(ticket.requester_id % 7 + 1), "name": "Familia Ruiz"}],
     }
     return {
@@ -192,10 +194,8 @@ def level_records(ticket: Ticket, sight: Sight) -> list[Json]:
         for start, stop in zip(starts, solved, strict=False)
     ]
     first = [{"breached": False, "stopTime": _moment(ticket.first_reply_at, sight)}] if ticket.first_reply_at else []
-    return [
-        {"id": "1", "name": "Time to first response", "completedCycles": first},
-        {"id": "2", "name": "Time to resolution", "completedCycles": cycles},
-    ]
+    kept = zip(LEVELS.values(), (first, cycles), strict=True)
+    return [{"id": str(id_), "name": name, "completedCycles": cycle} for id_, (name, cycle) in enumerate(kept, start=1)]
 
 
 def stamp(at: datetime, sight: Sight) -> str:

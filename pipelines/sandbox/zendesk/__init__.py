@@ -23,7 +23,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from pipelines.sandbox.company import Ticket
 from pipelines.sandbox.stand_in import Desk, Limit
 from pipelines.sandbox.zendesk import records
 from pipelines.sandbox.zendesk.measured import metric_events
@@ -175,25 +174,26 @@ class _Zendesk:
 
     def ratings(self, request: Request) -> Json:
         start = datetime.fromtimestamp(int(request.query_params.get("start_time", 0)), UTC)
-        found = [ticket for sent, ticket in self.asked if start <= sent < self.surveys_from]
-        return _listed(request, "satisfaction_ratings", [self._of(records.rating_record, t) for t in found])
+        found = [
+            (at, rating)
+            for sent, ticket in self.asked
+            if sent < self.surveys_from
+            for at, rating in records.rating_records(ticket, self.desk.present)
+            if at >= start
+        ]
+        found.sort(key=lambda rated: (rated[0], rated[1]["id"]))
+        return _listed(request, "satisfaction_ratings", [rating for _, rating in found])
 
     def responses(self, request: Request) -> Json:
         query = request.query_params
         start = int(query.get("filter[created_at_start]", 0))
         end = int(query.get("filter[created_at_end]", 10**15))
-        zrns = query["filter[subject_zrns]"].split(",") if "filter[subject_zrns]" in query else None
         found = [
-            self._of(records.response_record, ticket)
+            records.response_record(ticket, self.desk.present)
             for sent, ticket in self.asked
-            if sent >= self.surveys_from
-            and start <= sent.timestamp() * 1000 <= end
-            and (zrns is None or f"zen:ticket:{ticket.id}" in zrns)
+            if sent >= self.surveys_from and start <= sent.timestamp() * 1000 <= end
         ]
         return _listed(request, "survey_responses", sorted(found, key=lambda response: str(response["id"])))
-
-    def _of(self, record: Callable[[Ticket, datetime], Json], ticket: Ticket) -> Json:
-        return record(ticket, self.desk.present)
 
     def _start_time(self, request: Request) -> int:
         try:

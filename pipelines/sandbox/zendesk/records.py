@@ -143,24 +143,31 @@ def ticket_event_record(update: Update, *, has_comments: bool) -> Json:
     }
 
 
-def rating_record(ticket: Ticket, present: datetime) -> Json:
-    """The rating that was asked for, by the older kind of survey."""
+def rating_records(ticket: Ticket, present: datetime) -> list[tuple[datetime, Json]]:
+    """The ratings of a ticket by the older kind of survey, with their times: that it was offered, and each answer."""
     assert ticket.survey_sent_at is not None
-    given = [change for change in ticket.rating if change.at <= present]
-    return {
-        "url": f"https://agencia.zendesk.com/api/v2/satisfaction_ratings/{ticket.id + 5}.json",
-        "id": ticket.id + 5,
-        "assignee_id": _agent(ticket),
-        "group_id": 360,
-        "requester_id": ticket.requester_id,
-        "ticket_id": ticket.id,
-        "score": given[-1].value if given else "offered",
-        "created_at": seconds(ticket.survey_sent_at),
-        "updated_at": seconds(given[-1].at if given else ticket.survey_sent_at),
-        "comment": "Gracias, Marta" if given else None,
-        "reason": None,
-        "reason_code": None,
-    }
+    rated = [(ticket.survey_sent_at, "offered"), *((change.at, change.value) for change in ticket.rating)]
+    return [
+        (
+            at,
+            {
+                "url": f"https://agencia.zendesk.com/api/v2/satisfaction_ratings/{ticket.id * 10 + number}.json",
+                "id": ticket.id * 10 + number,
+                "assignee_id": _agent(ticket),
+                "group_id": 360,
+                "requester_id": ticket.requester_id,
+                "ticket_id": ticket.id,
+                "score": score,
+                "created_at": seconds(at),
+                "updated_at": seconds(at),
+                "comment": "Gracias, Marta" if number else None,
+                "reason": None,
+                "reason_code": None,
+            },
+        )
+        for number, (at, score) in enumerate(rated)
+        if at <= present
+    ]
 
 
 def response_record(ticket: Ticket, present: datetime) -> Json:
