@@ -13,13 +13,15 @@ import polars as pl
 from assets import closing, steps
 from assets.home import Home
 from assets.publication import Publication, Results, publish
-from assets.publication.results import EVENTS_SCHEMA
+from assets.publication.results import EVENTS_SCHEMA, Lack
 from kr_definitions import check_ins, seals, tables
 from kr_definitions.catalogue import Catalogue
 from kr_definitions.contributions import contributions
 from kr_definitions.failures import Failures
-from kr_definitions.foreign import foreign_events
 from kr_definitions.history import COMPUTED_SCHEMA, current
+from kr_definitions.parts import read
+from kr_definitions.rates import with_rates
+from kr_definitions.unconverted import lacking
 
 
 def publish_all(home: Home, catalogues: Sequence[Catalogue], at: datetime, run_id: str) -> dict[str, int]:
@@ -57,7 +59,7 @@ def _results(home: Home, catalogue: Catalogue, at: datetime, run_id: str) -> Res
         quarantine=lake_of_org.quarantine().collect(),
         feeds=_feeds(home, catalogue),
         late_days={definition.id: in_use.lateness(definition.types) for definition in catalogue.definitions},
-        foreign=_foreign(home, catalogue, now),
+        lacking=_lacking(home, catalogue, now),
         titles={objective.id: objective.title for objective in catalogue.objectives},
         check_ins=check_ins.in_force(catalogue.definitions, catalogue.organisation, now, said),
         seals=seals.standing(closing.kept(home, organisation).collect(), now, catalogue),
@@ -72,25 +74,27 @@ def _contributions(home: Home, catalogue: Catalogue, now: pl.DataFrame) -> pl.Da
     in_use = steps.feeds(home.sources(catalogue))
     failures: Failures = []  # told by the run that computes
     found = contributions(catalogue.definitions, catalogue.organisation, log, through, in_use, failures)
-    return _said(log, found.lazy()).select(EVENTS_SCHEMA.keys())
+    _, _, conversions = read(catalogue.definitions, catalogue.organisation, log, in_use)
+    rated = with_rates(log, conversions, catalogue.organisation).rename({"currency": "amount_currency"})
+    return _said(rated, found.lazy(), ["amount", "amount_currency", "rate"]).select(EVENTS_SCHEMA.keys())
 
 
-def _said(log: pl.LazyFrame, rows: pl.LazyFrame) -> pl.DataFrame:
+def _said(log: pl.LazyFrame, rows: pl.LazyFrame, more: Sequence[str] = ()) -> pl.DataFrame:
     """Rows with what the log says of their `event_id`."""
-    columns = ["event_id", "event_type", "occurred_at", "subject_id", "source", "source_url", "recorded_at"]
+    columns = ["event_id", "event_type", "occurred_at", "subject_id", "source", "source_url", "recorded_at", *more]
     said = log.select(columns).rename({"recorded_at": "known_since"})
     held = set(rows.collect_schema().names()) - {"event_id"}
     return rows.join(said.drop(held, strict=False), on="event_id", how="left").collect()
 
 
-def _foreign(home: Home, catalogue: Catalogue, current: pl.DataFrame) -> dict[str, dict[str, int]]:
-    """Of each key result that is unreliable now, the events in other currencies in the window of its value."""
+def _lacking(home: Home, catalogue: Catalogue, current: pl.DataFrame) -> dict[str, list[Lack]]:
+    """Of each key result that is unreliable now, the amounts in the window of its value that no rate converts."""
     own = current.filter(pl.col("member").is_null()).sort("as_of").unique("key_result_id", keep="last")
     rows = own.filter(pl.col("status") == "unreliable").select("key_result_id", "window_start", "as_of")
     windows: dict[str, tuple[date | None, date]] = {name: (first, last) for name, first, last in rows.iter_rows()}
-    log = home.lake(catalogue.organisation.id).log.scan()
+    log, in_use = home.lake(catalogue.organisation.id).log.scan(), steps.feeds(home.sources(catalogue))
     return {
-        definition.id: foreign_events(definition, catalogue.organisation, log, *windows[definition.id])
+        definition.id: lacking(definition, catalogue.organisation, log, *windows[definition.id], in_use).rows()
         for definition in catalogue.definitions
         if definition.id in windows and definition.period is not None
     }

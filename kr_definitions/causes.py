@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from kr_definitions.coverage import Feeds, coverage
-from kr_definitions.events import COVERED, ERASED, LINKED, RETRACTED, current
+from kr_definitions.events import COVERED, ERASED, LINKED, RATE, RETRACTED, current
 from kr_definitions.history import CAUSES, KEY
 from kr_definitions.periods import Span
 from kr_definitions.vocabulary import DECIMAL
@@ -29,7 +29,7 @@ ARRIVALS_SCHEMA: Mapping[str, pl.DataType] = {
     "cause": pl.String(),  # one of CAUSES
 }
 
-_IDENTITY, _RATES = "identity.", "rate."
+_IDENTITY = "identity."
 
 
 def arrivals_since(log: pl.LazyFrame, instant: datetime | None, zone: str) -> pl.DataFrame:
@@ -61,7 +61,7 @@ def arrivals_since(log: pl.LazyFrame, instant: datetime | None, zone: str) -> pl
         .then(pl.lit("mapping"))
         .when(pl.col("event_type").str.starts_with(_IDENTITY))
         .then(pl.lit("identity"))
-        .when(pl.col("event_type").str.starts_with(_RATES))
+        .when(pl.col("event_type") == RATE)
         .then(pl.lit("rate"))
         .when(is_both)
         .then(pl.lit("correction"))
@@ -111,12 +111,14 @@ def movers(
     arrivals: pl.DataFrame,
     log: pl.LazyFrame,
     types_of: Mapping[str, Sequence[str]],
+    rates: pl.LazyFrame,
 ) -> pl.DataFrame:
     """The events that moved restated rows: `MOVERS_SCHEMA`.
 
     moved: the rows (`movements`). erased: those of them that an erasure has a part in. before, after: the contributions
     by what was known when they were last computed, and by what is known now (`CONTRIBUTIONS_SCHEMA`). arrivals: what
-    the log gained in between. types_of: the event types that each key result depends on.
+    the log gained in between. types_of: the event types that each key result depends on. rates: the rates that amounts
+    were and are converted by (`rates.USED_SCHEMA`).
     """
     restated = moved.group_by(_OF).agg(pl.col("as_of").min().alias("_first"), pl.col("as_of").max().alias("_last"))
     old, new = _named(before, log), _named(after, log)
@@ -162,7 +164,13 @@ def movers(
         .join(_types(differing, log), on="event_id", how="left")
     )
     found = pl.concat(
-        [direct, _beside(direct, arrivals, log, types_of), _erased(erased, arrivals, types_of)], how="diagonal"
+        [
+            direct,
+            _beside(direct, arrivals, log, types_of),
+            _converting(direct, arrivals, rates),
+            _erased(erased, arrivals, types_of),
+        ],
+        how="diagonal",
     )
     return found.select(
         pl.col(name).cast(dtype) if name in found.columns else pl.lit(None, dtype=dtype).alias(name)
@@ -216,6 +224,18 @@ def _beside(
     )  # fmt: skip
     told = linked.join(direct, on=[*_OF, "event_id"], how="anti", nulls_equal=True)
     return told.group_by(*_OF, "event_id", "event_type", "cause").agg(
+        pl.col("first_day").min(), pl.col("last_day").max(), change=pl.lit("beside")
+    )
+
+
+def _converting(direct: pl.DataFrame, arrivals: pl.DataFrame, rates: pl.LazyFrame) -> pl.DataFrame:
+    """The rates that arrived, or were withdrawn, by which amounts that are as they were give something else now."""
+    others, come = direct.filter(pl.col("cause").is_null()), arrivals.filter(pl.col("event_type") == RATE)
+    if not others.height or not come.height:
+        return direct.clear()
+    by = rates.join(come.lazy().select("event_type", "cause", rate_id="event_id"), on="rate_id").unique()
+    told = others.lazy().select(*_OF, "event_id", "first_day", "last_day").join(by, on="event_id").collect()
+    return told.group_by(*_OF, "event_type", "cause", event_id="rate_id").agg(
         pl.col("first_day").min(), pl.col("last_day").max(), change=pl.lit("beside")
     )
 

@@ -18,13 +18,11 @@ import polars as pl
 
 from kr_definitions import progress as formulas
 from kr_definitions.catalogue import Definition
-from kr_definitions.coverage import Coverage, Feeds, coverage
+from kr_definitions.coverage import Coverage, Feeds
 from kr_definitions.declarations import KeyResult
-from kr_definitions.events import current
 from kr_definitions.failures import Failures, keep
 from kr_definitions.figures import Logged, Series, asked_days, closing
 from kr_definitions.history import COMPUTED_SCHEMA
-from kr_definitions.measures import Context, Measured
 from kr_definitions.measures.function import FunctionError
 from kr_definitions.measures.series import THE_BEGINNING
 from kr_definitions.organisation import Organisation
@@ -36,13 +34,12 @@ from kr_definitions.parts import (
     meets,
     meets_now,
     naming_types,
+    read,
     whole_of,
-    with_day,
     with_periods,
 )
+from kr_definitions.unconverted import unconverted_by_day
 from kr_definitions.units import unit
-
-_FOREIGN = {"day": pl.Date(), "foreign": pl.Int64(), "lasting": pl.Int64()}
 
 
 def compute(
@@ -63,7 +60,7 @@ def compute(
     if not definitions:
         return pl.DataFrame(schema=dict(COMPUTED_SCHEMA))
     found = asked(definitions, organisation, log, through, feeds)
-    logged = _logged(found.parts, found.events, organisation)
+    logged = _logged(found.parts, found.events)
     rows = [pl.DataFrame(schema=dict(COMPUTED_SCHEMA))]
     for definition, parts in found.made_of:
         try:
@@ -86,8 +83,8 @@ def resolved(
     """
     if all(definition.period is not None for definition in definitions):
         return list(definitions)
-    events = with_day(current(log), organisation.zone)
-    return with_periods(definitions, events, coverage(events, organisation.zone, feeds), through)
+    events, known, _ = read(definitions, organisation, log, feeds)
+    return with_periods(definitions, events, known, through)
 
 
 def due_days(definition: Definition, organisation: Organisation, through: date) -> pl.DataFrame:
@@ -98,7 +95,7 @@ def due_days(definition: Definition, organisation: Organisation, through: date) 
 # --- heavy ------------------------------------------------------------------------------------------------------------
 
 
-def _logged(parts: Sequence[Part], events: pl.LazyFrame, organisation: Organisation) -> dict[Key, Logged]:
+def _logged(parts: Sequence[Part], events: pl.LazyFrame) -> dict[Key, Logged]:
     """What the log holds of each part, and of its baseline, in one pass."""
     plans: list[pl.LazyFrame] = []
     places: dict[Key, tuple[dict[str, int], int]] = {}
@@ -106,27 +103,12 @@ def _logged(parts: Sequence[Part], events: pl.LazyFrame, organisation: Organisat
         measure, context = key
         compiled = measure.compiled(events, context)
         places[key] = ({name: len(plans) + n for n, name in enumerate(compiled)}, len(plans) + len(compiled))
-        plans += [*compiled.values(), _foreign(measure, context, events, organisation.currency)]
+        plans += [*compiled.values(), unconverted_by_day(measure, context, events)]
     collected = pl.collect_all(plans)
     return {
-        key: Logged({name: collected[n] for name, n in frames.items()}, collected[foreign])
-        for key, (frames, foreign) in places.items()
+        key: Logged({name: collected[n] for name, n in frames.items()}, collected[unconverted])
+        for key, (frames, unconverted) in places.items()
     }
-
-
-def _foreign(measure: Measured, context: Context, events: pl.LazyFrame, currency: str) -> pl.LazyFrame:
-    """By day, the events whose amount is not in the organisation's currency: amounts of two are never added.
-
-    foreign: those that count in the windows that hold the day; lasting: those that count from the day on.
-    """
-    found = {"foreign": measure.money(events, context), "lasting": measure.lasting_money(events, context)}
-    is_foreign = pl.col("amount").is_not_null() & (pl.col("currency") != currency)  # none enters the log without one
-    by_day = [
-        amounts.filter(is_foreign).select("day", *(pl.lit(int(name == one), pl.Int64).alias(one) for one in found))
-        for name, amounts in found.items()
-        if amounts is not None
-    ]
-    return pl.concat([pl.LazyFrame(schema=_FOREIGN), *by_day]).group_by("day").agg(pl.col(*found).sum())
 
 
 # --- light ------------------------------------------------------------------------------------------------------------

@@ -22,9 +22,13 @@ COVERED = "source.covered"
 ERASED = "record.erased"
 LINKED = "identity.linked"
 IDENTIFIED = "account.identified"
+RATE = "rate.observed"
 
 CUSTOMER = "customer"
 """Whose an event is, whatever system says it: a column that a log is given as it is read (`identities`)."""
+
+UNCONVERTED = "is_unconverted"
+"""Whether an event's amount stays in another currency, as no rate holds: a column that a log is given as it is read."""
 
 RESERVED = (RETRACTED, COVERED, ERASED, LINKED)
 """What the log says of itself: no source states it, and no key result counts it."""

@@ -20,8 +20,12 @@ from kr_definitions.coverage import Feeds
 from kr_definitions.events import EVENT_SCHEMA
 from kr_definitions.history import COMPUTED_SCHEMA
 from kr_definitions.organisation import Organisation
+from kr_definitions.parts import read
+from kr_definitions.rates import with_rates
 
 _SAID = ("fact_id", "event_type", "occurred_at", "recorded_at", "subject_id", "account_id", "source", "source_url")
+
+_MONEY = ("amount", "currency", "rate")
 
 # What an event gives to a figure, beside what the log says of it.
 EXPLAINED_SCHEMA: Mapping[str, pl.DataType] = {
@@ -31,6 +35,9 @@ EXPLAINED_SCHEMA: Mapping[str, pl.DataType] = {
     "denominator": COMPUTED_SCHEMA["denominator"],
     "contribution": pl.Float64(),  # to the value, in its unit
     "began_at": EVENT_SCHEMA["occurred_at"],  # when the other event happened
+    "amount": EVENT_SCHEMA["amount"],  # as it was stated, in its own currency
+    "currency": EVENT_SCHEMA["currency"],
+    "rate": pl.String(),  # the rates that it is converted by, and their days; null where it is not
     **{name: EVENT_SCHEMA[name] for name in _SAID},
 }
 
@@ -90,9 +97,10 @@ def explain(
     own = figures.filter(pl.col("member").eq_missing(pl.lit(member, pl.String)))
     if not own.height:
         return None
+    _, _, conversions = read([definition], organisation, known, feeds)
     given = on_day(contributions([definition], organisation, known, day, feeds), own)
     parts = _parts(definition, figures) if member is None else figures.clear().with_columns(is_met=pl.lit(value=True))
-    return Explained(definition, own.row(0, named=True), _told(given, log), parts, known_at)
+    return Explained(definition, own.row(0, named=True), _told(given, log, conversions, organisation), parts, known_at)
 
 
 def _parts(definition: Definition, figures: pl.DataFrame) -> pl.DataFrame:
@@ -106,14 +114,17 @@ def _parts(definition: Definition, figures: pl.DataFrame) -> pl.DataFrame:
     return found if is_counted and whole.height else found.clear()
 
 
-def _told(given: pl.DataFrame, log: pl.LazyFrame) -> pl.DataFrame:
+def _told(
+    given: pl.DataFrame, log: pl.LazyFrame, conversions: pl.DataFrame, organisation: Organisation
+) -> pl.DataFrame:
     """What events give, summed by event, beside what the log says of them."""
     summed = given.group_by("event_id", "with_event_id", maintain_order=True).agg(
         pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum()).alias(name)
         for name in ("numerator", "denominator", "contribution")
     )
     named = pl.concat([summed.get_column("event_id"), summed.get_column("with_event_id")]).drop_nulls().unique()
-    events = log.join(named.to_frame("event_id").lazy(), on="event_id", how="semi").select("event_id", *_SAID).collect()
+    those = log.join(named.to_frame("event_id").lazy(), on="event_id", how="semi")
+    events = with_rates(those, conversions, organisation).select("event_id", *_SAID, *_MONEY).collect()
     began = events.select(with_event_id="event_id", began_at="occurred_at")
     return (
         summed.join(events, on="event_id", how="left")

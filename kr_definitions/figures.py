@@ -38,10 +38,10 @@ _NO_FLOAT, _NO_INT = pl.lit(None, dtype=pl.Float64), pl.lit(None, dtype=pl.Int64
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """What the log holds of one thing measured: its partials, and by day the amounts in other currencies."""
+    """What the log holds of one thing measured: its partials, and by day the amounts that no rate converts."""
 
     frames: Frames
-    foreign: pl.DataFrame
+    unconverted: pl.DataFrame
 
 
 class Compared(NamedTuple):
@@ -96,11 +96,11 @@ class Series:
         ]
         spans = asked.select("as_of", "window_start")
         ever = spans.with_columns(pl.lit(None, dtype=pl.Date).alias("window_start"))
-        foreign = window_sums(logged.foreign, spans, ["foreign"]).get_column("foreign")
-        foreign += window_sums(logged.foreign, ever, ["lasting"]).get_column("lasting")
+        amounts = window_sums(logged.unconverted, spans, ["of_windows"]).get_column("of_windows")
+        amounts += window_sums(logged.unconverted, ever, ["lasting"]).get_column("lasting")
         found = pl.Series("_knowledge", read, dtype=pl.String)
         return pl.select(
-            pl.when((foreign > 0) & (found == "known")).then(pl.lit("partly")).otherwise(found).alias("_knowledge")
+            pl.when((amounts > 0) & (found == "known")).then(pl.lit("partly")).otherwise(found).alias("_knowledge")
         ).to_series()
 
     # Baselines

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -71,6 +72,11 @@ def meaning(
         "currency": organisation.currency,
         "functions": functions,
         **({"customers": customers} if (customers := organisation.identity.customers) else {}),
+        **(
+            {"rates": rates}
+            if (rates := _rates(organisation)) and any(m.reads_amounts for _, m in kr.measures())
+            else {}
+        ),
     }
     judged = {
         **{name: value for name, value in content.items() if name in _JUDGED},
@@ -83,6 +89,11 @@ def meaning(
         functions_hash=_hash(functions) if functions else None,
         declared=_declared(kr, objective, period, organisation),
     )
+
+
+def _rates(organisation: Organisation) -> Mapping[str, Any]:
+    """What is particular to the organisation in how its amounts are converted."""
+    return organisation.rates.model_dump(mode="python", exclude_defaults=True)
 
 
 def _hash(content: object) -> str:
@@ -127,6 +138,7 @@ def _declared(kr: KeyResult, objective: Objective, period: Span | None, organisa
         "organisation": {
             **organisation.model_dump(mode="python", by_alias=True, include=_ORGANISATION),
             **({"identity": {"customers": customers}} if (customers := organisation.identity.customers) else {}),
+            **({"rates": rates} if (rates := _rates(organisation)) else {}),
         },
     }
     return yaml.dump(content, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=10_000)

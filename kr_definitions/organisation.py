@@ -132,6 +132,18 @@ class Identity(Declared):
         return self
 
 
+class Rates(Declared):
+    """How amounts in other currencies become the organisation's own, by `rate.observed` events.
+
+    through: the currency by which two rates are joined where none is of the pair itself. at_most_days: how many days
+    the last rate before a day holds; older ones do not. sources: only rates of these sources count, in place of all.
+    """
+
+    through: Currency = "EUR"
+    at_most_days: int = Field(default=7, ge=0, le=366)
+    sources: Annotated[tuple[Id, ...], BeforeValidator(listed)] = ()
+
+
 _CLOCK = r"([01][0-9]|2[0-3]):([0-5][0-9])"
 
 
@@ -183,14 +195,18 @@ class Organisation(Declared):
     working_hours: WorkingHours = WorkingHours()
     sources: dict[Id, SourceUse] = Field(default_factory=dict)
     identity: Identity = Identity()
+    rates: Rates = Rates()
     close_after: Days | None = None
     lint: dict[str, Switch] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _customers_are_of_sources(self) -> Organisation:
+    def _named_are_sources(self) -> Organisation:
         if not self.sources:  # as a definition is remembered: without them
             return self
         known = ", ".join(self.sources)
+        for source in self.rates.sources:
+            if source not in self.sources:
+                raise ValueError(f"rates.sources names {source}, which is no source | Name one of: {known}")
         for source in (one for pair in self.identity.customers.items() for one in pair):
             if source not in self.sources:
                 raise ValueError(f"identity.customers names {source}, which is no source | Name one of: {known}")

@@ -24,6 +24,7 @@ from kr_definitions.measures import Context, Measured
 from kr_definitions.measures.selection import filtered
 from kr_definitions.measures.series import THE_BEGINNING
 from kr_definitions.organisation import Organisation
+from kr_definitions.rates import conversions, converted
 
 Key = tuple[Measured, Context]
 """What makes partials: those of the same measure in the same context are the same."""
@@ -64,12 +65,14 @@ class Part:
 class Asked:
     """What there is to be measured, and the log that it is measured by.
 
-    events: the current events that matter, with `day`. known: what has been read of them. made_of: each definition that
-    has a period, by id, with its parts.
+    events: the current events that matter, with `day`, their amounts in the organisation's currency. known: what has
+    been read of them. conversions: how amounts in other currencies were converted (`CONVERSIONS_SCHEMA`). made_of: each
+    definition that has a period, by id, with its parts.
     """
 
     events: pl.LazyFrame
     known: Coverage
+    conversions: pl.DataFrame
     made_of: Sequence[tuple[Definition, Sequence[Part]]]
 
     @property
@@ -86,13 +89,22 @@ def asked(
     feeds: Feeds | None = None,
 ) -> Asked:
     """What the definitions ask of a log (`EVENT_SCHEMA`, retractions included), up to a day."""
+    events, known, found = read(definitions, organisation, log, feeds)
+    ordered = sorted(with_periods(definitions, events, known, through), key=lambda definition: definition.id)
+    parts = _all_parts(ordered, organisation, events, through)
+    return Asked(events, known, found, list(zip(ordered, parts, strict=True)))
+
+
+def read(
+    definitions: Sequence[Definition], organisation: Organisation, log: pl.LazyFrame, feeds: Feeds | None = None
+) -> tuple[pl.LazyFrame, Coverage, pl.DataFrame]:
+    """The events, what has been read of them, and the conversions, of `Asked`: whatever their periods."""
     needed = sorted({name for definition in definitions for name in definition.types})
     those = current(log).filter(pl.col("event_type").is_in([*needed, COVERED, LINKED]))
     events = with_customers(with_day(those, organisation.zone), organisation.identity.customers)
     known = coverage(events, organisation.zone, feeds)
-    ordered = sorted(with_periods(definitions, events, known, through), key=lambda definition: definition.id)
-    parts = _all_parts(ordered, organisation, events, through)
-    return Asked(events, known, list(zip(ordered, parts, strict=True)))
+    found = conversions(log, needed, organisation, known)
+    return converted(events, found, organisation), known, found
 
 
 def whole_of(kr: KeyResult) -> KeyResult:
@@ -177,17 +189,21 @@ def _all_parts(
     return [parts_of(d, organisation, members.get(d.id, {})) for d in definitions]
 
 
-def parts_of(definition: Definition, organisation: Organisation, members: Mapping[str, date]) -> list[Part]:
-    """What a definition (with its period) is made of. members: of its dimension, each with its first day."""
-    kr = definition.key_result
+def context_of(definition: Definition, organisation: Organisation) -> Context:
+    """What a definition (with its period) is compiled for, as a whole."""
     hours = organisation.working_hours
-    context = Context(
+    return Context(
         period=definition.span,
         zone=organisation.zone,
         calendar=organisation.calendar,
         working_hours=(hours.from_, hours.until),
         folder=definition.folder,
     )
+
+
+def parts_of(definition: Definition, organisation: Organisation, members: Mapping[str, date]) -> list[Part]:
+    """What a definition (with its period) is made of. members: of its dimension, each with its first day."""
+    kr, context = definition.key_result, context_of(definition, organisation)
     alone = kr.model_copy(update={"all_of": (), "each": None, "guardrails": (), "windows": ()})
     if kr.each is not None:
         found = [Part("own", None, alone, context)] if kr.target is None else []

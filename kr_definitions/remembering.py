@@ -30,7 +30,7 @@ from kr_definitions.editions import (
     retired,
     untold,
 )
-from kr_definitions.events import LINKED
+from kr_definitions.events import LINKED, RATE
 from kr_definitions.failures import Failure, Failures
 from kr_definitions.history import (
     COMPUTATIONS_SCHEMA,
@@ -41,6 +41,8 @@ from kr_definitions.history import (
     withdrawn,
 )
 from kr_definitions.organisation import Organisation
+from kr_definitions.parts import read
+from kr_definitions.rates import used
 
 _TICK = timedelta(microseconds=1)
 
@@ -219,19 +221,25 @@ class _Arrivals:
         for instant, group in by_since.items():
             of_group = moved.filter(pl.col("key_result_id").is_in([definition.id for definition in group]))
             arrivals = self._arrivals(instant)
-            types_of = {definition.id: (*definition.types, LINKED) for definition in group}
+            types_of = {definition.id: _depends_on(definition) for definition in group}
             known = self._log.filter(pl.col("recorded_at") <= instant) if instant else self._log.clear()
             before, after = (
                 contributions(group, organisation, log, self._run.through, self._run.feeds, self._failures)
                 for log in (known, self._log)
             )
             erased = self._by_erasure(of_group, group, organisation, known, arrivals)
-            told = movers(of_group, erased, before, after, arrivals, self._log, types_of)
+            rates = pl.concat([self._rates(group, organisation, log) for log in (known, self._log)])
+            told = movers(of_group, erased, before, after, arrivals, self._log, types_of, rates)
             reread = reread_since(self._log, instant, organisation.zone, self._run.feeds)
             why = causes(of_group, erased, told, arrivals, types_of, reread)
             rows.append(of_group.with_columns(why.alias("cause")))
             found.append(told)
         return pl.concat(rows), pl.concat(found)
+
+    def _rates(self, definitions: Sequence[Definition], organisation: Organisation, log: pl.LazyFrame) -> pl.LazyFrame:
+        """The rates that the amounts of a log are converted by (`rates.USED_SCHEMA`)."""
+        _, _, found = read(definitions, organisation, log, self._run.feeds)
+        return used(log, found, organisation)
 
     def _by_erasure(
         self,
@@ -261,6 +269,12 @@ class _Arrivals:
         if instant not in self._found:
             self._found[instant] = arrivals_since(self._log, instant, self._run.organisation.zone)
         return self._found[instant]
+
+
+def _depends_on(definition: Definition) -> tuple[str, ...]:
+    """The event types by which its figures can move."""
+    reads_amounts = any(measure.reads_amounts for measure in definition.measures)
+    return (*definition.types, LINKED, *([RATE] if reads_amounts else []))
 
 
 def _with_editions(figures: pl.DataFrame, editions: Iterable[Edition]) -> pl.DataFrame:

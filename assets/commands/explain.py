@@ -207,10 +207,13 @@ def _tell_events(console: Console, answer: Answer, most: int) -> None:
         return
     is_fraction = figure["denominator"] is not None and figure["numerator"] is not None
     gives = ["gives", "of", "out of"] if is_fraction else ["gives"]
+    shown = events.head(most)
+    gives += ["stated"] if shown.get_column("rate").null_count() < shown.height else []
     lines = []
-    for row in events.head(most).iter_rows(named=True):
+    for row in shown.iter_rows(named=True):
         fraction = [_exact(row["numerator"]), _exact(row["denominator"])] if is_fraction else []
-        lines.append([_contribution(row["contribution"], figure["unit"]), *fraction, *_event(answer, row)])
+        stated = [_stated(row)] if "stated" in gives else []
+        lines.append([_contribution(row["contribution"], figure["unit"]), *fraction, *stated, *_event(answer, row)])
     _listed(console, [*gives, *_EVENT], lines, right=len(gives))
     _tell_sum(console, answer, events, most)
 
@@ -285,6 +288,11 @@ def _side(row: dict[str, Any], suffix: str, measured_in: str | None) -> str:
     if numerator is not None and denominator is not None:
         return f"{_exact(numerator)} / {_exact(denominator)}"
     return _contribution(row[f"contribution{suffix}"], measured_in)
+
+
+def _stated(row: dict[str, Any]) -> str:
+    """An amount in another currency as it was stated, with the rate that it counts by."""
+    return "" if row["rate"] is None else f"{_exact(row['amount'])} {row['currency']} at {row['rate']}"
 
 
 _EVENT = ["event", "happened", "known since", "about", "record"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache, partial
 
 import polars as pl
@@ -15,6 +15,7 @@ import polars as pl
 from kr_definitions.check_ins import CHECK_INS_SCHEMA
 from kr_definitions.contributions import CONTRIBUTIONS_SCHEMA
 from kr_definitions.editions import EDITIONS_SCHEMA, completed
+from kr_definitions.events import EVENT_SCHEMA
 from kr_definitions.history import COMPUTATIONS_SCHEMA, HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
 from kr_definitions.objective_history import OBJECTIVE_HISTORY_SCHEMA
 from kr_definitions.organisation import Organisation, Title
@@ -32,7 +33,13 @@ _SAID: Mapping[str, pl.DataType] = {
 }
 
 # The events behind the figures, with the days that each counts on, and what the log says of them.
-EVENTS_SCHEMA: Mapping[str, pl.DataType] = {**CONTRIBUTIONS_SCHEMA, **_SAID}
+EVENTS_SCHEMA: Mapping[str, pl.DataType] = {
+    **CONTRIBUTIONS_SCHEMA,
+    **_SAID,
+    "amount": EVENT_SCHEMA["amount"],  # in its own currency
+    "amount_currency": pl.String(),
+    "rate": pl.String(),  # that it counts by
+}
 
 # The events that moved figures which had been reported, and what the log says of them, if it still has them.
 RESTATEMENT_EVENTS_SCHEMA: Mapping[str, pl.DataType] = {**RECORDED_MOVERS_SCHEMA, **_SAID}
@@ -52,6 +59,9 @@ FINDINGS_SCHEMA: Mapping[str, pl.DataType] = {
     "checked": pl.Int64(),
     "is_crash": pl.Boolean(),
 }
+
+Lack = tuple[str, date, str, int]
+"""A currency and a day that no rate holds on, why, and of how many events."""
 
 Stream = tuple[str, str]
 """A source and one of its streams."""
@@ -92,10 +102,10 @@ class Results:
     behind the figures that hold now. restatement_events: those that moved figures. key_results, objectives: as
     declared and rolled up. objective_history: all that was ever told of objectives. findings: of all runs. loads,
     quarantine: as the lake keeps them. feeds: the streams that each key result depends on, where they are known; an
-    empty list says that no source states its events. foreign: by key result, how many of its events are in which
-    other currency than the organisation's, where that is why it is unreliable. late_days: how many days after a day
-    facts of it can still arrive, by key result. titles: of the objectives, those too that nothing was rolled up to.
-    check_ins: those in force on each day. seals: beside what is now known.
+    empty list says that no source states its events. lacking: by key result, the amounts in other currencies that no
+    rate converts (rows of `LACKING_SCHEMA`), where there are any and it is unreliable. late_days: how many days after
+    a day facts of it can still arrive, by key result. titles: of the objectives, those too that nothing was rolled up
+    to. check_ins: those in force on each day. seals: beside what is now known.
     """
 
     organisation: Organisation
@@ -113,7 +123,7 @@ class Results:
     check_ins: pl.DataFrame = field(default_factory=partial(_empty, "check_ins"))
     seals: pl.DataFrame = field(default_factory=partial(_empty, "seals"))
     feeds: Mapping[str, Sequence[Stream]] = field(default_factory=dict)
-    foreign: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    lacking: Mapping[str, Sequence[Lack]] = field(default_factory=dict)
     late_days: Mapping[str, int] = field(default_factory=dict)
     titles: Mapping[str, Title] = field(default_factory=dict)
 

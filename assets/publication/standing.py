@@ -6,14 +6,14 @@ not: computing a figure (`kr_definitions`), the tables' columns and documentatio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from assets.publication.results import Results
+from assets.publication.results import Lack, Results
 from assets.publication.trend import sparkline
 from kr_definitions.finality import REVISIONS_SCHEMA, expected_revisions
 from kr_definitions.history import current
@@ -360,13 +360,26 @@ def _unknown(
         last_day = reading["covered_to"].astimezone(ZoneInfo(results.organisation.zone)).date() - _DAY
         if row["as_of"] is not None and last_day < row["as_of"]:
             return Problem("behind", f"{source}.{stream}: {last_day}")
-    if foreign := results.foreign.get(row["key_result_id"]):
-        return Problem("other_currency", ", ".join(f"{currency} ({events})" for currency, events in foreign.items()))
+    if lacking := results.lacking.get(row["key_result_id"]):
+        return _without_rate(lacking, results.organisation.currency)
     if row["value"] is not None and row["target"] is None:
         return Problem("no_baseline", row["target_text"])
     if row["unknown_beside"]:
         return Problem("unknown_beside", ", ".join(row["unknown_beside"]))
     return Problem("nothing_yet", None)
+
+
+def _without_rate(lacking: Sequence[Lack], own: str) -> Problem:
+    """Of each pair of currencies, the first day on which no rate holds, and on how many more."""
+    days: dict[str, list[date]] = {}
+    for currency, day, _, _ in sorted(lacking, key=lambda one: one[1]):
+        days.setdefault(currency, []).append(day)
+    told = [
+        f"{currency}→{own} {found[0]}" + (f" (+{len(found) - 1})" if len(found) > 1 else "")
+        for currency, found in sorted(days.items())
+    ]
+    is_contradictory = all(lacks == "contradictory" for _, _, lacks, _ in lacking)
+    return Problem("two_rates" if is_contradictory else "no_rate", ", ".join(told))
 
 
 def _begins_too_late(reading: Mapping[str, Any], window_start: date | None, zone: str) -> bool:

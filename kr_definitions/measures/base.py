@@ -105,6 +105,11 @@ class Measured(Declared):
         """Whether where the period begins decides whom it is of (`before: period`, `since: period`)."""
         return False
 
+    @property
+    def reads_amounts(self) -> bool:
+        """Whether it depends on amounts, as it names them, and so on the rates that convert them."""
+        return "amount" in self.model_dump_json()
+
     def is_unobserved(self) -> pl.Expr:
         """Of its series: where what the value depends on was never observed, so that it is not known."""
         return pl.lit(value=False)

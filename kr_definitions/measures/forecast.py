@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import polars as pl
 
+from kr_definitions.events import UNCONVERTED
 from kr_definitions.measures.base import Bounds, Context, Filter, Frames, Kind, Measured, words
 from kr_definitions.measures.claims import NOTHING, claims
 from kr_definitions.measures.selection import filtered
@@ -58,6 +59,10 @@ class ForecastAccuracy(Measured):
     def bounds(self) -> Bounds:
         return None, Decimal(1)  # it is negative where the error is larger than what happened
 
+    @property
+    def reads_amounts(self) -> bool:
+        return True
+
     def filters(self) -> Iterator[Filter]:
         of = self.forecast_accuracy
         if of.where is not None:
@@ -71,7 +76,7 @@ class ForecastAccuracy(Measured):
             self._stated(log, context).filter("_holds").with_columns(pl.col("_month").dt.month_end().alias("day"))
         )
         happened = filtered(context.events(log, of.actual), of.actual_where, of.actual)
-        return pl.concat([frame.select("day", "amount", "currency") for frame in (forecast, happened)])
+        return pl.concat([frame.select("day", UNCONVERTED) for frame in (forecast, happened)])
 
     def compiled(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
         """By month (its last day as `day`): what was forecast of it as it began, and what happened in it."""

@@ -53,9 +53,9 @@ class Function(Measured):
     """What a Polars function makes of the events of some types.
 
     function: `file:name`, of a Python file in the organisation's folder. It is called with the current events of the
-    types (`event_id`, `event_type`, `day` and what the types carry) and with windows (`as_of`, `window_start`), both
-    lazy, and gives for each window its `numerator` and, for a ratio, its `denominator`. Of a window it may use only
-    events up to `as_of`. value: what it is.
+    types (`event_id`, `event_type`, `day` and what the types carry; amounts are in the organisation's currency) and
+    with windows (`as_of`, `window_start`), both lazy, and gives for each window its `numerator` and, for a ratio, its
+    `denominator`. Of a window it may use only events up to `as_of`. value: what it is.
 
     A function `name_events` beside it may give, called alike, which events those are: for each window the `event_id` of
     each, what it gives to the `numerator` and, for a ratio, to the `denominator`. Without it nothing is known of where
@@ -78,6 +78,14 @@ class Function(Measured):
     @property
     def kind(self) -> Kind:
         return self.value
+
+    @property
+    def reads_amounts(self) -> bool:
+        """What a function makes of amounts is not known."""
+        return True
+
+    def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        return context.events(log, self.of)
 
     def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         return context.events(log, self.of).select("event_id", "event_type", "day", CUSTOMER, *columns_of(self.of))

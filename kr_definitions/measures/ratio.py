@@ -100,6 +100,10 @@ class Ratio(Measured):
         """A total over a stated figure is a total."""
         return self.ratio.numerator.accumulates and isinstance(self.ratio.denominator, Figure)
 
+    @property
+    def reads_amounts(self) -> bool:
+        return any(operand.reads_amounts for operand in self._operands.values())
+
     def filters(self) -> Iterator[Filter]:
         for name, operand in self._operands.items():
             for path, text, types in operand.filters():

@@ -214,9 +214,12 @@ def test_no_data_says_which_stream_was_not_read_and_why(readings: pl.DataFrame, 
     assert (found["status"], found["problem"], found["problem_detail"]) == ("no_data", kind, detail)
 
 
-def test_other_currencies_are_told_with_how_many_events_they_have() -> None:
-    found = standing(row(TODAY, None, status="unreliable"), foreign={CALLS: {"GBP": 1, "USD": 3}})
-    assert (found["problem"], found["problem_detail"]) == ("other_currency", "GBP (1), USD (3)")
+def test_amounts_without_a_rate_are_told_with_their_pair_and_the_first_day() -> None:
+    lacks = [("USD", TODAY, "missing", 3), ("USD", YESTERDAY, "not_read", 1), ("GBP", TODAY, "contradictory", 1)]
+    found = standing(row(TODAY, None, status="unreliable"), lacking={CALLS: lacks})
+    assert (found["problem"], found["problem_detail"]) == ("no_rate", f"GBP→EUR {TODAY}, USD→EUR {YESTERDAY} (+1)")
+    contradictory = standing(row(TODAY, None, status="unreliable"), lacking={CALLS: lacks[2:]})
+    assert (contradictory["problem"], contradictory["problem_detail"]) == ("two_rates", f"GBP→EUR {TODAY}")
 
 
 def test_the_members_and_guardrails_that_are_not_known_are_told() -> None:

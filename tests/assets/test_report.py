@@ -449,9 +449,10 @@ def test_why_it_is_not_known_stands_below_it(row: dict[str, Any], says: dict[str
     assert f"↳ {told}" in printed(one(row, **says))
 
 
-def test_other_currencies_stand_beside_the_organisations_own() -> None:
-    tables = one({"status": "unreliable", "value": None}, frames={"foreign": {"inmobiliaria.x": {"USD": 3}}})
-    assert "↳ holds USD (3) beside EUR; amounts of two currencies are not added\n" in printed(tables)
+def test_a_missing_rate_is_named_by_its_day_and_pair() -> None:
+    lacks = [("USD", date(2026, 3, 2), "missing", 3)]
+    tables = one({"status": "unreliable", "value": None}, frames={"lacking": {"inmobiliaria.x": lacks}})
+    assert "↳ no exchange rate holds: USD→EUR 2026-03-02\n" in printed(tables)
 
 
 def test_the_day_up_to_which_a_stream_was_read_is_told() -> None:

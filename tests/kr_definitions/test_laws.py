@@ -29,7 +29,7 @@ from kr_definitions.compute import compute
 from kr_definitions.contributions import contributions, made_of, on_day
 from kr_definitions.coverage import Feeds
 from kr_definitions.declarations import MonthOf, MonthsFrom
-from kr_definitions.events import as_known_at, current
+from kr_definitions.events import RATE, as_known_at, current
 from kr_definitions.history import COMPUTED_SCHEMA
 from kr_definitions.measures import Gain, Ratio, Steps
 from kr_definitions.organisation import Organisation
@@ -106,7 +106,7 @@ class Case:
 
     @property
     def feeds(self) -> Feeds:
-        types = self.definition.types
+        types = (*self.definition.types, RATE)
         return Feeds(dict.fromkeys(types, frozenset({("test", "stream")})), late_days=dict.fromkeys(types, 3))
 
     def figures(self, log: pl.DataFrame | pl.LazyFrame, through: date) -> pl.DataFrame:
@@ -116,6 +116,7 @@ class Case:
         return contributions([self.definition], self.organisation, log.lazy(), through, self.feeds)
 
 
+ELSEWHERE = ("GBP", "JPY")
 COLUMNS = ("account_id", "actor", "subject_id", "amount", "quantity")
 
 
@@ -137,7 +138,8 @@ def happened(case: Case, seed: int) -> Facts:
     """Random facts of what matters for a key result: before, in and after its period, many at local midnight."""
     random = Random(f"{case.definition.id}/{seed}")
     crowd = random.choice([3, 40, 40])
-    return [stated(case, random, n, crowd) for n in range(random.choice([6, 90, 90, 90]))]
+    said = [stated(case, random, n, crowd) for n in range(random.choice([6, 90, 90, 90]))]
+    return [*said, *rates(case, random, said)]
 
 
 def stated(case: Case, random: Random, n: int, crowd: int) -> dict[str, Any]:
@@ -148,9 +150,27 @@ def stated(case: Case, random: Random, n: int, crowd: int) -> dict[str, Any]:
     names = [f"name {m}" for m in range(crowd)]
     columns = {attribute: some(case, random, attribute, day) for attribute in vocabulary().types[name].carries}
     columns |= {column: some_of(case, random, column, names) for column in ("account_id", "actor")}
-    columns |= {"currency": case.organisation.currency}
+    columns |= {"currency": random.choice([*[case.organisation.currency] * 9, *ELSEWHERE])}
     columns |= {number: random.choice([None, "0.1", "100", "12.345678", "-7"]) for number in ("amount", "quantity")}
     return event(name, instant, str(random.randrange(crowd)), key=str(n), **columns)
+
+
+def rates(case: Case, random: Random, said: Facts) -> Facts:
+    """Of most amounts in other currencies a rate of the day or of shortly before, straight, inverse or through another.
+
+    Some are of no day that helps, and some of a day that has one already.
+    """
+    own, found = case.organisation.currency, []
+    for n, fact in enumerate(fact for fact in said if fact["currency"] in ELSEWHERE):
+        pairs = {
+            "GBP": [(fact["currency"], own)],
+            "JPY": [("EUR", "JPY")] if own == "EUR" else [("EUR", "JPY"), (own, "EUR")],
+        }
+        for one, other in pairs[fact["currency"]]:
+            at = fact["occurred_at"] - timedelta(days=random.choice([0, 0, 1, 6, 9]))
+            of_pair = {"from_currency": one, "to_currency": other, "quantity": random.choice(["0.7", "163.27", "3"])}
+            found.append(event(RATE, at, f"{one}/{other}", key=f"rate {n} {one}", **of_pair))
+    return found
 
 
 def some(case: Case, random: Random, attribute: str, day: date) -> Any:
@@ -186,7 +206,7 @@ def read(case: Case, spans: Spans | None = None) -> pl.DataFrame:
     rows = [(start, end, STARTS + timedelta(seconds=n)) for n, (start, end) in enumerate(bounds)]
     columns = dict.fromkeys(("covered_from", "covered_to", "read_at"), pl.Datetime("us", "UTC"))
     loads = pl.DataFrame(rows, columns, orient="row")
-    return readings(loads, case.definition.types, "test", "stream", "1", STARTS)
+    return readings(loads, (*case.definition.types, RATE), "test", "stream", "1", STARTS)
 
 
 def restated(case: Case, seed: int) -> tuple[pl.DataFrame, Facts]:

@@ -55,13 +55,17 @@ class Often(NamedTuple):
 class Company:
     """An organisation's zone, its customers, and all that happens in it.
 
-    stories: what one subject goes through, and how many subjects do.
+    stories: what one subject goes through, and how many subjects do. currency: its own; some amounts are in others.
     """
 
     zone: ZoneInfo
     often: tuple[Often, ...]
     stories: tuple[tuple[Story, int], ...] = ()
     accounts: tuple[str | None, ...] = (*(f"customer {n}" for n in range(60)), None)
+
+    @property
+    def currency(self) -> str:
+        return "COP" if self.zone is BOGOTA else "EUR"
 
 
 @dataclass(frozen=True)
@@ -651,6 +655,34 @@ COMPANIES: Mapping[str, Company] = {
 }
 
 
+# --- money ------------------------------------------------------------------------------------------------------------
+
+PUBLISHED = {"USD/own": ("0.95", "1.087654", "1.2"), "EUR/GBP": ("0.85023", "0.7", "0.9"), "EUR/COP": ("1.1", "0.987")}
+
+
+def exchanged(random: Random, company: Company, said: Sequence[Fact]) -> Iterator[Fact]:
+    """The same facts, one amount in eight in dollars or pounds; and the rates of working days, of some days twice.
+
+    Dollars have a rate of their own, pounds one of the euro's, the wrong way round: a company that counts in pesos
+    needs two. The rates are near 1, so that amounts stay what they are meant to be.
+    """
+    for fact in said:
+        if fact.get("amount") is None:
+            yield fact
+        else:
+            yield {**fact, "currency": random.choice(("USD", "GBP", *[company.currency] * 14))}
+    for pair, values in PUBLISHED.items():
+        one, other = pair.replace("own", company.currency).split("/")
+        day = date(2024, 1, 15)
+        while day <= THROUGH and one != other:
+            for clock in (time(16), time.max)[: 1 + (random.random() < 0.05)]:
+                at, rate = datetime.combine(day, clock, company.zone).astimezone(UTC), random.choice(values)
+                of_pair = {"from_currency": one, "to_currency": other, "quantity": rate}
+                if (one, other) != ("EUR", "COP") or company.currency == "COP":
+                    yield event("rate.observed", at, f"{one}/{other}", key=f"{one}/{other} {at}", **of_pair)
+            day += timedelta(days=3 if day.weekday() == 4 else 1)
+
+
 # --- the log of one ---------------------------------------------------------------------------------------------------
 
 
@@ -686,7 +718,7 @@ def corrected(chance: Chance, found: Sequence[Fact], *, is_moved: bool) -> Fact:
 def log(organisation: str, seed: int) -> pl.DataFrame:
     """Four loads: what happened; corrections; withdrawals; and some of what was withdrawn stated again."""
     chance = Chance(Random(f"{organisation} {seed}"), COMPANIES[organisation])
-    first = list(happens(chance))
+    first = list(exchanged(Random(f"money of {organisation} {seed}"), chance.company, list(happens(chance))))
     of_type: dict[str, list[Fact]] = {}
     for fact in first:
         of_type.setdefault(fact["event_type"], []).append(fact)

@@ -35,19 +35,70 @@ SEEDS = (2025, 2026)
 # log:      every statement ever made, retractions included (columns of the event log)
 # days:     as_of: each day of 2026 up to the last one that is known
 # happened: the events that hold, with `day`, the date on a clock in the organisation's zone; without the day that a
-#           check-in is said of, which is called as the days that are asked for
+#           check-in is said of, which is called as the days that are asked for; amounts are in the organisation's
+#           currency: dollars by the last rate of the day or before it, pounds by two that meet in the euro, exact in
+#           millionths and rounded once, half away from zero
 VIEWS = """
 CREATE TABLE days AS
 SELECT CAST(day AS DATE) AS as_of
 FROM range(DATE '2026-01-01', DATE '{through}' + INTERVAL 1 DAY, INTERVAL 1 DAY) AS calendar(day);
 
-CREATE TABLE happened AS
+CREATE TABLE stated AS
 SELECT * EXCLUDE (as_of), CAST(timezone('{zone}', occurred_at) AS DATE) AS day
 FROM log
 WHERE event_type <> 'fact.retracted'
   AND NOT EXISTS (
     FROM log AS withdrawal WHERE withdrawal.event_type = 'fact.retracted' AND withdrawal.retracts = log.event_id
   );
+
+CREATE TABLE rates AS
+SELECT
+  from_currency || '/' || to_currency AS pair,
+  day,
+  CAST(CAST(arg_max(quantity, (occurred_at, event_id)) AS DECIMAL(25, 6)) * 1000000 AS HUGEINT) AS millionths
+FROM stated
+WHERE event_type = 'rate.observed'
+GROUP BY ALL;
+
+CREATE TABLE happened AS
+WITH asked AS (
+  SELECT DISTINCT day, currency, 'USD/{own}' AS straight, 'EUR/GBP' AS inverse, 'EUR/{own}' AS other FROM stated
+),
+worth AS (
+  SELECT
+    asked.day,
+    asked.currency,
+    CASE
+      WHEN asked.currency = 'USD' THEN straight.millionths
+      WHEN asked.currency = 'GBP' THEN coalesce(other.millionths, 1000000)
+    END AS times,
+    CASE asked.currency WHEN 'USD' THEN 1000000 WHEN 'GBP' THEN inverse.millionths END AS over
+  FROM asked
+  ASOF LEFT JOIN rates AS straight ON asked.straight = straight.pair AND asked.day >= straight.day
+  ASOF LEFT JOIN rates AS inverse ON asked.inverse = inverse.pair AND asked.day >= inverse.day
+  ASOF LEFT JOIN rates AS other ON asked.other = other.pair AND asked.day >= other.day
+),
+converted AS (
+  SELECT
+    stated.*,
+    times,
+    over,
+    CAST(CAST(abs(stated.amount) AS DECIMAL(25, 6)) * 1000000 AS HUGEINT) AS size
+  FROM stated
+  LEFT JOIN worth ON stated.day = worth.day AND stated.currency = worth.currency
+)
+SELECT
+  * EXCLUDE (times, over, size)
+  REPLACE (
+    CASE
+      WHEN times IS NULL THEN amount
+      ELSE CAST(
+        sign(amount) * CAST((2 * size * times + over) // (2 * over) AS DECIMAL(30, 0)) * CAST(0.000001 AS DECIMAL(7, 6))
+        AS DECIMAL(38, 6)
+      )
+    END AS amount
+  )
+FROM converted;
 """
 
 Key = tuple[str | None, date]
@@ -96,9 +147,14 @@ def oracle(organisation: str, seed: int) -> duckdb.DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     connection.register("rows", log(organisation, seed).to_arrow())
     connection.execute("CREATE TABLE log AS FROM rows")
-    connection.execute(VIEWS.format(zone=COMPANIES[organisation].zone, through=THROUGH))
+    connection.execute(VIEWS.format(**of_company(organisation)))
     connection.execute(queries(organisation)["views"] or "SELECT 1")
     return connection
+
+
+def of_company(organisation: str) -> dict[str, Any]:
+    company = COMPANIES[organisation]
+    return {"zone": company.zone, "own": company.currency, "through": THROUGH}
 
 
 def every_answer() -> Iterator[Any]:
