@@ -32,6 +32,7 @@ KINDS = {
     "stripe": "pipelines.stripe:STRIPE",
     "typeform": "pipelines.typeform:TYPEFORM",
     "wordpress": "pipelines.wordpress:WORDPRESS",
+    "ecb": "pipelines.ecb:ECB",
     "files": "pipelines.files:FILES",
     "sql": "pipelines.sql:SQL",
 }

@@ -164,6 +164,15 @@ def retry_after_seconds(response: requests.Response, now: datetime) -> float | N
     return max((at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds(), 0.0)
 
 
+def whole_answer(source: str, response: requests.Response) -> requests.Response:
+    """The answer, if it is one. Raises `RequestRefused` for a status of 400 or more, `VendorError` for one of 500."""
+    if response.status_code >= 400:
+        refused = VendorError if response.status_code >= 500 else RequestRefused
+        found = f"{_place(response.url)} answered HTTP {response.status_code}"
+        raise refused(source, found, "Nothing is counted as read; the next run reads it again")
+    return response
+
+
 def whole_json(source: str, response: requests.Response, must_have: Collection[str] = ()) -> dict[str, Any]:
     """The answer as a JSON object that has the keys that every whole answer of this endpoint has.
 
@@ -171,11 +180,8 @@ def whole_json(source: str, response: requests.Response, must_have: Collection[s
     anything but an object, or a missing key: an answer with status 200 and an error inside would otherwise be an empty
     page, and an empty page the end.
     """
-    place = _place(response.url)
+    place = _place(whole_answer(source, response).url)
     do = "Nothing is counted as read; the next run reads it again"
-    if response.status_code >= 400:
-        refused = VendorError if response.status_code >= 500 else RequestRefused
-        raise refused(source, f"{place} answered HTTP {response.status_code}", do)
     try:
         content = response.json()
     except ValueError:

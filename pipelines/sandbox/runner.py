@@ -63,7 +63,7 @@ ORGANISATIONS: Mapping[str, Organisation] = {
         business(ventas_b2b.PLAN), _FOUNDED, "America/Bogota", ("salesforce", "zendesk", "stripe")
     ),
     "ventas-marketing": Organisation(
-        business(ventas_marketing.PLAN), _FOUNDED, "Europe/Madrid", ("hubspot", "zendesk", "typeform", "stripe")
+        business(ventas_marketing.PLAN), _FOUNDED, "Europe/Madrid", ("hubspot", "zendesk", "typeform", "stripe", "ecb")
     ),
     "inbound": Organisation(business(inbound.PLAN), _FOUNDED, "America/Bogota", ("hubspot",)),
 }

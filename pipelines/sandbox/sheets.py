@@ -54,6 +54,7 @@ SHEETS: Mapping[str, Mapping[str, Sheet]] = {
         "mercado": Sheet("mercado", ("fecha", "mercado", "ventas")),
         "lanzamientos": Sheet("lanzamientos", ("fecha", "producto")),
         "demostraciones": Sheet("demostraciones", ("fecha", "contacto", "producto", "permanencia"), days_behind=None),
+        "tasas": Sheet("tasas", ("fecha", "moneda", "tasa")),
     },
     "ventas-marketing": {
         "gastos": Sheet("gastos", ("fecha", "campana", "importe")),

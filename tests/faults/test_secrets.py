@@ -53,7 +53,7 @@ SOURCES: dict[str, tuple[dict[str, Any], *tuple[str, ...]]] = {
     "typeform": (FORMS, "access_token"),
     "wordpress": ({"site": "https://x.example"}, "username application_password"),
 }
-NO_HTTP = {"files", "sql"}
+NO_HTTP, NO_SECRETS = {"files", "sql"}, {"ecb"}
 
 # Of databases: connection strings that lead nowhere, each in another way.
 DATABASES = (
@@ -170,7 +170,7 @@ def leaked(text: str) -> bool:
 
 
 def test_every_kind_of_source_and_each_of_its_secrets_is_tried() -> None:
-    assert {*SOURCES, *NO_HTTP} == {*KINDS}
+    assert {*SOURCES, *NO_HTTP, *NO_SECRETS} == {*KINDS}
     for kind in SOURCES:
         tried = {name for names in named(kind).values() for name in names}
         assert {*import_module(f"pipelines.sandbox.{kind}").CREDENTIALS} - PLAIN <= tried

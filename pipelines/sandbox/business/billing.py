@@ -31,6 +31,7 @@ class _Draft:
     net_cents: int
     paid_at: datetime | None
     voided_at: datetime | None = None
+    currency: str | None = None  # the company's own without one
 
 
 def names_of(plan: Business, people: Acquaintances) -> dict[int, str]:
@@ -114,7 +115,7 @@ def invoices(
             paid_at=draft.paid_at,
             voided_at=draft.voided_at,
             product=draft.product,
-            currency=plan.currency,
+            currency=draft.currency or plan.currency,
             customer=names.get(draft.customer_id),
         )
         for draft, (day, n) in zip(drafts, numbered(days), strict=True)
@@ -149,6 +150,7 @@ def _draft(ground: Ground, rng: random.Random, deal: Deal, created_at: datetime)
         issued_at,
         int(amount * 100),
         _paid_at(ground, rng, issued_at),
+        currency=deal.currency,
     )
 
 

@@ -180,14 +180,15 @@ def _deals_of(ground: Ground, plan: Business, people: Acquaintances, market: Mar
     }
     if course.flow.commits_at is not None:
         says[CLOSE_DATE] = _close_dates(ground, course, course.flow.commits_at)
+    seller, (currency, amounts) = rng.choice(names), _priced(ground, plan, course, contact_id)
     deal = Deal(
         0,
         contact_id,
-        rng.choice(names),
+        seller,
         course.flow.pipeline,
         course.stages,
-        _amounts(course),
-        plan.currency,
+        amounts,
+        currency,
         {name: changes for name, changes in says.items() if changes},
         None,
     )
@@ -195,6 +196,16 @@ def _deals_of(ground: Ground, plan: Business, people: Acquaintances, market: Mar
     yield deal
     if course.is_won and rng.random() < 0.03:
         yield _double(deal, rng)
+
+
+def _priced(ground: Ground, plan: Business, course: _Course, contact_id: int) -> tuple[str, Changes[Decimal]]:
+    """The currency that it is agreed in, and what it is worth in that."""
+    amounts, abroad = _amounts(course), plan.abroad
+    luck = ground.chance("abroad", ground.day_of(course.stages[0].at), contact_id)
+    if abroad is None or luck.random() >= abroad.share:
+        return plan.currency, amounts
+    there = [Change(one.at, _rounded(float(one.value) / abroad.worth, abroad.step)) for one in amounts]
+    return abroad.currency, history(there)
 
 
 def _amounts(course: _Course) -> Changes[Decimal]:

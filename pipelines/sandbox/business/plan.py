@@ -264,7 +264,26 @@ class Opened:
     phases: tuple[Phase, ...] = ()
 
 
-Rows = Dated | Regular | Roster | Course | Opened
+@dataclass(frozen=True)
+class Daily:
+    """Rows of a sheet that come on every working day, in the morning: what the treasury keeps."""
+
+    sheet: str
+    cells: Mapping[str, str]
+    numbers: Mapping[str, Number]
+
+
+Rows = Dated | Regular | Roster | Course | Opened | Daily
+
+
+@dataclass(frozen=True)
+class Abroad:
+    """Deals that are agreed, and invoiced, in another currency: what part of them, and what one unit of it is worth."""
+
+    currency: str
+    share: float
+    worth: float
+    step: int
 
 
 @dataclass(frozen=True)
@@ -301,6 +320,7 @@ class Business:
     retainers: tuple[Retainer, ...] = ()
     rows: tuple[Rows, ...] = ()
     survey: Survey | None = None
+    abroad: Abroad | None = None
 
     def sellers(self, day: date) -> list[str]:
         """The sales people who are at work in the CRM on a day."""

@@ -14,6 +14,7 @@ from pipelines.sandbox.business.people import Acquaintances, chosen
 from pipelines.sandbox.business.plan import (
     Business,
     Course,
+    Daily,
     Dated,
     Leads,
     Number,
@@ -49,6 +50,8 @@ def _rows(ground: Ground, plan: Business, people: Acquaintances, one: Rows, luck
         yield from _roster(ground, plan, one, luck)
     elif isinstance(one, Course):
         yield from _course(ground, plan, one, luck)
+    elif isinstance(one, Daily):
+        yield from _daily(ground, one, luck)
     else:
         yield from _opened(ground, plan, one, luck)
 
@@ -156,6 +159,16 @@ def _opened(ground: Ground, plan: Business, one: Opened, luck: str) -> Iterator[
                 at = ground.office_moment(rng, day)
                 row = _row(ground, rng, one.sheet, day, number, cells)
                 yield replace(row, cells=(Change(at, row.cells[0].value),), removed_at=None)
+
+
+def _daily(ground: Ground, one: Daily, luck: str) -> Iterator[SheetRow]:
+    """Looked at every day: none is typed late or taken out again."""
+    for day in _days(ground.founded, ground.last_day):
+        if ground.is_working(day):
+            rng = ground.chance(luck, day)
+            numbers = {name: _number(rng, number, 1) for name, number in one.numbers.items()}
+            row = _row(ground, rng, one.sheet, day, 0, {**one.cells, **numbers})
+            yield replace(row, cells=(Change(ground.at(day, 8 * HOUR), row.cells[0].value),), removed_at=None)
 
 
 def _days(first: date, last: date) -> list[date]:

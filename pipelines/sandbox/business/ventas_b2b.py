@@ -9,9 +9,11 @@ from datetime import date, timedelta
 
 from pipelines.sandbox.business.plan import (
     SEASON,
+    Abroad,
     Agreed,
     Business,
     Buyers,
+    Daily,
     Dated,
     Flow,
     Known,
@@ -171,5 +173,7 @@ PLAN = Business(
             "demostraciones", "week", ({},), count=4, says={"producto": {"A": 2, "crm": 3}},
             numbers={"permanencia": Number(0.9, 0.15, 2, most=1)}, who=Leads(60),
         ),
+        Daily("tasas", {"moneda": "USD"}, {"tasa": Number(4_050, 0.02, 2)}),
     ),
+    abroad=Abroad("USD", 0.12, 4_050, 50),
 )  # fmt: skip

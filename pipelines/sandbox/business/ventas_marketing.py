@@ -9,6 +9,7 @@ from datetime import date
 
 from pipelines.sandbox.business.plan import (
     SEASON,
+    Abroad,
     Business,
     Buyers,
     Dated,
@@ -89,4 +90,5 @@ PLAN = Business(
             (date(2026, 10, 9), {"mercado": "Zaragoza"}), (date(2026, 11, 4), {"mercado": "Valladolid"}),
         )),
     ),
+    abroad=Abroad("USD", 0.1, 0.91, 50),
 )  # fmt: skip

@@ -89,7 +89,8 @@ class _Served:
 
     def __init__(self, desk: Desk, org: Org, batch: int, children: int, *, has_currencies: bool) -> None:
         self.desk, self.org = desk, org
-        self.schema = shapes.schema(desk.company, has_currencies=has_currencies)
+        are_several = len({deal.currency for deal in desk.company.deals}) > 1
+        self.schema = shapes.schema(desk.company, has_currencies=has_currencies or are_several)
         self.batch, self.children = batch, children
         self.waiting: dict[str, tuple[Sequence[Any], int, int]] = {}
 
