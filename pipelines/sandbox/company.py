@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 T = TypeVar("T")
 
@@ -142,6 +142,19 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What takes back an invoice (credit, without tax) or its payment (refund, dispute), and when that was undone.
+
+    A credit note is declared void, a refund fails, a dispute is won.
+    """
+
+    kind: Literal["credit", "refund", "dispute"]
+    at: datetime
+    cents: int
+    undone_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Invoice:
     """An invoice for something sold (of the agency: its fee) or for a service. Amounts in cents of the currency."""
 
@@ -158,6 +171,7 @@ class Invoice:
     product: str | None = None
     currency: str = "EUR"
     customer: str | None = None  # what the billing calls them; made of their number where nobody chose a name
+    taken_back: tuple[TakenBack, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

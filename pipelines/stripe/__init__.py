@@ -1,10 +1,10 @@
 """Stripe: what a company has invoiced, what it was paid, and who subscribes to it.
 
 Belongs here: what an organisation may say of its account, and which streams it gets. Does not: requests (`api`), how a
-reading finds what has changed (`reading`), what its objects mean (`invoices`, `charges`, `subscriptions`, `customers`),
-amounts (`money`).
+reading finds what has changed (`reading`), what its objects mean (`invoices`, `credit_notes`, `charges`, `given_back`,
+`subscriptions`, `customers`), amounts (`money`).
 
-Refunds, disputes, credit notes and payouts are not read: what was paid and given back is still received.
+Payouts, which move money between the company's own accounts, are not read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from pydantic import Field
 from pipelines.identification import IdentifiedBy
 from pipelines.source import Account, Options, Stream
 from pipelines.stripe.charges import charges
+from pipelines.stripe.credit_notes import credit_notes
 from pipelines.stripe.customers import customers
+from pipelines.stripe.given_back import disputes, refunds
 from pipelines.stripe.invoices import invoices
 from pipelines.stripe.subscriptions import subscriptions
 
@@ -28,14 +30,18 @@ class StripeOptions(Options):
 
     livemode: whether the real account is meant, or (false) its test mode. category, product: keys of the metadata of
     invoices and subscriptions whose values are their category and their product; of the metadata, nothing else is kept.
-    subscriptions: whether they are read; the key has to be allowed to. identified_by: by what else customers are known:
-    `email`, `domain`, or keys of the metadata of customers, which the key then has to be allowed to read.
+    subscriptions, credit_notes, refunds, disputes: whether they are read; the key has to be allowed to. identified_by:
+    by what else customers are known: `email`, `domain`, or keys of the metadata of customers, which the key then has to
+    be allowed to read.
     """
 
     livemode: bool = True
     category: str | None = Field(default=None, min_length=1, max_length=40)
     product: str | None = Field(default=None, min_length=1, max_length=40)
     subscriptions: bool = True
+    credit_notes: bool = True
+    refunds: bool = True
+    disputes: bool = True
     identified_by: IdentifiedBy = ()
 
 
@@ -46,12 +52,18 @@ class Stripe:
     options = StripeOptions
 
     def streams(self, account: Account, options: Any) -> list[Stream]:
-        """Invoices, the charges that were paid, subscriptions unless left out, customers if they are identified."""
+        """Invoices and charges, what takes them back and subscriptions unless left out, customers if identified."""
         labels = {"category": options.category, "product": options.product}
         found = [
             invoices(account, labels, livemode=options.livemode),
             charges(account, livemode=options.livemode),
         ]
+        if options.credit_notes:
+            found.append(credit_notes(account, labels, livemode=options.livemode))
+        if options.refunds:
+            found.append(refunds(account, livemode=options.livemode))
+        if options.disputes:
+            found.append(disputes(account, livemode=options.livemode))
         if options.subscriptions:
             found.append(subscriptions(account, labels, livemode=options.livemode))
         if options.identified_by:

@@ -63,9 +63,9 @@ class Api:
             seen |= ids
             place = {"starting_after": page[-1]["id"]}
 
-    def found(self, path: str, kind: str, id_: str) -> Item | None:
+    def found(self, path: str, kind: str, id_: str, params: Mapping[str, Any]) -> Item | None:
         """One object as it is now; None where it was deleted."""
-        response = self._get(f"{path}/{id_}", {})
+        response = self._get(f"{path}/{id_}", params)
         if response.status_code == 404 and _error(response).get("code") == "resource_missing":
             return None
         found = whole_json(self.source, response, ("id", "object"))
@@ -81,10 +81,17 @@ class Api:
         return [self._checked(path, item) for item in data]
 
     def _checked(self, path: str, item: Item) -> Item:
-        """An object of the mode that is asked for: the other mode's money is not this company's."""
-        if not isinstance(item.get("livemode"), bool):
+        """An object of the mode that is asked for: the other mode's money is not this company's.
+
+        A refund does not say it itself, but its charge does; one of no charge can only be of the key's mode.
+        """
+        livemode = item.get("livemode")
+        if item.get("object") == "refund" and livemode is None:
+            charge = item.get("charge")
+            livemode = charge.get("livemode") if isinstance(charge, dict) else self.livemode
+        if not isinstance(livemode, bool):
             raise VendorError(self.source, f"{path} does not say whether an object is live or a test", READ_AGAIN)
-        if item["livemode"] is not self.livemode:
+        if livemode is not self.livemode:
             raise self._other_mode()
         return item
 
@@ -96,7 +103,8 @@ class Api:
                 self.source,
                 refused.found,
                 f"Check {self.settings.name('api_key')}; a restricted key needs to read "
-                "Invoices, Charges, Subscriptions and Events, and Customers where the options identify them",
+                "Invoices, Credit notes, Charges and Refunds, Disputes, Subscriptions and Events, and Customers where "
+                "the options identify them; what it shall not read is left out by the options",
             ) from None
         if response.status_code == 400 and "stripe api version" in str(_error(response).get("message")).lower():
             version = self.session.headers["Stripe-Version"]

@@ -6,8 +6,8 @@ Belongs here: what is kept of a charge, and the fact that it states. Does not: h
 the charge was created, as the vendor keeps no later time: for a direct debit, which succeeds days later, and for a card
 that is captured later, that is when it was begun, so that such a payment comes to be known late.
 
-Refunds and disputes are not read: what was given back is still received. Payments that the vendor only notes ("paid
-out of band") are no charges: their invoices are paid, but nothing is received here.
+What was given back is still received: refunds and disputes say so beside it (`given_back`). Payments that the vendor
+only notes ("paid out of band") are no charges: their invoices are paid, but nothing is received here.
 """
 
 from __future__ import annotations

@@ -46,7 +46,9 @@ class Kind:
 
     name: its stream. path: its list. object: what the vendor calls one. changes: the events after which one may state
     something else. kept: the allowed fields of one. keeps: what `kept` depends on; another one asks for all again.
-    asked: what its list has to be asked for to have all of them.
+    asked: what its list has to be asked for to have all of them. expanded: the object beside it that is shown with it.
+    lists_new: whether its list is asked for those that were created since, as not every account has events of them
+    (of refunds, only versions of the API since 2024-10-28: https://docs.stripe.com/changelog/acacia/2024-10-28).
     """
 
     name: str
@@ -56,6 +58,18 @@ class Kind:
     kept: Callable[[Item, datetime], Mapping[str, Any]]
     keeps: str = ""
     asked: Mapping[str, str] = field(default_factory=dict)
+    expanded: str | None = None
+    lists_new: bool = False
+
+    @property
+    def of_list(self) -> Mapping[str, str]:
+        """What its list is asked for."""
+        return {**self.asked, **({"expand[]": f"data.{self.expanded}"} if self.expanded else {})}
+
+    @property
+    def of_one(self) -> Mapping[str, str]:
+        """What one of them is asked for."""
+        return {"expand[]": self.expanded} if self.expanded else {}
 
 
 def fetch(account: Account, kind: Kind, read: Read, *, livemode: bool) -> Generator[list[Record], None, Covered]:
@@ -66,7 +80,7 @@ def fetch(account: Account, kind: Kind, read: Read, *, livemode: bool) -> Genera
         yield from _through_events(api, kind, read, read.since)
         return Covered(read.since, read.until, kind.keeps)
     logger.info("%s.%s: all are read through the list: %s", api.source, kind.name, why_all)
-    for page in api.listed(kind.path, kind.asked):
+    for page in api.listed(kind.path, kind.of_list):
         yield [_record(kind, item, read.until) for item in page]
     return Covered(None, read.until, kind.keeps)
 
@@ -87,7 +101,7 @@ def _through_events(api: Api, kind: Kind, read: Read, since: datetime) -> Iterat
     ids = list(_changed_ids(api, kind, since))
     for start in range(0, len(ids), _IDS_A_PAGE):
         batch = ids[start : start + _IDS_A_PAGE]
-        found = {id_: api.found(kind.path, kind.object, id_) for id_ in batch}
+        found = {id_: api.found(kind.path, kind.object, id_, kind.of_one) for id_ in batch}
         yield [
             Record(id_, None, {"id": id_}, is_deleted=True) if item is None else _record(kind, item, read.until)
             for id_, item in found.items()
@@ -97,6 +111,9 @@ def _through_events(api: Api, kind: Kind, read: Read, since: datetime) -> Iterat
 def _changed_ids(api: Api, kind: Kind, since: datetime) -> dict[str, None]:
     """The ids, each once, most recently changed first."""
     ids: dict[str, None] = {}
+    if kind.lists_new:
+        for page in api.listed(kind.path, {**kind.of_list, "created[gte]": int(since.timestamp())}):
+            ids |= dict.fromkeys(item["id"] for item in page)
     for page in api.listed("/v1/events", {"types[]": list(kind.changes), "created[gte]": int(since.timestamp())}):
         for event in page:
             changed = (event.get("data") or {}).get("object") or {}

@@ -61,6 +61,7 @@ class _Stripe:
     invoices: list[Json] = field(default_factory=list)
     charges: list[Json] = field(default_factory=list)
     subscriptions: list[Json] = field(default_factory=list)
+    taken: dict[str, list[Json]] = field(default_factory=dict)
     customers: list[Json] = field(default_factory=list)
     customers_deleted: Mapping[int, datetime] = field(default_factory=dict)
     customers_gone: list[Json] = field(default_factory=list)
@@ -73,9 +74,19 @@ class _Stripe:
         self.charges = _newest_first(
             [records.charge(one, one.paid_at) for one in kept if one.paid_at and one.paid_at <= present]
         )
+        for back in ("credit", "refund", "dispute"):
+            self.taken[back] = _newest_first(
+                [
+                    records.TAKEN[back](one, number, present)
+                    for one in kept
+                    for number, taken in enumerate(one.taken_back)
+                    if taken.kind == back and taken.at <= present
+                ]
+            )
         subscribed = [one for one in self.desk.company.subscriptions if one.started_at <= present]
         self.subscriptions = _newest_first([records.subscription(one, present) for one in subscribed])
         happened = [event for one in known for event in records.invoiced(one, self.drafts_deleted.get(one.id))]
+        happened += [event for one in known for event in records.taken_back(one)]
         happened += [event for one in subscribed for event in records.subscribed(one)]
         people = records.customers(self.desk.company, present)
         gone = {f"cus_{one}": at for one, at in self.customers_deleted.items() if at <= present}
@@ -96,6 +107,10 @@ class _Stripe:
         for name, objects in (("invoices", self.invoices), ("charges", self.charges)):
             routes.append(Route(f"/v1/{name}", self._guarded(_lister(f"/v1/{name}", objects))))
             routes.append(Route(f"/v1/{name}/{{id}}", self._guarded(_finder(objects))))
+        for name, back in (("credit_notes", "credit"), ("refunds", "refund"), ("disputes", "dispute")):
+            listed = _lister(f"/v1/{name}", self.taken[back], {*_LIST_PARAMS, "expand[]"})
+            routes.append(Route(f"/v1/{name}", self._guarded(_expanding(listed))))
+            routes.append(Route(f"/v1/{name}/{{id}}", self._guarded(_expanding(_finder(self.taken[back])))))
         routes.append(Route("/v1/customers", self._guarded(_lister("/v1/customers", self.customers))))
         found = [*self.customers, *self.customers_gone]
         routes.append(Route("/v1/customers/{id}", self._guarded(_finder(found))))
@@ -148,8 +163,21 @@ class _Refusal(Exception):
         self.error: Json = {"type": "invalid_request_error", "message": message, **extra}
 
 
-def _lister(url: str, objects: list[Json]) -> Callable[[Request], Json]:
-    return lambda request: _list(request, url, objects, _LIST_PARAMS)
+def _lister(url: str, objects: list[Json], known: set[str] = _LIST_PARAMS) -> Callable[[Request], Json]:
+    return lambda request: _list(request, url, objects, known)
+
+
+def _expanding(handler: Callable[[Request], Json]) -> Callable[[Request], Json]:
+    """The same, with the objects beside its own as ids, unless they are asked for."""
+
+    def answer(request: Request) -> Json:
+        asked = {name.removeprefix("data.") for name in request.query_params.getlist("expand[]")}
+        found = handler(request)
+        if "data" in found:
+            return {**found, "data": [records.alone(item, asked) for item in found["data"]]}
+        return records.alone(found, asked)
+
+    return answer
 
 
 def _finder(objects: list[Json]) -> Callable[[Request], Json]:

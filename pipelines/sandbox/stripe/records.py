@@ -8,6 +8,7 @@ Names, addresses and texts of people are in them, as they are in the vendor's.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -92,6 +93,97 @@ def charge(one: Invoice, paid_at: datetime) -> Json:
         "payment_method_details": {"type": method, method: {"last4": "4242"}},
         "metadata": {},
     }
+
+
+def credit_note(one: Invoice, number: int, now: datetime) -> Json:
+    """A part of an invoice that is taken back, with the invoice that it is of."""
+    back = one.taken_back[number]
+    is_void = back.undone_at is not None and back.undone_at <= now
+    return {
+        "id": f"cn_{one.id}_{number}",
+        "object": "credit_note",
+        "livemode": True,
+        "created": seconds(back.at),
+        "effective_at": seconds(back.at),
+        "status": "void" if is_void else "issued",
+        "customer": _customer(one),
+        "currency": one.currency.lower(),
+        "invoice": invoice(one, now),
+        "memo": "Descuento para Marta Ruiz",
+        "metadata": {},
+        "number": f"AG-{one.id}-CN-{number}",
+        "reason": "order_change",
+        "total": back.cents + round(back.cents * one.tax_cents / one.net_cents),
+        "total_excluding_tax": back.cents,
+        "voided_at": seconds(back.undone_at) if is_void and back.undone_at else None,
+    }
+
+
+def refund(one: Invoice, number: int, now: datetime) -> Json:
+    """Money given back, with the charge that it is of. It has no mode, and no customer of its own."""
+    back = one.taken_back[number]
+    assert one.paid_at is not None
+    return {
+        "id": f"re_{one.id}_{number}",
+        "object": "refund",
+        "amount": back.cents,
+        "charge": charge(one, one.paid_at),
+        "created": seconds(back.at),
+        "currency": one.currency.lower(),
+        "metadata": {},
+        "reason": "requested_by_customer",
+        "status": "failed" if back.undone_at is not None and back.undone_at <= now else "succeeded",
+    }
+
+
+def dispute(one: Invoice, number: int, now: datetime) -> Json:
+    """A payment that a bank takes back, with the charge that it is of, and how its money moved."""
+    back = one.taken_back[number]
+    assert one.paid_at is not None
+    is_won = back.undone_at is not None and back.undone_at <= now
+    moves = [(back.at, -back.cents)] + ([(back.undone_at, back.cents)] if is_won and back.undone_at else [])
+    return {
+        "id": f"du_{one.id}_{number}",
+        "object": "dispute",
+        "livemode": True,
+        "amount": back.cents,
+        "balance_transactions": [
+            {"id": f"txn_{n}", "amount": cents, "created": seconds(at), "currency": "eur"}
+            for n, (at, cents) in enumerate(moves)
+        ],
+        "charge": charge(one, one.paid_at),
+        "created": seconds(back.at),
+        "currency": one.currency.lower(),
+        "evidence": {"customer_name": "Marta Ruiz", "customer_email_address": "marta.ruiz@correo.example"},
+        "metadata": {},
+        "reason": "fraudulent",
+        "status": "won" if is_won else "needs_response",
+    }
+
+
+TAKEN = {"credit": credit_note, "refund": refund, "dispute": dispute}
+_LIVES = {
+    "credit": ("credit_note.created", "credit_note.voided"),
+    "refund": ("refund.created", "refund.failed"),
+    "dispute": ("charge.dispute.funds_withdrawn", "charge.dispute.closed"),
+}
+
+
+def taken_back(one: Invoice) -> list[Json]:
+    """Every event of what takes an invoice or its payment back."""
+    events = []
+    for number, back in enumerate(one.taken_back):
+        moments = zip(_LIVES[back.kind], (back.at, back.undone_at), strict=True)
+        events += [
+            _event(type_, at, alone(TAKEN[back.kind](one, number, at))) for type_, at in moments if at is not None
+        ]
+    return events
+
+
+def alone(item: Json, expanded: Collection[str] = ()) -> Json:
+    """An object that names those beside it by their ids, but for the expanded ones."""
+    beside = {name for name in ("charge", "invoice") if isinstance(item.get(name), dict)} - {*expanded}
+    return {name: value["id"] if name in beside else value for name, value in item.items()}
 
 
 def invoiced(one: Invoice, deleted_at: datetime | None) -> list[Json]:
