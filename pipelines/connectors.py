@@ -26,6 +26,8 @@ KINDS = {
     "zendesk": "pipelines.zendesk:ZENDESK",
     "freshdesk": "pipelines.freshdesk:FRESHDESK",
     "jira": "pipelines.jira:JIRA",
+    "facebook": "pipelines.facebook:FACEBOOK",
+    "instagram": "pipelines.instagram:INSTAGRAM",
     "youtube": "pipelines.youtube:YOUTUBE",
     "linkedin": "pipelines.linkedin:LINKEDIN",
     "x": "pipelines.x:X",

@@ -84,24 +84,16 @@ def _locked(table: Path, how: int) -> Iterator[None]:
 
 def version(path: Path) -> int | None:
     """The table's version, None where there is no table. Raises `LakeError` when what had been written is not there."""
-    table = _opened(path)
-    return None if table is None else table.version()
-
-
-def _opened(path: Path) -> DeltaTable | None:
-    """The table, None where there is none. Raises `LakeError` when what had been written is not in its log."""
     newest, digest = _mark(path)  # first: a commit that is made meanwhile is one more than was noted, never one less
-    table, found = None, None
     try:
-        table = DeltaTable(path)
-        found = table.version()
+        found: int | None = DeltaTable(path).version()
     except TableNotFoundError:
-        pass
+        found = None
     except DeltaError as damage:
         why = str(damage).partition("\n")[0]
         raise LakeError(f"{path}: its _delta_log cannot be read ({why}). {_RESTORE}") from None
     if newest is None:
-        return table
+        return found
     if found is None or found < newest:
         raise LakeError(
             f"{path}: the newest version on disk is {found}, but version {newest} had been written. "
@@ -112,16 +104,15 @@ def _opened(path: Path) -> DeltaTable | None:
             f"{path}: {entry.name} of its _delta_log ({entry.stat().st_size} bytes) is not what had been written. "
             f"{_RESTORE}"
         )
-    return table
+    return found
 
 
 def scan(path: Path, schema: dict[str, pl.DataType]) -> pl.LazyFrame:
     """The table as a lazy frame with these columns; one that does not exist yet is empty."""
-    table = _opened(path)
-    if table is None:
+    if version(path) is None:
         return pl.LazyFrame(schema=schema)
     # Not scan_delta: it takes a path for a URL, and fails where one has a space, an accent or a sign such as # or [.
-    table = _whole(path, table)
+    table = _whole(path)
     files = [unquote(uri) for uri in table.file_uris()]
     if not files:
         return pl.LazyFrame(schema=schema)
@@ -133,8 +124,9 @@ def scan(path: Path, schema: dict[str, pl.DataType]) -> pl.LazyFrame:
     )
 
 
-def _whole(path: Path, table: DeltaTable) -> DeltaTable:
+def _whole(path: Path) -> DeltaTable:
     """The table, once its files are there. Raises `LakeError` where one is missing or not as long as it was written."""
+    table = DeltaTable(path)
     if (damage := _damage(path, table)) is None:
         return table
     newer = DeltaTable(path)  # an erasure may have removed what the older one held

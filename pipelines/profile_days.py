@@ -25,7 +25,9 @@ def record(profile: str, on: date | str, value: Any) -> Record:
     return Record(f"{profile}/{on}", None, {"profile": profile, "date": str(on), "value": value})
 
 
-def facts(event_type: str, network: str, days_zone: str, address: str) -> Callable[[pl.LazyFrame], pl.LazyFrame]:
+def facts(
+    event_type: str, network: str, days_zone: str, address: str | None = None
+) -> Callable[[pl.LazyFrame], pl.LazyFrame]:
     """What those records state. days_zone: the network's. address: of a profile, with `{}`."""
 
     def told(records: pl.LazyFrame) -> pl.LazyFrame:
@@ -40,7 +42,7 @@ def facts(event_type: str, network: str, days_zone: str, address: str) -> Callab
             occurred_at=noon.dt.convert_time_zone("UTC").cast(UTC_MICROSECONDS),
             quantity=value,
             network=pl.lit(network),
-            source_url=pl.format(address, "profile"),
+            source_url=pl.lit(None, pl.String) if address is None else pl.format(address, "profile"),
             problem=pl.when(day.is_null())
             .then(pl.format("date: not a day ({})", "date"))
             .when(value.is_null())

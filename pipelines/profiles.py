@@ -75,7 +75,11 @@ def exact(count: pl.Expr) -> pl.Expr:
 
 
 def followers(
-    network: str, zone: str, days_zone: str, address: str, rough: Callable[[pl.Expr], pl.Expr] = exact
+    network: str,
+    zone: str,
+    days_zone: str,
+    address: str | None = None,
+    rough: Callable[[pl.Expr], pl.Expr] = exact,
 ) -> Callable[[pl.LazyFrame], pl.LazyFrame]:
     """What those records state. zone: the organisation's; days_zone: the network's; address: a profile's, with `{}`.
 
@@ -96,7 +100,7 @@ def followers(
         ).with_columns(
             event_type=pl.lit("followers.observed"),
             network=pl.lit(network),
-            source_url=pl.format(address, "subject_id"),
+            source_url=pl.lit(None, pl.String) if address is None else pl.format(address, "subject_id"),
         )
         problems = [_unread(said), _unbalanced(readings, days, days_zone, rough)]
         return pl.concat([found, *problems], how="diagonal_relaxed").select(*_COLUMNS)

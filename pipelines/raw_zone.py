@@ -61,28 +61,6 @@ _LOOK_AGAIN = "_run_loop_sleep_duration"
 # (`Load.load_single_package`), and has no setting for it: it looks again sooner.
 setattr(Load, _LOOK_AGAIN, property(lambda self: 0.02, lambda self, seconds: None))
 
-
-def _destination(folder: Path) -> Any:
-    """The filesystem destination of dlt, which resolves what it is capable of once.
-
-    dlt 1.31 resolves the configuration anew, through all of its providers, whenever it asks for the capabilities: some
-    twenty times a load, for nearly half of its time. They depend on what the destination was made with alone.
-    """
-    made = dlt.destinations.filesystem(bucket_url=str(folder))
-    resolve, resolved = made.capabilities, dict[Any, Any]()
-
-    def capabilities(config: Any = None, naming: Any = None) -> Any:
-        if config is not None:
-            return resolve(config, naming)
-        kind = None if naming is None else (type(naming), naming.max_length)
-        if kind not in resolved:
-            resolved[kind] = resolve(None, naming)
-        return resolved[kind].copy()
-
-    setattr(made, "capabilities", capabilities)  # noqa: B010 - a method, which a type checker lets nobody set
-    return made
-
-
 _ROWS_A_FRAME = 4_000
 _RECORDS_A_PART, _SECONDS_A_PART = 20_000, 60
 """A long reading is stored when it has yielded so many new records, or has taken so long, and passes a mark."""
@@ -168,7 +146,7 @@ class RawZone:
             pipeline = dlt.pipeline(
                 pipeline_name=f"raw_{source.replace('-', '_')}{self.pipeline_suffix}",
                 pipelines_dir=str(working),
-                destination=_destination(working / "lake"),
+                destination=dlt.destinations.filesystem(bucket_url=str(working / "lake")),
                 dataset_name=source.replace("-", "_"),
             )
             pipeline.config.restore_from_destination = False

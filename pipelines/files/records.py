@@ -59,7 +59,7 @@ class Reading:
             rows = self._spooled(folder, files, spool)
             contradicted = self._contradicted(rows)
             latest = None
-            alone = rows.join(contradicted.lazy().select(KEY), on=KEY, how="anti", maintain_order="left")
+            alone = rows.join(contradicted.lazy().select(KEY), on=KEY, how="anti")
             for page in alone.collect_batches(chunk_size=ROWS_A_PAGE, maintain_order=True):
                 told = page.lazy().select(self.mapping.latest(read.until)).collect().item()
                 latest = max(filter(None, (latest, told)), default=None)

@@ -56,7 +56,7 @@ ORGANISATIONS: Mapping[str, Organisation] = {
         estate_agency,
         _FOUNDED,
         "Europe/Madrid",
-        ("hubspot", "zendesk", "typeform", "youtube", "linkedin", "x", "wordpress", "stripe"),
+        ("hubspot", "zendesk", "typeform", "facebook", "instagram", "youtube", "linkedin", "x", "wordpress", "stripe"),
     ),
     "revops": Organisation(business(revops.PLAN), _FOUNDED, "Europe/Madrid", ("pipedrive", "zendesk", "stripe")),
     "ventas-b2b": Organisation(

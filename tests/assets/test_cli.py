@@ -142,11 +142,10 @@ def test_validate_tells_a_wrong_option_together_with_the_objectives_mistakes(hit
 
 
 def test_validate_tells_of_a_key_result_that_no_source_feeds(hito, declared):
-    organisation = declared / "inmobiliaria" / "organisation.yaml"
-    spoil(organisation, "  sources.feed: {off:", "  # sources.feed: {off:")
+    spoil(declared / "inmobiliaria" / "marketing.yaml", "{count: article.published}", "{count: report.produced}")
     code, output = hito("validate", definitions=declared)
     assert code == 0
-    assert "warning: inmobiliaria.marketing.articulos: no source states article.published. " in output
+    assert "warning: inmobiliaria.marketing.articulos: no source states report.produced. " in output
 
 
 def test_validate_tells_a_misspelt_source_and_a_wrong_option(hito, declared):

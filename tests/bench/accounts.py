@@ -132,6 +132,21 @@ def jira() -> Bench:
     return Bench(JIRA, options, "tickets", at(60), CREDENTIALS, serve)
 
 
+def facebook() -> Bench:
+    """Posts, one an hour: eleven years of a busy page."""
+    from helpdesk_office import at  # noqa: PLC0415
+    from meta_company import on, post  # noqa: PLC0415
+
+    from pipelines.facebook import FACEBOOK, FacebookOptions  # noqa: PLC0415
+    from pipelines.sandbox.facebook import CREDENTIALS, PAGE, app  # noqa: PLC0415
+
+    def serve(records: int, clock: SharedClock) -> ASGIApp:
+        posts = [post(n, at(60) - timedelta(hours=n), "facebook") for n in range(1, records + 1)]
+        return app(Desk(on("facebook", *posts), at(60), clock))
+
+    return Bench(FACEBOOK, FacebookOptions(page=PAGE), "posts", at(60), CREDENTIALS, serve)
+
+
 def sql() -> Bench:
     """Rows of a table that says what is so now, as a warehouse has them."""
     from warehouse import NOW  # noqa: PLC0415
@@ -190,6 +205,7 @@ ACCOUNTS: dict[str, Callable[[], Bench]] = {
     "freshdesk": freshdesk,
     "jira": jira,
     "linkedin": linkedin,
+    "facebook": facebook,
     "sql": sql,
 }
 

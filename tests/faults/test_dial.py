@@ -63,6 +63,8 @@ VENDORS = {
         {"site": "agencia", "projects": ["SUP"], "solved": ["Resolved"], "closed": ["Closed"]},
         settings={"page_size": 10},
     ),
+    "facebook": Vendor("inmobiliaria", days=60, page=5),
+    "instagram": Vendor("inmobiliaria", days=60, page=5),
     "youtube": Vendor("inmobiliaria", days=400, page=1),
     "linkedin": Vendor("inmobiliaria", days=60, page=5),
     "x": Vendor("inmobiliaria", days=400, page=5),

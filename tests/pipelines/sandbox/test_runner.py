@@ -21,6 +21,8 @@ VENDORS = {
     "hubspot": "/crm/v3/objects/deals",
     "zendesk": "/api/v2/users",
     "typeform": "/forms/u6nXL7kd/responses",
+    "facebook": "/v25.0/104857600000001",
+    "instagram": "/v25.0/178414000000001",
     "youtube": "/youtube/v3/channels",
     "linkedin": "/rest/posts",
     "x": "/2/tweets",
