@@ -69,8 +69,8 @@ class Shown:
         """Whether it was archived by then."""
         return self.archived_at is not None and self.archived_at <= present
 
-    def changes(self, name: str, kept: int) -> Changes[str]:
-        """The changes of a property that are not forgotten, oldest first."""
+    def changes(self, name: str, kept: int = 0) -> Changes[str]:
+        """The changes of a property, oldest first; of the newest, so many as are kept, where not all are."""
         if name in self.history:
             return self.history[name][-kept:]
         return (Change(self.created_at, self.properties[name]),) if name in self.properties else ()
