@@ -285,12 +285,15 @@ def feeds(sources: Sequence[Source]) -> Feeds:
     """The streams of these sources: which of them state each event type, and how late a fact can be."""
     streams: dict[str, set[tuple[str, str]]] = {}
     late_days: dict[str, int] = {}
+    always: dict[tuple[str, str], Mapping[str, str]] = {}
     for source in sources:
         for stream in source.streams():
             for name in stream.feeds:
                 streams.setdefault(name, set()).add((source.name, stream.name))
                 late_days[name] = max(late_days.get(name, 0), stream.lateness.days)
-    return Feeds({name: frozenset(found) for name, found in streams.items()}, late_days)
+            if stream.always:
+                always[source.name, stream.name] = stream.always
+    return Feeds({name: frozenset(found) for name, found in streams.items()}, late_days, always)
 
 
 def history(home: Home, organisation: str) -> pl.LazyFrame:

@@ -125,7 +125,7 @@ def _figures(
 ) -> pl.DataFrame:
     found = []
     for part in parts:
-        series = Series(part.kr, part.context, organisation, known)
+        series = Series(part.kr, part.context, organisation, known.among(part.context.member))
         found.append((part, series.figures(logged[part.key], logged[part.key_of_baseline], part.days(through))))
     return composed(definition, found, organisation, known, through, feeds)
 

@@ -3,13 +3,16 @@
 Belongs here: turning `source.covered` events into days that are known. Does not: how late facts can be, or statuses.
 
 A day of an event type is known when every stream that feeds the type has been read for the whole of the day, in the
-organisation's zone. A reading without a beginning covers everything before its end.
+organisation's zone. A reading without a beginning covers everything before its end. Of a member of a dimension only
+those streams count that can tell of it: one whose facts are all of another member (its network, say) holds nothing
+back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -21,13 +24,32 @@ from kr_definitions.measures.series import THE_BEGINNING
 from kr_definitions.periods import Span
 
 Knowledge = Literal["known", "partly", "unknown"]
+Stream = tuple[str, str]
+"""A source and one of its streams."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The known days of each event type, as spans in order that neither touch nor overlap."""
+    """The known days of each event type, as spans in order that neither touch nor overlap.
+
+    streams: of each type, the same of each stream that feeds it. always: the attributes that all facts of a stream have
+    alike.
+    """
 
     spans: Mapping[str, tuple[Span, ...]]
+    streams: Mapping[str, Mapping[Stream, tuple[Span, ...]]] = field(default_factory=dict)
+    always: Mapping[Stream, Mapping[str, str]] = field(default_factory=dict)
+
+    def among(self, member: tuple[str, str] | None) -> Coverage:
+        """What is known of one member of a dimension (its name and the member); None: of everything."""
+        if member is None or not any(member[0] in said for said in self.always.values()):
+            return self
+        dimension, value = member
+        told = {
+            name: [days for one, days in found.items() if self.always.get(one, {}).get(dimension, value) == value]
+            for name, found in self.streams.items()
+        }
+        return Coverage({name: _common(found) for name, found in told.items() if found})
 
     def of(self, types: Iterable[str], first: date, last: date, remembered: Iterable[str] = ()) -> Knowledge:
         """What is known of these types together from `first` to `last`, and of the remembered ones up to `last`."""
@@ -54,14 +76,36 @@ class Feeds:
     """The streams that an organisation uses: which of them state each event type, and how late a fact can be.
 
     streams: event type -> (source, stream) of each that feeds it. late_days: event type -> days after it happened.
+    always: the attributes that all facts of a stream have alike.
     """
 
-    streams: Mapping[str, frozenset[tuple[str, str]]]
+    streams: Mapping[str, frozenset[Stream]]
     late_days: Mapping[str, int]
+    always: Mapping[Stream, Mapping[str, str]] = field(default_factory=dict)
 
     def lateness(self, types: Iterable[str]) -> int:
         """The latest of several types, in days; 0 for one that no source states."""
         return max((self.late_days.get(name, 0) for name in types), default=0)
+
+
+def as_text(feeds: Feeds) -> str:
+    """The streams in use, as a computation remembers them; `feeds_of` reads it back."""
+    said = {
+        "streams": {name: sorted(found) for name, found in feeds.streams.items()},
+        "late_days": dict(feeds.late_days),
+        "always": [[*stream, dict(said)] for stream, said in sorted(feeds.always.items()) if said],
+    }
+    return json.dumps(said, sort_keys=True)
+
+
+def feeds_of(text: str | None) -> Feeds | None:
+    """The streams that a run had in use, as its computation says; None where it did not."""
+    if text is None:
+        return None
+    content = json.loads(text)
+    streams = {name: frozenset((source, stream) for source, stream in of) for name, of in content["streams"].items()}
+    always = {(source, stream): said for source, stream, said in content.get("always", ())}
+    return Feeds(streams, content["late_days"], always)
 
 
 def coverage(log: pl.LazyFrame, zone: str, feeds: Feeds | None = None) -> Coverage:
@@ -81,13 +125,13 @@ def coverage(log: pl.LazyFrame, zone: str, feeds: Feeds | None = None) -> Covera
         readings = by_stream.setdefault(covers, {}).setdefault((source, stream), [])
         readings.append((start or datetime.min.replace(tzinfo=UTC), end))
     in_use = feeds.streams if feeds else {name: frozenset(streams) for name, streams in by_stream.items()}
-    return Coverage(
-        {
-            name: _common([_days(_merged(by_stream.get(name, {}).get(one, [])), ZoneInfo(zone)) for one in streams])
-            for name, streams in in_use.items()
-            if streams
-        }
-    )
+    found = {
+        name: {one: _days(_merged(by_stream.get(name, {}).get(one, [])), ZoneInfo(zone)) for one in sorted(streams)}
+        for name, streams in in_use.items()
+        if streams
+    }
+    spans = {name: _common(list(of_streams.values())) for name, of_streams in found.items()}
+    return Coverage(spans, found, feeds.always if feeds else {})
 
 
 def _merged(readings: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
@@ -100,7 +144,7 @@ def _merged(readings: list[tuple[datetime, datetime]]) -> list[tuple[datetime, d
     return merged
 
 
-def _days(readings: list[tuple[datetime, datetime]], zone: ZoneInfo) -> list[Span]:
+def _days(readings: list[tuple[datetime, datetime]], zone: ZoneInfo) -> tuple[Span, ...]:
     """The whole local days inside each reading."""
     spans = []
     for start, end in readings:
@@ -108,7 +152,7 @@ def _days(readings: list[tuple[datetime, datetime]], zone: ZoneInfo) -> list[Spa
         last = end.astimezone(zone).date() - timedelta(days=1)
         if first <= last:
             spans.append(Span(first, last))
-    return spans
+    return tuple(spans)
 
 
 def _first_whole_day(start: datetime, zone: ZoneInfo) -> date:
@@ -117,9 +161,9 @@ def _first_whole_day(start: datetime, zone: ZoneInfo) -> date:
     return day if start <= midnight else day + timedelta(days=1)
 
 
-def _common(of_streams: list[list[Span]]) -> tuple[Span, ...]:
+def _common(of_streams: Sequence[Sequence[Span]]) -> tuple[Span, ...]:
     """The days that every stream's spans hold."""
-    common = of_streams[0]
+    common = list(of_streams[0])
     for spans in of_streams[1:]:
         common = [
             Span(max(a.first, b.first), min(a.last, b.last))

@@ -6,7 +6,6 @@ Belongs here: one run's additions to everything that is remembered, as a pure fu
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -18,7 +17,7 @@ from kr_definitions.catalogue import Definition, recalled
 from kr_definitions.causes import MOVERS_SCHEMA, arrivals_since, causes, movers, reread_since
 from kr_definitions.compute import compute, resolved
 from kr_definitions.contributions import contributions
-from kr_definitions.coverage import Feeds
+from kr_definitions.coverage import Feeds, as_text
 from kr_definitions.documents import DeclarationErrors
 from kr_definitions.editions import (
     CAUSE_OF,
@@ -403,14 +402,12 @@ def predecessor(edition: Edition) -> tuple[Definition, Organisation] | None:
 
 
 def _computation(run: Run, editions: Iterable[Edition], log: pl.LazyFrame) -> pl.DataFrame:
-    streams = {} if run.feeds is None else {name: sorted(found) for name, found in run.feeds.streams.items()}
-    late = {} if run.feeds is None else dict(run.feeds.late_days)
     row = {
         "run_id": run.run_id,
         "recorded_at": run.recorded_at,
         "known_until": log.select(pl.col("recorded_at").max()).collect().item(),
         "through": run.through,
         "key_results": sorted(edition.definition.id for edition in editions),
-        "feeds": None if run.feeds is None else json.dumps({"streams": streams, "late_days": late}, sort_keys=True),
+        "feeds": None if run.feeds is None else as_text(run.feeds),
     }
     return pl.DataFrame([row], schema=dict(COMPUTATIONS_SCHEMA), orient="row")

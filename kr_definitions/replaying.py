@@ -5,7 +5,6 @@ Belongs here: computing again with what was known, and why the two may differ. D
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -16,7 +15,7 @@ import polars as pl
 
 from kr_definitions.catalogue import Definition
 from kr_definitions.compute import compute
-from kr_definitions.coverage import Feeds
+from kr_definitions.coverage import Feeds, feeds_of
 from kr_definitions.editions import in_force
 from kr_definitions.events import ERASED
 from kr_definitions.history import COMPUTED_SCHEMA, KEY, as_known_at
@@ -84,15 +83,6 @@ def replay(
 def _last_run(memory: Memory, known_at: datetime) -> dict[str, Any] | None:
     runs = memory.computations.filter(pl.col("recorded_at") <= known_at).sort("recorded_at")
     return runs.row(-1, named=True) if runs.height else None
-
-
-def feeds_of(text: str | None) -> Feeds | None:
-    """The streams that a run had in use, as its computation says; None where it did not."""
-    if text is None:
-        return None
-    content = json.loads(text)
-    streams = {name: frozenset((source, stream) for source, stream in of) for name, of in content["streams"].items()}
-    return Feeds(streams, content["late_days"])
 
 
 def _differences(figures: pl.DataFrame, reported: pl.DataFrame) -> pl.DataFrame:

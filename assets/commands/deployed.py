@@ -15,13 +15,12 @@ import polars as pl
 from assets import steps
 from assets.home import Home
 from kr_definitions.catalogue import Catalogue, Definition, recalled
-from kr_definitions.coverage import Feeds
+from kr_definitions.coverage import Feeds, feeds_of
 from kr_definitions.documents import DeclarationErrors
 from kr_definitions.editions import in_force
 from kr_definitions.history import current
 from kr_definitions.organisation import Organisation
 from kr_definitions.remembering import Memory
-from kr_definitions.replaying import feeds_of
 from kr_definitions.vocabulary import nearest
 
 

@@ -12,7 +12,7 @@ import pytest
 from builders import definition, event, figures, key_result, log, of_member, on, organisation, own, row
 
 from kr_definitions.compute import compute
-from kr_definitions.coverage import Feeds
+from kr_definitions.coverage import Feeds, as_text, feeds_of
 
 WON = {"count": "deal.won"}
 WHOLE = ("value", "target", "progress", "status")
@@ -140,6 +140,25 @@ def test_who_is_a_member_is_not_known_where_what_names_them_was_not_read():
     )
     found = compute([kr], organisation(), read, date(2026, 2, 2), feeds)
     assert (None, None, None, "unreliable") == tuple(on(own(found), "2026-02-02", name) for name in WHOLE)
+
+
+def test_a_member_waits_for_no_stream_that_tells_of_another_one_alone():
+    kr = definition(**{**EACH, "each": {"dimension": "market", "members": ["norte", "sur"]}})
+    north, south, all_ = ("test", "stream"), ("test", "south"), ("test", "all")
+    read = log(won("2026-02-02", "norte", 2), types=kr.types)  # the stream of the north alone
+
+    def statuses(streams, always):
+        feeds = Feeds({"deal.won": frozenset(streams)}, {}, always)
+        found = compute([kr], organisation(), read, date(2026, 2, 2), feeds)
+        assert feeds == feeds_of(as_text(feeds))
+        whole = on(own(found), "2026-02-02", "status")
+        return [*(on(found.filter(pl.col("member") == one), "2026-02-02", "status") for one in ("norte", "sur")), whole]
+
+    apart = {north: {"market": "norte"}, south: {"market": "sur"}}
+    assert ["achieved", "no_data", "unreliable"] == statuses([north, south], apart)
+    assert ["achieved", "no_data", "unreliable"] == statuses([north], {north: {"market": "norte"}})
+    assert ["no_data", "no_data", "no_data"] == statuses([north, south, all_], apart)
+    assert ["no_data", "no_data", "no_data"] == statuses([north, south], {north: {"product": "x"}})
 
 
 def test_each_window_of_each_member_must_be_met_and_the_value_is_of_the_window_that_is_open():
