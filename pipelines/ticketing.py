@@ -5,7 +5,7 @@ Belongs here: what Freshdesk, Jira and Zendesk would else each say for themselve
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -96,9 +96,15 @@ def of_ticket(key: pl.Expr) -> pl.Expr:
     return key.str.split("/").list.first()
 
 
-def gone_marks(tickets: Iterable[str], *, is_gone: bool) -> list[Record]:
-    """Records that say whether the answers about some tickets count."""
-    return [Record(f"{one}/gone", None, {"ticket_id": one, "is_gone": is_gone}) for one in tickets]
+def gone_marks(tickets: Mapping[int, Any], person: str, *, is_gone: bool) -> list[Record]:
+    """Records that say whether the answers about some tickets count.
+
+    tickets: id -> whose it is, which is kept as `person`, so that the record goes with them.
+    """
+    return [
+        Record(f"{id_}/gone", None, {"ticket_id": str(id_), "is_gone": is_gone, person: whose})
+        for id_, whose in tickets.items()
+    ]
 
 
 def answers_that_count(records: pl.LazyFrame) -> pl.LazyFrame:

@@ -57,15 +57,16 @@ def _fetch(account: Account, subdomain: str, read: Read) -> Generator[list[Recor
     once_gone = unpacked(read.cursor) if read.cursor else set[int]()
     for page in helpdesk.ratings(since):
         yield [_record(one) for one in page]
-    back = _changed(helpdesk, since, include="stats") if once_gone else set[int]()
+    back = _changed(helpdesk, since, include="stats") if once_gone else {}
     gone = _changed(helpdesk, since, filter="deleted") | _changed(helpdesk, since, filter="spam")
-    restored = {id_ for id_ in once_gone if id_ in back and id_ not in gone}
-    yield [*gone_marks(map(str, gone), is_gone=True), *gone_marks(map(str, restored), is_gone=False)]
-    return Covered(read.since, read.until, packed((once_gone - restored) | gone))
+    restored = {id_: whose for id_, whose in back.items() if id_ in once_gone and id_ not in gone}
+    yield [*gone_marks(gone, "user_id", is_gone=True), *gone_marks(restored, "user_id", is_gone=False)]
+    return Covered(read.since, read.until, packed((once_gone - restored.keys()) | gone.keys()))
 
 
-def _changed(helpdesk: Helpdesk, since: datetime, **params: str) -> set[int]:
-    return {int(one["id"]) for page, _ in helpdesk.tickets(since, **params) for one in page}
+def _changed(helpdesk: Helpdesk, since: datetime, **params: str) -> dict[int, Any]:
+    """Tickets of a list that were changed since, and whose they are."""
+    return {int(one["id"]): one.get("requester_id") for page, _ in helpdesk.tickets(since, **params) for one in page}
 
 
 def _record(rating: Item) -> Record:

@@ -154,7 +154,7 @@ def _key(ticket: Item) -> str:
 
 def _record(helpdesk: Helpdesk, ticket: Item, read: Read, *, is_gone: bool) -> Record:
     if is_gone:
-        gone = {"id": ticket["id"], "updated_at": ticket.get("updated_at"), "is_gone": True}
+        gone = {name: ticket.get(name) for name in ("id", "updated_at", "requester_id")} | {"is_gone": True}
         return Record(_key(ticket), _changed(ticket, read), gone)
     kept: dict[str, Any] = {name: ticket.get(name) for name in _KEPT}
     stats = ticket.get("stats") or {}

@@ -67,13 +67,14 @@ _ULID_DIGITS = {digit: value for value, digit in enumerate("0123456789ABCDEFGHJK
 
 @dataclass(frozen=True)
 class _Listed:
-    """How a kind of survey is listed. since: the filter by time. record: what is kept of one."""
+    """How a kind of survey is listed. since: the filter by time. person: who answers. record: what is kept of one."""
 
     path: str
     key: str
     size: int
     always: dict[str, Any]
     since: Callable[[datetime], dict[str, Any]]
+    person: str
     record: Callable[[Item], Record]
 
 
@@ -113,10 +114,14 @@ def _people(customer: str, field: str) -> People:
 def _fetch(
     account: Account, subdomain: str, listed: _Listed, read: Read
 ) -> Generator[list[Record] | Mark, None, Covered]:
-    """First the list of surveys, then the export of tickets, from where the last reading left it."""
+    """First the list of surveys, then the export of tickets.
+
+    What is carried on are the numbers of the tickets that are deleted, and no cursor of the export: it names a ticket.
+    """
     helpdesk = Helpdesk(account, subdomain, read.clock)
     mark = orjson.loads(read.mark) if read.mark else {}
-    tickets = _Tickets.of(mark.get("tickets") or read.cursor)
+    tickets = mark.get("tickets") or {"gone": read.cursor or packed([]), "cursor": None}
+    gone = unpacked(tickets["gone"])
     if "tickets" not in mark:
         params = listed.always if read.since is None else {**listed.always, **listed.since(read.since)}
         pages = helpdesk.listed_from(listed.path, listed.key, params, listed.size, mark.get("list"))
@@ -124,39 +129,17 @@ def _fetch(
             yield [listed.record(one) for one in page]
             if following:
                 yield Mark(orjson.dumps({"list": following}).decode())
-    for page, after in helpdesk.changed_tickets(read.since, tickets.cursor):
-        yield tickets.changed(page, after)
-        yield Mark(orjson.dumps({"tickets": tickets.place}).decode())
-    return Covered(read.since, read.until - EXPORT_DELAY, tickets.place)
-
-
-@dataclass
-class _Tickets:
-    """Which tickets are deleted, and how far the export that says so was read."""
-
-    gone: set[int]
-    cursor: str | None
-
-    @classmethod
-    def of(cls, place: str | None) -> _Tickets:
-        noted = orjson.loads(place) if place else None
-        return cls(unpacked(noted["gone"]), noted["cursor"]) if noted else cls(set(), None)
-
-    @property
-    def place(self) -> str:
-        """As it is noted."""
-        return orjson.dumps({"gone": packed(self.gone), "cursor": self.cursor}).decode()
-
-    def changed(self, page: list[Item], after: str | None) -> list[Record]:
-        """What a page of the export says of tickets whose surveys count no more, or again."""
-        is_deleted = {int(one["id"]): one.get("status") == "deleted" for one in page}
-        gone = [id_ for id_, is_so in is_deleted.items() if is_so]
-        restored = [id_ for id_, is_so in is_deleted.items() if not is_so and id_ in self.gone]
-        self.gone, self.cursor = (self.gone - set(restored)) | set(gone), after
-        return [
-            *gone_marks(map(str, gone), is_gone=True),
-            *gone_marks(map(str, restored), is_gone=False),
+    for page, after in helpdesk.changed_tickets(read.since, tickets["cursor"]):
+        whose = {int(one["id"]): one.get("requester_id") for one in page}
+        deleted = {int(one["id"]) for one in page if one.get("status") == "deleted"}
+        restored = (gone - deleted) & whose.keys()
+        yield [
+            *gone_marks({id_: whose[id_] for id_ in sorted(deleted)}, listed.person, is_gone=True),
+            *gone_marks({id_: whose[id_] for id_ in sorted(restored)}, listed.person, is_gone=False),
         ]
+        gone = (gone - restored) | deleted
+        yield Mark(orjson.dumps({"tickets": {"gone": packed(gone), "cursor": after}}).decode())
+    return Covered(read.since, read.until - EXPORT_DELAY, packed(gone))
 
 
 def _rating(rating: Item) -> Record:
@@ -193,6 +176,7 @@ _RATINGS = _Listed(
     size=100,
     always={},
     since=lambda since: {"start_time": int(since.timestamp())},
+    person="requester_id",
     record=_rating,
 )
 _RESPONSES = _Listed(
@@ -201,6 +185,7 @@ _RESPONSES = _Listed(
     size=50,
     always={"sort": "id"},
     since=lambda since: {"filter[created_at_start]": int(since.timestamp() * 1000)},
+    person="responder_id",
     record=_response,
 )
 

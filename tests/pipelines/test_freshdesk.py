@@ -468,11 +468,11 @@ def test_what_is_kept_of_a_ticket_and_an_answer_is_exactly_this(office: Office) 
     assert kept == times | of_ticket | {"is_gone", "replied_at", "replied_by", "ticket_id", "user_id", "answer"}
 
 
-def test_of_a_ticket_that_is_gone_nothing_is_kept_but_that_it_is(office: Office) -> None:
+def test_of_a_ticket_that_is_gone_nothing_is_kept_but_that_it_is_and_whose_it_was(office: Office) -> None:
     office.with_options(surveys=True)
     office.load(company(ticket(2, deleted_at=at(9))), at(20))
     kept = [set(orjson.loads(line)) for line in office.stored().splitlines()]
-    assert kept == [{"id", "updated_at", "is_gone"}, {"ticket_id", "is_gone"}]
+    assert kept == [{"id", "updated_at", "requester_id", "is_gone"}, {"ticket_id", "user_id", "is_gone"}]
 
 
 def test_whose_a_record_is_and_whom_it_mentions_is_known_for_an_erasure(office: Office) -> None:
