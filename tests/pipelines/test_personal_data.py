@@ -44,6 +44,13 @@ _CHANGED = "fields.OwnerId history.*.old history.*.new"
 _OF_PERSON = Keeps(about="customer", beside=_CHANGED)
 _OWNER = "values.owner_id history.owner_id.*.old history.owner_id.*.new"
 
+_OF_META = {  # a post's address is where it stands
+    **dict.fromkeys(
+        ("followers", "followers_gained", "followers_lost", "views_counted", "post_reactions", "post_views"), NOBODY
+    ),
+    "posts": Keeps(other="address"),
+}
+
 RULES: Mapping[str, Mapping[str, Keeps]] = {
     "hubspot": {
         "contacts": Keeps(
@@ -81,9 +88,13 @@ RULES: Mapping[str, Mapping[str, Keeps]] = {
     ),
     "linkedin": dict.fromkeys(("followers", "followers_gained", "followers_lost", "posts", "views"), NOBODY),
     "x": dict.fromkeys(("followers", "posts"), NOBODY),
+    "facebook": _OF_META,
+    "instagram": _OF_META,
+    "ecb": {"reference_rates": NOBODY},
     "stripe": {
         "invoices": Keeps(about="customer"), "charges": Keeps(about="customer"),
         "subscriptions": Keeps(about="customer"), "customers": Keeps(being="key"),
+        "credit_notes": Keeps(about="customer"), "refunds": Keeps(about="customer"), "disputes": Keeps(about="customer"),
     },
     "typeform": {"responses_compra": Keeps(about="customer")},
     "wordpress": {"articles": NOBODY},
@@ -105,6 +116,9 @@ OPTIONS: Mapping[str, Any] = {
     "youtube": {"channel": "UC" + "x" * 22, "analytics": True},
     "linkedin": {"organization": "1"},
     "x": {"user": "1"},
+    "facebook": {"page": "1"},
+    "instagram": {"user": "1"},
+    "ecb": {"currencies": ["USD"]},
     "stripe": {"identified_by": ["email"]},
     "typeform": {"forms": {"compra": {"id": "u6nX", "rating": {"field": "x", "bad_to": 6}, "customer": "cliente"}}},
     "wordpress": {"site": "https://x.example"},
