@@ -322,4 +322,11 @@ class StoredOffice(Office):
         return rows.rows()
 
 
+def stored(office: Office) -> StoredOffice:
+    """The same office with a lake: for what is asked of storing, of coverage, or of a run after another."""
+    return StoredOffice(
+        office.folder, office.environment, office.connector, office.options, office.stand_in, office.zone, office.began
+    )
+
+
 Alter = Callable[[Exchange], tuple[int, dict[str, str], bytes] | None]

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 STOPPING_SECONDS = 5
 """How long answers under way may take once the block has ended."""
+_LOOK_UP = 0.1
 
 
 class Cut(Exception):
@@ -33,7 +34,8 @@ class Served:
 
     def wait(self) -> None:
         """Wait until somebody interrupts (Ctrl-C raises `KeyboardInterrupt`); raises if serving ends by itself."""
-        self.thread.join()
+        while self.thread.is_alive():  # Polars 2 has waits go on after a signal (SA_RESTART): look up once in a while
+            self.thread.join(timeout=_LOOK_UP)
         raise SandboxError(f"The server at {self.base_url} stopped by itself: start it again")
 
 

@@ -135,7 +135,10 @@ def test_a_figure_of_money_that_holds_another_currency_says_which_and_how_often(
     publish_all(home, [catalogue], morning_after(FIRST), "first")
     found = published(agency, BILLED)
     assert (found["status"], found["value"]) == ("unreliable", None)
-    assert (found["problem"], found["problem_detail"]) == ("other_currency", "GBP (1), USD (2)")
+    assert (found["problem"], found["problem_detail"]) == (
+        "no_rate",
+        "GBP→EUR 2026-03-04, USD→EUR 2026-03-02 (+1)",
+    )
 
 
 def test_a_run_repeated_appends_nothing(agency):

@@ -198,7 +198,7 @@ def found_in(value: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ..
 def test_every_vendor_that_is_simulated_is_driven() -> None:
     simulated = {path.name for path in (Path(__file__).parents[2] / "pipelines" / "sandbox").iterdir()}
     kinds = {kind for kind in KINDS if kind in simulated or f"{kind}.py" in simulated}
-    assert {*VENDORS} == kinds
+    assert {*VENDORS} == kinds - {"ecb"}  # it has no answers but two files: tests/pipelines/test_ecb.py spoils those
 
 
 # The dial itself

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import polars as pl
 import pytest
-from helpdesk_office import Exchange, Office, Reading, at
+from helpdesk_office import Exchange, Office, Reading, at, stored
 from meta_company import Only, on, post
 
 from kr_definitions.coverage import coverage
@@ -116,9 +116,10 @@ def test_who_came_and_went_on_a_day_is_dated_at_its_noon_there(office: Office) -
 
 
 def test_what_is_covered_begins_with_what_facebook_kept_and_ends_with_what_it_told(office: Office) -> None:
+    office = stored(office)
     only(office, "followers", "followers_gained")
     office.load(on("facebook", *POSTS), NOW)
-    known = coverage(office.lake.log.scan(), "Europe/Madrid").spans
+    known = coverage(office.statements(), "Europe/Madrid").spans
     assert [(str(span.first), str(span.last)) for span in known["followers.observed"]] == [("2025-10-03", "2026-03-19")]
     assert [(str(span.first), str(span.last)) for span in known["followers.gained"]] == [("2025-10-03", "2026-03-18")]
 
@@ -395,7 +396,7 @@ def test_a_post_of_a_time_that_cannot_be_is_set_aside_alone(office: Office, crea
 def test_what_is_kept_is_exactly_this_and_nobodys_words(office: Office) -> None:
     office.load(on("facebook", *POSTS), NOW)
     kept = {
-        one.name: set().union(*map(orjson.loads, office.lake.raw.scan("facebook", one.name).collect()["payload"]))
+        one.name: set().union(*map(orjson.loads, office.rows(one.name)["payload"]))
         for one in office.source.streams()
     }  # fmt: skip
     figure = {"id", "at", "kind", "count"}
@@ -599,8 +600,8 @@ def test_the_token_is_in_a_header_and_its_proof_beside_it(office: Office) -> Non
     ("settings", "said"),
     [
         ({"access_token": None}, "sources.agencia.facebook.access_token is not set"),
-        ({"access_token": "other", "app_secret": None}, "the access token is not valid"),
-        ({"app_secret": "other"}, "Facebook answered error 100"),
+        ({"access_token": "EAAanother", "app_secret": None}, "the access token is not valid"),
+        ({"app_secret": "0f1e2d3c"}, "Facebook answered error 100"),
         ({"api_version": "25"}, "sources.agencia.facebook.api_version is '25'. Write it as Meta does: v25.0"),
         ({"api_version": "v99.0"}, "it does not serve what was asked for"),
     ],

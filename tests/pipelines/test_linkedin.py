@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from helpdesk_office import Reading
+from helpdesk_office import Reading, stored
 from social import Exchange, Office, at, changing, company, follows, post
 
 from kr_definitions.coverage import coverage
@@ -96,6 +96,7 @@ def test_days_are_unbroken_up_to_the_last_one() -> None:
 
 
 def test_followers_are_read_and_days_before_are_reckoned_once_the_first_is_told(office: Office) -> None:
+    office = stored(office)
     office.load(PAGE, at(10))
     assert office.said("quantity", "is_reckoned", "occurred_at", of="followers.observed") == [(1054, None, at(10))]
     office.load(PAGE, at(13))
@@ -103,20 +104,21 @@ def test_followers_are_read_and_days_before_are_reckoned_once_the_first_is_told(
     assert said[-2:] == [(at(10), 1054, None), (at(13), 1063, None)]
     assert said[-3] == (at(9, 0), 1051, True)
     assert [is_reckoned for _, _, is_reckoned in said[:-2]] == [True] * len(said[:-2])
-    known = coverage(office.lake.log.scan(), office.zone).spans["followers.observed"]
+    known = coverage(office.statements(), office.zone).spans["followers.observed"]
     assert known[-1].last == date(2026, 3, 12)
     assert known[0].first < date(2025, 4, 1)
     assert office.quarantined() == []
 
 
 def test_what_came_and_went_and_was_seen_is_of_the_days_that_linkedin_tells(office: Office) -> None:
+    office = stored(office)
     office.load(PAGE, at(10, 15))
     gained = office.said("occurred_at", "quantity", "network", of="followers.gained")
     assert gained[-1] == (at(7, 12), 3, "linkedin")
     assert {quantity for _, quantity, _ in gained[-10:]} == {3}
     assert {quantity for (quantity,) in office.said("quantity", of="followers.lost")} == {0}
     assert office.said("quantity", of="views.counted")[-3:] == [(100,)] * 3
-    known = coverage(office.lake.log.scan(), office.zone).spans
+    known = coverage(office.statements(), office.zone).spans
     assert {known[of][-1].last for of in ("followers.gained", "views.counted")} == {date(2026, 3, 7)}
 
 
@@ -397,12 +399,13 @@ def test_options_are_checked_where_they_are_declared() -> None:
 
 
 def test_the_same_reading_again_changes_nothing_and_no_text_is_stored(office: Office) -> None:
+    office = stored(office)
     office.load(PAGE, at(10))
-    events = office.lake.log.scan().collect().height
+    events = office.statements().collect().height
     again = office.load(PAGE, at(10))
     assert {name: load.inserted for name, load in again.items() if load.inserted} == {}
     covered = len(LINKEDIN.streams(office.account, office.options))
-    assert office.lake.log.scan().collect().height == events + covered
+    assert office.statements().collect().height == events + covered
     assert not [text for text in ("Marta", "600 123 456", "agencia.example") if text in office.stored()]
     found, _ = read(office, "posts", PAGE, at(20))
     assert {name for one in found.records for name in one.payload} == {"id", "published_at", "state", "feed", "kind"}

@@ -94,7 +94,8 @@ RULES: Mapping[str, Mapping[str, Keeps]] = {
     "stripe": {
         "invoices": Keeps(about="customer"), "charges": Keeps(about="customer"),
         "subscriptions": Keeps(about="customer"), "customers": Keeps(being="key"),
-        "credit_notes": Keeps(about="customer"), "refunds": Keeps(about="customer"), "disputes": Keeps(about="customer"),
+        "credit_notes": Keeps(about="customer"), "refunds": Keeps(about="customer"),
+        "disputes": Keeps(about="customer"),
     },
     "typeform": {"responses_compra": Keeps(about="customer")},
     "wordpress": {"articles": NOBODY},

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import helpdesk_office
 import polars as pl
 import pytest
 from helpdesk_office import Reading
@@ -207,6 +208,7 @@ def test_a_post_that_x_only_does_not_show_stays(office: Office) -> None:
 
 
 def test_a_run_pays_for_no_more_than_it_may_and_the_next_one_goes_on(office: Office) -> None:
+    office = helpdesk_office.stored(office)
     of = company(*(post(6 * n + 2, at(1) + timedelta(hours=n)) for n in range(60)), profiles=(follows("x"),))
     office.configure(reads_a_run="25")
     runs = [office.load(of, at(20, hour), paid=100_000) for hour in range(1, 5)]
@@ -353,6 +355,7 @@ def test_options_are_checked_where_they_are_declared() -> None:
 
 
 def test_what_is_loaded_stays_right_from_day_to_day(office: Office) -> None:
+    office = helpdesk_office.stored(office)
     of = company(*(post(n, removed_at=at(12) if n == 8 else None) for n in range(1, 15)), profiles=(follows("x"),))
     office.load(of, at(11))
     again = office.load(of, at(11))
@@ -363,8 +366,8 @@ def test_what_is_loaded_stays_right_from_day_to_day(office: Office) -> None:
         (1057, stand_in.USER, "x", at(11)),
         (1066, stand_in.USER, "x", at(13, 20)),
     ]
-    assert office.lake.log.scan().filter(pl.col("event_type") == RETRACTED).collect().height == 1
-    known = coverage(office.lake.log.scan(), office.zone).spans
+    assert office.statements().filter(pl.col("event_type") == RETRACTED).collect().height == 1
+    known = coverage(office.statements(), office.zone).spans
     assert known["post.published"][-1].last.day == 12
     stored = office.stored()
     assert "created_at" in stored

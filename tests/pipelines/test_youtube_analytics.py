@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpdesk_office import Reading
+from helpdesk_office import Reading, stored
 from social import Exchange, Office, at, changing, company, follows
 
 from kr_definitions.coverage import coverage
@@ -44,22 +44,24 @@ def test_all_days_are_asked_for_at_first_and_later_those_that_may_be_told_anew(o
 
 
 def test_days_are_dated_in_california_and_covered_as_far_as_they_are_told(office: Office) -> None:
+    office = stored(office)
     office.load(CHANNEL, at(10))
     assert office.said("occurred_at", "quantity", of="followers.gained")[-1] == (at(7, 20), 5)
     assert office.said("occurred_at", "quantity", of="followers.lost")[-1] == (at(7, 20), 2)
     assert {quantity for (quantity,) in office.said("quantity", of="views.counted")} == {0, 50}
-    known = coverage(office.lake.log.scan(), office.zone).spans
+    known = coverage(office.statements(), office.zone).spans
     assert [(span.first, span.last) for span in known["followers.gained"]] == [(date(2026, 2, 2), date(2026, 3, 7))]
 
 
 def test_rounded_subscribers_agree_with_exact_days_and_days_before_are_reckoned(office: Office) -> None:
+    office = stored(office)
     for day in (10, 11, 14):
         office.load(CHANNEL, at(day))
     said = office.said("occurred_at", "quantity", "is_reckoned", of="followers.observed")
     assert said[-3:] == [(at(10), 1050, None), (at(11), 1050, None), (at(14), 1060, None)]
     assert said[-4] == (at(9, 7), 1047, True)
     assert {is_reckoned for _, _, is_reckoned in said[:-3]} == {True}
-    assert coverage(office.lake.log.scan(), office.zone).spans["followers.observed"][0].first < date(2026, 2, 3)
+    assert coverage(office.statements(), office.zone).spans["followers.observed"][0].first < date(2026, 2, 3)
     assert office.quarantined() == []
 
 

@@ -60,6 +60,7 @@ def app(
         f"{data}/sobjects/{{name}}/describe": org.describe,
         f"{data}/query": org.query,
         f"{data}/tooling/query": org.tooling,
+        f"{data}/tooling/query/{{locator}}": org.more,
         f"{data}/queryAll": org.query_all,
         f"{data}/query/{{locator}}": org.more,
     }
