@@ -175,7 +175,9 @@ def test_the_declarations_of_another_organisation_do_not_matter_to_the_one_that_
     (declared / "agencia" / "organisation.yaml").write_text("not: an organisation\n")
     (declared / "otra").mkdir()
     (declared / "otra" / "ventas.yaml").write_text("objective: {}\n")
-    SharedClock(clock := tmp_path / "clock.json", datetime.now(UTC))  # its blog is asked for, and cannot be reached
+    SharedClock(
+        clock := tmp_path / "clock.json", datetime(2026, 11, 20, 5, tzinfo=UTC)
+    )  # its blog is asked for, and cannot be reached
     monkeypatch.setenv("HITO_CLOCK", str(clock))
     code, output = hito("run", "-o", "inmobiliaria", definitions=declared)
     assert code == 1
