@@ -20,9 +20,9 @@ import polars as pl
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines.source import Account, Stream
 from pipelines.stripe.api import Item
-from pipelines.stripe.invoices import instant
 from pipelines.stripe.money import amount, currency
 from pipelines.stripe.reading import OF_CUSTOMERS, Kind, fetch, id_of, is_ahead
+from pipelines.stripe.stating import address, instant
 
 CHANGES = ("charge.captured", "charge.expired", "charge.failed", "charge.succeeded", "charge.updated")
 PAYLOAD = pl.Struct(
@@ -70,7 +70,6 @@ def _kept(item: Item, now: datetime) -> dict[str, Any]:
 
 def facts(records: pl.LazyFrame, *, livemode: bool) -> pl.LazyFrame:
     """What charges state."""
-    place = "payments" if livemode else "test/payments"
     is_known = pl.col("status").is_in(_STATUSES).fill_null(value=False)
     is_received = (pl.col("status") == "succeeded") & pl.col("captured").fill_null(value=True)
     received = records.filter(~is_known | is_received)
@@ -101,6 +100,6 @@ def facts(records: pl.LazyFrame, *, livemode: bool) -> pl.LazyFrame:
         amount=how_much,
         currency=currency(),
         channel="payment_method_type",
-        source_url=pl.format("https://dashboard.stripe.com/{}/{}", pl.lit(place), "id"),
+        source_url=address("payments", livemode=livemode),
         problem=problem,
     )

@@ -19,12 +19,11 @@ from typing import Any
 
 import polars as pl
 
-from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines.source import Account, Stream
 from pipelines.stripe.api import Item
-from pipelines.stripe.invoices import instant
 from pipelines.stripe.money import amount, currency
 from pipelines.stripe.reading import OF_CUSTOMERS, Kind, fetch, id_of, is_ahead
+from pipelines.stripe.stating import address, instant, stated
 
 FEEDS = ("credit_note.issued", "credit_note.voided")
 CHANGES = ("credit_note.created", "credit_note.updated", "credit_note.voided")
@@ -81,20 +80,27 @@ def _kept(item: Item, now: datetime, labels: Mapping[str, str | None]) -> dict[s
 
 def facts(records: pl.LazyFrame, *, livemode: bool) -> pl.LazyFrame:
     """What credit notes state."""
-    place = "credit_notes" if livemode else "test/credit_notes"
     said = records.with_columns(
         instant("created"),
         instant("voided_at"),
         net=amount("total_excluding_tax"),
         said_currency=pl.col("currency"),
         currency=currency(),
-        source_url=pl.format("https://dashboard.stripe.com/{}/{}", pl.lit(place), "id"),
+        source_url=address("credit_notes", livemode=livemode),
     ).with_columns(problem=_problem())
     is_void = pl.col("status") == "void"
     return pl.concat(
         [
-            _stated(said, "issued", "created", -pl.col("net")),
-            _stated(said.filter(is_void), "voided", "voided_at", pl.col("net")),
+            stated(said, "credit_note", "credit_note.issued", "created", -pl.col("net"), "category", "product"),
+            stated(
+                said.filter(is_void),
+                "credit_note",
+                "credit_note.voided",
+                "voided_at",
+                pl.col("net"),
+                "category",
+                "product",
+            ),
         ]
     )
 
@@ -117,21 +123,4 @@ def _problem() -> pl.Expr:
         .then(pl.format("currency: not a currency's code ({})", shown("said_currency")))
         .when(pl.col("net").is_null())
         .then(pl.format("total_excluding_tax: not a whole number ({})", shown("total_excluding_tax")))
-    )
-
-
-def _stated(said: pl.LazyFrame, what: str, when: str, how_much: pl.Expr) -> pl.LazyFrame:
-    return said.select(
-        "record_key",
-        "currency",
-        "category",
-        "product",
-        "source_url",
-        "problem",
-        fact_key=pl.format("credit_note/{}/{}", "id", pl.lit(what)),
-        event_type=pl.lit(f"credit_note.{what}"),
-        subject_id="id",
-        account_id="customer",
-        occurred_at=pl.col(when).cast(UTC_MICROSECONDS),
-        amount=how_much,
     )

@@ -22,8 +22,8 @@ from pipelines.identification import SHAPE, Known, identified, identifiers
 from pipelines.people import People
 from pipelines.source import Account, Stream
 from pipelines.stripe.api import Item
-from pipelines.stripe.invoices import instant
 from pipelines.stripe.reading import CUSTOMER, Kind, fetch, is_ahead
+from pipelines.stripe.stating import instant
 
 CHANGES = ("customer.created", "customer.deleted", "customer.updated")
 PAYLOAD = pl.Struct({"id": pl.String(), "created": pl.String(), "is_ahead": pl.Boolean(), "identified": SHAPE})

@@ -22,13 +22,12 @@ from typing import Any
 
 import polars as pl
 
-from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines.source import Account, Stream
 from pipelines.stripe.api import Item
 from pipelines.stripe.charges import UNDER_WAY
-from pipelines.stripe.invoices import instant
 from pipelines.stripe.money import amount, currency
 from pipelines.stripe.reading import OF_CUSTOMERS, Kind, fetch, id_of, is_ahead
+from pipelines.stripe.stating import address, instant, stated
 
 REFUND_CHANGES = ("charge.refund.updated", "refund.created", "refund.failed", "refund.updated")
 DISPUTE_CHANGES = tuple(
@@ -102,6 +101,9 @@ def _kept(item: Item) -> dict[str, Any]:
     }
 
 
+_CHANNEL = pl.col("payment_method_type").alias("channel")
+
+
 def refunded(records: pl.LazyFrame, *, livemode: bool) -> pl.LazyFrame:
     """What refunds state."""
     is_known = pl.col("status").is_in(_REFUNDED).fill_null(value=False)
@@ -109,7 +111,14 @@ def refunded(records: pl.LazyFrame, *, livemode: bool) -> pl.LazyFrame:
     strange = pl.when(~is_known).then(
         pl.format("status: none that the vendor documents ({})", pl.col("status").fill_null("nothing"))
     )
-    return _stated(said.with_columns(problem=_problem(strange)), "refund", "refunded", "created", -pl.col("gross"))
+    return stated(
+        said.with_columns(problem=_problem(strange)),
+        "refund",
+        "payment.refunded",
+        "created",
+        -pl.col("gross"),
+        _CHANNEL,
+    )
 
 
 def disputed(records: pl.LazyFrame, *, livemode: bool) -> pl.LazyFrame:
@@ -123,12 +132,14 @@ def disputed(records: pl.LazyFrame, *, livemode: bool) -> pl.LazyFrame:
     has_problem = pl.col("problem").is_not_null()
     return pl.concat(
         [
-            _stated(sound.filter(has_problem), "dispute", "disputed", "created", -pl.col("gross")),
+            stated(sound.filter(has_problem), "dispute", "payment.disputed", "created", -pl.col("gross"), _CHANNEL),
             *(
-                _stated(sound.filter(~has_problem & pl.col(when).is_not_null()), "dispute", what, when, how_much)
+                stated(
+                    sound.filter(~has_problem & pl.col(when).is_not_null()), "dispute", what, when, how_much, _CHANNEL
+                )
                 for what, when, how_much in (
-                    ("disputed", "withdrawn_at", -pl.col("gross")),
-                    ("reinstated", "reinstated_at", pl.col("gross")),
+                    ("payment.disputed", "withdrawn_at", -pl.col("gross")),
+                    ("payment.reinstated", "reinstated_at", pl.col("gross")),
                 )
             ),
         ]
@@ -136,14 +147,13 @@ def disputed(records: pl.LazyFrame, *, livemode: bool) -> pl.LazyFrame:
 
 
 def _said(records: pl.LazyFrame, *, livemode: bool) -> pl.LazyFrame:
-    place = "payments" if livemode else "test/payments"
     return records.with_columns(
         instant("created"),
         gross=amount("amount"),
         said_amount=pl.col("amount"),
         said_currency=pl.col("currency"),
         currency=currency(),
-        source_url=pl.format("https://dashboard.stripe.com/{}/{}", pl.lit(place), "id"),
+        source_url=address("payments", livemode=livemode),
     )
 
 
@@ -160,19 +170,3 @@ def _problem(strange: Any) -> pl.Expr:
         .then(pl.format("amount: not a whole number ({})", pl.col("said_amount").fill_null("nothing")))
     )
     return found
-
-
-def _stated(said: pl.LazyFrame, kind: str, what: str, when: str, how_much: pl.Expr) -> pl.LazyFrame:
-    return said.select(
-        "record_key",
-        "currency",
-        "source_url",
-        "problem",
-        fact_key=pl.format("{}/{}/{}", pl.lit(kind), "id", pl.lit(what)),
-        event_type=pl.lit(f"payment.{what}"),
-        subject_id="id",
-        account_id="customer",
-        occurred_at=pl.col(when).cast(UTC_MICROSECONDS),
-        amount=how_much,
-        channel="payment_method_type",
-    )

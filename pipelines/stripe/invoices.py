@@ -18,11 +18,11 @@ from typing import Any
 
 import polars as pl
 
-from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines.source import Account, Stream
 from pipelines.stripe.api import Item
 from pipelines.stripe.money import amount, currency
 from pipelines.stripe.reading import OF_CUSTOMERS, Kind, fetch, id_of, is_ahead
+from pipelines.stripe.stating import address, instant, stated
 
 FEEDS = ("invoice.issued", "invoice.paid", "invoice.voided")
 CHANGES = (
@@ -87,29 +87,24 @@ def _kept(item: Item, now: datetime, labels: Mapping[str, str | None]) -> dict[s
 
 def facts(records: pl.LazyFrame, *, livemode: bool) -> pl.LazyFrame:
     """What invoices state."""
-    place = "invoices" if livemode else "test/invoices"
     said = records.filter(pl.col("status").ne_missing("draft")).with_columns(
         *(instant(name) for name in _TRANSITIONS),
         net=amount("total_excluding_tax"),
         said_currency=pl.col("currency"),
         currency=currency(),
-        source_url=pl.format("https://dashboard.stripe.com/{}/{}", pl.lit(place), "id"),
+        source_url=address("invoices", livemode=livemode),
     )
     sound = said.with_columns(problem=_problem())
     is_paid, is_void = pl.col("status") == "paid", pl.col("status") == "void"
     return pl.concat(
         [
-            _stated(sound, "issued", "finalized_at", pl.col("net")),
-            _stated(sound.filter(is_paid), "paid", "paid_at", pl.col("net")),
-            _stated(sound.filter(is_void), "voided", "voided_at", -pl.col("net")),
+            stated(sound, "invoice", "invoice.issued", "finalized_at", pl.col("net"), "category", "product"),
+            stated(sound.filter(is_paid), "invoice", "invoice.paid", "paid_at", pl.col("net"), "category", "product"),
+            stated(
+                sound.filter(is_void), "invoice", "invoice.voided", "voided_at", -pl.col("net"), "category", "product"
+            ),
         ]
     )
-
-
-def instant(name: str) -> pl.Expr:
-    """A column of epoch seconds as instants; null where it is none."""
-    seconds = pl.when(pl.col(name).str.contains(r"^\d{1,10}$")).then(pl.col(name)).cast(pl.Int64)
-    return pl.from_epoch(seconds, time_unit="s").dt.cast_time_unit("us").dt.replace_time_zone("UTC").alias(name)
 
 
 def _problem() -> pl.Expr:
@@ -137,21 +132,4 @@ def _problem() -> pl.Expr:
         .then(pl.format("currency: not a currency's code ({})", shown("said_currency")))
         .when(pl.col("net").is_null())
         .then(pl.format("total_excluding_tax: not a whole number ({})", shown("total_excluding_tax")))
-    )
-
-
-def _stated(invoices_said: pl.LazyFrame, what: str, when: str, how_much: pl.Expr) -> pl.LazyFrame:
-    return invoices_said.select(
-        "record_key",
-        "currency",
-        "category",
-        "product",
-        "source_url",
-        "problem",
-        fact_key=pl.format("invoice/{}/{}", "id", pl.lit(what)),
-        event_type=pl.lit(f"invoice.{what}"),
-        subject_id="id",
-        account_id="customer",
-        occurred_at=pl.col(when).cast(UTC_MICROSECONDS),
-        amount=how_much,
     )

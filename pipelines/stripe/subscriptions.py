@@ -22,12 +22,11 @@ from typing import Any
 
 import polars as pl
 
-from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines.source import Account, Stream
 from pipelines.stripe.api import Item
-from pipelines.stripe.invoices import instant
 from pipelines.stripe.money import amount, currency
 from pipelines.stripe.reading import OF_CUSTOMERS, Kind, fetch, id_of, is_ahead
+from pipelines.stripe.stating import address, instant, stated
 
 FEEDS = ("subscription.started", "subscription.ended")
 CHANGES = ("customer.subscription.created", "customer.subscription.deleted", "customer.subscription.updated")
@@ -116,7 +115,6 @@ def _item(item: Item, rates: list[Item]) -> dict[str, Any]:
 
 def facts(records: pl.LazyFrame, *, livemode: bool) -> pl.LazyFrame:
     """What subscriptions state."""
-    place = "subscriptions" if livemode else "test/subscriptions"
     is_started = ~pl.col("status").is_in(_NOT_STARTED).fill_null(value=False)
     said = (
         records.filter(is_started)
@@ -129,14 +127,18 @@ def facts(records: pl.LazyFrame, *, livemode: bool) -> pl.LazyFrame:
             price=amount("units"),
             said_currency=pl.col("currency"),
             currency=currency(),
-            source_url=pl.format("https://dashboard.stripe.com/{}/{}", pl.lit(place), "id"),
+            source_url=address("subscriptions", livemode=livemode),
         )
         .with_columns(problem=_problem())
     )
+    priced = said.with_columns(currency=pl.when(pl.col("price").is_not_null()).then("currency"))
+    ended = priced.filter(pl.col("status") == "canceled")
     return pl.concat(
         [
-            _stated(said, "started", "started_at"),
-            _stated(said.filter(pl.col("status") == "canceled"), "ended", "ended_at"),
+            stated(
+                priced, "subscription", "subscription.started", "started_at", pl.col("price"), "category", "product"
+            ),
+            stated(ended, "subscription", "subscription.ended", "ended_at", pl.col("price"), "category", "product"),
         ]
     )
 
@@ -190,21 +192,4 @@ def _problem() -> pl.Expr:
         .then(pl.format("currency: not a currency's code ({})", shown("said_currency")))
         .when("is_strange")
         .then(pl.lit("items: a price or a quantity that is not a whole number"))
-    )
-
-
-def _stated(subscriptions_said: pl.LazyFrame, what: str, when: str) -> pl.LazyFrame:
-    return subscriptions_said.select(
-        "record_key",
-        "category",
-        "product",
-        "source_url",
-        "problem",
-        fact_key=pl.format("subscription/{}/{}", "id", pl.lit(what)),
-        event_type=pl.lit(f"subscription.{what}"),
-        subject_id="id",
-        account_id="customer",
-        occurred_at=pl.col(when).cast(UTC_MICROSECONDS),
-        amount="price",
-        currency=pl.when(pl.col("price").is_not_null()).then(pl.col("currency")),
     )
