@@ -31,6 +31,7 @@ KINDS = {
     "youtube": "pipelines.youtube:YOUTUBE",
     "linkedin": "pipelines.linkedin:LINKEDIN",
     "x": "pipelines.x:X",
+    "inmovilla": "pipelines.inmovilla:INMOVILLA",
     "stripe": "pipelines.stripe:STRIPE",
     "typeform": "pipelines.typeform:TYPEFORM",
     "wordpress": "pipelines.wordpress:WORDPRESS",

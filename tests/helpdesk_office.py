@@ -226,8 +226,8 @@ class Office:
         for stream in self.source.streams():
             if (shelf := self._shelves.get(stream.name)) is None or not shelf.rows:
                 continue
-            newest = newest_of(shelf.frame().lazy()).collect()
-            found = understand(stream, self.connector.kind, newest, now)
+            rows = shelf.frame() if stream.seen is not None else newest_of(shelf.frame().lazy()).collect()
+            found = understand(stream, self.connector.kind, rows, now)
             place = (self.connector.kind, stream.name, now)
             stated = event_log.statements(self._log.lazy(), found.facts, found.touched, *place)
             self._log = pl.concat([self._log, stated])

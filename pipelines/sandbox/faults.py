@@ -90,6 +90,9 @@ _SAYS_MORE = {
 }  # fmt: skip
 """What vendors call what says outright whether there is more, and what it then says; it goes before the others."""
 
+_FULL = {"leads": 10}
+"""Of what nothing says whether there is more: how many a page has that another one may follow (Inmovilla's)."""
+
 _COUNTED = (("startAt", "maxResults", "total"), ("start", "count", "total"))
 
 
@@ -105,7 +108,7 @@ def _says_more(answer: Answer) -> bool:
     outright = [part[name] is says for part in parts for name, says in _SAYS_MORE.items() if name in part]
     if outright:
         return any(outright)
-    return any(any(map(part.get, _FOLLOWING)) or _is_counted(part) or _is_linked(part) for part in parts)
+    return any(any(says(part) for says in (_is_followed, _is_counted, _is_linked, _is_full)) for part in parts)
 
 
 def _leads_to(answer: Answer) -> str | None:
@@ -123,6 +126,14 @@ def _objects(found: Any) -> Iterator[dict[str, Any]]:
         yield found
         for one in found.values():
             yield from _objects(one)
+
+
+def _is_followed(part: Mapping[str, Any]) -> bool:
+    return any(map(part.get, _FOLLOWING))
+
+
+def _is_full(part: Mapping[str, Any]) -> bool:
+    return any(isinstance(part.get(name), list) and len(part[name]) == size for name, size in _FULL.items())
 
 
 def _is_linked(part: Mapping[str, Any]) -> bool:

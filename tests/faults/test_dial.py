@@ -63,6 +63,7 @@ VENDORS = {
         {"site": "agencia", "projects": ["SUP"], "solved": ["Resolved"], "closed": ["Closed"]},
         settings={"page_size": 10},
     ),
+    "inmovilla": Vendor("inmobiliaria", {"history_days": 61, "portals": True, "requests_a_run": 10_000}, days=60),
     "facebook": Vendor("inmobiliaria", days=60, page=5),
     "instagram": Vendor("inmobiliaria", days=60, page=5),
     "youtube": Vendor("inmobiliaria", days=400, page=1),

@@ -46,6 +46,7 @@ SOURCES: dict[str, tuple[dict[str, Any], *tuple[str, ...]]] = {
     "zendesk": ({"subdomain": "x"}, "email api_token", "oauth_token"),
     "freshdesk": ({"subdomain": "x"}, "api_key"),
     "jira": ({"site": "x", "projects": ["SUP"]}, "email api_token"),
+    "inmovilla": ({}, "token"),
     "facebook": ({"page": "1"}, "access_token app_secret"),
     "instagram": ({"user": "1"}, "access_token app_secret"),
     "youtube": ({"channel": "UC" + "x" * 22, "analytics": True}, f"api_key {APP}"),

@@ -83,6 +83,7 @@ RULES: Mapping[str, Mapping[str, Keeps]] = {
         "tickets": Keeps(about="reporter", beside="steps.*.by replied_by", other="statuses.*.name"),
         "satisfaction": Keeps(about="reporter"),
     },
+    "inmovilla": {"leads": Keeps(about="customer"), "listings": Keeps(beside="agent"), "publications": NOBODY},
     "youtube": dict.fromkeys(
         ("channel_statistics", "daily_views", "subscribers", "subscribers_gained", "subscribers_lost", "videos"), NOBODY
     ),
@@ -114,6 +115,7 @@ OPTIONS: Mapping[str, Any] = {
     "zendesk": {"subdomain": "x", "identified_by": ["email"], "sla": True},
     "freshdesk": {"subdomain": "x", "sla": True, "identified_by": ["email"]},
     "jira": {"site": "x", "projects": ["SUP"], "solved": ["Resolved"], "customer": "customfield_10050", "sla": "x"},
+    "inmovilla": {"portals": True},
     "youtube": {"channel": "UC" + "x" * 22, "analytics": True},
     "linkedin": {"organization": "1"},
     "x": {"user": "1"},

@@ -1,0 +1,235 @@
+"""Inmovilla's REST API v1 over HTTP: the token, its limits, its lists, and which of its answers can be trusted.
+
+Belongs here: requests, waiting, paging and its guards. Does not: what is kept of an answer or what it means.
+
+Facts, of the vendor's own page (procesos.inmovilla.com/api/v1/apidoc): the header `Token`, which ends after three
+months without use; 10 requests a minute and 50 in ten minutes below `/propiedades`, HTTP 408 for more of them; leads by
+`dateStart` and `dateEnd`, at most 10 a page, without ids; properties as one list with the time of each one's last
+change, and their details one by one; "the API must not be used for daily bulk loads of data".
+
+What that page does not say is not taken for granted. In which order leads come, and whether pages count from 0 or
+from 1, is found out; whether `dateEnd` is a day that is included makes no difference, as a day more is asked for on
+both sides; and as there is neither a count nor an id to hold pages against, a list of leads counts as read once two
+readings in a row said the same, and an empty answer once it was given twice.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import requests
+
+from pipelines.http import PatientSession, retry_after_seconds
+from pipelines.inmovilla.times import naive
+from pipelines.settings import Settings
+from pipelines.source import Account, Clock, RequestRefused, SourceConfigError, VendorError
+
+HOST = "https://procesos.inmovilla.com/api/v1"
+READ_AGAIN = "Nothing is counted as read; the next run reads it again"
+
+PAGE_SIZE = 10
+MOST_PAGES = 500
+MOST_READINGS = 4
+LIMITS = ((10, 60.0), (50, 600.0))
+"""So many requests below `/propiedades` in so many seconds."""
+SLOW_DOWN_SECONDS = 90.0
+"""Inmovilla does not say how long to wait: as often as it is tried, this comes to the longer span."""
+
+DAY = timedelta(days=1)
+_REFUSED = ("401", "403")
+
+Item = dict[str, Any]
+
+_NOT_THERE = object()
+"""What an answer comes to that says "there is no such thing"."""
+
+
+@dataclass
+class Pace:
+    """What the streams of one run have asked together: no faster than Inmovilla allows, nor more than is declared."""
+
+    most: int
+    spent: int = 0
+    _last: deque[datetime] = field(default_factory=lambda: deque(maxlen=LIMITS[-1][0]), repr=False)
+
+    def take(self, clock: Clock) -> bool:
+        """Wait for one's turn; False where the run has made all of its requests."""
+        if self.spent >= self.most:
+            return False
+        for most, seconds in LIMITS:
+            if len(self._last) >= most:
+                wait = seconds - (clock.now() - self._last[-most]).total_seconds()
+                if wait > 0:
+                    clock.sleep(wait)
+        self._last.append(clock.now())
+        self.spent += 1
+        return True
+
+
+class Api:
+    """One agency's access. Configuration and credentials are read when it is made."""
+
+    def __init__(self, account: Account, clock: Clock, pace: Pace) -> None:
+        self.settings = Settings(account)
+        self.source, self.clock, self.pace = self.settings.source, clock, pace
+        self.base_url = self.settings.base_url(HOST)
+        self.session = PatientSession(self.source, clock, slow_down=self._slow_down)
+        self.session.headers.update({"Token": self.settings.need("token"), "Content-Type": "application/json"})
+
+    # Leads
+
+    def leads(self, first: date, last: date) -> list[Item]:
+        """The leads of some days, both included, and those of the days beside them that the vendor adds."""
+        before: list[Item] | None = None
+        for _ in range(MOST_READINGS):
+            found = [lead for page in self._pages(first - DAY, last + DAY) for lead in page]
+            if found == before:
+                return found
+            before = found
+        raise self._error(
+            f"the leads of {first} to {last} were others each of {MOST_READINGS} times that they were read"
+        )
+
+    def _pages(self, start: date, end: date) -> Iterator[list[Item]]:
+        """One reading of all pages. The first one is asked for without a number; the second one is 1 or 2."""
+        page = self._leads_page(start, end, None)
+        yield page
+        number, before = 1, page
+        while len(page) == PAGE_SIZE:
+            page = self._leads_page(start, end, number)
+            if number == 1 and page == before:  # pages count from 1
+                number += 1
+                page = self._leads_page(start, end, number)
+            if page and page == before:
+                raise self._error("a page of leads is one that came before")
+            if number > MOST_PAGES:
+                raise self._error(f"the leads of {start} to {end} have no end")
+            yield page
+            number, before = number + 1, page
+
+    def _leads_page(self, start: date, end: date, number: int | None) -> list[Item]:
+        page = self._leads_answer(start, end, number)
+        if not page and number is not None and self._leads_answer(start, end, number):
+            raise self._error("a page of leads is empty, and then it is not")
+        return page
+
+    def _leads_answer(self, start: date, end: date, number: int | None) -> list[Item]:
+        asked = f"leads&dateStart={start}&dateEnd={end}" + ("" if number is None else f"&page={number}")
+        content = self._answer(asked)
+        if content is _NOT_THERE:
+            return []
+        page = content.get("leads") if isinstance(content, dict) else None
+        if not isinstance(page, list) or not all(isinstance(lead, dict) and lead.get("date") for lead in page):
+            raise self._error("what it answered is no list of leads with their dates")
+        if len(page) > PAGE_SIZE:
+            raise self._error(f"a page has {len(page)} leads, where Inmovilla documents {PAGE_SIZE} at most")
+        if any(_is_beside(lead, start, end) for lead in page):
+            raise self._error(f"it gave leads of other days than {start} to {end}, which were asked for")
+        return page
+
+    # Properties
+
+    def properties(self) -> list[Item]:
+        """All properties and prospects, each with its id (`cod_ofer`) and the time of its last change."""
+        found = self._properties()
+        if not found and self._properties():
+            raise self._error("the list of properties is empty, and then it is not")
+        ids = [str(one["cod_ofer"]) for one in found]
+        if len(set(ids)) < len(ids):
+            raise self._error("the list of properties has some of them twice")
+        return found
+
+    def _properties(self) -> list[Item]:
+        content = self._answer("listado")
+        if content is _NOT_THERE:
+            return []
+        if not isinstance(content, list) or not all(_is_listed(one) for one in content):
+            raise self._error("what it answered is no list of properties with their codes")
+        return content
+
+    def property(self, code: int) -> Item | None:
+        """The details of a property; None where Inmovilla says that there is none."""
+        content = self._answer(f"cod_ofer={code}")
+        if content is _NOT_THERE:
+            return None
+        if not isinstance(content, dict) or str(content.get("cod_ofer")) != str(code):
+            raise self._error("what it answered is not the property that was asked for")
+        return content
+
+    def portals(self, code: int) -> Item:
+        """Where a property is sent to: portal -> how that went. Nothing where Inmovilla says that there is none."""
+        content = self._answer(f"extrainfo&cod_ofer={code}")
+        if content is _NOT_THERE:
+            return {}
+        told = content.get("publishinfo") if isinstance(content, dict) else None
+        if told == []:  # PHP's way of writing an object with nothing in it
+            return {}
+        if not isinstance(told, dict) or not all(isinstance(one, dict) and "state" in one for one in told.values()):
+            raise self._error("what it answered does not say where a property is published")
+        return told
+
+    # Both
+
+    def _answer(self, asked: str) -> Any:
+        """What is said in JSON, or `_NOT_THERE`, in Inmovilla's own words."""
+        if not self.pace.take(self.clock):
+            raise VendorError(
+                self.source,
+                f"the {self.pace.most} requests that a run may make are made",
+                "The next run goes on from here; set the option requests_a_run to more for it to go faster",
+            )
+        try:
+            response = self.session.get(f"{self.base_url}/propiedades/?{asked}")
+        except SourceConfigError as refused:
+            raise self._token_refused(refused.found) from None
+        try:
+            content = response.json()
+        except ValueError:
+            raise self._error(f"it answered HTTP {response.status_code} with what is not JSON") from None
+        code = str(content.get("codigo", "")) if isinstance(content, dict) else ""
+        if response.status_code == 404 and code.startswith("404"):
+            return _NOT_THERE
+        if code.startswith(_REFUSED):
+            raise self._token_refused(f"it answered HTTP {response.status_code} with its error {code[:6]}")
+        if response.status_code >= 400 or (code and not code.startswith("20")):
+            found = f"it answered HTTP {response.status_code}"
+            found += f" with its error {code[:6]}" if code.isdigit() else ""
+            raise RequestRefused(self.source, found, READ_AGAIN)
+        return content
+
+    def _token_refused(self, found: str) -> SourceConfigError:
+        return SourceConfigError(
+            self.source,
+            found,
+            f"Check {self.settings.name('token')}: Inmovilla's tokens end after three months without use, and a new "
+            "one is made under Ajustes > Opciones > Token para API Rest",
+        )
+
+    def _slow_down(self, response: requests.Response) -> float | None:
+        """Inmovilla says HTTP 408; with another error of its own in it, that is what it means instead."""
+        if response.status_code == 429:
+            return retry_after_seconds(response, self.clock.now()) or 0.0
+        if response.status_code != 408:
+            return None
+        try:
+            code = str(response.json().get("codigo", 408))
+        except (ValueError, AttributeError):
+            code = "408"
+        return SLOW_DOWN_SECONDS if code == "408" else None
+
+    def _error(self, found: str) -> VendorError:
+        return VendorError(self.source, f"{self.base_url}/propiedades: {found}", READ_AGAIN)
+
+
+def _is_listed(one: Any) -> bool:
+    return isinstance(one, dict) and str(one.get("cod_ofer")).isdigit()
+
+
+def _is_beside(lead: Item, start: date, end: date) -> bool:
+    """Whether a lead is of none of the days; one whose date is none, or lies ahead, is strange for itself."""
+    at = naive(lead["date"])
+    return at is not None and (at.date() < start or end < at.date() < end + 366 * DAY)
