@@ -9,6 +9,7 @@ last; requests that come too fast are answered with HTTP 408. What a form sends 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -62,7 +63,9 @@ class _Inmovilla:
         came = [one for one in people if one.lifecycle[0].value == "lead" and one.lifecycle[0].at <= present]
         came = [one for one in came if one.archived_at is None or one.archived_at > present]
         told = [lead for one in came for lead in [self._lead(one)] * (2 if one.id % _SENT_TWICE == 0 else 1)]
-        self.leads = sorted(told, key=lambda lead: str(lead["date"]), reverse=self.newest_first)
+        self.leads = defaultdict[str, list[Json]](list)
+        for lead in sorted(told, key=lambda lead: str(lead["date"]), reverse=self.newest_first):
+            self.leads[lead["date"][:10]].append(lead)
         listed = (one for one in self.desk.company.listings if one.entered_at <= present)
         self.listings = {
             one.id: one for one in listed if one.archived_at is None or one.archived_at > self.desk.present
@@ -103,8 +106,9 @@ class _Inmovilla:
             number = int(asked.get("page", self.first_page)) - self.first_page
         except (KeyError, ValueError):
             raise _Refusal(406, 406002, "Campo dateStart no válido") from None
-        last = end if self.is_end_included else end - timedelta(days=1)
-        found = [lead for lead in self.leads if start.isoformat() <= lead["date"][:10] <= last.isoformat()]
+        span = (end - start).days + self.is_end_included
+        days = sorted((str(start + timedelta(days=n)) for n in range(span)), reverse=self.newest_first)
+        found = [lead for day in days for lead in self.leads.get(day, ())]
         return found[max(number, 0) * PAGE_SIZE :][:PAGE_SIZE]
 
     def _lead(self, contact: Contact) -> Json:

@@ -147,6 +147,22 @@ def facebook() -> Bench:
     return Bench(FACEBOOK, FacebookOptions(page=PAGE), "posts", at(60), CREDENTIALS, serve)
 
 
+def inmovilla() -> Bench:
+    """Leads, a hundred a day; the limits are waited for on a clock that nobody waits on."""
+    from hubspot_agency import agency, contact, day  # noqa: PLC0415
+
+    from pipelines.inmovilla import INMOVILLA, InmovillaOptions  # noqa: PLC0415
+    from pipelines.sandbox.inmovilla import CREDENTIALS, app  # noqa: PLC0415
+
+    def serve(records: int, clock: SharedClock) -> ASGIApp:
+        came = (day(1) - n * timedelta(days=1) / 100 for n in range(records))
+        leads = [contact(29 * n + 1, (at, "lead")) for n, at in enumerate(came)]
+        return app(Desk(agency(contacts=leads), day(2), clock))
+
+    options = InmovillaOptions(history_days=1100, requests_a_run=10**6)
+    return Bench(INMOVILLA, options, "leads", day(2), CREDENTIALS, serve)
+
+
 def sql() -> Bench:
     """Rows of a table that says what is so now, as a warehouse has them."""
     from warehouse import NOW  # noqa: PLC0415
@@ -205,6 +221,7 @@ ACCOUNTS: dict[str, Callable[[], Bench]] = {
     "freshdesk": freshdesk,
     "jira": jira,
     "linkedin": linkedin,
+    "inmovilla": inmovilla,
     "facebook": facebook,
     "sql": sql,
 }

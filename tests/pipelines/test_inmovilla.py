@@ -253,7 +253,8 @@ def test_a_lead_is_of_the_time_that_a_clock_in_madrid_showed(
 ) -> None:
     [found] = leads({"date": date}).to_dicts()
     assert found["occurred_at"] == occurred_at
-    assert (found["problem"] or "").startswith(problem or "") and (found["problem"] is None) == (problem is None)
+    assert (found["problem"] is None) == (problem is None)
+    assert (found["problem"] or "").startswith(problem or "")
     assert (found["channel"], found["account_id"], found["event_type"]) == ("portal", "c", "lead.created")
 
 
