@@ -119,7 +119,7 @@ class Api:
 
     def _leads_answer(self, start: date, end: date, number: int | None) -> list[Item]:
         asked = f"leads&dateStart={start}&dateEnd={end}" + ("" if number is None else f"&page={number}")
-        content = self._answer(asked)
+        content = _unwrapped(self._answer(asked))
         if content is _NOT_THERE:
             return []
         page = content.get("leads") if isinstance(content, dict) else None
@@ -160,11 +160,11 @@ class Api:
             raise self._error("what it answered is not the property that was asked for")
         return content
 
-    def portals(self, code: int) -> Item:
-        """Where a property is sent to: portal -> how that went. Nothing where Inmovilla says that there is none."""
-        content = self._answer(f"extrainfo&cod_ofer={code}")
+    def portals(self, code: int) -> Item | None:
+        """Where a property is sent to: portal -> how that went. None where Inmovilla says that there is no property."""
+        content = _unwrapped(self._answer(f"extrainfo&cod_ofer={code}"))
         if content is _NOT_THERE:
-            return {}
+            return None
         told = content.get("publishinfo") if isinstance(content, dict) else None
         if told == []:  # PHP's way of writing an object with nothing in it
             return {}
@@ -223,6 +223,11 @@ class Api:
 
     def _error(self, found: str) -> VendorError:
         return VendorError(self.source, f"{self.base_url}/propiedades: {found}", READ_AGAIN)
+
+
+def _unwrapped(content: Any) -> Any:
+    """The object that an answer is; Inmovilla's page shows some of them as the only one of a list."""
+    return content[0] if isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict) else content
 
 
 def _is_listed(one: Any) -> bool:

@@ -7,7 +7,7 @@ A lead has no id. It is what it says: its content, squeezed into a code that tel
 same content each is one, numbered. Inmovilla tells nothing of a lead that is deleted, or changed: each run reads the
 last days again, and withdraws those of them that are not there any more.
 
-Of a lead are kept its time, its language, where it came from, and a code in the place of the mail address, or of the
+Of a lead are kept its time, where it came from, and a code in the place of the mail address, or of the
 telephone where there is none: no name, no address, no number, no text.
 """
 
@@ -50,7 +50,7 @@ CONTENT = (
 )
 """What makes a lead the same one: every field that Inmovilla documents, and none that it may add."""
 
-PAYLOAD = pl.Struct({"date": pl.String(), "language": pl.String(), "source": pl.String(), "customer": pl.String()})
+PAYLOAD = pl.Struct({"date": pl.String(), "source": pl.String(), "customer": pl.String()})
 
 
 def leads(account: Account, options: InmovillaOptions, pace: Pace) -> Stream:
@@ -115,10 +115,9 @@ class _Reading:
         return self.account.pseudonym(hashlib.sha256(content).hexdigest())
 
     def _kept(self, lead: Item) -> dict[str, Any]:
-        source, language = str(lead.get("source") or "").strip(), str(lead.get("language") or "")
+        source = str(lead.get("source") or "").strip()
         return {
             "date": str(lead["date"]) if naive(lead["date"]) is not None else "?",
-            "language": language if re.fullmatch(r"[A-Za-z]{2}([_-][A-Za-z]{2})?", language) else None,
             "source": source if source in self.options.channels or _NOBODY.fullmatch(source) else None,
             "customer": self._customer(lead),
         }

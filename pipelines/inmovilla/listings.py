@@ -77,13 +77,14 @@ def listings(account: Account, options: InmovillaOptions, pace: Pace) -> Stream:
 
 @dataclass
 class _Reading:
-    """One reading of the properties. held: the codes of those that are known."""
+    """One reading of the properties. held: the codes of those that are known; unread: of which nothing was said."""
 
     account: Account
     options: InmovillaOptions
     pace: Pace
     read: Read
     held: set[int] = field(default_factory=set)
+    unread: set[int] = field(default_factory=set)
 
     def pages(self) -> Generator[list[Record] | Mark, None, Covered]:
         api = Api(self.account, self.read.clock, self.pace)
@@ -97,7 +98,7 @@ class _Reading:
             some = due[at : at + A_PAGE]
             yield [record for one in some if (record := self._record(api, one)) is not None]
             yield Mark(orjson.dumps({"after": place_of(some[-1])}).decode())
-        held = there | (self.held - set(gone))
+        held = there - self.unread | (self.held - set(gone))
         return Covered(self._began(), self.read.until, orjson.dumps({"held": packed(held)}).decode())
 
     def _began(self) -> datetime:
@@ -115,9 +116,10 @@ class _Reading:
         return instant(changed, self.options.zone) >= self._began()
 
     def _record(self, api: Api, listed: Item) -> Record | None:
-        """A property as it is kept; None where it was deleted since it was listed."""
+        """A property as it is kept; None where it is listed and said not to be there: it is a new one next time."""
         told = api.property(code_of(listed))
         if told is None:
+            self.unread.add(code_of(listed))
             return None
         operation = _number(told.get("keyacci"))
         payload = {

@@ -57,7 +57,7 @@ def publications(account: Account, options: InmovillaOptions, pace: Pace) -> Str
 
 @dataclass
 class _Reading:
-    """One reading of what is advertised where. on: by the code of a property."""
+    """One reading of what is advertised where. on: by the code of a property; unread: of which nothing was said."""
 
     account: Account
     options: InmovillaOptions
@@ -65,6 +65,7 @@ class _Reading:
     read: Read
     held: set[int] = field(default_factory=set)
     on: dict[str, On] = field(default_factory=dict)
+    unread: set[int] = field(default_factory=set)
 
     def pages(self) -> Generator[list[Record] | Mark, None, Covered]:
         api = Api(self.account, self.read.clock, self.pace)
@@ -82,7 +83,7 @@ class _Reading:
                 yield [record]
             changed = {code: on for code, on in self.on.items() if on != known["on"].get(code)}
             yield Mark(orjson.dumps({"after": place_of(one), "on": changed}).decode())
-        held = there | (self.held - set(gone))
+        held = there - self.unread | (self.held - set(gone))
         on = {code: on for code, on in self.on.items() if int(code) in held}
         cursor = orjson.dumps({"held": packed(held), "on": on}, option=orjson.OPT_SORT_KEYS)
         return Covered(self.read.since or self.read.until, self.read.until, cursor.decode())
@@ -102,6 +103,9 @@ class _Reading:
         """A property that was found on a portal on which it was not before, with all that it is on."""
         code = code_of(listed)
         told = {} if is_so(listed.get("nodisponible")) else api.portals(code)
+        if told is None:
+            self.unread.add(code)
+            return None
         before = self.on.get(str(code))
         at = None if before is None and code in self.held else self.read.until.isoformat()
         published = sorted(portal for portal, how in told.items() if str(how["state"]) in PUBLISHED)

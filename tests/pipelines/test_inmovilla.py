@@ -208,7 +208,7 @@ def test_nothing_that_people_wrote_is_stored_or_noted(office: Office) -> None:
     found, _ = reading(office, enquiries(*([10] * 12)))
     stored = json.dumps([[one.key, dict(one.payload)] for one in found.records]) + str(covered(found).cursor)
     assert not re.search(r"Nombre|Apellido|@|Hola|\+34|persona", stored)
-    assert {name for one in found.records for name in one.payload} == {"date", "language", "source", "customer"}
+    assert {name for one in found.records for name in one.payload} == {"date", "source", "customer"}
 
 
 @pytest.mark.parametrize(
@@ -319,6 +319,36 @@ def test_a_property_counts_as_deleted_on_inmovillas_own_word_alone(office: Offic
     after, asked = reading(office, of, "listings", at(22), changing(hide), after=covered(later))
     assert asked == ["listado", "cod_ofer=3"]
     assert after.records == []
+
+
+def test_a_property_that_is_listed_and_is_not_there_is_asked_for_again(office: Office) -> None:
+    of = agency(listings=[taken_on(1, 5), taken_on(2, 5)])
+
+    def missing(exchange: Exchange) -> Any:
+        gone = b'{"codigo": 404001, "mensaje": "x"}'
+        return (404, {}, gone) if asks(exchange, "cod_ofer=2") else None
+
+    first, _ = reading(office, of, "listings", alter=missing)
+    assert first.keys == ["1"]
+    later, asked = reading(office, of, "listings", at(21), after=covered(first))
+    assert (asked, later.keys) == (["listado", "cod_ofer=2"], ["2"])
+    before, _ = reading(office, agency(), "publications", at(4))
+    of = agency(listings=[taken_on(2, 5, portals={5: "idealista"})])
+    first, _ = reading(office, of, "publications", at(6), missing, after=covered(before))
+    assert first.keys == []
+    later, _ = reading(office, of, "publications", at(7), after=covered(first))
+    assert [one.payload["portals"] for one in later.records] == [[{"portal": "idealista", "at": at(7).isoformat()}]]
+
+
+def test_an_object_may_come_as_the_only_one_of_a_list(office: Office) -> None:
+    wrapped = changing(lambda exchange, content: None if asks(exchange, "listado") else [content])
+    found, _ = reading(office, enquiries(10), alter=wrapped)
+    assert len(found.keys) == 1
+    first, _ = reading(office, agency(), "publications", at(10))
+    of = agency(listings=[taken_on(1, 11, portals={11: "idealista"})])
+    only = changing(lambda exchange, content: [content] if asks(exchange, "extrainfo") else None)
+    found, _ = reading(office, of, "publications", at(12), only, after=covered(first))
+    assert found.keys == ["1"]
 
 
 def test_half_a_list_is_doubted(office: Office) -> None:
