@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import orjson
 import requests
 
 from pipelines.http import PatientSession, retry_after_seconds
@@ -84,12 +85,13 @@ class Api:
 
     def leads(self, first: date, last: date) -> list[Item]:
         """The leads of some days, both included, and those of the days beside them that the vendor adds."""
-        before: list[Item] | None = None
+        before: list[bytes] | None = None
         for _ in range(MOST_READINGS):
             found = [lead for page in self._pages(first - DAY, last + DAY) for lead in page]
-            if found == before:
+            said = sorted(orjson.dumps(lead, option=orjson.OPT_SORT_KEYS) for lead in found)
+            if said == before:
                 return found
-            before = found
+            before = said
         raise self._error(
             f"the leads of {first} to {last} were others each of {MOST_READINGS} times that they were read"
         )

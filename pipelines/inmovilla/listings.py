@@ -88,7 +88,7 @@ class _Reading:
 
     def pages(self) -> Generator[list[Record] | Mark, None, Covered]:
         api = Api(self.account, self.read.clock, self.pace)
-        self.held = held_of(self.read)
+        self.held, self.unread = held_of(self.read), unread_of(self.read)
         listed = api.properties()
         there = {code_of(one) for one in listed}
         gone = deleted(api, self.held, there, self.options.most_removed)
@@ -97,9 +97,10 @@ class _Reading:
         for at in range(0, len(due), A_PAGE):
             some = due[at : at + A_PAGE]
             yield [record for one in some if (record := self._record(api, one)) is not None]
-            yield Mark(orjson.dumps({"after": place_of(some[-1])}).decode())
+            yield Mark(orjson.dumps({"after": place_of(some[-1]), "unread": sorted(self.unread)}).decode())
         held = there - self.unread | (self.held - set(gone))
-        return Covered(self._began(), self.read.until, orjson.dumps({"held": packed(held)}).decode())
+        cursor = orjson.dumps({"held": packed(held), "unread": sorted(self.unread & held)})
+        return Covered(self._began(), self.read.until, cursor.decode())
 
     def _began(self) -> datetime:
         """From when on it is known which properties were taken on."""
@@ -111,7 +112,7 @@ class _Reading:
     def _is_due(self, listed: Item) -> bool:
         """Whether a property is asked for: it is new, or was changed."""
         changed = naive(listed.get("fechaact"))
-        if changed is None or (self.held and code_of(listed) not in self.held):
+        if changed is None or code_of(listed) in self.unread or (self.held and code_of(listed) not in self.held):
             return True
         return instant(changed, self.options.zone) >= self._began()
 
@@ -121,6 +122,7 @@ class _Reading:
         if told is None:
             self.unread.add(code_of(listed))
             return None
+        self.unread.discard(code_of(listed))
         operation = _number(told.get("keyacci"))
         payload = {
             "captured_at": _time(told.get("fecha")) or "?",
@@ -164,6 +166,11 @@ def held_of(read: Read) -> set[int]:
     """The codes of the properties that the last reading knew."""
     known = remembered(read.cursor)
     return unpacked(known["held"]) if known else set()
+
+
+def unread_of(read: Read) -> set[int]:
+    """The codes of the properties that were listed, and of which nothing was said, when they were asked for last."""
+    return set(remembered(read.mark or read.cursor).get("unread", ()))
 
 
 def still_to_do(due: list[Item], read: Read) -> list[Item]:

@@ -23,7 +23,16 @@ import polars as pl
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines.ids import packed
 from pipelines.inmovilla.api import Api, Item, Pace
-from pipelines.inmovilla.listings import code_of, deleted, held_of, is_so, named, place_of, still_to_do
+from pipelines.inmovilla.listings import (
+    code_of,
+    deleted,
+    held_of,
+    is_so,
+    named,
+    place_of,
+    still_to_do,
+    unread_of,
+)
 from pipelines.inmovilla.times import instant, naive
 from pipelines.recent import remembered
 from pipelines.source import Account, Covered, Mark, Read, Record, Stream
@@ -74,7 +83,7 @@ class _Reading:
         there = {code_of(one) for one in listed}
         if not known:
             return Covered(self.read.until, self.read.until, orjson.dumps({"held": packed(there), "on": {}}).decode())
-        self.held = held_of(self.read)
+        self.held, self.unread = held_of(self.read), unread_of(self.read)
         self.on = {**known["on"], **remembered(self.read.mark).get("on", {})}
         gone = deleted(api, self.held, there, self.options.most_removed)
         yield [Record(str(code), None, {}, is_deleted=True) for code in gone]
@@ -82,11 +91,13 @@ class _Reading:
             if (record := self._record(api, one)) is not None:
                 yield [record]
             changed = {code: on for code, on in self.on.items() if on != known["on"].get(code)}
-            yield Mark(orjson.dumps({"after": place_of(one), "on": changed}).decode())
+            mark = {"after": place_of(one), "on": changed, "unread": sorted(self.unread)}
+            yield Mark(orjson.dumps(mark).decode())
         held = there - self.unread | (self.held - set(gone))
         on = {code: on for code, on in self.on.items() if int(code) in held}
-        cursor = orjson.dumps({"held": packed(held), "on": on}, option=orjson.OPT_SORT_KEYS)
-        return Covered(self.read.since or self.read.until, self.read.until, cursor.decode())
+        cursor = {"held": packed(held), "on": on, "unread": sorted(self.unread & held)}
+        text = orjson.dumps(cursor, option=orjson.OPT_SORT_KEYS).decode()
+        return Covered(self.read.since or self.read.until, self.read.until, text)
 
     def _is_due(self, listed: Item) -> bool:
         """Whether a property may be on other portals than it was."""
@@ -95,7 +106,7 @@ class _Reading:
         if is_so(listed.get("nodisponible")):
             return bool(self.on.get(str(code_of(listed))))
         changed = naive(listed.get("fechaact"))
-        if changed is None or code_of(listed) not in self.held:
+        if changed is None or code_of(listed) not in self.held or code_of(listed) in self.unread:
             return True
         return instant(changed, self.options.zone) >= self.read.until - timedelta(days=self.options.portals_days)
 
@@ -106,6 +117,7 @@ class _Reading:
         if told is None:
             self.unread.add(code)
             return None
+        self.unread.discard(code)
         before = self.on.get(str(code))
         at = None if before is None and code in self.held else self.read.until.isoformat()
         published = sorted(portal for portal, how in told.items() if str(how["state"]) in PUBLISHED)

@@ -332,6 +332,11 @@ def test_a_property_that_is_listed_and_is_not_there_is_asked_for_again(office: O
     assert first.keys == ["1"]
     later, asked = reading(office, of, "listings", at(21), after=covered(first))
     assert (asked, later.keys) == (["listado", "cod_ofer=2"], ["2"])
+    cheaper = taken_on(2, 5, price=changes((at(5), 200_000), (at(21, 12), 190_000)))
+    of = agency(listings=[taken_on(1, 5), cheaper])
+    missed, _ = reading(office, of, "listings", at(22), missing, after=covered(later))
+    last, _ = reading(office, of, "listings", at(25), after=covered(missed))
+    assert [one.payload["price"] for one in (*missed.records, *last.records)] == ["190000"]
     before, _ = reading(office, agency(), "publications", at(4))
     of = agency(listings=[taken_on(2, 5, portals={5: "idealista"})])
     first, _ = reading(office, of, "publications", at(6), missing, after=covered(before))
