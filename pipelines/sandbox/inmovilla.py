@@ -180,7 +180,7 @@ class _Inmovilla:
         return {"publishinfo": told or [], "leads": []}
 
     def _changed(self, listing: Listing) -> datetime:
-        told = (*listing.mandate, *listing.price, *listing.portals)
+        told: Changes[Any] = (*listing.mandate, *listing.price, *listing.portals)
         return max([listing.entered_at, *(change.at for change in self._until_now(told))])
 
     def _is_gone(self, listing: Listing) -> bool:
