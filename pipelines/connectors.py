@@ -33,6 +33,7 @@ KINDS = {
     "x": "pipelines.x:X",
     "inmovilla": "pipelines.inmovilla:INMOVILLA",
     "stripe": "pipelines.stripe:STRIPE",
+    "holded": "pipelines.holded:HOLDED",
     "typeform": "pipelines.typeform:TYPEFORM",
     "wordpress": "pipelines.wordpress:WORDPRESS",
     "ecb": "pipelines.ecb:ECB",

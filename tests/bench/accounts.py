@@ -132,6 +132,24 @@ def jira() -> Bench:
     return Bench(JIRA, options, "tickets", at(60), CREDENTIALS, serve)
 
 
+def holded() -> Bench:
+    """Invoices of ten years: two hundred pages, read twice."""
+    from holded_books import at, company, invoice  # noqa: PLC0415
+
+    from pipelines.holded import HOLDED, HoldedOptions  # noqa: PLC0415
+    from pipelines.sandbox.holded import CREDENTIALS, app  # noqa: PLC0415
+
+    def serve(records: int, clock: SharedClock) -> ASGIApp:
+        days = [at(1, 8, year=2016) + number * timedelta(days=3600) / records for number in range(records)]
+        issued = [
+            invoice(number, created_at=day, issued_at=day, paid_at=day + timedelta(days=3) if number % 10 else None)
+            for number, day in enumerate(days, start=1)
+        ]
+        return app(Desk(company(*issued), at(1), clock), requests_a_minute=10**9)
+
+    return Bench(HOLDED, HoldedOptions(), "invoices", at(1), CREDENTIALS, serve)
+
+
 def facebook() -> Bench:
     """Posts, one an hour: eleven years of a busy page."""
     from helpdesk_office import at  # noqa: PLC0415
@@ -220,6 +238,7 @@ ACCOUNTS: dict[str, Callable[[], Bench]] = {
     "zendesk": zendesk,
     "freshdesk": freshdesk,
     "jira": jira,
+    "holded": holded,
     "linkedin": linkedin,
     "inmovilla": inmovilla,
     "facebook": facebook,

@@ -53,6 +53,7 @@ SOURCES: dict[str, tuple[dict[str, Any], *tuple[str, ...]]] = {
     "linkedin": ({"organization": "1"}, "access_token", APP),
     "x": ({"user": "1"}, "bearer_token"),
     "stripe": ({}, "api_key"),
+    "holded": ({}, "api_key"),
     "typeform": (FORMS, "access_token"),
     "wordpress": ({"site": "https://x.example"}, "username application_password"),
 }

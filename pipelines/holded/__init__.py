@@ -1,0 +1,37 @@
+"""Holded: what a company has invoiced, what it took back by credit notes, and what its customers paid.
+
+Belongs here: the connector. Does not: what an organisation may say of its account (`options`), requests (`api`), how a
+reading finds what has changed (`reading`), what the documents mean (`documents`, `invoices`, `credit_notes`).
+
+Configuration, below `sources.<organisation>.<source>`: `api_key`, which Holded makes under Settings, Developers.
+
+Estimates, orders, proforma invoices, waybills, sales receipts and whatever is bought are not read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.holded.credit_notes import credit_notes
+from pipelines.holded.invoices import invoices
+from pipelines.holded.options import HoldedOptions
+from pipelines.source import Account, Stream
+
+__all__ = ["HOLDED", "Holded", "HoldedOptions"]
+
+
+class Holded:
+    """The connector."""
+
+    kind = "holded"
+    options = HoldedOptions
+
+    def streams(self, account: Account, options: Any) -> list[Stream]:
+        """Invoices with their payments, and credit notes unless left out."""
+        found = [invoices(account, options)]
+        if options.credit_notes:
+            found.append(credit_notes(account, options))
+        return found
+
+
+HOLDED = Holded()
