@@ -37,6 +37,7 @@ KINDS = {
     "typeform": "pipelines.typeform:TYPEFORM",
     "wordpress": "pipelines.wordpress:WORDPRESS",
     "ecb": "pipelines.ecb:ECB",
+    "google_sheets": "pipelines.google_sheets:GOOGLE_SHEETS",
     "files": "pipelines.files:FILES",
     "sql": "pipelines.sql:SQL",
 }

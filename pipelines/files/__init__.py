@@ -10,17 +10,13 @@ setting `sources.<organisation>.<source>.folder`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-
-import polars as pl
 
 from pipelines.files.declaration import FilesOptions, FileStream, read_declaration
 from pipelines.files.reading import Folder
 from pipelines.files.records import Reading
 from pipelines.rows.mapping import Mapping
-from pipelines.rows.people import people
-from pipelines.rows.records import group_of, thing_of
+from pipelines.rows.whole import stream_of
 from pipelines.settings import Settings
 from pipelines.source import Account, Options, SourceConfigError, Stream
 
@@ -43,22 +39,8 @@ FILES = Files()
 
 
 def _stream(account: Account, name: str, stream: FileStream) -> Stream:
-    mapping = Mapping(stream, account.zone)
-    reading = Reading(lambda: _folder(account), stream, mapping, account.pseudonym)
-    row = pl.Struct(dict.fromkeys(stream.used, pl.String))
-    return Stream(
-        name=name,
-        feeds=stream.feeds,
-        fetch=reading.fetch,
-        payload=pl.Struct({"row": row, "place": pl.String, "problem": pl.String}),
-        facts=mapping.facts,
-        lateness=timedelta(days=stream.late_days),
-        is_snapshot=stream.delivery == "snapshot",
-        most_removed=float(stream.most_removed),
-        identity=None if stream.grouped_by is None else thing_of,
-        group=None if stream.states is None and stream.grouped_by is None else group_of,
-        people=people(stream),
-    )
+    reading = Reading(lambda: _folder(account), stream, Mapping(stream, account.zone), account.pseudonym)
+    return stream_of(account, name, stream, reading.fetch, is_snapshot=stream.delivery == "snapshot")
 
 
 def _folder(account: Account) -> Folder:

@@ -37,7 +37,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 from kr_definitions.complaints import parse
 from kr_definitions.documents import DeclarationErrors, Problem, read
 from kr_definitions.organisation import Id
-from pipelines.rows.declaration import Cells, Covers, RowStream, typed
+from pipelines.rows.declaration import Cells, Covers, Handwritten, RowStream, typed
 from pipelines.source import Options
 
 
@@ -59,17 +59,13 @@ Encoding = Annotated[str, AfterValidator(_known_encoding)]
 Mark = Annotated[str, Field(max_length=1)]
 
 
-class Csv(Cells):
+class Csv(Handwritten):
     """Rows of text, a line with the columns' names first."""
 
     type: Literal["csv"] = "csv"
     separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
     quote: Mark = '"'
     encoding: Encoding = "utf-8"
-
-    @property
-    def is_handwritten(self) -> bool:
-        return not {"decimal", "thousands"} & self.model_fields_set
 
 
 class JsonLines(Cells):

@@ -1,7 +1,7 @@
 """Files as rows of text: which files, and what stands in them, with the place of every row.
 
 Belongs here: finding and opening files, their encodings and formats, and what is wrong with a file as a whole. Does
-not: what a row says, or what identifies it (`pipelines.rows`).
+not: frames of rows and their headers (`pipelines.rows.written`), what a row says, or what identifies it.
 
 CSV is read with Python's reader and not with Polars': only it says in which row a quote is left open, and which rows
 have too few or too many fields; Polars fills the ones and cuts the others without a word.
@@ -21,15 +21,10 @@ import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from kr_definitions.vocabulary import nearest
-from pipelines.files.declaration import Csv, FileStream, JsonLines
-from pipelines.rows.records import PROBLEM
+from pipelines.files.declaration import Cells, Csv, FileStream, JsonLines
+from pipelines.rows.written import ROWS_A_FRAME, Row, Written
 from pipelines.source import SourceError
 
-FILE, ROW = "\x1ffile", "\x1frow"
-"""Columns beside the file's own; no file's column can be called so, as no expression could name it."""
-
-ROWS_A_FRAME = 20_000
 _SEPARATORS = frozenset(",;\t|")
 
 
@@ -57,7 +52,7 @@ class Folder:
 
     def rows(self, path: Path, stream: FileStream) -> Iterator[pl.DataFrame]:
         """A file's rows: the columns that the declaration uses, as text, and each row's place. Raises `SourceError`."""
-        reader = _File(self.source, path, path.relative_to(self.path.resolve()).as_posix(), stream)
+        reader = _File(self.source, path.relative_to(self.path.resolve()).as_posix(), stream, path, stream.format)
         try:
             frames: Iterator[pl.DataFrame] = {"csv": reader.csv, "jsonl": reader.json_lines}.get(
                 stream.format.type, reader.parquet
@@ -68,19 +63,14 @@ class Folder:
 
 
 @dataclass(frozen=True)
-class _File:
-    source: str
+class _File(Written):
     path: Path
-    name: str
-    stream: FileStream
-
-    def refuse(self, found: str, do: str) -> NoReturn:
-        raise SourceError(self.source, f"{self.name} {found}", do) from None
+    form: Cells
 
     # CSV
 
     def csv(self) -> Iterator[pl.DataFrame]:
-        form = self.stream.format
+        form = self.form
         assert isinstance(form, Csv)
         self._refuse_encoding(form.encoding)
         with self.path.open(encoding=_without_mark(form.encoding), newline="") as file:
@@ -93,9 +83,9 @@ class _File:
             )
             header = next(self._fields(lines), (1, []))[1]
             places = self._places(header)
-            yield from self._in_frames(self._csv_rows(lines, len(header), places))
+            yield from self.in_frames(self._csv_rows(lines, len(header), places))
 
-    def _csv_rows(self, lines: Any, width: int, places: Sequence[int]) -> Iterator[_Row]:
+    def _csv_rows(self, lines: Any, width: int, places: Sequence[int]) -> Iterator[Row]:
         for number, fields in self._fields(lines, 2):
             if not any(field.strip() for field in fields):
                 continue
@@ -103,7 +93,7 @@ class _File:
             if len(fields) != width:
                 problem = f"the row has {len(fields)} fields where the header has {width}"
             cells = [fields[place] if place < len(fields) else None for place in places]
-            yield _Row(number, cells, problem)
+            yield Row(number, cells, problem)
 
     def _fields(self, lines: Any, number: int = 1) -> Iterator[tuple[int, list[str]]]:
         """Rows with their numbers (the header is row 1, as in a spreadsheet)."""
@@ -119,27 +109,21 @@ class _File:
             self.refuse("is empty: it has not even a header", "Export it again")
         if len(header) == 1 and len(self.stream.used) > 1 and (found := _SEPARATORS.intersection(header[0])):
             self.refuse(f"has one column, {header[0][:80]!r}", f"Declare its separator, {' or '.join(sorted(found))!r}")
-        self._refuse_missing(header)
-        for name in self.stream.used:
-            if header.count(name) > 1:
-                self.refuse(
-                    f"has {header.count(name)} columns called {name}", "Rename one of them where it is exported"
-                )
-        return [header.index(name) for name in self.stream.used]
+        return self.places(header)
 
     # JSON Lines
 
     def json_lines(self) -> Iterator[pl.DataFrame]:
-        form = self.stream.format
+        form = self.form
         assert isinstance(form, JsonLines)
         self._refuse_encoding(form.encoding)
         known: set[str] = set()
         with self.path.open(encoding=_without_mark(form.encoding)) as file:
-            yield from self._in_frames(self._json_rows(enumerate(file, start=1), known))
+            yield from self.in_frames(self._json_rows(enumerate(file, start=1), known))
         if known:  # a key may be left out of any line, but not of all of them
-            self._refuse_missing(sorted(known))
+            self.refuse_missing(sorted(known))
 
-    def _json_rows(self, lines: Iterator[tuple[int, str]], known: set[str]) -> Iterator[_Row]:
+    def _json_rows(self, lines: Iterator[tuple[int, str]], known: set[str]) -> Iterator[Row]:
         for number, line in lines:
             if not line.strip():
                 continue
@@ -148,7 +132,7 @@ class _File:
             except ValueError as failure:
                 self.refuse(f"line {number}: {failure}", "Each line is one JSON object: check whether it is whole")
             known.update(cells)
-            yield _Row(number, [cells.get(name) for name in self.stream.used], None)
+            yield Row(number, [cells.get(name) for name in self.stream.used], None)
 
     # Parquet
 
@@ -156,14 +140,14 @@ class _File:
         used = list(self.stream.used)
         try:
             with pq.ParquetFile(self.path) as file:
-                self._refuse_missing(file.schema_arrow.names)
+                self.refuse_missing(file.schema_arrow.names)
                 start = 1
                 for batch in file.iter_batches(ROWS_A_FRAME, columns=used):
                     cells = pl.DataFrame(pl.from_arrow(batch))
-                    yield self._cleaned(pl.DataFrame([self._as_text(cells.get_column(name)) for name in used]), start)
+                    yield self.cleaned(pl.DataFrame([self._as_text(cells.get_column(name)) for name in used]), start)
                     start += batch.num_rows
                 if start == 1:
-                    yield self._frame([])
+                    yield self.frame([])
         except (pa.ArrowException, OSError) as failure:
             if getattr(failure, "errno", None) is not None:  # of the disk; what is wrong in the file has none
                 raise
@@ -178,41 +162,7 @@ class _File:
             self.refuse(f"column {column.name} is {column.dtype}", "Export a column of plain values")
         return column.cast(pl.String)
 
-    # All of them
-
-    def _in_frames(self, rows: Iterator[_Row]) -> Iterator[pl.DataFrame]:
-        gathered: list[_Row] = []
-        for row in rows:
-            gathered.append(row)
-            if len(gathered) == ROWS_A_FRAME:
-                yield self._frame(gathered)
-                gathered = []
-        yield self._frame(gathered)
-
-    def _frame(self, rows: list[_Row]) -> pl.DataFrame:
-        cells = pl.DataFrame(
-            [row.cells for row in rows], schema=dict.fromkeys(self.stream.used, pl.String), orient="row"
-        )
-        return self._cleaned(cells, 0).with_columns(
-            pl.Series(ROW, [row.number for row in rows], dtype=pl.Int64),
-            pl.Series(PROBLEM, [row.problem for row in rows], dtype=pl.String),
-        )
-
-    def _cleaned(self, cells: pl.DataFrame, start: int) -> pl.DataFrame:
-        """Rows whose empty cells and unknown values are null, with their places."""
-        unknown = ["", *(mark.strip() for mark in self.stream.format.nulls)]
-        text = pl.all()
-        return cells.select(pl.when(~text.str.strip_chars().is_in(unknown)).then(text)).with_columns(
-            pl.lit(self.name).alias(FILE),
-            pl.int_range(start, start + cells.height, dtype=pl.Int64).alias(ROW),
-            pl.lit(None, pl.String).alias(PROBLEM),
-        )
-
-    def _refuse_missing(self, names: Sequence[str]) -> None:
-        if missing := [name for name in self.stream.used if name not in names]:
-            close = nearest(missing[0], names)
-            known = f"Did you mean {' or '.join(close)}?" if close else f"It has {', '.join(names)[:300]}"
-            self.refuse(f"has no column {', '.join(missing)}", known)
+    # Encodings
 
     def _refuse_encoding(self, encoding: str) -> None:
         """Refuse a file that is not in the encoding declared, and UTF-8 that would be read as something else."""
@@ -224,13 +174,6 @@ class _File:
             self.refuse("holds NUL characters", "Declare its encoding (utf-16?), or export it again")
         if not encoding.startswith("utf") and (utf8 := _decodes(self.path, "utf-8")).bad_line is None and utf8.is_wide:
             self.refuse(f"is UTF-8 and declared as {encoding}", "Declare encoding: utf-8")
-
-
-@dataclass(frozen=True)
-class _Row:
-    number: int
-    cells: list[str | None]
-    problem: str | None
 
 
 @dataclass(frozen=True)

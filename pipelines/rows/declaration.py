@@ -109,6 +109,14 @@ class Cells(Options):
         return False
 
 
+class Handwritten(Cells):
+    """Cells that people may have typed."""
+
+    @property
+    def is_handwritten(self) -> bool:
+        return not {"decimal", "thousands"} & self.model_fields_set
+
+
 class ColumnType(Options):
     """What a column holds. format, zone, ambiguous: of dates and instants; yes, no: of booleans, in any letter case."""
 

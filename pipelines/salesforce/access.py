@@ -16,26 +16,19 @@ and Error Responses"); REQUEST_LIMIT_EXCEEDED as 403, github.com/mike4aday/Swift
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64encode
 from typing import Any
 
-import orjson
 import requests
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from pipelines.http import PatientSession, whole_json
 from pipelines.settings import Settings
-from pipelines.source import Account, Clock, SourceConfigError, VendorError, never_tell
+from pipelines.signing import JWT_BEARER, assertion
+from pipelines.source import Account, Clock, SourceConfigError, VendorError
 
 API_VERSION = "62.0"
 
 _USAGE = re.compile(r"(?<![\w-])api-usage=(\d+)/(\d+)")
 _SECRETS = ("client_id", "client_secret")
-_JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _SECONDS_TO_SIGN_IN = 180
 
 
@@ -90,9 +83,9 @@ class Access:
 
     def _grant(self) -> tuple[dict[str, str], tuple[str, ...], str]:
         """What is asked for a token with, the settings that say it, and what the app must allow."""
-        if private_key := self.settings.get("private_key"):
+        if self.settings.get("private_key"):
             self._require("client_id", "username")
-            form = {"grant_type": _JWT_BEARER, "assertion": self._assertion(private_key)}
+            form = {"grant_type": JWT_BEARER, "assertion": self._assertion()}
             allows = "has the certificate of this key and allows this user (admin approved users)"
             return form, ("client_id", "username", "private_key"), allows
         self._require(*_SECRETS)
@@ -107,7 +100,7 @@ class Access:
         if missing := [name for name in names if not self.settings.get(name)]:
             raise self.settings.missing(*missing)
 
-    def _assertion(self, private_key: str) -> str:
+    def _assertion(self) -> str:
         """Who signs in, as whom and where, signed: a JSON Web Token."""
         is_sandbox = ".sandbox." in self.root
         audience = self.settings.get("audience") or f"https://{'test' if is_sandbox else 'login'}.salesforce.com"
@@ -117,20 +110,7 @@ class Access:
             "aud": audience,
             "exp": int(self.clock.now().timestamp()) + _SECONDS_TO_SIGN_IN,
         }
-        signed = b".".join(_base64(orjson.dumps(part)) for part in ({"alg": "RS256"}, claims))
-        try:
-            key = load_pem_private_key(private_key.replace("\\n", "\n").encode(), password=None)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            key = None
-        if not isinstance(key, RSAPrivateKey):
-            raise SourceConfigError(
-                self.source,
-                f"{self.settings.name('private_key')} is no RSA key in PEM without a passphrase",
-                "Set it to the whole file, from -----BEGIN PRIVATE KEY----- on",
-            )
-        assertion = (signed + b"." + _base64(key.sign(signed, PKCS1v15(), SHA256()))).decode()
-        never_tell(assertion)
-        return assertion
+        return assertion(self.settings, claims, {"alg": "RS256"})
 
     def _note_usage(self, response: requests.Response, **_: Any) -> None:
         if found := _USAGE.search(response.headers.get("Sforce-Limit-Info", "")):
@@ -148,10 +128,6 @@ class Access:
                 "The next run goes on from here; where that happens often, another app of the org uses the same quota",
             )
         return None
-
-
-def _base64(content: bytes) -> bytes:
-    return urlsafe_b64encode(content).rstrip(b"=")
 
 
 def error_code(response: requests.Response) -> str:

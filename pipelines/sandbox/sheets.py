@@ -36,7 +36,6 @@ class Sheet:
 SHEETS: Mapping[str, Mapping[str, Sheet]] = {
     "inmobiliaria": {
         "colaboraciones": Sheet("collaborations", ("fecha", "empresa", "tipo")),
-        "eventos": Sheet("events", ("fecha", "evento", "tipo")),
         "buzoneo": Sheet("flyers", ("fecha", "zona", "folletos")),
     },
     "revops": {
@@ -65,6 +64,13 @@ SHEETS: Mapping[str, Mapping[str, Sheet]] = {
 }
 """By organisation: file name without `.csv`, which is also the source's name, -> what is in it."""
 
+ONLINE: Mapping[str, Sheet] = {
+    "Buzoneo": SHEETS["inmobiliaria"]["buzoneo"],
+    "Colaboraciones": SHEETS["inmobiliaria"]["colaboraciones"],
+    "Eventos": Sheet("events", ("fecha", "evento", "tipo")),
+}
+"""The agency's spreadsheet: tab -> what is in it. Two of them somebody exports into the folder as well."""
+
 
 def write_sheets(company: Company, sheets: Mapping[str, Sheet], present: datetime, folder: Path) -> list[Path]:
     """Write every sheet as it stands at `present`; a reader finds the old file or the new one, never half of one."""
@@ -85,14 +91,15 @@ def sheet_text(company: Company, sheet: Sheet, present: datetime) -> str:
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";", lineterminator="\n")
     writer.writerow(("id", *sheet.columns))
-    rows = [row for row in company.sheet_rows if row.sheet == sheet.rows and _stands(row, present)]
+    rows = [row for row in company.sheet_rows if row.sheet == sheet.rows and standing(row, present)]
     for row in sorted(rows, key=lambda row: (row.cells[0].at, row.id)):
         cells = value_at(row.cells, present) or {}
         writer.writerow((row.id, *(cells[column] for column in sheet.columns)))
     return text.getvalue()
 
 
-def _stands(row: SheetRow, present: datetime) -> bool:
+def standing(row: SheetRow, present: datetime) -> bool:
+    """Whether a row is in its sheet at an instant."""
     return row.cells[0].at <= present and not (row.removed_at is not None and row.removed_at <= present)
 
 

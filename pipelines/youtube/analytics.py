@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines import day_streams
+from pipelines import day_streams, google
 from pipelines.day_streams import Moved, Profile
 from pipelines.http import PatientSession, whole_json
 from pipelines.settings import Settings
@@ -26,11 +26,9 @@ from pipelines.source import Account, Clock, Read, SourceConfigError, Stream, Ve
 from pipelines.youtube.api import QUOTA_ZONE, READ_AGAIN, Api, slow_down
 
 HOST = "https://youtubeanalytics.googleapis.com"
-OAUTH_HOST = "https://oauth2.googleapis.com"
 FIRST_DAY = date(2005, 2, 14)
 LATE = timedelta(days=5)
 
-_OAUTH = ("client_id", "client_secret", "refresh_token")
 _METRICS = ("views", "subscribersGained", "subscribersLost")
 _DAY = timedelta(days=1)
 
@@ -80,13 +78,8 @@ class Analytics:
     def __init__(self, account: Account, clock: Clock) -> None:
         self.settings = Settings(account)
         self.source = self.settings.source
-        is_elsewhere = self.settings.get("base_url") is not None
-        self.root = self.settings.base_url(HOST)
-        self.oauth = self.root if is_elsewhere else OAUTH_HOST
+        self.root, self.oauth = google.hosts(self.settings, HOST)
         self.session = PatientSession(self.source, clock, slow_down=lambda response: slow_down(response, clock))
-        missing = [name for name in _OAUTH if not self.settings.get(name)]
-        if missing:
-            raise self.settings.missing(*missing)
         self.session.headers.update(self._token())
         self.session.renew_token = self._token
 
@@ -123,13 +116,4 @@ class Analytics:
         return told
 
     def _token(self) -> dict[str, str]:
-        form = {"grant_type": "refresh_token", **{name: self.settings.need(name) for name in _OAUTH}}
-        response = self.session.post(f"{self.oauth}/token", data=form, headers={"Authorization": None})
-        if response.status_code in (400, 401):
-            raise SourceConfigError(
-                self.source,
-                f"{self.oauth}/token refused to renew the access token (HTTP {response.status_code})",
-                f"Check {', '.join(self.settings.name(name) for name in _OAUTH)}; a refresh token of an app that is "
-                "still being tested lives a week",
-            )
-        return {"Authorization": f"Bearer {whole_json(self.source, response, ('access_token',))['access_token']}"}
+        return google.renewed(self.session, self.settings, self.oauth)

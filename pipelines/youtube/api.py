@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import requests
 
+from pipelines.google import reasons
 from pipelines.http import PatientSession, whole_json
 from pipelines.settings import Settings
 from pipelines.source import Account, Clock, SourceConfigError, VendorError
@@ -92,7 +93,7 @@ class Api:
             response = self.session.get(f"{self.base_url}/youtube/v3/{resource}", params=params)
         except SourceConfigError as refused:
             raise SourceConfigError(self.source, refused.found, self._check_key) from None
-        if response.status_code == 400 and "API_KEY_INVALID" in _reasons(response):
+        if response.status_code == 400 and "API_KEY_INVALID" in reasons(response):
             raise SourceConfigError(self.source, "the vendor says that the API key is not valid", self._check_key)
         return whole_json(self.source, response, ("kind", "pageInfo"))
 
@@ -106,22 +107,13 @@ def slow_down(response: requests.Response, clock: Clock) -> float | None:
     """The vendor says 403 for a rate (wait a little) and for a quota (used up until midnight in California)."""
     if response.status_code not in (403, 429):
         return None
-    reasons = _reasons(response)
-    if reasons & {"quotaExceeded", "dailyLimitExceeded"}:
+    found = reasons(response)
+    if found & {"quotaExceeded", "dailyLimitExceeded"}:
         now = clock.now().astimezone(QUOTA_ZONE)
         midnight = datetime.combine(now.date() + timedelta(days=1), time.min, QUOTA_ZONE)
         return midnight.timestamp() - now.timestamp()
-    is_rate = response.status_code == 429 or reasons & {"rateLimitExceeded", "userRateLimitExceeded"}
+    is_rate = response.status_code == 429 or found & {"rateLimitExceeded", "userRateLimitExceeded"}
     return 0.0 if is_rate else None
-
-
-def _reasons(response: requests.Response) -> set[str]:
-    """The reasons in an error of the vendor's; none in anything else."""
-    try:
-        error = response.json()["error"]
-        return {entry["reason"] for entry in (*error.get("errors", ()), *error.get("details", ())) if "reason" in entry}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return set()
 
 
 def _items(source: str, answer: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -159,10 +159,10 @@ def test_a_home_in_which_nothing_was_ever_read_publishes_that_nothing_is_known(t
 
 @pytest.fixture
 def sheets(tmp_path, monkeypatch):
-    """A home whose agency keeps its three sheets in a folder; a function that writes the flyers' rows."""
+    """A home whose agency exports two sheets into a folder; a function that writes the flyers' rows."""
     folder = tmp_path / "sheets"
     folder.mkdir()
-    for name, column in (("buzoneo", "zona;folletos"), ("colaboraciones", "empresa;tipo"), ("eventos", "evento;tipo")):
+    for name, column in (("buzoneo", "zona;folletos"), ("colaboraciones", "empresa;tipo")):
         (folder / f"{name}.csv").write_text(f"id;fecha;{column}\n")
         monkeypatch.setenv(f"SOURCES__INMOBILIARIA__{name.upper()}__FOLDER", str(folder))
 

@@ -38,6 +38,9 @@ APP = "client_id client_secret refresh_token"
 SALES = {"app_url": "https://x.lightning.force.com", "currency": "EUR", "sales": [{"won": ["won"], "lost": ["lost"]}]}
 FORMS = {"forms": {"compra": {"id": "u6nXL7kd", "rating": {"field": "recomienda", "good_from": 9}}}}
 
+ROWS = {"key": "id", "events": [{"type": "visit.held", "at": "at", "subject": "id"}]}
+SHEET = {"spreadsheet": "1" * 44, "streams": {"visits": {**ROWS, "sheet": "x"}}}
+
 # Of each kind that speaks HTTP: its options, and the secrets that it signs in with, in each of the ways that it can.
 SOURCES: dict[str, tuple[dict[str, Any], *tuple[str, ...]]] = {
     "hubspot": ({"portal_id": "1", "calls": {}}, "access_token", APP),
@@ -56,6 +59,7 @@ SOURCES: dict[str, tuple[dict[str, Any], *tuple[str, ...]]] = {
     "holded": ({}, "api_key"),
     "typeform": (FORMS, "access_token"),
     "wordpress": ({"site": "https://x.example"}, "username application_password"),
+    "google_sheets": (SHEET, "client_email private_key", APP, "api_key"),
 }
 NO_HTTP, NO_SECRETS = {"files", "sql"}, {"ecb"}
 

@@ -12,7 +12,9 @@ import polars as pl
 import pytest
 
 from pipelines.files.declaration import FilesOptions, FileStream
-from pipelines.files.reading import FILE, PROBLEM, ROW, ROWS_A_FRAME, Folder
+from pipelines.files.reading import Folder
+from pipelines.rows.records import PROBLEM
+from pipelines.rows.written import FILE, ROW, ROWS_A_FRAME
 from pipelines.source import SourceError
 
 

@@ -1,4 +1,4 @@
-"""The agency's three sheets, as they are kept by hand from one day to the next."""
+"""The sheets that the agency exports, as they are kept by hand from one day to the next."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DECLARED = Path(kr_definitions.__path__[0]) / "inmobiliaria" / "organisation.yam
 
 
 def sources(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Source]:
-    """The three sheets as the agency declares them, in a folder."""
+    """The sheets as the agency declares them, in a folder."""
     declared = read(DECLARED.read_text(encoding="utf-8"), "organisation.yaml").content["sources"]
     found = []
     for name in AGENCY:
@@ -67,8 +67,8 @@ def test_what_is_typed_corrected_and_removed_by_hand_is_in_the_log(
 ) -> None:
     agency = company(
         row("collaborations", "C1", (2, {"fecha": "2/3/2026", "empresa": "Notaría Retiro", "tipo": "acuerdo"})),
-        row("events", "E1", (2, {"fecha": "01/03/2026", "evento": "SIMA", "tipo": "feria"}), removed=4),
-        row("events", "E2", (4, {"fecha": "3/3/2026", "evento": "Foro Vivienda", "tipo": "jornada"})),
+        row("collaborations", "C2", (2, {"fecha": "01/03/2026", "empresa": "Banco Sol", "tipo": "acuerdo"}), removed=4),
+        row("collaborations", "C3", (4, {"fecha": "3/3/2026", "empresa": "Mudanzas Ruiz", "tipo": "derivación"})),
         row(
             "flyers", "F1", (2, {"fecha": "2/3/2026", "zona": "Retiro", "folletos": "200"}),
             (4, {"fecha": "2/3/2026", "zona": "Retiro", "folletos": "180"}),
@@ -82,7 +82,7 @@ def test_what_is_typed_corrected_and_removed_by_hand_is_in_the_log(
     columns = ("event_type", "subject_id", "occurred_at", "name", "category", "market", "quantity")
     assert events.select(columns).collect().rows() == [
         ("collaboration.agreed", "C1", at(2, 0), "Notaría Retiro", "acuerdo", None, None),
-        ("event.attended", "E2", at(3, 0), "Foro Vivienda", "jornada", None, None),
+        ("collaboration.agreed", "C3", at(3, 0), "Mudanzas Ruiz", "derivación", None, None),
         ("flyers.distributed", "F1", at(2, 0), None, None, "Retiro", Decimal(180)),
     ]
     assert lake.quarantine().collect().is_empty()

@@ -101,6 +101,7 @@ RULES: Mapping[str, Mapping[str, Keeps]] = {
     "holded": {"invoices": Keeps(about="contact"), "credit_notes": Keeps(about="contact")},
     "typeform": {"responses_compra": Keeps(about="customer")},
     "wordpress": {"articles": NOBODY},
+    "google_sheets": {"visits": Keeps(being="", about="row.customer", beside="row.agent")},
     "files": {"visits": Keeps(being="", about="row.customer", beside="row.agent")},
     "sql": {"visits": Keeps(being="", about="row.customer", beside="row.agent")},
 }  # fmt: skip
@@ -127,6 +128,7 @@ OPTIONS: Mapping[str, Any] = {
     "holded": {},
     "typeform": {"forms": {"compra": {"id": "u6nX", "rating": {"field": "x", "bad_to": 6}, "customer": "cliente"}}},
     "wordpress": {"site": "https://x.example"},
+    "google_sheets": {"spreadsheet": "1" * 44, "streams": {"visits": {**VISITS, "sheet": "x"}}},
     "files": {"streams": {"visits": {**VISITS, "path": "x.csv", "format": "csv", "delivery": "snapshot"}}},
     "sql": {"streams": {"visits": {**VISITS, "table": "x", "delivery": "snapshot"}}},
 }

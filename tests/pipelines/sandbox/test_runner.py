@@ -28,6 +28,7 @@ VENDORS = {
     "x": "/2/tweets",
     "wordpress": "/wp-json/wp/v2/posts",
     "stripe": "/v1/events",
+    "google_sheets": "/v4/spreadsheets/x",
 }
 
 
@@ -54,7 +55,7 @@ def test_the_status_page_says_what_is_where(sandbox: Sandbox) -> None:
     agency = status["organisations"]["inmobiliaria"]
     assert agency["present"] == "2025-01-15T05:00:00+00:00"
     assert agency["vendors"] == {vendor: sandbox.url("inmobiliaria", vendor) for vendor in VENDORS}
-    assert agency["sheets"] == ["colaboraciones", "eventos", "buzoneo"]
+    assert agency["sheets"] == ["colaboraciones", "buzoneo"]
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -73,7 +74,7 @@ def test_the_environment_has_each_vendors_address_and_credentials(sandbox: Sandb
 
 def test_the_environment_has_the_sheets_the_clock_and_the_present(sandbox: Sandbox) -> None:
     environment = sandbox.environment()
-    for sheet in ("colaboraciones", "eventos", "buzoneo"):
+    for sheet in ("colaboraciones", "buzoneo"):
         folder = Path(environment[f"SOURCES__INMOBILIARIA__{sheet.upper()}__FOLDER"])
         assert (folder / f"{sheet}.csv").is_file()
     assert SharedClock(Path(environment["HITO_CLOCK"])).now() >= sandbox.present

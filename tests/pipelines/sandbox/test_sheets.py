@@ -67,7 +67,7 @@ def test_a_removed_row_leaves_no_trace() -> None:
 def test_what_is_written_is_read_back(company: Company, tmp_path: Path) -> None:
     present = datetime(2026, 1, 1, 5, tzinfo=UTC)
     paths = write_sheets(company, AGENCY, present, tmp_path / "sheets")
-    assert sorted(path.name for path in paths) == ["buzoneo.csv", "colaboraciones.csv", "eventos.csv"]
+    assert sorted(path.name for path in paths) == ["buzoneo.csv", "colaboraciones.csv"]
     for path in paths:
         with path.open(encoding="utf-8", newline="") as file:
             read = {row.pop("id"): row for row in csv.DictReader(file, delimiter=";")}
