@@ -1,4 +1,4 @@
-"""The command line: `hito run`, `validate`, `report`, `sandbox`, `schema`, `dev`, `check-in`, `close`, `erase`.
+"""The command line: `hito run`, `validate`, `report`, `sandbox`, `schema`, `dev`, `check-in`, `close`, `erase`, ….
 
 Belongs here: commands, their options, exit codes, and turning what went wrong into lines a person can act on. Does not:
 what a command does. Heavy libraries are imported by the command that needs them: `hito --help` answers at once.
@@ -29,6 +29,7 @@ from assets.commands.diff import diff
 from assets.commands.erase import erase
 from assets.commands.look import explain, replay
 from assets.commands.refused import Refused
+from assets.commands.template import template
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -296,6 +297,7 @@ app.command()(told(diff))
 app.command()(told(erase))
 app.command()(told(explain))
 app.command()(told(replay))
+app.command()(told(template))
 
 
 def _refuse_the_future(today: datetime | None, organisations: list[str]) -> None:

@@ -21,7 +21,8 @@ import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from pipelines.files.declaration import Cells, Csv, FileStream, JsonLines
+from pipelines.files.declaration import Csv, FileStream, JsonLines
+from pipelines.rows.declaration import Cells
 from pipelines.rows.written import ROWS_A_FRAME, Row, Written
 from pipelines.source import SourceError
 
@@ -83,11 +84,11 @@ class _File(Written):
             )
             header = next(self._fields(lines), (1, []))[1]
             places = self._places(header)
-            yield from self.in_frames(self._csv_rows(lines, len(header), places))
+            yield from self.in_frames(self._csv_rows(lines, form, len(header), places))
 
-    def _csv_rows(self, lines: Any, width: int, places: Sequence[int]) -> Iterator[Row]:
+    def _csv_rows(self, lines: Any, form: Csv, width: int, places: Sequence[int]) -> Iterator[Row]:
         for number, fields in self._fields(lines, 2):
-            if not any(field.strip() for field in fields):
+            if not any(field.strip() for field in fields) or form.is_note(fields[0]):
                 continue
             problem = None
             if len(fields) != width:

@@ -110,7 +110,13 @@ class Cells(Options):
 
 
 class Handwritten(Cells):
-    """Cells that people may have typed."""
+    """Cells that people may have typed. notes: what a row begins with that says nothing but to people, such as #."""
+
+    notes: str = Field(default="", max_length=3)
+
+    def is_note(self, first: object) -> bool:
+        """Whether a row is one, by its first cell."""
+        return bool(self.notes) and str(first or "").lstrip().startswith(self.notes)
 
     @property
     def is_handwritten(self) -> bool:

@@ -1,0 +1,87 @@
+"""`hito template`: a sheet to fill in, the declaration that reads it, and whether a filled-in one can be read.
+
+Belongs here: the command's options and what it answers. Does not: the templates, or looking at a file
+(`pipelines.templates`).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from assets.commands.refused import Refused
+
+out = Console()
+err = Console(stderr=True)
+
+
+class TemplateLanguage(StrEnum):
+    """The languages that templates are in."""
+
+    es = "es"
+    en = "en"
+
+
+class Kept(StrEnum):
+    """Where a sheet is kept."""
+
+    files = "files"
+    google_sheets = "google_sheets"
+
+
+def template(
+    name: Annotated[str | None, typer.Argument(help="Which one; without it, which ones there are.")] = None,
+    folder: Annotated[Path, typer.Option(help="Where to write it.")] = Path(),
+    language: Annotated[TemplateLanguage, typer.Option(help="Of its columns, and of what is told.")] = (
+        TemplateLanguage.es
+    ),
+    kind: Annotated[Kept, typer.Option(help="Which source is to read it.")] = Kept.files,
+    check: Annotated[Path | None, typer.Option(help="Tell what is wrong with this filled-in one.")] = None,
+) -> None:
+    """Write a sheet to fill in, with an example, and print the declaration that reads it.
+
+    Paste that under `sources` of an organisation.yaml. With --check, a filled-in CSV is looked at: everything that
+    could not be read is told by row and column, and the exit code is 1.
+    """
+    from pipelines.templates import NoTemplate, declaration, form, written  # noqa: PLC0415
+    from pipelines.templates.forms import FORMS  # noqa: PLC0415
+
+    if name is None:
+        for one in FORMS.values():
+            _say(f"{one.name:16} {one.says[language.value]}")
+        return
+    try:
+        chosen = form(name)
+    except NoTemplate as none:
+        raise Refused(str(none)) from None
+    if check is not None:
+        _check(check, name, language)
+        return
+    path = folder / f"{chosen.name}.csv"
+    if path.exists():
+        raise Refused(f"{path} is there already: choose another --folder, or move it away")
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(written(chosen, language.value))
+    err.print(f"{path} is written. Under sources of organisation.yaml:", highlight=False, markup=False, soft_wrap=True)
+    _say(declaration(chosen, language.value, kind.value).rstrip("\n"))
+
+
+def _check(path: Path, name: str, language: TemplateLanguage) -> None:
+    from assets.home import started_at  # noqa: PLC0415
+    from pipelines.templates import form  # noqa: PLC0415
+    from pipelines.templates.checking import check  # noqa: PLC0415
+
+    if not path.is_file():
+        raise Refused(f"{path} is no file: name the filled-in one")
+    rows, findings = check(path, form(name), language.value, started_at().date())
+    if findings:
+        raise Refused(*map(str, findings), f"{len(findings)} problem{'s' if len(findings) > 1 else ''}")
+    _say(f"{path.name}: {rows} row{'s' if rows != 1 else ''}, all of them can be read")
+
+
+def _say(text: str) -> None:
+    out.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,165 @@
+"""Templates of sheets: as they are written, filled in, looked at and read."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from assets.cli import app
+from kr_definitions.documents import read
+from kr_definitions.vocabulary import vocabulary
+from pipelines.files import FILES
+from pipelines.google_sheets import GOOGLE_SHEETS
+from pipelines.sandbox.stand_in import SharedClock
+from pipelines.source import Account, Read
+from pipelines.templates import NoTemplate, declaration, form, options, written
+from pipelines.templates.checking import check
+from pipelines.templates.forms import FORMS
+
+NOW = datetime(2026, 4, 10, 5, tzinfo=UTC)
+EVERY = pytest.mark.parametrize(("name", "language"), [(name, tongue) for name in FORMS for tongue in ("es", "en")])
+HEADER = "id;fecha;zona;folletos"
+
+
+def rows_of(name: str, language: Any) -> list[list[str]]:
+    text = written(form(name), language).decode("utf-8-sig")
+    return list(csv.reader(io.StringIO(text), delimiter=";" if language == "es" else ","))
+
+
+def looked_at(folder: Path, *lines: str, name: str = "flyers", language: Any = "es") -> list[str]:
+    path = folder / "mi buzoneo [1].csv"
+    path.write_text("\n".join((*lines, "")), encoding="utf-8")
+    return [str(one) for one in check(path, form(name), language, NOW.date())[1]]
+
+
+@EVERY
+def test_a_template_names_explains_and_gives_an_example_of_each_column(name: str, language: Any) -> None:
+    header, says, example = rows_of(name, language)
+    assert header == [column.name[language] for column in form(name).columns]
+    assert len(header) == len({*header}) == len(says) == len(example)
+    assert says[0].startswith("# ")
+    assert example[0].startswith("# ")
+    assert all((*header, *says, *example))
+
+
+@EVERY
+def test_a_template_as_it_is_has_no_rows_and_its_example_can_be_read(
+    name: str, language: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"{name}.csv"
+    path.write_bytes(written(form(name), language))
+    assert check(path, form(name), language, NOW.date()) == (0, [])
+    filled = path.read_text(encoding="utf-8-sig").splitlines()
+    filled[2] = filled[2].removeprefix("# ")
+    path.write_text("\n".join(filled), encoding="utf-8-sig")
+    assert check(path, form(name), language, NOW.date()) == (1, [])
+    monkeypatch.setenv(f"SOURCES__OFFICE__{name.replace('-', '_').upper()}__FOLDER", str(tmp_path))
+    [stream] = FILES.streams(Account("office", name, "Europe/Madrid"), options(form(name), language))
+    [[record]] = list(stream.fetch(Read(None, NOW, None, SharedClock(tmp_path / "clock.json", NOW))))
+    assert record.payload.get("problem") is None
+    assert {*stream.feeds} <= {*vocabulary().types}
+
+
+@EVERY
+@pytest.mark.parametrize("kind", ["files", "google_sheets"])
+def test_its_declaration_is_one_that_can_be_pasted(name: str, language: Any, kind: Any) -> None:
+    text = declaration(form(name), language, kind)
+    assert max(map(len, text.splitlines())) <= 120
+    content = read(f"sources:\n{text}", "organisation.yaml").content["sources"][name]
+    of_kind: Any = {"files": FILES, "google_sheets": GOOGLE_SHEETS}[kind]
+    if kind == "google_sheets":
+        content["options"]["spreadsheet"] = "1" * 44
+    understood = of_kind.options.model_validate(content["options"])
+    assert {*understood.streams[name].used} == {column.name[language] for column in form(name).columns}
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("F1;31/2/2026;Sol;200", "row 2, fecha: '31/2/2026' is not a day written as %d/%m/%Y. el día (31/03/2026)"),
+        ("F1;2026-03-31;Sol;200", "row 2, fecha: '2026-03-31' is not a day written as %d/%m/%Y. el día (31/03/2026)"),
+        ("F1;1/3/2062;Sol;200", "row 2, fecha: '1/3/2062' is in the future. el día (31/03/2026)"),
+        ("F1;1/3/2026;Sol;muchos", "row 2, folletos: 'muchos' is not a number with ',' before the decimals. cuántos"),
+        ("F1;1/3/2026;Sol;-5", "row 2: folletos tiene que ser mayor que cero. Correct the row"),
+        ("F1;;Sol;5", "row 2, fecha: is empty. el día (31/03/2026)"),
+        (";1/3/2026;Sol;5", "row 2, id: is empty. un código que nunca se repite ni cambia (F-001)"),
+        ("F1;1/3/2026;Sol;5;6", "row 2: the row has 5 fields where the header has 4. Correct the row"),
+    ],
+)
+def test_what_is_wrong_is_told_by_row_and_column_with_what_to_do(tmp_path: Path, row: str, told: str) -> None:
+    [found] = looked_at(tmp_path, HEADER, row)
+    assert found.startswith(f"mi buzoneo [1].csv {told}")
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    lines = ("F1;1/3/2026;Sol;200", "F1;31/2/2026;;muchos", "", ";x;;", "# una nota", "F2;2/3/2026;;1.200")
+    found = [one.split(".csv ")[1].split(": ")[0] for one in looked_at(tmp_path, HEADER, *lines)]
+    assert found == [
+        "row 3, fecha", "row 3, folletos", "row 3, id",  # the code of row 2
+        "row 5, fecha", "row 5, folletos", "row 5, id",
+        "row 7, folletos",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ((), "is empty: it has not even a header"),
+        (("id,fecha,zona,folletos",), "has one column, 'id,fecha,zona,folletos'. Declare its separator"),
+        (("id;dia;zona;folletos",), "has no column fecha"),
+        (("id;fecha;zona;folletos;zona",), "has 2 columns called zona"),
+    ],
+)
+def test_a_file_that_is_no_filled_in_template_is_told_as_a_whole(
+    tmp_path: Path, lines: tuple[str, ...], told: str
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    [found] = check(path, form("flyers"), "es", NOW.date())[1]
+    assert told in str(found)
+
+
+def test_a_training_is_not_completed_before_it_was_assigned(tmp_path: Path) -> None:
+    header, row = "id;curso;equipo;persona;asignada;terminada", "T1;CRM;ventas;Ana;3/3/2026;{}"
+    assert looked_at(tmp_path, header, row.format(""), name="trainings") == []
+    [found] = looked_at(tmp_path, header, row.format("2/3/2026"), name="trainings")
+    assert "row 2: terminada es anterior a asignada" in found
+
+
+def test_a_name_that_is_none_is_told_with_the_nearest() -> None:
+    with pytest.raises(NoTemplate, match="there is no template 'flyer': choose flyers"):
+        form("flyer")
+
+
+def test_the_command_lists_writes_and_checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HITO_NOW", NOW.isoformat())
+
+    def hito(*given: str) -> tuple[int, str]:
+        done = CliRunner().invoke(app, ["template", *given])
+        return done.exit_code, done.output
+
+    assert all(name in hito()[1] for name in FORMS)
+    code, told = hito("flyers", "--folder", str(tmp_path / "new"))
+    assert (code, "type: flyers.distributed" in told) == (0, True)
+    path = tmp_path / "new" / "flyers.csv"
+    assert path.read_bytes() == written(form("flyers"), "es")
+    assert hito("flyers", "--folder", str(tmp_path / "new"))[0] == 1
+    assert path.read_bytes() == written(form("flyers"), "es")
+    assert hito("flyers", "--check", str(path)) == (0, "flyers.csv: 0 rows, all of them can be read\n")
+    path.write_text(f"{HEADER}\nF1;x;Sol;y\n", encoding="utf-8")
+    code, told = hito("flyers", "--check", str(path))
+    assert (code, told.count("flyers.csv row 2"), "2 problems" in told) == (1, 2, True)
+    assert hito("flyer")[0] == hito("flyers", "--check", str(tmp_path / "none.csv"))[0] == 1
+    assert "PASTE_THE_ID" in hito("audits", "--kind", "google_sheets", "--folder", str(tmp_path))[1]
+
+
+def test_a_day_is_one_until_it_is_over(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(f"{HEADER}\nF1;10/4/2026;Sol;5\n", encoding="utf-8")
+    assert check(path, form("flyers"), "es", date(2026, 4, 10)) == (1, [])
