@@ -28,7 +28,7 @@ HOST = "https://sheets.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/spreadsheets.readonly"
 READ_AGAIN = "Nothing is counted as read; the next run reads it again"
 
-_PROPERTIES = "properties(locale,timeZone),sheets(properties(sheetId,title,sheetType,gridProperties),merges)"
+_PROPERTIES = "properties(locale),sheets(properties(sheetId,title,sheetType,gridProperties),merges)"
 
 Cell = Any
 """Text, a number, a boolean; "" for an empty cell before others."""
@@ -108,6 +108,8 @@ class Api:
         try:
             response = self.session.get(url, params=params)
         except SourceConfigError as refused:
+            if f"{self.oauth}/token" in refused.found:  # says already what to do
+                raise
             do = "Share the spreadsheet with the service account (its client_email), as with anybody, to view; and "
             raise SourceConfigError(
                 self.source, refused.found, f"{do}enable the Google Sheets API for its project"

@@ -60,7 +60,7 @@ class Reading:
             )
         if self.stream.sheet not in found.grids:
             close = nearest(self.stream.sheet, found.grids)
-            known = f"Did you mean {' or '.join(close)}?" if close else f"It has {', '.join(found.grids)[:300]}"
+            known = f"Did you mean {' or '.join(close)}?" if close else "Write its name as it is on the tab"
             raise SourceError(api.source, f"there is no sheet {self.stream.sheet}", known)
         return found.grids[self.stream.sheet]
 

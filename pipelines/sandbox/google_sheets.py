@@ -154,7 +154,7 @@ class _Sheets:
         found = [self._sheet(number, title) for number, title in enumerate(self.tabs)]
         chart = {"sheetId": 99, "title": "Gráfico", "sheetType": "OBJECT"}
         return {
-            "properties": {"locale": "es_ES", "timeZone": self.desk.company.zone},
+            "properties": {"locale": "es_ES"},
             "sheets": [*found, {"properties": chart}],
         }
 

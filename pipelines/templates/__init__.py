@@ -53,6 +53,11 @@ def written(form: Form, language: Language) -> bytes:
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
 
+def header(form: Form, language: Language) -> str:
+    """Its first line."""
+    return _SEPARATORS[language].join(column.name[language] for column in form.columns)
+
+
 def declared(form: Form, language: Language, kind: Kind = "files") -> dict[str, Any]:
     """The source that reads it, as `organisation.yaml` declares one."""
     stream: dict[str, Any] = {}

@@ -24,7 +24,7 @@ from pipelines.rows.mapping import Mapping
 from pipelines.rows.records import PROBLEM
 from pipelines.rows.written import FILE, ROW
 from pipelines.source import SourceError
-from pipelines.templates import options
+from pipelines.templates import header, options
 from pipelines.templates.forms import Form, Language
 
 _LONGEST_SHOWN = 40
@@ -58,7 +58,9 @@ def check(path: Path, form: Form, language: Language, today: date) -> tuple[int,
         rows = pl.concat(frame for one in folder.files(stream) for frame in folder.rows(one, stream))
     except SourceError as refused:
         found = refused.found.removeprefix(f"{path.name} ")
-        return 0, [Finding(path.name, 0, "", found, refused.do)]
+        return 0, [
+            Finding(path.name, 0, "", found, f"Save it as CSV (UTF-8) under this header: {header(form, language)}")
+        ]
     looking = _Looking(form, language, stream, today)
     return rows.height, sorted({*looking.at_cells(rows), *looking.at_rows(rows), *looking.at_keys(rows)})
 

@@ -216,6 +216,24 @@ def sql() -> Bench:
     return Bench(SQL, options, "deals", NOW, make=make, rows=rows, open=credentials)
 
 
+def google_sheets() -> Bench:
+    """Rows of a sheet that is as wide as a new one."""
+    from helpdesk_office import at, company  # noqa: PLC0415
+
+    from pipelines.google_sheets import GOOGLE_SHEETS, SheetsOptions  # noqa: PLC0415
+    from pipelines.sandbox.google_sheets import CREDENTIALS, SPREADSHEET, app  # noqa: PLC0415
+
+    rule = {"type": "flyers.distributed", "at": "fecha", "subject": "id", "quantity": "folletos"}
+    stream = {"sheet": "Buzoneo", "key": "id", "columns": {"folletos": "number"}, "events": [rule]}
+    options = SheetsOptions.model_validate({"spreadsheet": SPREADSHEET, "streams": {"buzoneo": stream}})
+
+    def serve(records: int, clock: SharedClock) -> ASGIApp:
+        rows = [[f"F{n}", 45_000 + n % 1_000, n % 300] for n in range(records)]
+        return app(Desk(company(), at(10), clock), tabs={"Buzoneo": [["id", "fecha", "folletos"], *rows]})
+
+    return Bench(GOOGLE_SHEETS, options, "buzoneo", at(10), CREDENTIALS, serve)
+
+
 def linkedin() -> Bench:
     """Posts of years; LinkedIn's quota would take days for so many."""
     from social import at, company, post  # noqa: PLC0415
@@ -232,6 +250,7 @@ def linkedin() -> Bench:
 
 
 ACCOUNTS: dict[str, Callable[[], Bench]] = {
+    "google_sheets": google_sheets,
     "salesforce": salesforce,
     "pipedrive": pipedrive,
     "hubspot": hubspot,

@@ -129,8 +129,8 @@ def test_every_request_and_answer_of_a_reading_is_as_described(exchanges: list[E
 
 def test_the_judge_sees_what_is_not_as_described(exchanges: list[Exchange]) -> None:
     sheet, cells = exchanges
-    sheet.query = sheet.query.replace("timeZone", "zone")
-    with pytest.raises(KeyError, match="zone"):
+    sheet.query = sheet.query.replace("locale", "language")
+    with pytest.raises(KeyError, match="language"):
         judge(sheet)
     content = cells.content
     content["valueRanges"][0]["range"] = 1

@@ -327,6 +327,16 @@ def test_a_token_that_has_ended_is_renewed(office: Office) -> None:
     assert refusals == []
 
 
+def test_a_sign_in_that_is_refused_later_says_so(office: Office) -> None:
+    def revoked(exchange: Exchange) -> Any:
+        if exchange.path.endswith("token") and office.exchanges:
+            return 400, {}, b'{"error": "invalid_grant"}'
+        office.exchanges.append(exchange)
+        return None if exchange.path.endswith("token") else (401, {}, b"{}")
+
+    assert "/token refused to renew the access token (HTTP 400). Check" in refused(office, F1, alter=revoked)
+
+
 @pytest.mark.parametrize(
     ("status", "word", "told"),
     [

@@ -111,7 +111,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     ("lines", "told"),
     [
         ((), "is empty: it has not even a header"),
-        (("id,fecha,zona,folletos",), "has one column, 'id,fecha,zona,folletos'. Declare its separator"),
+        (("id,fecha,zona,folletos",), "has one column, 'id,fecha,zona,folletos'. Save it as CSV"),
         (("id;dia;zona;folletos",), "has no column fecha"),
         (("id;fecha;zona;folletos;zona",), "has 2 columns called zona"),
     ],
@@ -123,6 +123,7 @@ def test_a_file_that_is_no_filled_in_template_is_told_as_a_whole(
     path.write_text("\n".join(lines), encoding="utf-8")
     [found] = check(path, form("flyers"), "es", NOW.date())[1]
     assert told in str(found)
+    assert str(found).endswith(f"Save it as CSV (UTF-8) under this header: {HEADER}")
 
 
 def test_a_training_is_not_completed_before_it_was_assigned(tmp_path: Path) -> None:
