@@ -4,9 +4,9 @@ Belongs here: from a sheet's cells to rows, each with its place; what is wrong w
 requests (`api`), one cell's value (`values`), or what becomes of rows (`pipelines.rows.whole`).
 
 A large sheet is read in pieces while people may write in it. Each piece brings the header along, and begins with the
-last row of the one before: where either is another one by then, the sheet was rearranged in the meantime, and nothing
-is counted as read. All of it is read at each run, as the API does not say what has changed, and there is no going on
-in the middle: two halves of different moments are no state of a sheet.
+last row of the one before: where either is another one by then, or the sheet has more or fewer rows in the end, it was
+rearranged in the meantime, and nothing is counted as read. All of it is read at each run, as the API does not say what
+has changed, and there is no going on in the middle: two halves of different moments are no state of a sheet.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ class _Sheet(Written):
         top, bottom, width = self.declared.header, self.grid.rows, self.grid.columns
         if top > bottom:
             self.refuse(f"has {bottom} rows, and its header is said to be row {top}", "Correct header")
-        header, before = None, None
+        header: list[str] | None = None
+        before: list[Cell] = []
         start, height = top + 1, max(CELLS_A_PIECE // width, 2)
         while True:
             end = min(start + height - 1, bottom)
@@ -100,15 +101,20 @@ class _Sheet(Written):
             named = _trimmed([_name(cell) for row in answered[0] for cell in row])
             rows = [_trimmed(row) for row in answered[1]] if len(answered) > 1 else []
             first = rows[0] if rows else []
-            if (header is not None and named != header) or (before is not None and first != before):
-                raise VendorError(self.source, f"{self.name} was rearranged while it was read", READ_AGAIN)
             is_later = header is not None
+            if is_later and (named != header or first != before):
+                raise self._rearranged()
             yield (start + 1, (named, rows[1:])) if is_later else (start, (named, rows))
             if end >= bottom:
+                if is_later and self.api.spreadsheet().grids.get(self.name) != self.grid:
+                    raise self._rearranged()
                 return
             header = named
             before = rows[-1] if len(rows) == end - start + 1 else []
             start = end
+
+    def _rearranged(self) -> VendorError:
+        return VendorError(self.source, f"{self.name} was rearranged while it was read", READ_AGAIN)
 
     def _columns(self, header: list[str]) -> list[int]:
         if not any(header):

@@ -236,6 +236,21 @@ def test_a_sheet_in_pieces_is_read_as_one(office: Office, monkeypatch: pytest.Mo
     assert (found.failure, found.keys) == (None, [f"F{n}" for n in range(1, 11)])
 
 
+def test_a_sheet_that_lost_a_row_while_it_was_read_is_not_read(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    sheet, asked = in_pieces(monkeypatch), [0]
+
+    def later(exchange: Exchange) -> Any:
+        if not exchange.path.endswith(stand_in.SPREADSHEET):
+            return None
+        asked[0] += 1
+        content = exchange.content
+        content["sheets"][0]["properties"]["gridProperties"]["rowCount"] -= asked[0] - 1
+        return 200, {}, json.dumps(content).encode()
+
+    found = read(office, sheet, later)
+    assert (found.pages, asked[0], "was rearranged while it was read" in str(found.failure)) == ([], 2, True)
+
+
 @pytest.mark.parametrize("where", [0, 1])
 def test_a_sheet_that_is_rearranged_while_it_is_read_is_not_read(
     office: Office, monkeypatch: pytest.MonkeyPatch, where: int
