@@ -29,6 +29,7 @@ from pipelines.templates.forms import Form, Language
 
 _LONGEST_SHOWN = 40
 _NOT = "' is not "
+_CORRECT = "Correct the row"
 
 
 @dataclass(frozen=True, order=True)
@@ -91,12 +92,18 @@ class _Looking:
                     yield Finding(file, number, name, f"'{text}' is in the future", do)
 
     def at_rows(self, rows: pl.DataFrame) -> Iterator[Finding]:
-        """What is wrong with a row whose cells are right."""
+        """What must hold of a row and does not; and what else keeps one from being read whose cells are right."""
+        mapping = Mapping(self.stream, "UTC")
+        read = mapping.read(rows.lazy())
         wrong = {(one.file, one.row) for one in self.at_cells(rows)}
-        told = Mapping(self.stream, "UTC").understood(rows.lazy()).select(FILE, ROW, PROBLEM).collect()
-        for file, number, problem in told.iter_rows():
+        for expectation in self.stream.expect:
+            unmet = read.filter(~self.stream.condition(expectation.that).expr()).select(FILE, ROW).collect()
+            for file, number in unmet.iter_rows():
+                yield Finding(file, number, "", expectation.says, _CORRECT)
+            wrong.update(unmet.iter_rows())
+        for file, number, problem in mapping.told(read).select(FILE, ROW, PROBLEM).collect().iter_rows():
             if problem is not None and (file, number) not in wrong:
-                yield Finding(file, number, "", problem, "Correct the row")
+                yield Finding(file, number, "", problem, _CORRECT)
 
     def at_keys(self, rows: pl.DataFrame) -> Iterator[Finding]:
         """Rows of one key: which of them counts, nobody could say."""

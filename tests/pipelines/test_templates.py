@@ -131,6 +131,10 @@ def test_a_training_is_not_completed_before_it_was_assigned(tmp_path: Path) -> N
     assert looked_at(tmp_path, header, row.format(""), name="trainings") == []
     [found] = looked_at(tmp_path, header, row.format("2/3/2026"), name="trainings")
     assert "row 2: terminada es anterior a asignada" in found
+    both = looked_at(tmp_path, header, row.replace("CRM", "").format("2/3/2026"), name="trainings")
+    assert [one.partition(": ")[2] for one in both] == [
+        "terminada es anterior a asignada. Correct the row", "is empty. qué curso (Procesos de venta)",
+    ]  # fmt: skip
 
 
 def test_a_name_that_is_none_is_told_with_the_nearest() -> None:
