@@ -17,14 +17,12 @@ import yaml
 
 from kr_definitions.vocabulary import nearest
 from pipelines.files.declaration import FilesOptions
-from pipelines.google_sheets import SheetsOptions
-from pipelines.source import Options
 from pipelines.templates.forms import FORMS, Form, Language
 
 Kind = Literal["files", "google_sheets"]
 
 NOTES = "#"
-SPREADSHEET = "PASTE_THE_ID_OF_THE_SPREADSHEET"
+SPREADSHEET = "PASTE-ITS-ID"
 
 _DAYS = {"es": "%d/%m/%Y", "en": "%Y-%m-%d"}
 _CELLS = {"es": {"decimal": ","}, "en": {"decimal": "."}}
@@ -91,10 +89,9 @@ def declaration(form: Form, language: Language, kind: Kind = "files") -> str:
     return "".join(f"  {line}\n" for line in text.splitlines())
 
 
-def options(form: Form, language: Language, kind: Kind = "files") -> Options:
-    """The same, understood."""
-    given = declared(form, language, kind)["options"]
-    return (FilesOptions if kind == "files" else SheetsOptions).model_validate(given)
+def options(form: Form, language: Language) -> FilesOptions:
+    """What is declared of a file, understood."""
+    return FilesOptions.model_validate(declared(form, language)["options"])
 
 
 def _named(value: Any, names: dict[str, str]) -> Any:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.files.declaration import FilesOptions, FileStream
+from pipelines.files.declaration import FileStream
 from pipelines.files.reading import Folder
 from pipelines.rows import cells
 from pipelines.rows.mapping import Mapping
@@ -51,9 +51,7 @@ class Finding:
 
 def check(path: Path, form: Form, language: Language, today: date) -> tuple[int, list[Finding]]:
     """How many rows a filled-in file has, and everything that is wrong with it."""
-    given = options(form, language)
-    assert isinstance(given, FilesOptions)
-    stream = given.streams[form.name].model_copy(update={"path": glob.escape(path.name)})
+    stream = options(form, language).streams[form.name].model_copy(update={"path": glob.escape(path.name)})
     folder = Folder("template", path.parent)
     try:
         rows = pl.concat(frame for one in folder.files(stream) for frame in folder.rows(one, stream))

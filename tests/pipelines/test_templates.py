@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from assets.cli import app
@@ -74,6 +75,8 @@ def test_its_declaration_is_one_that_can_be_pasted(name: str, language: Any, kin
     content = read(f"sources:\n{text}", "organisation.yaml").content["sources"][name]
     of_kind: Any = {"files": FILES, "google_sheets": GOOGLE_SHEETS}[kind]
     if kind == "google_sheets":
+        with pytest.raises(ValidationError, match="PASTE-ITS-ID is no id of a spreadsheet"):
+            of_kind.options.model_validate(content["options"])
         content["options"]["spreadsheet"] = "1" * 44
     understood = of_kind.options.model_validate(content["options"])
     assert {*understood.streams[name].used} == {column.name[language] for column in form(name).columns}
@@ -161,7 +164,7 @@ def test_the_command_lists_writes_and_checks(tmp_path: Path, monkeypatch: pytest
     code, told = hito("flyers", "--check", str(path))
     assert (code, told.count("flyers.csv row 2"), "2 problems" in told) == (1, 2, True)
     assert hito("flyer")[0] == hito("flyers", "--check", str(tmp_path / "none.csv"))[0] == 1
-    assert "PASTE_THE_ID" in hito("audits", "--kind", "google_sheets", "--folder", str(tmp_path))[1]
+    assert "PASTE-ITS-ID" in hito("audits", "--kind", "google_sheets", "--folder", str(tmp_path))[1]
 
 
 def test_a_day_is_one_until_it_is_over(tmp_path: Path) -> None:
