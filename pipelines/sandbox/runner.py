@@ -70,7 +70,9 @@ ORGANISATIONS: Mapping[str, Organisation] = {
             "google_sheets",
         ),
     ),
-    "revops": Organisation(business(revops.PLAN), _FOUNDED, "Europe/Madrid", ("pipedrive", "zendesk", "stripe")),
+    "revops": Organisation(
+        business(revops.PLAN), _FOUNDED, "Europe/Madrid", ("pipedrive", "zendesk", "typeform", "stripe")
+    ),
     "ventas-b2b": Organisation(
         business(ventas_b2b.PLAN), _FOUNDED, "America/Bogota", ("salesforce", "zendesk", "stripe")
     ),

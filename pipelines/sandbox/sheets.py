@@ -48,6 +48,7 @@ SHEETS: Mapping[str, Mapping[str, Sheet]] = {
         "gastos": Sheet("gastos", ("fecha", "concepto", "importe"), days_behind=9),
         "alianzas": Sheet("alianzas", ("fecha", "socio", "tipo")),
         "lanzamientos": Sheet("lanzamientos", ("fecha", "producto")),
+        "encuestas": Sheet("encuestas", ("fecha", "cliente")),
     },
     "ventas-b2b": {
         "mercado": Sheet("mercado", ("fecha", "mercado", "ventas")),

@@ -398,6 +398,7 @@ LARGE = ("4000000", "8000000", "12500000.5")
 MINUTES = tuple(timedelta(minutes=m) for m in (1, 5, 5, 42, 500, 5000))
 AROUND_MINUTES = (*MINUTES, timedelta(minutes=5) + MICROSECOND, timedelta(minutes=5) - MICROSECOND)
 ANY_MINUTES = (*MINUTES, *(timedelta(minutes=m * m) for m in range(1, 60)))
+ASKED: Values = {"category": ("feedback", "feedback", "feedback", None)}
 DAYS = tuple(timedelta(days=d, minutes=7 * d) for d in (1, 2, 9, 30, 61, 200))
 PEOPLE = (*(f"person {n}" for n in range(30)), None)
 TRAINED = (*(f"person {n}" for n in range(120)), None)
@@ -490,7 +491,11 @@ COMPANIES: Mapping[str, Company] = {
             Often("system.used", 6, {"system": ("panel", "panel", "crm", None), "actor": PEOPLE}),
             Often("report.produced", 1, {"is_automatic": (True, False, False, None)}),
             Often("expense.recorded", 1, {"amount": MONEY}),
-            Often("survey.answered", 0.3, {"rating": ("good", "good", "good", "bad", None)}),
+            Often(
+                "survey.answered",
+                0.4,
+                {"rating": ("good", "good", "good", "bad", None), "category": (None, None, None, "feedback")},
+            ),
             Often(
                 "audit.completed",
                 0.12,
@@ -512,7 +517,7 @@ COMPANIES: Mapping[str, Company] = {
                 1,
             ),
             (launches("system.launched", "system", ("crm", "panel"), ("erp",)), 1),
-            (pair("survey.sent", "survey.answered", {}, DAYS, {}), 200),
+            (pair("survey.sent", "survey.answered", ASKED, DAYS, ASKED), 250),
             (pair("training.assigned", "training.completed", {"actor": TRAINED}, DAYS), 150),
             (subscription, 110),
             (colleague("ventas", "soporte"), 50),

@@ -170,15 +170,17 @@ GROUP BY as_of;
 
 -- key result: revops.retencion.respuesta_feedback
 -- Of the surveys sent in the nine months so far, those answered by the end of the day. A survey is sent when it is first
--- sent; an answer from before that answers nothing.
+-- sent; an answer from before that answers nothing. The helpdesk's own, about tickets, are not meant.
 WITH sent AS (
-  SELECT subject_id, min(occurred_at) AS sent_at, min(day) AS day FROM happened WHERE event_type = 'survey.sent' GROUP BY subject_id
+  SELECT subject_id, min(occurred_at) AS sent_at, min(day) AS day FROM happened
+  WHERE event_type = 'survey.sent' AND category = 'feedback'
+  GROUP BY subject_id
 ),
 answered AS (
   SELECT subject_id, min(happened.day) AS day
   FROM happened
   JOIN sent USING (subject_id)
-  WHERE event_type = 'survey.answered' AND occurred_at >= sent_at
+  WHERE event_type = 'survey.answered' AND category = 'feedback' AND occurred_at >= sent_at
   GROUP BY subject_id
 )
 SELECT
@@ -208,7 +210,7 @@ GROUP BY as_of;
 
 -- key result: revops.procesos.costes
 -- Operating costs of the year up to the day; 10 % less than in the year before up to the same date. Beside it, the part of
--- satisfied answers in the last 90 days, which is not to fall below that of the 90 days before the year.
+-- satisfied answers to the helpdesk in the last 90 days, which is not to fall below that of the 90 days before the year.
 WITH satisfaction AS (
   SELECT
     as_of,
@@ -216,7 +218,8 @@ WITH satisfaction AS (
     count(event_id) FILTER (rating IS NOT NULL) AS answers,
     good / nullif(answers, 0) AS part
   FROM (FROM days UNION ALL SELECT DATE '2025-12-31') AS day(as_of)
-  LEFT JOIN happened ON event_type = 'survey.answered' AND happened.day BETWEEN as_of - 89 AND as_of
+  LEFT JOIN happened
+    ON event_type = 'survey.answered' AND category IS NULL AND happened.day BETWEEN as_of - 89 AND as_of
   GROUP BY as_of
 ),
 at_the_start AS (SELECT part FROM satisfaction WHERE as_of = DATE '2025-12-31')

@@ -26,6 +26,7 @@ from pipelines.sandbox.business.plan import (
     Roster,
     Routine,
     Subscribed,
+    Survey,
 )
 from pipelines.sandbox.tickets import Care
 
@@ -113,6 +114,7 @@ PLAN = Business(
         Routine("meeting", "revision", 4, Buyers()),
     ),
     care=Care(a_month=70, season=SEASON, good=0.91, answered=0.53),
+    survey=Survey("encuestas", good=0.86, answered=0.53),
     subscribed=(
         Subscribed("Plataforma", 52, 2.5, 420_00, 0.011),
         Subscribed("Soporte avanzado", 20, 0.8, 190_00, 0.014),
