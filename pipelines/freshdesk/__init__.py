@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from pipelines.freshdesk.customers import HAS, customers
 from pipelines.freshdesk.surveys import satisfaction_ratings
-from pipelines.freshdesk.tickets import tickets
+from pipelines.freshdesk.tickets import Archive, tickets
 from pipelines.identification import IdentifiedBy, refuse_unknown
 from pipelines.source import Account, Options, Stream
 from pipelines.ticketing import SurveySent
@@ -39,7 +39,9 @@ class FreshdeskOptions(Options):
     solved, or closed. Freshdesk keeps no record of having asked, so without it nothing says that a survey was sent.
     identified_by: by what else customers are known: `email`, `domain` and `unique_external_id` of requesters, `domain`
     of companies. archived_after_days: how long after its last change the account archives a closed ticket; null
-    where it has archived none yet, so that all of its past is known.
+    where it has archived none yet. first_ticket: the number of the account's first ticket: down to it, the first
+    reading asks the archive for each ticket that is in no list; null where it is not to, so that nothing is known of
+    the days before the tickets that are listed.
 
     A whole one::
 
@@ -52,6 +54,7 @@ class FreshdeskOptions(Options):
         survey_sent: solved
         identified_by: [email, {external_id: unique_external_id}]
         archived_after_days: 120
+        first_ticket: 1
     """
 
     subdomain: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -63,6 +66,7 @@ class FreshdeskOptions(Options):
     survey_sent: SurveySent | None = None
     identified_by: IdentifiedBy = ()
     archived_after_days: int | None = Field(default=120, ge=1)
+    first_ticket: int | None = Field(default=1, ge=1)
 
     @model_validator(mode="after")
     def _customers_have_that(self) -> Self:
@@ -79,6 +83,7 @@ class Freshdesk:
     def streams(self, account: Account, options: Any) -> list[Stream]:
         """Tickets, the answers to surveys unless they are left out, and customers where they are to be identified."""
         of, kind, known = options.subdomain, options.account, options.identified_by
+        archived_after = None if options.archived_after_days is None else timedelta(days=options.archived_after_days)
         found = [
             tickets(
                 account,
@@ -88,7 +93,7 @@ class Freshdesk:
                 {**CHANNELS, **options.channels},
                 options.survey_sent,
                 has_sla=options.sla,
-                archived_after=None if options.archived_after_days is None else timedelta(options.archived_after_days),
+                archive=Archive(archived_after, options.first_ticket, "first_ticket" in options.model_fields_set),
             )
         ]
         if options.surveys:

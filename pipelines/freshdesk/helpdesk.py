@@ -7,9 +7,10 @@ Facts about the API (developers.freshdesk.com/api): lists are JSON arrays of at 
 `Link` header promises the next page; the list of tickets goes back 30 days unless `updated_since` says more, and leaves
 out what is deleted or spam, which have lists of their own (`filter`). A closed ticket that nothing was done to for 120
 days is archived (partnersupport.freshworks.com/en/support/solutions/articles/212901-ticket-archiving): then it is in no
-list, and `/tickets/archived/[id]` shows it to who knows its id. Contacts who are deleted or blocked are listed where
-`state` says so; companies that are deleted are not. The key is the user of Basic authentication, with
-any password.
+list, and `/tickets/archived/[id]` shows it, with its times where `include=stats` says so, to who knows its id; a plan
+without an archive answers 403 with the code `require_feature`. Ids count up, and none is given twice. Contacts who are
+deleted or blocked are listed where `state` says so; companies that are deleted are not. The key is the user of Basic
+authentication, with any password.
 
 Pages are by number, and a ticket that changes while a list is read moves to its end and draws all others forward: what
 was the first of page 2 is then the last of page 1. So a list is not read by numbers: each page begins anew at the last
@@ -39,7 +40,14 @@ MOST_TRIES = 5
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
+_TICKETS = "/api/v2/tickets"
+_ARCHIVE = f"{_TICKETS}/archived"
+
 Item = dict[str, Any]
+
+
+class NoArchive(Exception):
+    """The account's plan archives nothing."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +68,14 @@ class Helpdesk:
         self.base_url = self.settings.base_url(f"https://{subdomain}.freshdesk.com")
         self.session = PatientSession(self.source, clock)
         self.session.auth = HTTPBasicAuth(self.settings.need("api_key"), "X")
+        self.session.slow_down = self._slow_down
 
     def tickets(self, since: datetime, **params: str) -> Iterator[tuple[list[Item], datetime]]:
         """Pages of tickets changed since, each with the time from which the list goes on; the same one may come twice.
 
         params: `filter` for what is deleted or spam, `include` for what a ticket has beside it.
         """
-        path, start, number, tries = "/api/v2/tickets", since, 1, 1
+        path, start, number, tries = _TICKETS, since, 1, 1
         asked = {**params, "order_by": "updated_at", "order_type": "asc", "per_page": str(PAGE_SIZE)}
         before: list[Item] = []
         while True:
@@ -123,10 +132,26 @@ class Helpdesk:
             before = page.items
         raise self._wall(path, beyond)
 
-    def conversations(self, ticket_id: str) -> list[Item]:
+    def archived(self, ticket_id: int) -> Item | None:
+        """One ticket of the archive with its times; None where the archive has no such ticket.
+
+        Raises `NoArchive` where the account's plan has none.
+        """
+        path = f"{_ARCHIVE}/{ticket_id}"
+        response = self._get(path, {"include": "stats"})
+        if response.status_code == 404:
+            return None
+        content = self._content(path, response)
+        if not isinstance(content, dict) or content.get("id") != ticket_id or "stats" not in content:
+            raise VendorError(
+                self.source, f"{place(path)} answered something that is not the ticket asked for", READ_AGAIN
+            )
+        return content
+
+    def conversations(self, ticket_id: str, *, is_archived: bool = False) -> list[Item]:
         """Replies and notes of one ticket, as they are listed; none where the ticket is gone."""
         found: list[Item] = []
-        path, before = f"/api/v2/tickets/{ticket_id}/conversations", list[Item]()
+        path, before = f"{_ARCHIVE if is_archived else _TICKETS}/{ticket_id}/conversations", list[Item]()
         for number in range(1, MOST_PAGES + 1):
             response = self._get(path, {"per_page": str(PAGE_SIZE), "page": str(number)})
             if response.status_code == 404:
@@ -138,6 +163,11 @@ class Helpdesk:
                 return found
             before = page.items
         raise self._wall(path, "a ticket has more conversations than the vendor lists")
+
+    def _slow_down(self, response: requests.Response) -> float | None:
+        if response.status_code == 403 and _ARCHIVE in response.url and _code_of(response) == "require_feature":
+            raise NoArchive
+        return self.session.too_many_requests(response)
 
     def _page(self, path: str, params: Mapping[str, str]) -> _Page:
         return self._whole(path, self._get(path, params))
@@ -155,19 +185,22 @@ class Helpdesk:
 
     def _whole(self, path: str, response: requests.Response) -> _Page:
         """A list is a JSON array of things with ids: an error, HTML or half an answer is not."""
-        if response.status_code >= 400:
-            raise VendorError(self.source, f"{place(path)} answered HTTP {response.status_code}", READ_AGAIN)
-        try:
-            content = response.json()
-        except ValueError:
-            raise VendorError(
-                self.source, f"{place(path)} answered HTTP 200 with what is not JSON", READ_AGAIN
-            ) from None
+        content = self._content(path, response)
         if not isinstance(content, list) or not all(isinstance(one, dict) and one.get("id") for one in content):
             raise VendorError(
                 self.source, f"{place(path)} answered something that is not a list of items with ids", READ_AGAIN
             )
         return _Page(content, "next" in response.links or len(content) >= PAGE_SIZE)
+
+    def _content(self, path: str, response: requests.Response) -> Any:
+        if response.status_code >= 400:
+            raise VendorError(self.source, f"{place(path)} answered HTTP {response.status_code}", READ_AGAIN)
+        try:
+            return response.json()
+        except ValueError:
+            raise VendorError(
+                self.source, f"{place(path)} answered HTTP 200 with what is not JSON", READ_AGAIN
+            ) from None
 
     def _require_order(self, path: str, items: list[Item], start: datetime) -> None:
         times = [at for one in items if (at := instant(one.get("updated_at")))]
@@ -187,6 +220,14 @@ class Helpdesk:
             f"{place(path)} ends at page {MOST_PAGES}, and {found}",
             "No request reaches the rest: ask Freshdesk's support for an export, or leave the source out",
         )
+
+
+def _code_of(refused: requests.Response) -> Any:
+    try:
+        content = refused.json()
+    except ValueError:
+        return None
+    return content.get("code") if isinstance(content, dict) else None
 
 
 def _text(at: datetime) -> str:

@@ -20,9 +20,10 @@ Each says the priority of the first sighting that shows it; the first reply and 
 whether they came by the time that the service level had set, as that sighting has it. What happens and is undone
 between two readings leaves nothing. A ticket that is deleted, or taken for spam, states nothing while it is so.
 
-A ticket that is archived is in no list any more: what it has stated stays. Before the first reading, tickets have been
-archived that nobody here has seen; so what is covered begins only where every ticket that something was done to is
-still listed.
+A ticket that is archived is in no list any more: what it has stated stays. Those that were archived before the first
+reading are asked for one by one: every number below the highest one that no list has. Where they are not
+(`Archive.first` is None), what is covered begins only where every ticket that something was done to is still listed; so
+it does after a pause in which tickets may have been archived unseen.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ from typing import Any
 import orjson
 import polars as pl
 
-from pipelines.freshdesk.helpdesk import BEGINNING, Helpdesk, Item
+from pipelines.freshdesk.helpdesk import BEGINNING, PAGE_SIZE, Helpdesk, Item, NoArchive
 from pipelines.people import People, Place
-from pipelines.source import Account, Covered, Mark, Read, Record, Stream
+from pipelines.source import Account, Covered, Mark, Read, Record, SourceConfigError, Stream
 from pipelines.ticketing import USER, SurveySent, feeds, instant, of_ticket, revision, surveys_sent, time_of
 
 PRIORITIES = {"1": "low", "2": "normal", "3": "high", "4": "urgent"}
@@ -49,6 +50,8 @@ LISTS: Mapping[str, Mapping[str, str]] = {
     "spam": {"filter": "spam"},
 }
 """In the order in which they are read: a ticket that is deleted meanwhile is seen live first, and then gone."""
+
+ARCHIVED = "archived"
 
 TIMES = ("first_responded_at", "status_updated_at", "reopened_at", "pending_since", "resolved_at", "closed_at")
 DUE = ("fr_due_by", "due_by")
@@ -83,6 +86,24 @@ class Words:
     channels: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Archive:
+    """What is known of an account's archive.
+
+    after: how long after its last change a closed ticket is archived, at the soonest; None: never yet. first: the
+    account's first ticket, down to which the archive is asked for on the first reading; None: it is not. is_told:
+    whether somebody said so; otherwise numbers may begin anywhere, and `MOST_NOWHERE` in a row are a reason to ask.
+    """
+
+    after: timedelta | None
+    first: int | None
+    is_told: bool
+
+
+MOST_NOWHERE = 5_000
+"""So many tickets in a row that are gone for good are hard to believe; numbers that began higher are not."""
+
+
 def tickets(
     account: Account,
     subdomain: str,
@@ -92,12 +113,9 @@ def tickets(
     survey_sent: SurveySent | None,
     *,
     has_sla: bool,
-    archived_after: timedelta | None,
+    archive: Archive,
 ) -> Stream:
-    """The stream. customer: `requester` or `company`; statuses, channels: vendor's number -> our word.
-
-    archived_after: how long after its last change a closed ticket is archived, at the soonest; None: never yet.
-    """
+    """The stream. customer: `requester` or `company`; statuses, channels: vendor's number -> our word."""
     words = Words(
         {str(number): word for number, word in statuses.items()},
         {str(number): word for number, word in channels.items()},
@@ -105,7 +123,7 @@ def tickets(
     return Stream(
         name="tickets",
         feeds=feeds(survey_sent),
-        fetch=lambda read: _fetch(account, subdomain, archived_after, read),
+        fetch=lambda read: _fetch(account, subdomain, archive, read),
         payload=PAYLOAD,
         facts=lambda records: facts(records, subdomain, customer, words, survey_sent, has_sla=has_sla),
         group=of_ticket,
@@ -119,23 +137,76 @@ def tickets(
 
 
 def _fetch(
-    account: Account, subdomain: str, archived_after: timedelta | None, read: Read
+    account: Account, subdomain: str, archive: Archive, read: Read
 ) -> Generator[list[Record] | Mark, None, Covered]:
     helpdesk = Helpdesk(account, subdomain, read.clock)
     lists = list(LISTS)
-    at, reached = lists[0], read.since or BEGINNING
+    at, reached, highest = lists[0], read.since or BEGINNING, 0
     if read.mark is not None:
         marked = orjson.loads(read.mark)
-        at, reached = marked["list"], datetime.fromisoformat(marked["from"])
-    for name in lists[lists.index(at) :]:
+        at, highest = marked["list"], marked["highest"]
+        reached = datetime.fromisoformat(marked["from"]) if marked["from"] else BEGINNING
+    listed: set[int] = set()
+    for name in lists[lists.index(at) :] if at in lists else []:
         start = reached if name == at else read.since or BEGINNING
         seen: set[str] = set()
         for page, going_on_from in helpdesk.tickets(start, **LISTS[name]):
             new = [one for one in page if _key(one) not in seen]
             seen = {_key(one) for one in page}
+            listed |= {int(one["id"]) for one in page}
+            highest = max(highest, *(int(one["id"]) for one in page), 0)
             yield [_record(helpdesk, one, read, is_gone=name != "live") for one in new]
-            yield Mark(orjson.dumps({"list": name, "from": going_on_from.isoformat()}).decode())
-    return Covered(_known_from(read, archived_after), read.until)
+            yield _mark(name, highest, going_on_from)
+    is_whole = read.since is None and archive.after is not None and archive.first is not None and highest > 0
+    if is_whole:
+        yield from _archived(helpdesk, archive, highest, listed, read)
+    return Covered(read.since if is_whole else _known_from(read, archive.after), read.until)
+
+
+def _mark(place: str, highest: int, going_on_from: datetime | None = None) -> Mark:
+    """highest: of the tickets that were listed so far; in the archive, the next one to ask for.
+
+    It is rounded up, so that no mark has the number of somebody's ticket; who asks for some too many finds none.
+    """
+    since = going_on_from and going_on_from.isoformat()
+    return Mark(orjson.dumps({"list": place, "highest": -(-highest // PAGE_SIZE) * PAGE_SIZE, "from": since}).decode())
+
+
+def _archived(
+    helpdesk: Helpdesk, archive: Archive, highest: int, listed: set[int], read: Read
+) -> Generator[list[Record] | Mark, None, None]:
+    """The tickets of the archive, downwards: what was listed before an interruption is asked for too, and not there."""
+    found: list[Record] = []
+    nowhere = 0
+    for number in range(highest, (archive.first or 1) - 1, -1):
+        try:
+            ticket = None if number in listed else helpdesk.archived(number)
+        except NoArchive:
+            return
+        nowhere = nowhere + 1 if ticket is None and number not in listed else 0
+        if nowhere > MOST_NOWHERE and not archive.is_told:
+            raise _nowhere(helpdesk)
+        if ticket is not None:
+            found.append(_record(helpdesk, ticket, read, is_gone=_is_gone(ticket), is_archived=True))
+        if number % PAGE_SIZE == 1 and found:
+            yield found
+            yield _mark(ARCHIVED, number - 1)
+            found = []
+    if found:
+        yield found
+
+
+def _nowhere(helpdesk: Helpdesk) -> SourceConfigError:
+    return SourceConfigError(
+        helpdesk.source,
+        f"{MOST_NOWHERE} tickets in a row are in no list and not in the archive",
+        "Say in its options which number the account's first ticket has, `first_ticket: 1` where so many are gone for "
+        "good, or `first_ticket: null` where the archive is not to be read",
+    )
+
+
+def _is_gone(archived: Item) -> bool:
+    return bool(archived.get("deleted") or archived.get("spam"))
 
 
 def _known_from(read: Read, archived_after: timedelta | None) -> datetime | None:
@@ -152,7 +223,7 @@ def _key(ticket: Item) -> str:
     return f"{ticket['id']}/{changed.isoformat() if changed else '?'}"
 
 
-def _record(helpdesk: Helpdesk, ticket: Item, read: Read, *, is_gone: bool) -> Record:
+def _record(helpdesk: Helpdesk, ticket: Item, read: Read, *, is_gone: bool, is_archived: bool = False) -> Record:
     if is_gone:
         gone = {name: ticket.get(name) for name in ("id", "updated_at", "requester_id")} | {"is_gone": True}
         return Record(_key(ticket), _changed(ticket, read), gone)
@@ -160,7 +231,7 @@ def _record(helpdesk: Helpdesk, ticket: Item, read: Read, *, is_gone: bool) -> R
     stats = ticket.get("stats") or {}
     kept |= {name: stats.get(name) for name in TIMES}
     if _lacks_first_reply(ticket, stats):
-        kept |= _first_reply(helpdesk.conversations(str(ticket["id"])), ticket)
+        kept |= _first_reply(helpdesk.conversations(str(ticket["id"]), is_archived=is_archived), ticket)
     return Record(_key(ticket), _changed(ticket, read), {**kept, "is_gone": False})
 
 

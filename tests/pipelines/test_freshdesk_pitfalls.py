@@ -18,7 +18,7 @@ from helpdesk_office import Alter, Exchange, Office, StoredOffice, at, changes, 
 from pipelines.freshdesk import FRESHDESK, FreshdeskOptions, helpdesk
 from pipelines.sandbox import freshdesk as stand_in
 from pipelines.sandbox.company import Company, Ticket
-from pipelines.source import Mark, Read
+from pipelines.source import Read
 
 Answer = tuple[int, dict[str, str], bytes]
 NOW = at(30)
@@ -214,7 +214,8 @@ def test_a_reading_goes_on_from_any_of_its_marks_and_misses_nothing(office: Offi
         kept = [record.key for page in first.pages[: place + 1] for record in page]
         assert rest.covered == first.covered
         assert ids(kept + rest.keys) == list(range(1, 561))
-        assert len(served.exchanges) <= len(first.pages) - place + 1
+        lists = [one for one in served.exchanges if "/archived/" not in one.path]
+        assert len(lists) <= len(first.pages) - place + 1
 
 
 def test_a_first_reading_of_many_that_is_stopped_is_not_begun_anew(stored: StoredOffice) -> None:
@@ -234,12 +235,14 @@ def test_a_first_reading_of_many_that_is_stopped_is_not_begun_anew(stored: Store
     assert stored.counts()["ticket.created"] == 200
     complete = stored.lake.loads().filter(pl.col("covered_to").is_not_null(), pl.col("stream") == "tickets").collect()
     spans = complete.sort("recorded_at").select("covered_from", "covered_to").rows()
-    assert spans[0] == (NOW - timedelta(days=120), NOW)
+    assert spans[0] == (None, NOW)
     assert spans[-1][1] == NOW + timedelta(hours=2)
 
 
-def test_a_mark_says_nothing_of_a_person() -> None:
-    assert Mark('{"list":"live","from":"2026-03-02T09:00:00+00:00"}').text.isascii()
+def test_a_mark_has_no_tickets_number(office: Office) -> None:
+    office.with_options(first_ticket=987_600)
+    marks = office.first(office.served(company(ticket(987_655)), NOW), "tickets", NOW).marks
+    assert marks[0] == '{"list":"live","highest":987700,"from":"2026-03-07T08:59:59+00:00"}'
 
 
 # Answers that are not whole
@@ -350,7 +353,7 @@ def test_what_a_broken_list_left_out_is_read_by_the_next_run(stored: StoredOffic
 
 
 def test_an_error_names_no_ticket(office: Office) -> None:
-    office.with_options(surveys=True)
+    office.with_options(surveys=True, first_ticket=987_655)
     alter = answered(lambda one: "conversations" in one.path, b"<html>")
     failure = office.first(office.served(company(ticket(987_655)), NOW, alter), "tickets", NOW).failure
     assert "/api/v2/tickets/…/conversations" in str(failure)

@@ -4,7 +4,8 @@ Belongs here: requests and answers. Does not: what a record looks like (`records
 
 Like the vendor: a list ends at page 300; without `updated_since` it has the tickets created in the last 30 days;
 deleted tickets and spam are in lists of their own for 30 days, while answers about them are still listed; closed
-tickets that nothing was done to for 120 days are in no list; what is embedded costs more of the limit.
+tickets that nothing was done to for 120 days are in no list, and shown to who knows their id; what is embedded costs
+more of the limit.
 """
 
 from __future__ import annotations
@@ -36,9 +37,14 @@ _TICKETS_PARAMETERS = frozenset({"filter", "updated_since", "order_by", "order_t
 _ORDERS = ("created_at", "updated_at", "due_by", "status")
 
 
-def app(desk: Desk, most_a_page: int = 100, credits_a_minute: int = CREDITS_A_MINUTE) -> Starlette:
-    """The stand-in. most_a_page: a page's size at the most, whatever is asked for. credits_a_minute: the plan's."""
-    return _Freshdesk(desk, most_a_page, Limit(credits_a_minute, 60)).starlette()
+def app(
+    desk: Desk, most_a_page: int = 100, credits_a_minute: int = CREDITS_A_MINUTE, *, has_archive: bool = True
+) -> Starlette:
+    """The stand-in. most_a_page: a page's size at the most, whatever is asked for.
+
+    credits_a_minute: the plan's. has_archive: whether the plan has one that can be asked.
+    """
+    return _Freshdesk(desk, most_a_page, Limit(credits_a_minute, 60), has_archive).starlette()
 
 
 @dataclass
@@ -46,6 +52,7 @@ class _Freshdesk:
     desk: Desk
     most_a_page: int
     limit: Limit
+    has_archive: bool
     tickets: dict[int, Ticket] = field(init=False)
     lists: dict[str, list[tuple[datetime, Ticket]]] = field(init=False)
 
@@ -64,6 +71,8 @@ class _Freshdesk:
         handlers: dict[str, Callable[[Request], Response]] = {
             "/api/v2/tickets": self.listed,
             "/api/v2/tickets/{ticket_id:int}/conversations": self.conversations,
+            "/api/v2/tickets/archived/{ticket_id:int}": self.archived,
+            "/api/v2/tickets/archived/{ticket_id:int}/conversations": self.archived_conversations,
             "/api/v2/surveys/satisfaction_ratings": self.ratings,
             "/api/v2/contacts": self.contacts,
             "/api/v2/companies": self.companies,
@@ -83,7 +92,7 @@ class _Freshdesk:
             try:
                 answered = handler(request)
             except _Refusal as refusal:
-                return JSONResponse(refusal.body, refusal.status)
+                return Response(status_code=refusal.status) if refusal.body is None else refusal.told()
             answered.headers["X-RateLimit-Total"] = str(self.limit.most)
             answered.headers["X-RateLimit-Used-CurrentRequest"] = str(credits_)
             return answered
@@ -109,20 +118,33 @@ class _Freshdesk:
             found.sort(key=lambda one: (one.created_at, one.id))
         if query.get("order_type", "desc") == "desc":
             found.reverse()
-        has_stats = "stats" in query.get("include", "")
-        return self._page(
-            request,
-            found,
-            lambda one: {
-                **records.ticket_record(one, present),
-                **({"stats": records.stats_record(one, present)} if has_stats else {}),
-            },
-        )
+        return self._page(request, found, lambda one: self._shown(one, request))
+
+    def _shown(self, ticket: Ticket, request: Request) -> Json:
+        present, has_stats = self.desk.present, "stats" in request.query_params.get("include", "")
+        stats = {"stats": records.stats_record(ticket, present)} if has_stats else {}
+        return {**records.ticket_record(ticket, present), **stats}
+
+    def archived(self, request: Request) -> Response:
+        ticket = self._asked_for(request, "archived")
+        return JSONResponse({**self._shown(ticket, request), "archived": True})
 
     def conversations(self, request: Request) -> Response:
+        return self._conversations(request, self._asked_for(request, "live"))
+
+    def archived_conversations(self, request: Request) -> Response:
+        return self._conversations(request, self._asked_for(request, "archived"))
+
+    def _asked_for(self, request: Request, where: str) -> Ticket:
+        if where == "archived" and not self.has_archive:
+            said = "The Archive Tickets feature(s) is/are not supported in your plan. Please upgrade your account"
+            raise _Refusal(403, {"code": "require_feature", "message": said})
         ticket = self.tickets.get(request.path_params["ticket_id"])
-        if ticket is None or records.list_of(ticket, self.desk.present) != "live":
-            return Response(status_code=404)
+        if ticket is None or records.list_of(ticket, self.desk.present) != where:
+            raise _Refusal(404, None)
+        return ticket
+
+    def _conversations(self, request: Request, ticket: Ticket) -> Response:
         return self._page(request, records.conversation_records(ticket, self.desk.present), lambda one: one)
 
     def ratings(self, request: Request) -> Response:
@@ -161,9 +183,12 @@ class _Freshdesk:
 
 
 class _Refusal(Exception):
-    def __init__(self, status: int, body: Json) -> None:
+    def __init__(self, status: int, body: Json | None) -> None:
         super().__init__(status)
         self.status, self.body = status, body
+
+    def told(self) -> Response:
+        return JSONResponse(self.body, self.status)
 
 
 def _invalid(name: str, message: str, code: str) -> _Refusal:
