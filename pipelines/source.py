@@ -14,9 +14,11 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
+from html import escape
 from typing import Any, Protocol
 from urllib.parse import quote, quote_plus, unquote_plus
 
@@ -230,22 +232,37 @@ class Account:
 
 _never_told: set[str] = set()
 _AUTHORIZATION = re.compile(r"(?i)\b(basic|bearer|token)[ :=]+[\w+/=.~-]{8,}")
-_SHORTEST_SECRET = 4
+_SHORTEST_SECRET, _SHORTEST_CODE = 4, 8
 
 
 def never_tell(secret: str) -> None:
     """Leave a secret out of whatever errors say from now on, even where a vendor says it, or says it in codes."""
     if len(secret) >= _SHORTEST_SECRET:
         codes = (quote(secret, safe=""), quote(secret), quote_plus(secret), unquote_plus(secret))
-        written = (secret, *codes, json.dumps(secret)[1:-1])
-        _never_told.update(written, [b64encode(secret.encode()).decode().rstrip("=")])
+        pages = (escape(secret), escape(secret, quote=False))
+        texts = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1])
+        _never_told.update([secret, *codes, *pages, *texts, *_in_base64(secret)])
+        _told.cache_clear()
 
 
 def without_secrets(text: str) -> str:
     """A text without the secrets that were read, and without what follows the name of a way to sign in."""
-    for secret in sorted(_never_told, key=len, reverse=True):
-        text = text.replace(secret, "…")
-    return _AUTHORIZATION.sub(r"\1 …", text)
+    return _AUTHORIZATION.sub(r"\1 …", _told().sub("…", text))
+
+
+@cache
+def _told() -> re.Pattern[str]:
+    """Each spelling of each secret, the longest first; codes are written in small letters and in capitals."""
+    return re.compile("|".join(map(re.escape, sorted(_never_told, key=len, reverse=True))) or r"(?!)", re.IGNORECASE)
+
+
+def _in_base64(secret: str) -> Iterator[str]:
+    """What a text in base64 has in it where the secret does, wherever it stands in it: all but its ends."""
+    for ahead in range(3):
+        coded = (" " * ahead + secret).encode()
+        whole = b64encode(coded)[(4 * ahead + 2) // 3 : len(coded) * 8 // 6]
+        if len(whole) >= _SHORTEST_CODE:
+            yield from (whole.decode(), whole.translate(bytes.maketrans(b"+/", b"-_")).decode())
 
 
 class SourceError(Exception):
