@@ -204,8 +204,8 @@ def _wait_seconds(state: RetryCallState) -> float:
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,40}")
 """What a key of an answer is called; what else stands there may be anything, of anybody."""
 
-_RECORD = re.compile(r"(?<=/)(?:\d+|[a-z]+_(?=[A-Za-z]*\d)[A-Za-z0-9]+)(?=[/.]|$)")
-"""A part of a path that is a record's id: a number, or letters with a prefix (`in_1a2B`)."""
+_RECORD = re.compile(r"(?<=/)(?:\d+|[0-9a-f]{24}|[a-z]+_(?=[A-Za-z]*\d)[A-Za-z0-9]+)(?=[/.]|$)")
+"""A part of a path that is a record's id: a number, twelve bytes, or letters with a prefix (`in_1a2B`)."""
 
 
 def _place(url: str | bytes | None) -> str:

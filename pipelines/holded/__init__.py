@@ -1,9 +1,11 @@
 """Holded: what a company has invoiced, what it took back by credit notes, and what its customers paid.
 
 Belongs here: the connector. Does not: what an organisation may say of its account (`options`), requests (`api`), how a
-reading finds what has changed (`reading`), what the documents mean (`documents`, `invoices`, `credit_notes`).
+reading finds what has changed (`reading`), what the vendor's texts say (`texts`), what the documents mean
+(`documents`, `invoices`, `payments`, `credit_notes`).
 
-Configuration, below `sources.<organisation>.<source>`: `api_key`, which Holded makes under Settings, Developers.
+Configuration, below `sources.<organisation>.<source>`: `api_key`, an API token (`pat_…`) that Holded makes under
+Settings, Developers, Credentials, with the permission to read invoices (`sales:invoices.read`).
 
 Estimates, orders, proforma invoices, waybills, sales receipts and whatever is bought are not read.
 """

@@ -1,7 +1,7 @@
 """Credit notes (facturas rectificativas): one record a credit note, as it was when it was last read.
 
-Belongs here: the facts that a credit note states. Does not: how it is read (`reading`), what a draft, a day or an
-amount is (`documents`).
+Belongs here: the facts that a credit note states. Does not: how it is read (`reading`), what a day or an amount is
+(`documents`).
 
 * `credit_note.issued`: on its date, once it is approved, with what it takes back as a negative amount;
 * `credit_note.voided`: once it is annulled, on its own date, with that amount again.
@@ -30,26 +30,26 @@ PAYLOAD = pl.Struct(COMMON)
 
 def credit_notes(account: Account, options: HoldedOptions) -> Stream:
     """The stream."""
-    kind = Kind("creditnote", lambda _item, _moments: {}, is_labelled=False)
+    kind = Kind("credit-notes", lambda _item, _moments: {}, lambda _item: False, is_labelled=False)
     return Stream(
         name="credit_notes",
         feeds=FEEDS,
         fetch=lambda read: fetch(account, kind, options, read),
         payload=PAYLOAD,
-        facts=lambda records: facts(records, options.zone, account.zone, options.credited),
+        facts=lambda records: facts(records, account.zone, options.credited),
         people=OF_CONTACTS,
         lateness=timedelta(days=max(options.whole_days, 3)),
         most_removed=options.most_removed,
     )
 
 
-def facts(records: pl.LazyFrame, books: str, organisation: str, credited: str | None) -> pl.LazyFrame:
+def facts(records: pl.LazyFrame, organisation: str, credited: str | None) -> pl.LazyFrame:
     """What credit notes state. credited: the sign of what they take back."""
     doubtful = pl.lit(
         "subtotal: negative in a credit note: say by the option `credited` how this account writes what it takes back"
     )
     is_doubtful = (pl.col("net") < 0) & pl.lit(credited is None)
-    said = understood(records, books, organisation).with_columns(
+    said = understood(records, organisation).with_columns(
         problem=pl.coalesce("problem", pl.when(is_doubtful).then(doubtful)),
         net=pl.col("net") if credited == "negative" else -pl.col("net"),
     )
@@ -71,7 +71,7 @@ def _stated(said: pl.LazyFrame, what: str, how_much: pl.Expr) -> pl.LazyFrame:
         fact_key=pl.format("credit_note/{}/{}", "record_key", pl.lit(what)),
         event_type=pl.lit(f"credit_note.{what}"),
         subject_id="record_key",
-        account_id="contact",
+        account_id="contact_id",
         occurred_at=pl.col("at").cast(UTC_MICROSECONDS),
         amount=how_much.cast(DECIMAL),
     )

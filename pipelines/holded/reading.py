@@ -1,23 +1,29 @@
 """How a reading finds what has changed: through the documents of late, or through all that there are.
 
-Belongs here: the choice between the two, and what is kept of a document. Does not: HTTP (`api`), what it means
-(`documents`).
+Belongs here: the choice between the two, what is kept of a document, and of which invoices the payments are asked for.
+Does not: HTTP (`api`), what it means (`documents`).
 
-The vendor does not say when a document was changed, and nothing tells that one was deleted. So a reading asks for those
-that are dated lately, drafts and paid ones among them, and once in `whole_days` for all of them, whatever their date:
-what is held and not among these is deleted. Where all of them are on one page, they are read each time.
+Drafts are no documents yet, and passed over. The vendor does not say when a document was changed, and nothing tells
+that one was deleted. So a reading asks for those that are dated lately, and once in `whole_days` for all of them,
+whatever their date: what is held and not among these is deleted, or a draft again. Where all of them are on one page,
+they are read each time.
 
 Pages go by number, and where a document is deleted while they are read, the one that moves up to the page before is in
 none of them. So a whole reading of several pages goes through them twice: a document is there if either has it.
+
+Lists say how much of an invoice was paid, not when: each invoice of which something was has to be asked for by itself,
+and an account has few requests. So the cursor remembers which ones those were and in what state (twice six bytes for
+each), and one whose state is known is left as it is held. Where somebody only corrected the day of a payment, the list
+is the same as before: so each state is forgotten once in `payments_again_days`, of each invoice on a day of its own. A
+reading that is stopped goes on with what it knows by then.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
-from decimal import Decimal
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,153 +32,196 @@ import orjson
 from kr_definitions.vocabulary import nearest
 from pipelines.holded.api import PAGE_SIZE, Api, Item
 from pipelines.holded.options import HoldedOptions
+from pipelines.holded.texts import amount, as_date, as_tag, as_text, day, tags
+from pipelines.ids import packed, unpacked
 from pipelines.people import People, Place
-from pipelines.source import Account, Covered, Read, Record, SourceConfigError
+from pipelines.source import Account, Covered, Mark, Read, Record, SourceConfigError
 
-CONTACT = "contact"
+CONTACT = "contact_id"
 OF_CONTACTS = People(whose=(Place(CONTACT, (CONTACT,)),), account=CONTACT)
 """Where documents name people: each is of one contact, whose id is kept and nothing else."""
 
-BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-YEARS_AHEAD = timedelta(days=100 * 365)
-"""Documents may be dated ahead, by mistake too: those that are have to be found as well."""
-
 _FURTHEST_AHEAD = timedelta(minutes=5)
-_KEPT = ("status", "subtotal", "discount", "tax", "total", "approvedAt")
+_AMOUNTS = ("subtotal", "discount", "tax", "total")
+_ASKED_A_MARK = 50
+"""After so many invoices that were asked for by themselves, a reading that is stopped there has lost none of them."""
 
-Pages = Generator[list[Record], None, Covered]
+Pages = Generator[list[Record] | Mark, None, Covered]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of document. name: what the vendor's paths call it. more: what is kept of one beside what is of all.
+    """A kind of document. path: what the vendor calls its list. more: what is kept of one beside what is of all.
 
-    is_labelled: whether the custom fields that the options name have to be on some of them.
+    is_paid: whether something was paid of a listed one, so that it has to be asked for by itself. is_labelled: whether
+    the tags that the options name have to be on some of them.
     """
 
-    name: str
+    path: str
     more: Callable[[Item, Moments], Mapping[str, Any]]
+    is_paid: Callable[[Item], bool]
     is_labelled: bool
 
 
 @dataclass(frozen=True)
 class Moments:
-    """When days begin: those of the books, and those of the organisation."""
+    """When days begin in the organisation's zone."""
 
     now: datetime
-    books: ZoneInfo
     organisation: ZoneInfo
 
-    def is_ahead(self, seconds: Any) -> bool:
-        """Whether a date is in the future; what is no date is not."""
-        try:
-            day = datetime.fromtimestamp(float(as_text(seconds) or ""), self.books).date()
-        except (ValueError, OverflowError, OSError):
-            return False
-        return datetime.combine(day, time(), self.organisation) > self.now + _FURTHEST_AHEAD
+    def is_ahead(self, said: Any) -> bool:
+        """Whether a day is in the future; what is no day is not."""
+        on = as_date(day(said))
+        return on is not None and datetime.combine(on, time(), self.organisation) > self.now + _FURTHEST_AHEAD
 
 
 @dataclass(frozen=True)
 class _Known:
-    """The cursor. whole_at: when all were read; count: how many there were; labels: the custom fields that are kept."""
+    """The cursor. whole_at: when all were read; count: how many there were; labels: the tags that are kept.
+
+    states: which invoices the payments were read of, and in what state they were.
+    """
 
     whole_at: datetime
     count: int
-    labels: Mapping[str, str]
+    labels: Mapping[str, list[str]]
+    states: frozenset[int] = field(repr=False)
 
     def text(self) -> str:
-        said = {"whole_at": self.whole_at.isoformat(), "count": self.count, "labels": self.labels}
+        said = {
+            "whole_at": self.whole_at.isoformat(),
+            "count": self.count,
+            "labels": self.labels,
+            "states": packed(self.states),
+        }
         return orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode()
 
     @classmethod
     def of(cls, text: str | None) -> _Known | None:
-        if not text:
+        said = orjson.loads(text) if text else {}
+        if "states" not in said:  # of the vendor's first version: all is read anew
             return None
-        said = orjson.loads(text)
-        return cls(datetime.fromisoformat(said["whole_at"]), said["count"], said["labels"])
+        states = frozenset(unpacked(said["states"]))
+        return cls(datetime.fromisoformat(said["whole_at"]), said["count"], said["labels"], states)
 
 
 def fetch(account: Account, kind: Kind, options: HoldedOptions, read: Read) -> Pages:
     """Read the documents of late, or all."""
-    known, api = _Known.of(read.cursor), Api(account, read.clock)
-    moments = Moments(read.until, ZoneInfo(options.zone), ZoneInfo(account.zone))
-    if known is None or read.since is None or _is_due(known, options, read.until):
-        return (yield from _whole(api, kind, options, moments))
-    start = min(read.until - timedelta(days=options.recent_days), read.since)
-    for page in api.documents(kind.name, start, read.until + YEARS_AHEAD):
-        yield [_record(kind, item, options, moments) for item in page]
-    return Covered(read.since, read.until, known.text())
+    return (yield from _Reading(account, kind, options, read).pages())
 
 
-def _is_due(known: _Known, options: HoldedOptions, now: datetime) -> bool:
-    is_old = now - known.whole_at >= timedelta(days=options.whole_days)
-    return is_old or known.labels != options.labels or known.count < PAGE_SIZE
+class _Reading:
+    """One reading of one kind of document."""
+
+    def __init__(self, account: Account, kind: Kind, options: HoldedOptions, read: Read) -> None:
+        self.kind, self.options, self.read = kind, options, read
+        self.api = Api(account, read.clock)
+        self.moments = Moments(read.until, ZoneInfo(account.zone))
+        self.known = _Known.of(read.cursor)
+        self.labels = {label: list(named) for label, named in options.labels.items()}
+        before = frozenset() if self.known is None else self.known.states
+        self.states = set(unpacked(read.mark)) if read.mark else set(before)
+        self.met = set[int]()
+        self.found, self.tags = set[str](), set[str]()
+
+    def pages(self) -> Pages:
+        known, until = self.known, self.read.until
+        if known is None or self.read.since is None or self._is_due(known):
+            return (yield from self._whole())
+        start = min(until - timedelta(days=self.options.recent_days), self.read.since)
+        for page in self.api.documents(self.kind.path, start.astimezone(self.moments.organisation).date()):
+            yield from self._told(page)
+        now = _Known(known.whole_at, known.count, known.labels, frozenset(self.states))
+        return Covered(self.read.since, until, now.text())
+
+    def _is_due(self, known: _Known) -> bool:
+        is_old = self.read.until - known.whole_at >= timedelta(days=self.options.whole_days)
+        return is_old or known.labels != self.labels or known.count < PAGE_SIZE
+
+    def _whole(self) -> Pages:
+        for _ in range(2):
+            pages = 0
+            for page in self.api.documents(self.kind.path, None):
+                pages += 1
+                yield from self._told([item for item in page if item["id"] not in self.found])
+            if pages <= 1:
+                break
+        if self.kind.is_labelled and self.found:
+            self._require_labels()
+        now = _Known(self.read.until, len(self.found), self.labels, frozenset(self.met))
+        return Covered(None, self.read.until, now.text(), frozenset(self.found))
+
+    def _told(self, items: Iterable[Item]) -> Generator[list[Record] | Mark, None, None]:
+        """The records of listed documents, and how far this has got where some had to be asked for by themselves."""
+        records, asked = list[Record](), 0
+        for item in items:
+            if _is_draft(item):
+                continue
+            self.tags |= tags(item.get("tags"))
+            self.found.add(item["id"])
+            state, was_paid = self._state(item), _number(item["id"])
+            if not self.kind.is_paid(item) and was_paid not in self.states:
+                records.append(self._record(item))
+                continue
+            self.met |= {state, was_paid}
+            if state in self.states:
+                continue
+            whole = self.api.document(self.kind.path, item["id"])
+            if whole is None or _is_draft({**item, **whole}):
+                self.found.discard(item["id"])
+                continue
+            records.append(self._record({**item, **whole}))
+            self.states |= {state, was_paid}
+            asked += 1
+            if asked % _ASKED_A_MARK == 0:
+                yield records
+                yield Mark(packed(self.states))
+                records = []
+        yield records
+        if asked % _ASKED_A_MARK:
+            yield Mark(packed(self.states))
+
+    def _state(self, item: Item) -> int:
+        """What is known of a listed document, as a number; another one after `payments_again_days` at the latest."""
+        season = (self.read.until.toordinal() + _number(item["id"])) // self.options.payments_again_days
+        return _number([season, item["id"], self._record(item).payload])
+
+    def _record(self, item: Item) -> Record:
+        """A document as it is now. The vendor does not say when it was changed: what arrives later replaces it."""
+        its = tags(item.get("tags"))
+        kept = {
+            "status": as_text(item.get("status")),
+            CONTACT: as_text(item.get(CONTACT)) or None,
+            "currency": as_text(item.get("currency")),
+            "date": day(item.get("date")),
+            **{name: amount(item.get(name)) for name in _AMOUNTS},
+            "is_ahead": self.moments.is_ahead(item.get("date")),
+            "is_numbered": _has_number(item),
+            **{label: next((one for one in named if as_tag(one) in its), None) for label, named in self.labels.items()},
+            **self.kind.more(item, self.moments),
+        }
+        return Record(item["id"], None, kept)
+
+    def _require_labels(self) -> None:
+        for label, named in self.labels.items():
+            for name in named:
+                if as_tag(name) not in self.tags:
+                    likely = nearest(as_tag(name), sorted(self.tags))
+                    do = f"Did you mean {' or '.join(likely)}?" if likely else "Leave it out until one has it"
+                    raise SourceConfigError(self.api.source, f"no invoice has the tag '{name}' of the {label}", do)
 
 
-def _whole(api: Api, kind: Kind, options: HoldedOptions, moments: Moments) -> Pages:
-    found: set[str] = set()
-    names: set[str] = set()
-    for _ in range(2):
-        pages = 0
-        for page in api.documents(kind.name, BEGINNING, moments.now + YEARS_AHEAD):
-            pages += 1
-            names.update(name for item in page for name in custom_fields(item))
-            new = [item for item in page if item["id"] not in found]
-            found.update(item["id"] for item in new)
-            yield [_record(kind, item, options, moments) for item in new]
-        if pages <= 1:
-            break
-    if kind.is_labelled and found:
-        _require_labels(api.source, options.labels, names)
-    now = _Known(moments.now, len(found), options.labels)
-    return Covered(None, moments.now, now.text(), frozenset(found))
+def _is_draft(item: Item) -> bool:
+    """Whether a document is a draft: it says so, or says nothing of it and has no number, as drafts have none."""
+    says = item.get("draft")
+    return says is True or item.get("approval_status") == "draft" or (says is None and not _has_number(item))
 
 
-def _require_labels(source: str, labels: Mapping[str, str], names: set[str]) -> None:
-    for label, name in labels.items():
-        if name not in names:
-            likely = nearest(name, sorted(names)) or sorted(names)
-            do = f"Did you mean {' or '.join(likely)}?" if likely else "None has any: leave it out"
-            raise SourceConfigError(source, f"no invoice has the custom field '{name}' that is the {label}", do)
+def _has_number(item: Item) -> bool:
+    return any(letter.isdigit() for letter in str(item.get("document_number") or ""))
 
 
-def _record(kind: Kind, item: Item, options: HoldedOptions, moments: Moments) -> Record:
-    """A document as it is now. The vendor does not say when it was changed: what arrives later replaces it."""
-    fields, draft = custom_fields(item), item.get("draft")
-    kept = {
-        **{name: as_text(item.get(name)) for name in _KEPT},
-        "contact": as_text(item.get("contact")) or None,
-        "currency": as_text(item.get("currency")),
-        "date": as_text(item.get("date")),
-        "is_ahead": moments.is_ahead(item.get("date")),
-        "is_draft": bool(draft) if draft in (False, True) else None,
-        "is_numbered": any(letter.isdigit() for letter in str(item.get("docNumber") or "")),
-        "tells_approval": "approvedAt" in item,
-        **{label: fields.get(options.labels.get(label, "")) for label in ("category", "product")},
-        **kind.more(item, moments),
-    }
-    return Record(item["id"], None, kept)
-
-
-def entries(said: Any) -> list[Item]:
-    """The objects of a list, which may also come as an object whose names are numbers."""
-    several = said.values() if isinstance(said, dict) else said if isinstance(said, list) else ()
-    return [one for one in several if isinstance(one, dict)]
-
-
-def custom_fields(item: Item) -> dict[str, str | None]:
-    """The custom fields of a document, with their values; null where one is empty."""
-    pairs = [(one.get("field"), as_text(one.get("value"))) for one in entries(item.get("customFields"))]
-    return {name: value or None for name, value in pairs if isinstance(name, str)}
-
-
-def as_text(scalar: Any) -> str | None:
-    """A scalar as text, a number as the shortest that means it, without an exponent: 0.1 is exactly that.
-
-    Of anything else nothing is kept but that it was there: it may hold what nobody has looked at.
-    """
-    if scalar is None or isinstance(scalar, str):
-        return scalar
-    if isinstance(scalar, float) and math.isfinite(scalar):
-        return format(Decimal(repr(scalar)), "f")
-    return str(scalar) if isinstance(scalar, int | float) else f"a {type(scalar).__name__}"
+def _number(said: Any) -> int:
+    """What something is remembered by: too large for two of an account to meet."""
+    return int.from_bytes(sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).digest()[:6])

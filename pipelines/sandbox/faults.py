@@ -34,13 +34,12 @@ _PAGE = b"<!DOCTYPE html><html><head><title>Service unavailable</title></head><b
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, whole. is_cut: the connection ends in the middle of it. is_full: a list as long as was asked for."""
+    """An answer, whole. is_cut: the connection ends in the middle of it."""
 
     status: int
     body: bytes
     headers: Mapping[str, str]
     is_cut: bool = False
-    is_full: bool = False
 
 
 Spoil = Callable[[Answer, Answer | None], Answer]
@@ -99,7 +98,7 @@ _COUNTED = (("startAt", "maxResults", "total"), ("start", "count", "total"))
 
 def _says_more(answer: Answer) -> bool:
     links = next((value for name, value in answer.headers.items() if name.lower() == "link"), "")
-    if answer.is_full or 'rel="next"' in links:
+    if 'rel="next"' in links:
         return True
     try:
         content = json.loads(answer.body)
@@ -275,17 +274,7 @@ async def _answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> Answer:
             body += message.get("body", b"")
 
     await app(scope, receive, keep)
-    return Answer(status, body, headers, is_full=fills_page(body, Request(scope).query_params.get("limit", "")))
-
-
-def fills_page(body: bytes, limit: str) -> bool:
-    """Whether an answer is a bare list of as many as its request asked for (Holded's): more may follow."""
-    if not limit.isdigit() or not body.startswith(b"["):
-        return False
-    try:
-        return len(json.loads(body)) >= int(limit) > 0
-    except ValueError:
-        return False
+    return Answer(status, body, headers)
 
 
 async def _sent(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:

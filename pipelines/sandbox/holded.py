@@ -2,19 +2,21 @@
 
 Belongs here: requests, answers, and what the documents look like. Does not: what they mean (`pipelines.holded`).
 
-Like the vendor: lists are bare arrays by page, which say nothing of a next one; a date is the beginning of a day where
-the books are kept; a draft is in the lists, without a number, until it is approved; amounts are JSON numbers with the
-decimals that they need; a payment is only a line in its invoice; an annulled document does not say when; a deleted one
-is gone. So many requests a minute and a month; an answer with 429 says which of the two it was, and how long to wait.
+Like the vendor: a bearer token, whose permissions an answer with 403 tells; pages of up to 200, whatever is asked for,
+whose cursor is the number of the next one; totals as texts with a decimal comma, payments with a point; a date is a
+day; a draft has no number; how much was paid is in the list, when is in the document that is asked for by itself, in
+the account's currency; an annulled document does not say since when; a deleted one is gone. So many requests a minute
+and a month; an answer with 429 says which of the two it was, and how long to wait.
 
 Names, addresses and texts of people are in the documents, as they are in the vendor's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import date, datetime
+from decimal import Decimal
 from math import ceil
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,10 +29,14 @@ from starlette.routing import Route
 from pipelines.sandbox.company import Invoice, TakenBack
 from pipelines.sandbox.stand_in import Desk, Limit
 
-CREDENTIALS: dict[str, str] = {"api_key": "sandbox-holded-key"}
+CREDENTIALS: dict[str, str] = {"api_key": "pat_sandbox-holded-key"}
+MAY_READ = "sales:invoices.read"
 REQUESTS_A_MINUTE = 60
 REQUESTS_A_MONTH = 100_000
-PAGE_SIZE = 500
+PAGE_SIZE = 200
+DEFAULT_SIZE = 25
+RATES = {"EUR": Decimal(1), "USD": Decimal("1.0905"), "GBP": Decimal("0.8641")}
+"""So many of a currency for one of the account's."""
 
 Json = dict[str, Any]
 
@@ -43,11 +49,23 @@ def app(
     requests_a_minute: int = REQUESTS_A_MINUTE,
     requests_a_month: int = REQUESTS_A_MONTH,
     deleted: Mapping[int, datetime] = _NONE_DELETED,
-    zone: str = "Europe/Madrid",
+    permissions: Collection[str] = (MAY_READ,),
 ) -> Starlette:
-    """The stand-in. deleted: invoice -> when it was deleted. zone: where the books are kept."""
+    """The stand-in. deleted: invoice -> when it was deleted. permissions: those of the key."""
     limits = (Limit(requests_a_minute, 60), Limit(requests_a_month, _MONTH_SECONDS))
-    return _Holded(desk, limits, deleted, ZoneInfo(zone)).starlette()
+    return _Holded(desk, limits, deleted, permissions).starlette()
+
+
+@dataclass
+class _Document:
+    """A document as it is told by itself; lists leave out `_ONLY_ALONE`."""
+
+    made_at: datetime
+    is_draft: bool
+    content: Json
+
+
+_ONLY_ALONE = ("approved_at", "payments_detail", "currency_change", "from", "notes", "body")
 
 
 @dataclass
@@ -55,46 +73,87 @@ class _Holded:
     desk: Desk
     limits: tuple[Limit, Limit]
     deleted: Mapping[int, datetime]
-    zone: ZoneInfo
-    documents: dict[str, list[tuple[datetime, Json]]] = field(default_factory=dict)
+    permissions: Collection[str]
+    documents: dict[str, list[_Document]] = field(default_factory=dict)
+    by_id: dict[tuple[str, str], Json] = field(default_factory=dict)
+    answers: dict[tuple[str, str, str, str | None], list[Json]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        present, invoices = self.desk.present, self.desk.company.invoices
-        known = [one for one in invoices if one.created_at <= present and not self._is_deleted(one)]
+        present = self.desk.present
+        known = [one for one in self.desk.company.invoices if one.created_at <= present and not self._is_deleted(one)]
         self.documents = {
-            "invoice": [(one.created_at, self._invoice(one)) for one in known],
-            "creditnote": [
-                (back.at, self._credit_note(one, number, back))
+            "invoices": [self._invoice(one) for one in known],
+            "credit-notes": [
+                self._credit_note(one, number, back)
                 for one in known
                 for number, back in enumerate(one.taken_back)
                 if back.kind == "credit" and back.at <= present
             ],
         }
-        for found in self.documents.values():
-            found.sort(key=lambda made: (made[0], made[1]["id"]))
+        for kind, found in self.documents.items():
+            found.sort(key=lambda one: (one.made_at, one.content["id"]), reverse=True)
+            self.by_id |= {(kind, one.content["id"]): one.content for one in found}
 
     def _is_deleted(self, invoice: Invoice) -> bool:
         at = self.deleted.get(invoice.id)
         return at is not None and at <= self.desk.present
 
     def starlette(self) -> Starlette:
-        return Starlette(routes=[Route("/api/invoicing/v1/documents/{kind}", self.listed)])
+        paths = {"/api/v2/{kind}": self.listed, "/api/v2/{kind}/{id}": self.told}
+        return Starlette(routes=[Route(path, answer) for path, answer in paths.items()])
 
     def listed(self, request: Request) -> Response:
-        if request.headers.get("key") != CREDENTIALS["api_key"]:
-            return JSONResponse({"status": 0, "info": "Invalid key"}, 401)
+        kind, query = request.path_params["kind"], request.query_params
+        if (refused := self._refused(request)) is not None:
+            return refused
+        size, cursor = query.get("limit", str(DEFAULT_SIZE)), query.get("cursor", "page:1")
+        number = cursor.removeprefix("page:")
+        if not size.isdigit() or not number.isdigit():
+            return _problem(400, "bad-request", "Bad request", f"Invalid cursor or limit: {cursor}")
+        try:
+            days = [date.fromisoformat(query[name]).isoformat() for name in ("start_date", "end_date") if name in query]
+        except ValueError:
+            return _problem(400, "bad-request", "Bad request", "Invalid date format. Expected format: YYYY-MM-DD")
+        first, last = days if len(days) == 2 else ("0000", "9999")
+        found = self._found(kind, first, last, query.get("approval_status"))
+        length = min(int(size), PAGE_SIZE)
+        end = int(number) * length
+        items = [
+            {name: value for name, value in one.items() if name not in _ONLY_ALONE} for one in found[end - length : end]
+        ]
+        more = len(found) > end
+        return JSONResponse({"items": items, "has_more": more, "cursor": f"page:{int(number) + 1}" if more else None})
+
+    def _found(self, kind: str, first: str, last: str, approval: str | None) -> list[Json]:
+        asked_for = (kind, first, last, approval)
+        if asked_for not in self.answers:
+            self.answers[asked_for] = [
+                one.content
+                for one in self.documents[kind]
+                if first <= one.content["date"] <= last and (approval is None or one.is_draft == (approval == "draft"))
+            ]
+        return self.answers[asked_for]
+
+    def told(self, request: Request) -> Response:
+        if (refused := self._refused(request)) is not None:
+            return refused
+        found = self.by_id.get((request.path_params["kind"], request.path_params["id"]))
+        return _problem(404, "not-found", "Not found", "Not Found") if found is None else JSONResponse(found)
+
+    def _refused(self, request: Request) -> Response | None:
+        given = request.headers.get("Authorization", "")
+        if not given.startswith("Bearer "):
+            return _problem(401, "unauthorized", "Unauthorized", "Invalid or missing API key")
+        if given != f"Bearer {CREDENTIALS['api_key']}":
+            return _problem(403, "forbidden", "Forbidden", "Access denied.")
+        if MAY_READ not in self.permissions:
+            return _problem(403, "forbidden", "Forbidden", f"Insufficient permissions: {MAY_READ} required.")
         for window, limit in zip(("minute", "month"), self.limits, strict=True):
             if (wait := limit.wait_seconds(self.desk.clock.now())) is not None:
                 return self._too_many(window, limit, ceil(wait))
-        kind, query = request.path_params["kind"], request.query_params
-        if kind not in self.documents:
-            return JSONResponse({"status": 0, "info": "Wrong docType"})
-        start, end = int(query.get("starttmp", 0)), int(query.get("endtmp", 2**40))
-        found = [document for _, document in self.documents[kind] if start <= document["date"] <= end]
-        if query.get("sort") == "created-desc":
-            found.reverse()
-        size, number = min(int(query.get("limit", PAGE_SIZE)), PAGE_SIZE), int(query.get("page", 1))
-        return JSONResponse(found[(number - 1) * size : number * size])
+        if request.path_params["kind"] not in self.documents:
+            return Response("<!DOCTYPE html><html><body>Holded</body></html>", media_type="text/html")
+        return None
 
     def _too_many(self, window: str, limit: Limit, wait: int) -> Response:
         headers = {
@@ -104,67 +163,86 @@ class _Holded:
             "X-RateLimit-Reset": str(ceil(self.desk.clock.now().timestamp()) + wait),
             "X-RateLimit-Window": window,
         }
-        said = {"type": "https://api.holded.com/problems/rate-limit", "title": "Rate limit exceeded", "status": 429}
-        return JSONResponse(said, 429, headers)
+        detail = f"You have reached the per-{window} limit ({limit.most}). Retry in {wait} seconds."
+        return _problem(429, "rate-limit", "Rate limit exceeded", detail, headers)
 
-    def _day(self, at: datetime) -> int:
-        """The beginning of the day that an instant is of, where the books are kept."""
-        day = at.astimezone(ZoneInfo(self.desk.company.zone)).date()
-        return int(datetime.combine(day, time(), self.zone).timestamp())
+    def _day(self, at: datetime) -> str:
+        return at.astimezone(ZoneInfo(self.desk.company.zone)).date().isoformat()
 
-    def _invoice(self, one: Invoice) -> Json:
+    def _invoice(self, one: Invoice) -> _Document:
         present = self.desk.present
         issued, paid, voided = (
             at if at and at <= present else None for at in (one.issued_at, one.paid_at, one.voided_at)
         )
-        total = one.net_cents + one.tax_cents
-        payment = {"id": f"pa{one.id:022x}", "amount": total / 100, "date": paid and self._day(paid), "bankId": "b1"}
-        return {
+        total, rate = one.net_cents + one.tax_cents, RATES[one.currency]
+        in_its_own = Decimal(total).scaleb(-2) / rate
+        payment = {"id": f"{one.id:024x}"[::-1], "amount": _spanish(in_its_own), "bank_id": "b1"}
+        content = {
             **self._document(one, f"{one.id:024x}", one.net_cents, one.tax_cents),
             "date": self._day(issued or one.created_at),
-            "dueDate": self._day(issued or one.created_at),
-            "docNumber": f"F{one.id:06}" if issued else "",
-            "status": 3 if voided else 1 if paid else 0,
-            "draft": None if issued else True,
-            "approvedAt": int(issued.timestamp()) if issued else None,
-            "paymentsTotal": total / 100 if paid else 0,
-            "paymentsPending": 0 if paid or voided else total / 100,
-            "paymentsRefunds": 0,
-            "paymentsDetail": [payment] if paid else [],
+            "due_date": self._day(issued or one.created_at),
+            "document_number": f"F{one.id:06}" if issued else None,
+            "status": "cancelled" if voided else "completed" if paid else "pending",
+            "draft": issued is None,
+            "approved_at": issued and issued.strftime("%Y-%m-%dT%H:%M:%S"),
+            "currency_change": str(rate.quantize(Decimal("0.01"))),
+            "payments_total": _plain(total if paid else 0),
+            "payments_pending": _plain(0 if paid or voided else total),
+            "payments_detail": [{**payment, "date": self._day(paid)}] if paid else [],
         }
+        return _Document(one.created_at, issued is None, content)
 
-    def _credit_note(self, of: Invoice, number: int, back: TakenBack) -> Json:
+    def _credit_note(self, of: Invoice, number: int, back: TakenBack) -> _Document:
         is_void = back.undone_at is not None and back.undone_at <= self.desk.present
         tax = round(back.cents * of.tax_cents / of.net_cents)
-        return {
+        content = {
             **self._document(of, f"c{of.id:020x}{number:03x}", back.cents, tax),
             "date": self._day(back.at),
-            "docNumber": f"R{of.id:06}-{number}",
-            "status": 3 if is_void else 0,
-            "draft": None,
-            "approvedAt": int(back.at.timestamp()),
-            "from": {"id": f"{of.id:024x}", "docType": "invoice"},
+            "document_number": f"R{of.id:06}-{number}",
+            "status": "cancelled" if is_void else "pending",
+            "draft": False,
+            "approved_at": back.at.strftime("%Y-%m-%dT%H:%M:%S"),
+            "payments_total": _plain(0),
+            "payments_pending": _plain(back.cents + tax),
+            "payments_detail": [],
+            "from": {"id": f"{of.id:024x}", "doc_type": "invoice"},
         }
+        return _Document(back.at, is_draft=False, content=content)
 
     def _document(self, one: Invoice, id_: str, net: int, tax: int) -> Json:
         """What documents of every kind have. Amounts in cents."""
-        labels = {"Línea": one.category, "Servicio": one.product, "Comentario": "Para Marta Ruiz"}
+        price = _spanish(Decimal(net).scaleb(-2))
         return {
             "id": id_,
-            "contact": f"c0{one.customer_id:022x}",
-            "contactName": "Marta Ruiz",
-            "desc": "Honorarios, Marta Ruiz",
+            "contact_id": f"c0{one.customer_id:022x}",
+            "contact_name": "Marta Ruiz",
+            "description": "Honorarios, Marta Ruiz",
             "notes": "Llamar al +34 600 123 456",
-            "tags": [],
-            "products": [
-                {"name": "Honorarios de Marta Ruiz", "desc": "Calle Mayor 1", "price": net / 100, "units": 1, "tax": 21}
+            "body": "<p>Calle Mayor 1</p>",
+            "tags": [f"#{tag}" for tag in (one.category, one.product) if tag] + ["martaruiz"],
+            "lines": [
+                {"line_id": None, "name": "Honorarios de Marta Ruiz", "description": "Calle Mayor 1", "price": price,
+                 "units": "1,00", "discount": "0,00", "tax": "0", "taxes": ["s_iva_21"], "account": None}
             ],
-            "customFields": [{"field": name, "value": value} for name, value in labels.items() if value],
-            "subtotal": net / 100,
-            "tax": tax / 100,
-            "total": (net + tax) / 100,
-            "discount": 0,
-            "language": "es",
-            "currency": one.currency.lower(),
-            "currencyChange": 1,
-        }
+            "subtotal": price,
+            "discount": "0,00",
+            "tax": _spanish(Decimal(tax).scaleb(-2)),
+            "total": _spanish(Decimal(net + tax).scaleb(-2)),
+            "currency": one.currency,
+            "payment_method_id": None,
+        }  # fmt: skip
+
+
+def _problem(status: int, kind: str, title: str, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    said = {"type": f"https://api.holded.com/problems/{kind}", "title": title, "status": status, "detail": detail}
+    return JSONResponse(said, status, headers, media_type="application/problem+json")
+
+
+def _spanish(amount: Decimal) -> str:
+    """1.234,56."""
+    return f"{amount:,.2f}".translate(str.maketrans(",.", ".,"))
+
+
+def _plain(cents: int) -> str:
+    """1234.56."""
+    return f"{Decimal(cents).scaleb(-2):.2f}"

@@ -30,7 +30,7 @@ from accounts import ACCOUNTS, Bench  # noqa: E402 - found by the paths above
 
 RECORDS = 100_000
 PASSES = ("asked", "read", "loaded")
-_HEADERS = frozenset({"accept", "authorization", "content-type", "key", "linkedin-version", "token", "x-api-token"})
+_HEADERS = frozenset({"accept", "authorization", "content-type", "linkedin-version", "token", "x-api-token"})
 
 
 def serve(bench: Bench, records: int, folder: Path) -> None:

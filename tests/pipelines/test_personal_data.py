@@ -98,7 +98,7 @@ RULES: Mapping[str, Mapping[str, Keeps]] = {
         "credit_notes": Keeps(about="customer"), "refunds": Keeps(about="customer"),
         "disputes": Keeps(about="customer"),
     },
-    "holded": {"invoices": Keeps(about="contact"), "credit_notes": Keeps(about="contact")},
+    "holded": {"invoices": Keeps(about="contact_id"), "credit_notes": Keeps(about="contact_id")},
     "typeform": {"responses_compra": Keeps(about="customer")},
     "wordpress": {"articles": NOBODY},
     "google_sheets": {"visits": Keeps(being="", about="row.customer", beside="row.agent")},
