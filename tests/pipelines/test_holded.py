@@ -530,6 +530,14 @@ def test_a_reading_that_a_quota_stopped_asks_for_no_payment_twice(office, small_
     assert held == {record.key: record for record in first(office, of).records}
 
 
+def test_an_account_that_was_read_by_the_vendors_first_version_is_read_anew(office, small_pages):
+    cursor = orjson.dumps({"whole_at": at(19).isoformat(), "count": 12, "labels": {"category": "fee"}}).decode()
+    of = over_the_years()
+    found = office.read(office.served(of, at(20)), "invoices", Read(at(19), at(20), cursor, office.clock))
+    assert found.covered is not None
+    assert len(found.covered.present) == 12
+
+
 def test_an_invoice_that_was_deleted_after_it_was_listed_is_not_there(office):
     def alter(exchange: Exchange) -> Any:
         return (404, {}, b'{"title": "Not found", "status": 404}') if exchange.path.endswith(f"{2:024x}") else None
