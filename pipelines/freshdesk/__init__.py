@@ -15,8 +15,9 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from pipelines.freshdesk.customers import HAS, customers
+from pipelines.freshdesk.reading import Archive
 from pipelines.freshdesk.surveys import satisfaction_ratings
-from pipelines.freshdesk.tickets import Archive, tickets
+from pipelines.freshdesk.tickets import tickets
 from pipelines.identification import IdentifiedBy, refuse_unknown
 from pipelines.source import Account, Options, Stream
 from pipelines.ticketing import SurveySent

@@ -6,11 +6,9 @@ which are personal and never read.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import polars as pl
 
-from kr_definitions.vocabulary import DECIMAL
+from pipelines import meetings as shared
 from pipelines.decoding import problems
 from pipelines.hubspot.changes import current, instant, said
 from pipelines.hubspot.options import Calls, HubSpotOptions, Meetings, Said, properties_of
@@ -38,9 +36,6 @@ MEETING_PROPERTIES = (
 )
 OUTCOME_OF_STATUS = {"COMPLETED": "completed", "NO_ANSWER": "no_answer", "BUSY": "busy"}
 """What an ended call came to where nobody said it; a call with another status has not taken place."""
-
-AHEAD = timedelta(days=1)
-"""A record cannot say that something took place later than this after its own last change: its time is a slip."""
 
 
 # Calls
@@ -90,7 +85,10 @@ def call_facts(records: pl.LazyFrame, options: HubSpotOptions, calls: Calls, zon
     strange = problems(
         made,
         (pl.col("occurred_at").is_null(), "hs_timestamp is not a time"),
-        (pl.col("occurred_at") > pl.col("revision") + AHEAD, "hs_timestamp is after the last change of a call made"),
+        (
+            pl.col("occurred_at") > pl.col("revision") + shared.AHEAD,
+            "hs_timestamp is after the last change of a call made",
+        ),
         (
             current("hs_call_duration").is_not_null() & number(current("hs_call_duration")).is_null(),
             "hs_call_duration is not a number",
@@ -126,46 +124,16 @@ def meeting_facts(records: pl.LazyFrame, options: HubSpotOptions, meetings: Meet
         kind=current(MEETING_TYPE),
         segment=_of(meetings.segment),
         product=_of(meetings.product),
+        market=_of(meetings.market),
         is_held=(current("hs_meeting_outcome") == "COMPLETED").fill_null(value=False),
         subject_id="record_key",
         account_id=pl.col(options.customers).list.first(),
         actor=current("hubspot_owner_id"),
         source_url=pl.lit(options.record_url(MEETING_TYPE_ID)) + pl.col("record_key"),
     )
-    shared = ("record_key", "subject_id", "account_id", "actor", "source_url")
-    category = pl.col("kind").replace(meetings.categories)
-    scheduled = read.select(
-        *shared,
-        fact_key=pl.format("meeting/{}/scheduled", "record_key"),
-        event_type=pl.lit("meeting.scheduled"),
-        occurred_at="scheduled_at",
-        category=category,
-        segment="segment",
-        product="product",
-    )
-    is_visit = pl.col("kind").is_in(meetings.visits).fill_null(value=False)
-    held = read.filter("is_held").select(
-        *shared,
-        fact_key=pl.format("meeting/{}/held", "record_key"),
-        event_type=pl.when(is_visit).then(pl.lit("visit.held")).otherwise(pl.lit("meeting.held")),
-        occurred_at="starts_at",
-        outcome=pl.lit("completed"),
-        category=pl.when(~is_visit).then(category),
-        segment=pl.when(~is_visit).then(pl.col("segment")),
-        product=pl.when(~is_visit).then(pl.col("product")),
-        market=pl.when(is_visit).then(_of(meetings.market)),
-        quantity=_minutes(pl.col("ends_at") - pl.col("starts_at")),
-    )
-    strange = problems(
-        read,
-        (pl.col("scheduled_at").is_null(), "hs_createdate is not a time"),
-        (pl.col("is_held") & pl.col("starts_at").is_null(), "hs_meeting_start_time is not a time"),
-        (
-            pl.col("is_held") & (pl.col("starts_at") > pl.col("revision") + AHEAD),
-            "hs_meeting_start_time is after the last change of a meeting held",
-        ),
-    )
-    return pl.concat([scheduled, held, strange], how="diagonal")
+    stated = shared.meeting_facts(read, meetings.categories, meetings.visits)
+    strange = shared.meeting_problems(read, "hs_createdate", "hs_meeting_start_time")
+    return pl.concat([stated, strange], how="diagonal")
 
 
 # Both
@@ -174,9 +142,3 @@ def meeting_facts(records: pl.LazyFrame, options: HubSpotOptions, meetings: Meet
 def _of(attribute: Said | None) -> pl.Expr:
     """What an attribute's property says now, as HubSpot keeps no history of activities; null where none is declared."""
     return pl.lit(None, pl.String) if attribute is None else said(attribute, current(attribute.property))
-
-
-def _minutes(span: pl.Expr) -> pl.Expr:
-    """Null where a meeting has no end, or one before its start."""
-    seconds = span.dt.total_seconds()
-    return pl.when(seconds >= 0).then(seconds.cast(DECIMAL) / 60)

@@ -13,16 +13,12 @@ from pipelines.hubspot.changes import changes, current, has_strange_time, instan
 from pipelines.hubspot.options import HubSpotOptions, Said, properties_of
 from pipelines.hubspot.reading import Wanted
 from pipelines.identification import fields_of, identified
+from pipelines.leads import CARRIED, leads_created, lifecycle_entered, referrals
 from pipelines.turns import in_force, with_attributes
 
 LIFECYCLE = "lifecyclestage"
 OWNER = "hubspot_owner_id"
 TYPE_ID = "0-1"
-CARRIED = {
-    "lead.created": ("channel", "segment", "industry", "market", "campaign"),
-    "lifecycle.entered": ("channel", "segment", "market"),
-    "referral.received": ("channel",),
-}
 
 
 def feeds(options: HubSpotOptions) -> tuple[str, ...]:
@@ -70,9 +66,9 @@ def facts(records: pl.LazyFrame, options: HubSpotOptions, zone: str) -> pl.LazyF
     if options.account == "company":
         of_company = contacts.select("record_key", account_id=pl.col("companies").list.first())
         stages = stages.drop("account_id").join(of_company, on="record_key", how="left")
-    found = [_lifecycle_entered(stages), _leads_created(stages, options)]
+    found = [lifecycle_entered(stages), leads_created(stages, options.contacts.new_customer_stages)]
     if options.contacts.referrer:
-        found.append(_referrals(contacts, options.contacts.referrer))
+        found.append(referrals(changes(contacts, options.contacts.referrer)))
     url = pl.lit(options.record_url(TYPE_ID)) + pl.col("record_key")
     stated = in_force(pl.concat(found, how="diagonal"), changes(contacts, OWNER), "actor")
     turned = (
@@ -90,40 +86,3 @@ def facts(records: pl.LazyFrame, options: HubSpotOptions, zone: str) -> pl.LazyF
     )
     strange = problems(contacts, (pl.col("created_at").is_null(), "createdate is not a time"), *histories)
     return pl.concat([stated, strange], how="diagonal")
-
-
-def _lifecycle_entered(stages: pl.LazyFrame) -> pl.LazyFrame:
-    key = pl.format("contact/{}/lifecycle/{}/{}", "record_key", "lifecycle", pl.col("occurred_at").dt.epoch("ms"))
-    return stages.with_columns(event_type=pl.lit("lifecycle.entered"), fact_key=key)
-
-
-def _leads_created(stages: pl.LazyFrame, options: HubSpotOptions) -> pl.LazyFrame:
-    """A contact becomes a potential customer once, however often it comes back to that stage."""
-    return (
-        stages.filter(pl.col("lifecycle").is_in(options.contacts.new_customer_stages))
-        .unique("record_key", keep="first", maintain_order=True)
-        .with_columns(
-            event_type=pl.lit("lead.created"),
-            fact_key=pl.format("contact/{}/lead", "record_key"),
-            lifecycle=pl.lit(None, pl.String),
-        )
-    )
-
-
-def _referrals(contacts: pl.LazyFrame, referrer: str) -> pl.LazyFrame:
-    """The referral stands while the property is filled: it came when that was filled, from whom it now names."""
-    return (
-        changes(contacts, referrer)
-        .with_columns(filled=(pl.col("before").is_null() & pl.col("value").is_not_null()).cum_sum().over("record_key"))
-        .group_by("record_key", "filled", maintain_order=True)
-        .agg(occurred_at=pl.col("at").first(), account_id=pl.col("value").last())
-        .unique("record_key", keep="last", maintain_order=True)
-        .filter(pl.col("account_id").is_not_null())
-        .select(
-            "record_key",
-            "occurred_at",
-            "account_id",
-            event_type=pl.lit("referral.received"),
-            fact_key=pl.format("contact/{}/referral", "record_key"),
-        )
-    )

@@ -23,10 +23,10 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from pipelines.decoding import problems
-from pipelines.hubspot.activities import AHEAD
 from pipelines.hubspot.changes import current, instant, said
 from pipelines.hubspot.options import HubSpotOptions, Other, properties_of
 from pipelines.hubspot.reading import Wanted
+from pipelines.meetings import AHEAD
 from pipelines.turns import number
 
 OWNER = "hubspot_owner_id"

@@ -10,12 +10,12 @@ marked as done earlier took place then.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
 from pipelines.decoding import problems
+from pipelines.meetings import AHEAD
 from pipelines.pipedrive.changes import current, first_moment, instant
 from pipelines.pipedrive.declared import Field
 from pipelines.pipedrive.options import PipedriveOptions
@@ -26,8 +26,6 @@ KEPT = (
     *("add_time", "due_date", "due_time", "duration", "done", "marked_as_done_time"),
     *("person_id", "org_id", "deal_id"),
 )
-AHEAD = timedelta(days=1)
-"""A record cannot say that something took place later than this after its own last change: its time is a slip."""
 
 
 def feeds(options: PipedriveOptions) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from kr_definitions.events import IDENTIFIED
 from pipelines.decoding import problems
 from pipelines.identification import fields_of as identifying
 from pipelines.identification import identified
+from pipelines.leads import CARRIED, leads_created, lifecycle_entered, referrals
 from pipelines.pipedrive.changes import changes, has_strange_time, instant, once, said, several
 from pipelines.pipedrive.declared import Field
 from pipelines.pipedrive.options import PipedriveOptions, Said, fields_of
@@ -23,11 +24,6 @@ from pipelines.pipedrive.stored import payload_of, together
 from pipelines.turns import in_force
 
 KEPT = ("add_time", "org_id")
-CARRIED = {
-    "lead.created": ("channel", "segment", "industry", "market", "campaign"),
-    "lifecycle.entered": ("channel", "segment", "market"),
-    "referral.received": ("channel",),
-}
 
 
 def feeds(options: PipedriveOptions) -> tuple[str, ...]:
@@ -85,11 +81,11 @@ def facts(records: pl.LazyFrame, options: PipedriveOptions) -> pl.LazyFrame:
     """Facts of persons, and the problem of each that cannot be understood."""
     persons = once(together(records)).with_columns(created_at=instant(pl.col("add_time")))
     entered = _stages(persons, options)
-    found = [_leads_created(entered, options)]
+    found = [leads_created(entered, options.persons.new_customer_stages)]
     if options.persons.lifecycle is not None:
-        found.append(_lifecycle_entered(entered))
+        found.append(lifecycle_entered(entered))
     if options.persons.referrer is not None:
-        found.append(_referrals(persons, options.persons.referrer))
+        found.append(referrals(changes(persons, options.persons.referrer)))
     stated = in_force(pl.concat(found, how="diagonal"), changes(persons, OWNER), "actor")
     for name, attribute in attributes(options).items():
         types = [type_ for type_, carried in CARRIED.items() if name in carried]
@@ -127,42 +123,4 @@ def _stages(persons: pl.LazyFrame, options: PipedriveOptions) -> pl.LazyFrame:
         .explode("given")
         .filter(pl.col("given").is_not_null())
         .select("record_key", occurred_at="at", lifecycle=said(lifecycle, pl.col("given")), account_id="record_key")
-    )
-
-
-def _lifecycle_entered(entered: pl.LazyFrame) -> pl.LazyFrame:
-    key = pl.format("contact/{}/lifecycle/{}/{}", "record_key", "lifecycle", pl.col("occurred_at").dt.epoch("ms"))
-    return entered.with_columns(event_type=pl.lit("lifecycle.entered"), fact_key=key)
-
-
-def _leads_created(entered: pl.LazyFrame, options: PipedriveOptions) -> pl.LazyFrame:
-    """Somebody becomes a potential customer once, however often they come back to that stage."""
-    return (
-        entered.filter(pl.col("lifecycle").is_in(options.persons.new_customer_stages))
-        .sort("record_key", "occurred_at", maintain_order=True)
-        .unique("record_key", keep="first", maintain_order=True)
-        .with_columns(
-            event_type=pl.lit("lead.created"),
-            fact_key=pl.format("contact/{}/lead", "record_key"),
-            lifecycle=pl.lit(None, pl.String),
-        )
-    )
-
-
-def _referrals(persons: pl.LazyFrame, referrer: str) -> pl.LazyFrame:
-    """The referral stands while the field is filled: it came when that was filled, from whom it now names."""
-    return (
-        changes(persons, referrer)
-        .with_columns(filled=(pl.col("before").is_null() & pl.col("value").is_not_null()).cum_sum().over("record_key"))
-        .group_by("record_key", "filled", maintain_order=True)
-        .agg(occurred_at=pl.col("at").first(), account_id=pl.col("value").last())
-        .unique("record_key", keep="last", maintain_order=True)
-        .filter(pl.col("account_id").is_not_null())
-        .select(
-            "record_key",
-            "occurred_at",
-            "account_id",
-            event_type=pl.lit("referral.received"),
-            fact_key=pl.format("contact/{}/referral", "record_key"),
-        )
     )

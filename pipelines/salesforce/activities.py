@@ -10,20 +10,15 @@ occurrences: neither is a meeting of its own.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import polars as pl
 
-from kr_definitions.vocabulary import DECIMAL
+from pipelines import meetings as shared
 from pipelines.decoding import problems
 from pipelines.salesforce.changes import current, date_of, instant, now
 from pipelines.salesforce.customers import Customers
 from pipelines.salesforce.options import Calls, Meetings, SalesforceOptions, Tasks, fields_of
 from pipelines.salesforce.reading import Wanted
 from pipelines.turns import first_moment, number
-
-AHEAD = timedelta(days=1)
-"""A record cannot say that something took place later than this after its own last change: its time is a slip."""
 
 DIRECTIONS = {"Inbound": "inbound", "Outbound": "outbound"}
 _IS_TRUE = "true"
@@ -77,7 +72,7 @@ def call_facts(records: pl.LazyFrame, options: SalesforceOptions, calls: Calls, 
     strange = problems(
         made,
         (pl.col("occurred_at").is_null(), "the time of the call is none"),
-        (pl.col("occurred_at") > pl.col("revision") + AHEAD, "a call made is after its own last change"),
+        (pl.col("occurred_at") > pl.col("revision") + shared.AHEAD, "a call made is after its own last change"),
         (seconds.is_not_null() & number(seconds).is_null(), "CallDurationInSeconds is not a number"),
     )
     return pl.concat([stated, strange], how="diagonal")
@@ -135,7 +130,7 @@ def task_facts(records: pl.LazyFrame, options: SalesforceOptions, tasks: Tasks) 
     strange = problems(
         completed,
         (pl.col("occurred_at").is_null(), "CompletedDateTime is not a time"),
-        (pl.col("occurred_at") > pl.col("revision") + AHEAD, "a task was completed after its own last change"),
+        (pl.col("occurred_at") > pl.col("revision") + shared.AHEAD, "a task was completed after its own last change"),
     )
     return pl.concat([stated, strange], how="diagonal")
 
@@ -175,46 +170,16 @@ def meeting_facts(records: pl.LazyFrame, options: SalesforceOptions, meetings: M
         kind=current("Type"),
         segment=now(meetings.segment),
         product=now(meetings.product),
+        market=now(meetings.market),
         is_held=is_held.fill_null(value=False),
         subject_id="record_key",
         account_id="customer",
         actor=current("OwnerId"),
         source_url=_url(options, "Event"),
     )
-    shared = ("record_key", "subject_id", "account_id", "actor", "source_url")
-    category = pl.col("kind").replace(meetings.categories)
-    scheduled = read.select(
-        *shared,
-        fact_key=pl.format("meeting/{}/scheduled", "record_key"),
-        event_type=pl.lit("meeting.scheduled"),
-        occurred_at="scheduled_at",
-        category=category,
-        segment="segment",
-        product="product",
-    )
-    is_visit = pl.col("kind").is_in(meetings.visits).fill_null(value=False)
-    held = read.filter("is_held").select(
-        *shared,
-        fact_key=pl.format("meeting/{}/held", "record_key"),
-        event_type=pl.when(is_visit).then(pl.lit("visit.held")).otherwise(pl.lit("meeting.held")),
-        occurred_at="starts_at",
-        outcome=pl.lit("completed"),
-        category=pl.when(~is_visit).then(category),
-        segment=pl.when(~is_visit).then(pl.col("segment")),
-        product=pl.when(~is_visit).then(pl.col("product")),
-        market=pl.when(is_visit).then(now(meetings.market)),
-        quantity=_minutes(pl.col("ends_at") - pl.col("starts_at")),
-    )
-    strange = problems(
-        read,
-        (pl.col("scheduled_at").is_null(), "CreatedDate is not a time"),
-        (pl.col("is_held") & pl.col("starts_at").is_null(), "StartDateTime is not a time"),
-        (
-            pl.col("is_held") & (pl.col("starts_at") > pl.col("revision") + AHEAD),
-            "a meeting held is after its own last change",
-        ),
-    )
-    return pl.concat([scheduled, held, strange], how="diagonal")
+    stated = shared.meeting_facts(read, meetings.categories, meetings.visits)
+    strange = shared.meeting_problems(read, "CreatedDate", "StartDateTime")
+    return pl.concat([stated, strange], how="diagonal")
 
 
 # Both
@@ -222,9 +187,3 @@ def meeting_facts(records: pl.LazyFrame, options: SalesforceOptions, meetings: M
 
 def _url(options: SalesforceOptions, sobject: str) -> pl.Expr:
     return pl.lit(options.record_url(sobject)) + pl.col("record_key") + "/view"
-
-
-def _minutes(span: pl.Expr) -> pl.Expr:
-    """Null where a meeting has no end, or one before its start."""
-    seconds = span.dt.total_seconds()
-    return pl.when(seconds >= 0).then(seconds.cast(DECIMAL) / 60)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -385,7 +384,7 @@ def test_a_plan_without_an_archive_has_archived_nothing(office: Office) -> None:
 
 
 def test_numbers_that_begin_somewhere_have_to_be_said(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("pipelines.freshdesk.tickets"), "MOST_NOWHERE", 20)
+    monkeypatch.setattr("pipelines.freshdesk.reading.MOST_NOWHERE", 20)
     far = company(replace(OPEN, id=987_655))
     assert office.first(office.served(far, at(20)), "tickets", at(20)).failure == (
         "agencia.freshdesk: 20 tickets in a row are in no list and not in the archive. Say in its options which number "

@@ -348,7 +348,7 @@ def test_only_events_of_the_listed_types_are_meetings() -> None:
 def test_a_meeting_held_in_the_year_2062_is_set_aside() -> None:
     far = {"StartDateTime": "2062-01-05T09:00:00.000+0000", "EndDateTime": "2062-01-05T10:00:00.000+0000"}
     assert problems(facts("meetings", {"1": meeting(**far), "2": meeting(StartDateTime="2026-01-05 09:00")})) == {
-        "1": "a meeting held is after its own last change",
+        "1": "StartDateTime is after the last change of a meeting held",
         "2": "StartDateTime is not a time",
     }
 
