@@ -3,14 +3,18 @@
 Belongs here: how far such a stream covers, and what it yields. Does not: asking a network for its days (its module),
 what the figures state (`profiles`, `profile_days`).
 
-A network tells of a day once it is over, and often later: what is covered ends with the last day that was told, and
-begins after the last hole before it, as a day that is not told is not a day of zero.
+A network tells of a day once it is over, and often later: what is covered ends with the last day that was told, and a
+day that is not told, or told of by what is no number, is not covered: it is not a day of zero.
+
+Of days on which nobody read the number of followers, those before the first reading alone are reckoned: a pause of the
+readings later stays a pause, whatever the network tells of its days. What came and went can fail by itself: the number
+that was read stands without it, and why it did not come is told of in the quarantine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,9 +24,10 @@ import polars as pl
 
 from pipelines import profile_days, profiles
 from pipelines.observations import covered as observed_from
-from pipelines.source import Account, Covered, Read, Record, Stream
+from pipelines.source import Account, Covered, Read, Record, SourceError, Stream, VendorError
 
 _DAY = timedelta(days=1)
+_NOT_COUNTED = "Nothing is counted as read; the next run reads it again"
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,11 @@ class Profile:
     days_zone: str
     address: str
     late: timedelta
+
+    @property
+    def source(self) -> str:
+        """What its errors call it."""
+        return f"{self.account.organisation}.{self.account.source}"
 
     def midnight(self, day: date) -> datetime:
         """When a day of the network's began."""
@@ -58,8 +68,12 @@ def daily(profile: Profile, name: str, event_type: str, told: Callable[[Read], M
     def fetch(read: Read) -> Generator[list[Record], None, Covered]:
         figures = told(read)
         yield [profile_days.record(profile.id, day, figures[day]) for day in sorted(figures)]
-        first, last = unbroken(sorted(figures))
-        return Covered(profile.midnight(first), profile.midnight(last + _DAY))
+        spans = runs(day for day, figure in figures.items() if is_figure(figure))
+        if not spans:
+            found = f"{name}: what is told of {len(figures)} days is no number on any of them"
+            raise VendorError(profile.source, found, _NOT_COUNTED)
+        *earlier, (start, end) = ((profile.midnight(first), profile.midnight(last + _DAY)) for first, last in spans)
+        return Covered(start, end, earlier=tuple(earlier))
 
     return Stream(
         name=name,
@@ -82,16 +96,30 @@ def followers(
 ) -> Stream:
     """The number of followers, as it is read each day, and as what came and went says of the days before.
 
-    number: asks how many there are. told: asks for the days from long before the reading's `since` on. rough: how far a
-    number may be from what came and went (`profiles.followers`).
+    number: asks how many there are. told: asks for the days from long before the reading's `since` on, or for all of
+    them. rough: how far a number may be from what came and went (`profiles.followers`).
     """
     zone = profile.account.zone
 
     def fetch(read: Read) -> Generator[list[Record], None, Covered]:
-        yield profiles.reading(profile.id, read.until, ZoneInfo(zone), number(read))
-        days = told(read)
+        count = number(read)
+        yield profiles.reading(profile.id, read.until, ZoneInfo(zone), count)
+        before = _Before.of(profile, read)
+        days: Mapping[date, Moved] = {}
+        refused = None
+        try:
+            days = told(read if before.is_told else replace(read, since=None))
+        except SourceError as failure:
+            refused = f"what came and went is not known: {failure.found}. {failure.do}"
+        yield [profiles.metric(profile.id, "came_and_went", refused)]
         yield [profiles.day(profile.id, day, gained=days[day].gained, lost=days[day].lost) for day in sorted(days)]
-        return _reckoned(profile, read, sorted(days))
+        if not is_figure(count):
+            found = f"{name}: their number is told to be {str(count)[:20]}, which is none"
+            raise VendorError(profile.source, found, _NOT_COUNTED)
+        before = before.after(day for day, one in days.items() if is_figure(one.gained) and is_figure(one.lost))
+        earlier = before.span if before.is_told and not _Before.of(profile, read).is_told else None
+        start = observed_from(read, zone).start
+        return Covered(start, read.until, before.text(), earlier=() if earlier is None else (earlier,))
 
     return Stream(
         name=name,
@@ -106,25 +134,63 @@ def followers(
     )
 
 
-def unbroken(days: list[date]) -> tuple[date, date]:
-    """The first and the last of the days that lie without a hole before the last one. days: in order, one at least."""
-    first = days[-1]
-    for day in reversed(days):
-        first = day if first - day <= _DAY else first
-    return first, days[-1]
+def runs(days: Iterable[date]) -> list[tuple[date, date]]:
+    """Days as spans without a hole, each by its first and its last day, in order."""
+    found: list[tuple[date, date]] = []
+    for day in sorted(days):
+        if found and day - found[-1][1] <= _DAY:
+            found[-1] = (found[-1][0], day)
+        else:
+            found.append((day, day))
+    return found
 
 
-def _reckoned(profile: Profile, read: Read, days: list[date]) -> Covered:
-    """What is observed; and what was before, once the day of the first reading has been told too.
+def is_figure(value: Any) -> bool:
+    """Whether what is told is a number that can be counted."""
+    return str(value).isascii() and str(value).isdecimal()
 
-    The cursor remembers that day, and since when days are known.
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """The days before the first reading: what the cursor remembers of them until they are covered, once.
+
+    first: the day of the first reading. start, end: a span of days that were told without a hole. is_told: whether that
+    came to the day of the first reading, so that the number before it could be reckoned.
     """
-    today = read.until.astimezone(ZoneInfo(profile.days_zone)).date()
-    known = {"first": str(today), "from": str(unbroken(days)[0]) if days else None}
-    if read.cursor:
-        known = orjson.loads(read.cursor)
-    found = observed_from(read, profile.account.zone)
-    start = found.start
-    if days and known["from"] and days[-1] >= date.fromisoformat(str(known["first"])) and start is not None:
-        start = min(start, profile.midnight(date.fromisoformat(known["from"])))
-    return Covered(start, read.until, orjson.dumps(known).decode())
+
+    profile: Profile
+    first: date
+    start: date | None = None
+    end: date | None = None
+    is_told: bool = False
+
+    @classmethod
+    def of(cls, profile: Profile, read: Read) -> _Before:
+        if not read.cursor:
+            return cls(profile, read.until.astimezone(ZoneInfo(profile.days_zone)).date())
+        said = orjson.loads(read.cursor)
+        days = (date.fromisoformat(said[name]) if said.get(name) else None for name in ("start", "end"))
+        return cls(profile, date.fromisoformat(said["first"]), *days, is_told=bool(said.get("is_told")))
+
+    def text(self) -> str:
+        """The cursor."""
+        return orjson.dumps(
+            {"first": self.first, "start": self.start, "end": self.end, "is_told": self.is_told}
+        ).decode()
+
+    def after(self, days: Iterable[date]) -> _Before:
+        """What is known after days were told. A network forgets old ones: those that were told before are remembered."""
+        spans = runs(days)
+        if self.is_told or not spans:
+            return self
+        start, end = next((span for span in spans if span[0] <= self.first <= span[1]), spans[-1])
+        if self.start is not None and self.end is not None and start <= self.end + _DAY:
+            start = min(start, self.start)
+        return replace(self, start=start, end=end, is_told=start <= self.first <= end)
+
+    @property
+    def span(self) -> tuple[datetime, datetime] | None:
+        """What is covered of them: up to the end of the first reading's day."""
+        if self.start is None:
+            return None
+        return self.profile.midnight(self.start), self.profile.midnight(self.first + _DAY)

@@ -359,23 +359,31 @@ def _next_instant(now: datetime, loads: pl.DataFrame) -> datetime:
 def _loads_frame(
     suppressed: SuppressedOf, streams: list[Stream], loads: list[StreamLoad], recorded_at: datetime, run_id: str | None
 ) -> pl.DataFrame:
-    return pl.DataFrame(
-        [
-            {
-                "source": suppressed.source,
-                "stream": load.stream,
-                "delivered": load.delivered,
-                "inserted": load.inserted,
-                "duplicates": load.duplicates,
-                "suppressed": load.suppressed,
-                "covered_from": load.covered and load.covered.start,
-                "covered_to": load.covered and load.covered.end,
-                "cursor": load.covered and suppressed.cursor(load.stream, stream.people, load.covered.cursor),
-                "failure": load.failure and suppressed.text(load.stream, stream.people, str(load.failure)),
-                "recorded_at": recorded_at,
-                "run_id": run_id,
-            }
-            for stream, load in zip(streams, loads, strict=True)
-        ],
-        schema=LOADS_SCHEMA,
-    )
+    """The rows that note some loads: first the earlier spans that they came to know of, then the loads themselves."""
+    read = list(zip(streams, loads, strict=True))
+    spans = [
+        {"source": suppressed.source, "stream": load.stream, "covered_from": start, "covered_to": end}
+        for _, load in read
+        for start, end in (load.covered.earlier if load.covered else ())
+    ]
+    whole = [
+        {
+            "source": suppressed.source,
+            "stream": load.stream,
+            "delivered": load.delivered,
+            "inserted": load.inserted,
+            "duplicates": load.duplicates,
+            "suppressed": load.suppressed,
+            "covered_from": load.covered and load.covered.start,
+            "covered_to": load.covered and load.covered.end,
+            "cursor": load.covered and suppressed.cursor(load.stream, stream.people, load.covered.cursor),
+            "failure": load.failure and suppressed.text(load.stream, stream.people, str(load.failure)),
+        }
+        for stream, load in read
+    ]
+    nothing = dict.fromkeys(("delivered", "inserted", "duplicates", "suppressed"), 0)
+    rows = [
+        {**nothing, **row, "recorded_at": recorded_at + timedelta(microseconds=min(n, len(spans))), "run_id": run_id}
+        for n, row in enumerate([*spans, *whole])
+    ]
+    return pl.DataFrame(rows, schema=LOADS_SCHEMA)

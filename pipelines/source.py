@@ -91,13 +91,15 @@ class Covered:
     start None: from the vendor's beginning. end is not included: before it, what happened has been read.
     cursor: the vendor's own cursor, handed to the next fetch. present: the keys of all that there is, where the reading
     came to know that (of a stream with groups, of those records that have their group's key): what is held and not
-    among them is deleted.
+    among them is deleted. earlier: spans before it, in order, of which the same reading came to know: what lies between
+    them is not covered.
     """
 
     start: datetime | None
     end: datetime
     cursor: str | None = None
     present: frozenset[str] | None = field(default=None, repr=False)
+    earlier: tuple[tuple[datetime, datetime], ...] = ()
 
 
 Fetch = Callable[[Read], Generator[list[Record], None, Covered] | Generator[list[Record] | Mark, None, Covered]]

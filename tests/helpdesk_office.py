@@ -259,8 +259,9 @@ class Office:
         stated = [self._log]
         for stream in self.source.streams():
             readings = self._shelves[stream.name].readings if stream.name in self._shelves else []
-            covered: dict[str, list[Any]] = {"covered_from": [one.start for one in readings]}
-            covered |= {name: [one.end for one in readings] for name in ("covered_to", "read_at")}
+            spans = [span for one in readings for span in (*one.earlier, (one.start, one.end))]
+            covered: dict[str, list[Any]] = {"covered_from": [start for start, _ in spans]}
+            covered |= {name: [end for _, end in spans] for name in ("covered_to", "read_at")}
             read = pl.DataFrame(covered, schema=dict.fromkeys(covered, UTC_MICROSECONDS))
             of = (self.connector.kind, stream.name, "mapping", self.began)
             stated.append(event_log.readings(read, stream.feeds, *of))

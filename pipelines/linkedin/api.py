@@ -95,7 +95,9 @@ class Api:
         """The organisation's posts, the last changed first, page by page, each with the place of its last one.
 
         LinkedIn counts places anew for each page, so each page begins with the last post of the one before: where it
-        does not, posts were made or deleted meanwhile, and some would be left out. Raises `VendorError` then.
+        does not, posts were made or deleted meanwhile, and some would be left out. Raises `VendorError` then. The end
+        is a page with fewer posts than were asked for (shared/api-guide/concepts/pagination), to which no next one is
+        promised: a full page is followed by another one, whether LinkedIn gives links or not.
         """
         last: str | None = None
         while True:
@@ -105,7 +107,7 @@ class Api:
                 page = list(content["elements"])
                 times = [int(one["lastModifiedAt"]) for one in page]
                 ids = [str(one["id"]) for one in page]
-                is_last = not any(one["rel"] == "next" for one in content["paging"].get("links", ()))
+                is_more_promised = any(one["rel"] == "next" for one in content["paging"].get("links", ()))
             if (
                 times != sorted(times, reverse=True)
                 or len({*ids}) < len(ids)
@@ -115,7 +117,7 @@ class Api:
                     self.source, "the list of posts changed, or repeated itself, while it was read", READ_AGAIN
                 )
             yield start + len(page) - 1, page if last is None else page[1:]
-            if is_last:
+            if len(page) < POSTS_A_PAGE and not is_more_promised:
                 return
             if len(page) < 2:
                 raise VendorError(self.source, "a page of posts is empty, though more were promised", READ_AGAIN)

@@ -2,9 +2,9 @@
 
 Belongs here: reading them, and the facts that they state. Does not: HTTP (`api`).
 
-The first reading walks all posts. Later ones walk those that changed since, and those of the last days again: what was
-there and is missing is asked for by itself, and withdrawn where LinkedIn has it no more. A draft counts once it is
-published; what was only made to be an advertisement (in nobody's feed) is no post of the page.
+The first reading walks all posts. Later ones walk those that changed since, and those of the days before the last one
+again: what was there and is missing is asked for by itself, however much it is, and withdrawn where LinkedIn has it no
+more. Where it still has many that it does not list, it is the list that is doubted. A draft counts once it is published; what was only made to be an advertisement (in nobody's feed) is no post of the page.
 
 Texts are never stored.
 """
@@ -20,14 +20,15 @@ import polars as pl
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines.linkedin.api import POSTS_A_PAGE, READ_AGAIN, Api, Object
 from pipelines.recent import Recent, remembered
-from pipelines.source import Account, Covered, Mark, Read, Record, Stream, VendorError
+from pipelines.source import Account, Covered, Mark, Read, Record, RequestRefused, Stream
 
 PAYLOAD = pl.Struct(
     {"id": pl.String(), "published_at": pl.String(), "state": pl.String(), "feed": pl.String(), "kind": pl.String()}
 )
 
-MOST_ASKED_FOR = 50
-"""Of so many posts at most it is asked whether they are gone; where more are missing, the list is doubted."""
+MOST_UNLISTED = 50
+"""Where LinkedIn still has more posts that were known and are not listed, the list is doubted."""
+GONE_A_PAGE = 10
 
 _KINDS = ("article", "carousel", "celebration", "event", "media", "multiImage", "poll", "reference")
 
@@ -48,24 +49,32 @@ def _fetch(
     account: Account, organization: str, reread_days: int, read: Read
 ) -> Generator[list[Record] | Mark, None, Covered]:
     api = Api(account, organization, read.clock)
-    recent = Recent.after(read.until - timedelta(days=reread_days), read.cursor, read.mark)
-    since = None if read.since is None else min(read.since, recent.since)
-    for place, page in _pages(api, remembered(read.mark)):
+    horizon = (read.since or read.until) - timedelta(days=reread_days)
+    recent, reached = Recent.after(horizon, read.cursor, read.mark), remembered(read.mark)
+    gone = {str(post) for post in reached.get("gone", ())}
+    for place, page in _pages(api, reached):
         times = {str(one["id"]): _instant(one["lastModifiedAt"]) for one in page}
         recent.deliver(times)
         yield [Record(str(one["id"]), min(times[str(one["id"])], read.until), _kept(one)) for one in page]
         if page:
-            yield Mark(recent.told(place=place, last=str(page[-1]["id"])))
-        if since is not None and page and min(times.values()) < since:
+            reached = {"place": place, "last": str(page[-1]["id"])}
+            yield Mark(recent.told(**reached, gone=sorted(gone)))
+        if read.since is not None and page and min(times.values()) < horizon:
             break
-    missing = recent.missing() if since is not None else []
-    if len(missing) > MOST_ASKED_FOR:
-        text = f"{len(missing)} posts of the last {reread_days} days are not in the list any more"
-        raise VendorError(api.source, text, READ_AGAIN)
-    gone = {post for post in missing if api.is_gone(post)}
-    if gone:
-        yield [Record(post, read.until, {"id": post}, is_deleted=True) for post in sorted(gone)]
-    recent.deliver({post: recent.held[post] for post in missing if post not in gone})
+    missing = [post for post in recent.missing() if post not in gone] if read.since is not None else []
+    unlisted: list[str] = []
+    for start in range(0, len(missing), GONE_A_PAGE):
+        some = missing[start : start + GONE_A_PAGE]
+        found = [post for post in some if api.is_gone(post)]
+        unlisted += [post for post in some if post not in found]
+        if len(unlisted) > MOST_UNLISTED:
+            text = f"more than {MOST_UNLISTED} posts of the last days are not in the list, and LinkedIn still has them"
+            raise RequestRefused(api.source, text, READ_AGAIN)
+        if found:
+            gone.update(found)
+            yield [Record(post, read.until, {"id": post}, is_deleted=True) for post in found]
+            yield Mark(recent.told(**reached, gone=sorted(gone)))
+    recent.deliver({post: recent.held[post] for post in unlisted})
     return Covered(read.since, read.until, recent.told())
 
 

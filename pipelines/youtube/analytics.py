@@ -24,12 +24,12 @@ from pipelines.http import PatientSession, whole_json
 from pipelines.settings import Settings
 from pipelines.source import Account, Clock, Read, SourceConfigError, Stream, VendorError
 from pipelines.youtube.api import QUOTA_ZONE, READ_AGAIN, Api, slow_down
+from pipelines.youtube.figures import HIDDEN
 
 HOST = "https://youtubeanalytics.googleapis.com"
 FIRST_DAY = date(2005, 2, 14)
 LATE = timedelta(days=5)
 
-_METRICS = ("views", "subscribersGained", "subscribersLost")
 _DAY = timedelta(days=1)
 
 
@@ -38,17 +38,22 @@ def streams(account: Account, channel: str) -> list[Stream]:
     address = "https://www.youtube.com/channel/{}"
     profile = Profile(account, "youtube", channel, str(QUOTA_ZONE), address, LATE)
 
-    def told(read: Read, overlap: timedelta = timedelta(0)) -> dict[date, dict[str, Any]]:
-        return Analytics(account, read.clock).by_day(channel, *asked_days(read, overlap))
-
     def number(read: Read) -> Any:
-        return Api(account, read.clock).channel(channel, "statistics")["statistics"].get("subscriberCount")
+        statistics = Api(account, read.clock).channel(channel, "statistics")["statistics"]
+        if statistics.get("hiddenSubscriberCount") is True:
+            do = "Let the channel show it (YouTube Studio, Settings, Channel), so that it can be counted"
+            raise SourceConfigError(profile.source, HIDDEN, do)
+        return statistics.get("subscriberCount")
 
     def moved(read: Read) -> dict[date, Moved]:
-        return {day: Moved(one["subscribersGained"], one["subscribersLost"]) for day, one in told(read, LATE).items()}
+        analytics, days = Analytics(account, read.clock), asked_days(read, LATE)
+        gained, lost = (analytics.by_day(channel, metric, *days) for metric in ("subscribersGained", "subscribersLost"))
+        return {day: Moved(gained[day], lost[day]) for day in gained.keys() & lost.keys()}
 
     def only(metric: str) -> Callable[[Read], dict[date, Any]]:
-        return lambda read: {day: one[metric] for day, one in told(read).items()}
+        return lambda read: Analytics(account, read.clock).by_day(
+            channel, metric, *asked_days(read, timedelta(0))
+        )
 
     return [
         day_streams.followers(profile, "subscribers", number, moved, rounded),
@@ -83,13 +88,16 @@ class Analytics:
         self.session.headers.update(self._token())
         self.session.renew_token = self._token
 
-    def by_day(self, channel: str, first: date, last: date) -> dict[date, dict[str, Any]]:
-        """Day -> metric -> figure. Raises `VendorError` where no day is told, or one of another span."""
+    def by_day(self, channel: str, metric: str, first: date, last: date) -> dict[date, Any]:
+        """Day -> figure of a metric, asked for by itself: one that YouTube gives no more takes no other one with it.
+
+        Raises `VendorError` where no day is told, or one of another span.
+        """
         asked = {
             "ids": f"channel=={channel}",
             "startDate": str(first),
             "endDate": str(last),
-            "metrics": ",".join(_METRICS),
+            "metrics": metric,
             "dimensions": "day",
             "sort": "day",
         }
@@ -105,14 +113,14 @@ class Analytics:
         try:
             names = [str(one["name"]) for one in content["columnHeaders"]]
             rows = [dict(zip(names, row, strict=True)) for row in content.get("rows") or []]
-            told = {date.fromisoformat(row["day"]): {name: row[name] for name in _METRICS} for row in rows}
+            told = {date.fromisoformat(row["day"]): row[metric] for row in rows}
         except (KeyError, TypeError, ValueError) as failure:
             found = f"the report came in another shape than YouTube Analytics documents ({type(failure).__name__})"
             raise VendorError(self.source, found, READ_AGAIN) from None
         if len(told) < len(rows) or any(not first <= day <= last for day in told):
             raise VendorError(self.source, "the report has a day twice, or one that was not asked for", READ_AGAIN)
         if not told:
-            raise VendorError(self.source, f"YouTube Analytics tells of no day from {first} to {last}", READ_AGAIN)
+            raise VendorError(self.source, f"YouTube Analytics tells {metric} of no day from {first} to {last}", READ_AGAIN)
         return told
 
     def _token(self) -> dict[str, str]:

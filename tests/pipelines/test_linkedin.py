@@ -11,10 +11,11 @@ from typing import Any
 import polars as pl
 import pytest
 from helpdesk_office import Reading, stored
+from meta_company import Only
 from social import Exchange, Office, at, changing, company, follows, post
 
 from kr_definitions.coverage import coverage
-from pipelines.day_streams import unbroken
+from pipelines.day_streams import is_figure, runs
 from pipelines.linkedin import LINKEDIN, LinkedInOptions
 from pipelines.linkedin.days import asked_days
 from pipelines.linkedin.posts import PAYLOAD, facts
@@ -88,8 +89,17 @@ def test_days_are_asked_for_as_far_back_as_linkedin_knows_them_and_no_further(of
     assert asked_days(Read(now, now, None, office.clock)) == (at(17, 0), at(18, 0))
 
 
-def test_days_are_unbroken_up_to_the_last_one() -> None:
-    assert unbroken([date(2026, 3, n) for n in (1, 2, 5, 6, 7)]) == (date(2026, 3, 5), date(2026, 3, 7))
+def test_days_make_spans_without_holes() -> None:
+    spans = [(date(2026, 3, 1), date(2026, 3, 2)), (date(2026, 3, 5), date(2026, 3, 7))]
+    assert runs(date(2026, 3, n) for n in (7, 1, 2, 6, 5)) == spans
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [(0, True), (12, True), ("12", True), (None, False), (-3, False), ("1 234", False), (True, False), (1.5, False)],
+)
+def test_a_figure_is_a_number_that_can_be_counted(told: Any, expected: bool) -> None:
+    assert is_figure(told) is expected
 
 
 # Followers and days
@@ -105,9 +115,79 @@ def test_followers_are_read_and_days_before_are_reckoned_once_the_first_is_told(
     assert said[-3] == (at(9, 0), 1051, True)
     assert [is_reckoned for _, _, is_reckoned in said[:-2]] == [True] * len(said[:-2])
     known = coverage(office.statements(), office.zone).spans["followers.observed"]
-    assert known[-1].last == date(2026, 3, 12)
+    assert known[-1].last == date(2026, 3, 10)  # nobody read the number on the two days after it
     assert known[0].first < date(2025, 4, 1)
     assert office.quarantined() == []
+
+
+def test_days_on_which_nobody_read_the_number_are_not_known_whatever_is_told_of_them(office: Office) -> None:
+    office = stored(office)
+    office.connector = Only(LINKEDIN, frozenset({"followers"}))
+    page = company(profiles=(follows("linkedin", days=120),))
+    for day in (10, 13, 14, 15, 43):
+        office.load(page, at(day))
+    spans = coverage(office.statements(), office.zone).spans["followers.observed"]
+    assert [(span.first, span.last) for span in spans][-1] == (date(2026, 3, 13), date(2026, 3, 14))
+    assert (spans[0].first < date(2025, 4, 1), spans[0].last) == (True, date(2026, 3, 10))
+    assert len(spans) == 2
+
+
+def test_days_before_the_first_reading_are_covered_once_and_remembered_from_when_they_were_told(
+    office: Office,
+) -> None:
+    first, _ = read(office, "followers", PAGE, at(10))
+    told, _ = read(office, "followers", PAGE, at(30), since=at(10), cursor=first.covered and first.covered.cursor)
+    assert first.covered is not None
+    assert told.covered is not None
+    assert first.covered.earlier == ()
+    [(start, end)] = told.covered.earlier
+    assert (start <= at(10, 0) - timedelta(days=362), end) == (True, at(11, 0))
+    later, asked = read(office, "followers", PAGE, at(31), since=at(30), cursor=told.covered.cursor)
+    assert later.covered is not None
+    assert (later.covered.earlier, len(later.keys) < 10, len(asked)) == ((), True, 2)
+
+
+def test_the_number_that_was_read_stands_where_days_are_not_told(office: Office) -> None:
+    def dead(exchange: Exchange) -> Any:
+        return (400, {}, b'{"status": 400}') if "FollowerStatistics" in exchange.path else None
+
+    office.connector = Only(LINKEDIN, frozenset({"followers", "followers_gained"}))
+    for day in (10, 11, 12):
+        loads = office.load(PAGE, at(day), dead)
+    assert loads["followers"].failure is None
+    assert "refused organizationalEntityFollowerStatistics" in str(loads["followers_gained"].failure)
+    assert office.said("quantity", of="followers.observed") == [(1054,), (1057,), (1060,)]
+    [(key, problem)] = office.quarantined()
+    assert (key, problem[:32]) == ("metric/came_and_went", "what came and went is not known:")
+    known = coverage(office.log(), office.zone).spans["followers.observed"]
+    assert [(span.first, span.last) for span in known] == [(date(2026, 3, 10), date(2026, 3, 11))]
+    office.load(PAGE, at(13))
+    assert office.quarantined() == []
+    assert office.said("is_reckoned", of="followers.observed")[0] == (True,)
+
+
+def test_a_day_whose_figure_is_no_number_is_not_covered_and_those_around_it_are(office: Office) -> None:
+    def spoil(exchange: Exchange, content: Any) -> bool | None:
+        if "ShareStatistics" not in exchange.path:
+            return False
+        content["elements"][-4]["totalShareStatistics"]["impressionCount"] = None
+        return None
+
+    found, _ = read(office, "views", PAGE, at(10), changing(spoil))
+    assert found.covered is not None
+    assert (found.covered.start, found.covered.end) == (at(5, 0), at(8, 0))
+    [(start, end)] = found.covered.earlier
+    assert (start < at(1) - timedelta(days=300), end) == (True, at(4, 0))
+
+
+def test_days_whose_figures_are_no_numbers_at_all_are_refused(office: Office) -> None:
+    def spoil(exchange: Exchange, content: Any) -> None:
+        for one in content["elements"]:
+            one["totalShareStatistics"]["impressionCount"] = "many"
+
+    found, _ = read(office, "views", PAGE, at(10), changing(spoil))
+    assert found.covered is None
+    assert "is no number on any of them" in str(found.failure)
 
 
 def test_what_came_and_went_and_was_seen_is_of_the_days_that_linkedin_tells(office: Office) -> None:
@@ -162,6 +242,7 @@ def test_a_day_that_is_left_out_is_not_covered(office: Office) -> None:
     found, _ = read(office, "followers_gained", PAGE, at(10), changing(hole))
     assert found.covered is not None
     assert (found.covered.start, found.covered.end) == (at(5, 0), at(8, 0))
+    assert [end for _, end in found.covered.earlier] == [at(4, 0)]
 
 
 def test_the_urn_is_encoded_and_the_rest_of_the_query_is_not(office: Office) -> None:
@@ -192,6 +273,21 @@ def test_pages_overlap_by_one_so_that_none_is_left_out(office: Office) -> None:
     assert [("start=0" in one.query, "start=99" in one.query, "start=198" in one.query) for one in asked] == [
         (True, False, False), (False, True, False), (False, False, True), (False, False, False),
     ]  # fmt: skip
+
+
+def test_a_full_page_without_links_is_not_the_end(office: Office) -> None:
+    many = company(*(post(2 * n + 1, at(1) + timedelta(minutes=n), network="linkedin") for n in range(250)))
+    whole, _ = read(office, "posts", many, at(20))
+    bare, _ = read(office, "posts", many, at(20), changing(lambda one, content: content["paging"].pop("links") and None))
+    assert {*bare.keys} == {*whole.keys}
+    assert bare.covered is not None
+
+
+def test_a_list_that_is_one_full_page_ends_with_the_page_after_it(office: Office) -> None:
+    many = company(*(post(5 * n + 1, at(1) + timedelta(minutes=n), network="linkedin") for n in range(100)))
+    found, asked = read(office, "posts", many, at(20))
+    assert (len(found.keys), len(asked)) == (100, 2)
+    assert found.covered is not None
 
 
 def test_a_list_that_shifts_while_it_is_read_is_read_again(office: Office) -> None:
@@ -256,14 +352,53 @@ def test_a_list_that_lacks_what_there_still_is_withdraws_nothing(office: Office)
     assert "share:8" in str(later.covered.cursor)
 
 
-def test_a_list_that_lacks_nearly_all_is_doubted(office: Office) -> None:
+def test_however_many_are_deleted_each_is_withdrawn_on_linkedins_own_word(office: Office) -> None:
+    many = [post(5 * n + 1, at(1) + timedelta(hours=n), network="linkedin") for n in range(80)]
+    first, _ = read(office, "posts", company(*many), at(20))
+    assert first.covered is not None
+    given = {"since": at(20), "cursor": first.covered.cursor}
+    later, _ = read(office, "posts", company(*many[:20]), at(21), **given)
+    assert sorted(one.key for one in later.records if one.is_deleted) == sorted(urns(*(one.id for one in many[20:])))
+    assert later.covered is not None
+    known = {*json.loads(str(later.covered.cursor))["recent"]}
+    assert known == {*urns(*(one.id for one in many[:20]))}
+    assert len(later.marks) == 7
+
+
+def test_what_was_found_deleted_before_an_interruption_is_not_asked_for_again(office: Office) -> None:
+    many = [post(5 * n + 1, at(1) + timedelta(hours=n), network="linkedin") for n in range(80)]
+    first, _ = read(office, "posts", company(*many), at(20))
+    assert first.covered is not None
+    given = {"since": at(20), "cursor": first.covered.cursor}
+    whole, _ = read(office, "posts", company(*many[:20]), at(21), **given)
+    resumed, asked = read(office, "posts", company(*many[:20]), at(21), **given, mark=whole.marks[-2])
+    assert len([one for one in asked if one.path != "/rest/posts"]) == 10
+    assert resumed.covered == whole.covered
+
+
+def test_what_was_known_is_missed_however_long_no_reading_came_to_its_end(office: Office) -> None:
+    gone = post(1, network="linkedin", removed_at=at(12))
+    first, _ = read(office, "posts", company(gone, post(2, network="linkedin")), at(11))
+    assert first.covered is not None
+    later, _ = read(
+        office, "posts", company(gone, post(2, network="linkedin")), at(60), since=at(11), cursor=first.covered.cursor
+    )
+    assert [one.key for one in later.records if one.is_deleted] == urns(1)
+
+
+def test_a_list_that_lacks_nearly_all_that_there_is_is_doubted(office: Office) -> None:
+    def empty(exchange: Exchange, content: Any) -> bool | None:
+        if exchange.path != "/rest/posts":
+            return False
+        content.update(elements=[], paging={"links": []})
+        return None
+
     many = company(*(post(2 * n + 1, at(1) + timedelta(minutes=n), network="linkedin") for n in range(60)))
     first, _ = read(office, "posts", many, at(11))
     assert first.covered is not None
-    empty = changing(lambda exchange, content: content.update(elements=[], paging={"links": []}))
-    later, _ = read(office, "posts", many, at(12), empty, since=at(11), cursor=first.covered.cursor)
+    later, _ = read(office, "posts", many, at(12), changing(empty), since=at(11), cursor=first.covered.cursor)
     assert later.covered is None
-    assert "posts of the last 30 days are not in the list any more" in str(later.failure)
+    assert "are not in the list, and LinkedIn still has them" in str(later.failure)
 
 
 # What is loud
@@ -324,8 +459,9 @@ def test_followers_that_are_no_number_are_told_of(office: Office) -> None:
         if "firstDegreeSize" in content:
             content["firstDegreeSize"] = "mil"
 
-    office.load(PAGE, at(10), changing(spoil))
+    loads = office.load(PAGE, at(10), changing(spoil))
     assert office.quarantined() == [("reading/2026-03-10", "followers: not a number (mil)")]
+    assert "their number is told to be mil" in str(loads["followers"].failure)
 
 
 @pytest.mark.parametrize(

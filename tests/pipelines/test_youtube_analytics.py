@@ -86,6 +86,48 @@ def test_a_later_reading_asks_for_the_last_days_only(office: Office) -> None:
     assert (len(asked), len(asked_later)) == (1, 1)
 
 
+def test_a_metric_that_is_given_no_more_takes_no_other_one_with_it(office: Office) -> None:
+    def dead(exchange: Exchange) -> Any:
+        return (400, {}, b"{}") if "metrics=views" in exchange.query else None
+
+    loads = office.load(CHANNEL, at(10), dead)
+    assert {name for name, load in loads.items() if load.failure} == {"daily_views"}
+
+
+def test_the_number_stands_where_who_went_is_not_told(office: Office) -> None:
+    def dead(exchange: Exchange) -> Any:
+        return (400, {}, b"{}") if "subscribersLost" in exchange.query else None
+
+    loads = office.load(CHANNEL, at(10), dead)
+    assert {name for name, load in loads.items() if load.failure} == {"subscribers_lost"}
+    assert office.said("quantity", of="followers.observed") == [(1050,)]
+    assert [key for key, _ in office.quarantined()] == ["metric/came_and_went"]
+
+
+def test_hidden_subscribers_are_not_zero_and_loud(office: Office) -> None:
+    def hide(exchange: Exchange, content: Any) -> bool | None:
+        if exchange.path != "/youtube/v3/channels":
+            return False
+        content["items"][0]["statistics"] |= {"subscriberCount": "0", "hiddenSubscriberCount": True}
+        return None
+
+    found, _ = read(office, "subscribers", at(10), changing(hide))
+    assert (found.records, found.covered) == ([], None)
+    assert "the channel hides its subscribers, so there is no figure. Let the channel show it" in str(found.failure)
+
+
+def test_a_day_whose_figure_is_no_number_is_not_covered_and_those_around_it_are(office: Office) -> None:
+    def spoil(exchange: Exchange, content: Any) -> bool | None:
+        if exchange.path != "/v2/reports":
+            return False
+        content["rows"][-3][1] = None
+        return None
+
+    office.load(CHANNEL, at(10), changing(spoil))
+    known = coverage(office.log(), office.zone).spans["views.counted"]
+    assert [(span.first.day, span.last.day) for span in known] == [(2, 4), (7, 7)]
+
+
 def test_without_its_owner_the_channel_is_read_as_before(office: Office) -> None:
     office.with_options(analytics=False)
     office.configure(client_id=None, client_secret=None, refresh_token=None)
@@ -120,7 +162,7 @@ def test_answers_that_only_look_whole_are_refused(office: Office, kind: str) -> 
 
 @pytest.mark.parametrize("body", [b"<html>", b'{"rows": [', b"[]"])
 def test_what_is_no_answer_is_refused(office: Office, body: bytes) -> None:
-    found, _ = read(office, "subscribers", at(10), lambda one: (200, {}, body) if "reports" in one.path else None)
+    found, _ = read(office, "daily_views", at(10), lambda one: (200, {}, body) if "reports" in one.path else None)
     assert found.covered is None
 
 
@@ -133,7 +175,7 @@ def test_what_is_no_answer_is_refused(office: Office, body: bytes) -> None:
 )
 def test_who_has_not_signed_in_is_told_so(office: Office, settings: dict[str, str | None], says: str) -> None:
     office.configure(**settings)
-    found, _ = read(office, "subscribers", at(10))
+    found, _ = read(office, "subscribers_lost", at(10))
     assert says in str(found.failure)
 
 
@@ -147,7 +189,7 @@ def test_a_figure_that_is_no_number_is_told_of(office: Office) -> None:
     def spoil(exchange: Exchange, content: Any) -> bool | None:
         if exchange.path != "/v2/reports":
             return False
-        content["rows"][-1][2] = "many"
+        content["rows"][-1][1] = "many"
         return None
 
     office.load(CHANNEL, at(10), changing(spoil))
