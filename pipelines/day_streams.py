@@ -166,11 +166,12 @@ class _Before:
 
     @classmethod
     def of(cls, profile: Profile, read: Read) -> _Before:
+        """What the last reading remembered; at first, today alone."""
         if not read.cursor:
             return cls(profile, read.until.astimezone(ZoneInfo(profile.days_zone)).date())
         said = orjson.loads(read.cursor)
-        days = (date.fromisoformat(said[name]) if said.get(name) else None for name in ("start", "end"))
-        return cls(profile, date.fromisoformat(said["first"]), *days, is_told=bool(said.get("is_told")))
+        start, end = (date.fromisoformat(said[name]) if said.get(name) else None for name in ("start", "end"))
+        return cls(profile, date.fromisoformat(said["first"]), start, end, bool(said.get("is_told")))
 
     def text(self) -> str:
         """The cursor."""
@@ -179,7 +180,7 @@ class _Before:
         ).decode()
 
     def after(self, days: Iterable[date]) -> _Before:
-        """What is known after days were told. A network forgets old ones: those that were told before are remembered."""
+        """What is known after days were told; those that were told before stay, where the network forgets them."""
         spans = runs(days)
         if self.is_told or not spans:
             return self

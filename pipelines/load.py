@@ -359,14 +359,14 @@ def _next_instant(now: datetime, loads: pl.DataFrame) -> datetime:
 def _loads_frame(
     suppressed: SuppressedOf, streams: list[Stream], loads: list[StreamLoad], recorded_at: datetime, run_id: str | None
 ) -> pl.DataFrame:
-    """The rows that note some loads: first the earlier spans that they came to know of, then the loads themselves."""
+    """The rows that note loads: the earlier spans that they came to know of, and then, as the newest, themselves."""
     read = list(zip(streams, loads, strict=True))
-    spans = [
+    spans: list[dict[str, Any]] = [
         {"source": suppressed.source, "stream": load.stream, "covered_from": start, "covered_to": end}
         for _, load in read
         for start, end in (load.covered.earlier if load.covered else ())
     ]
-    whole = [
+    whole: list[dict[str, Any]] = [
         {
             "source": suppressed.source,
             "stream": load.stream,

@@ -34,7 +34,8 @@ class InmovillaOptions(Options):
     before it is not covered. reread_days: how many of the last days' leads each run reads again, to notice what came
     late or was deleted. portals: whether it is asked where properties are advertised, which takes a request for each
     that was changed within portals_days. requests_a_run: Inmovilla answers five a minute, and asks not to be used for
-    loading everything every day; a reading that has made so many goes on in the next run. most_removed: the share of
+    loading everything every day; a reading that has made so many goes on in the next run, and half of them are kept for
+    the streams alike, so that none has to wait for another one to end. most_removed: the share of
     the properties, or of the last days' leads, that one reading may find deleted.
 
     A whole one::
@@ -83,9 +84,9 @@ class Inmovilla:
 
     def streams(self, account: Account, options: Any) -> list[Stream]:
         """Leads, properties and, where that is declared, portals, which share what may be asked in a run."""
-        pace = Pace(options.requests_a_run)
-        found = [leads(account, options, pace), listings(account, options, pace)]
-        return [*found, publications(account, options, pace)] if options.portals else found
+        made = [leads, listings, *([publications] if options.portals else [])]
+        pace = Pace(options.requests_a_run, tuple(one.__name__ for one in made))
+        return [make(account, options, pace) for make in made]
 
 
 INMOVILLA = Inmovilla()

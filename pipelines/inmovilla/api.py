@@ -10,12 +10,13 @@ change, and their details one by one; "the API must not be used for daily bulk l
 What that page does not say is not taken for granted. In which order leads come, and whether pages count from 0 or
 from 1, is found out; whether `dateEnd` is a day that is included makes no difference, as a day more is asked for on
 both sides; and as there is neither a count nor an id to hold pages against, a list of leads counts as read once two
-readings in a row said the same, and an empty answer once it was given twice.
+readings in a row said the same, and an empty answer once it was given twice. Leads of one second may come in another
+order each time: pages are compared by what is on them.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -51,15 +52,30 @@ _NOT_THERE = object()
 
 @dataclass
 class Pace:
-    """What the streams of one run have asked together: no faster than Inmovilla allows, nor more than is declared."""
+    """What the streams of one run have asked together: no faster than Inmovilla allows, nor more than is declared.
+
+    A part of it is kept for each stream until that has ended, so that a long reading of one starves no other.
+    """
 
     most: int
-    spent: int = 0
+    streams: tuple[str, ...] = ()
+    spent: Counter[str] = field(default_factory=Counter)
+    ended: set[str] = field(default_factory=set)
     _last: deque[datetime] = field(default_factory=lambda: deque(maxlen=LIMITS[-1][0]), repr=False)
 
-    def take(self, clock: Clock) -> bool:
-        """Wait for one's turn; False where the run has made all of its requests."""
-        if self.spent >= self.most:
+    @property
+    def kept(self) -> int:
+        """How many requests are kept for each stream."""
+        return self.most // (2 * max(len(self.streams), 1))
+
+    def share(self, stream: str) -> int:
+        """How many requests a stream may make in a run in which all others ask too."""
+        return self.most - self.kept * len({*self.streams} - {stream})
+
+    def take(self, stream: str, clock: Clock) -> bool:
+        """Wait for a stream's turn; False where it has made all of its requests."""
+        others = {*self.streams} - {stream} - self.ended
+        if self.spent.total() + sum(max(self.kept - self.spent[one], 0) for one in others) >= self.most:
             return False
         for most, seconds in LIMITS:
             if len(self._last) >= most:
@@ -67,16 +83,20 @@ class Pace:
                 if wait > 0:
                     clock.sleep(wait)
         self._last.append(clock.now())
-        self.spent += 1
+        self.spent[stream] += 1
         return True
 
 
-class Api:
-    """One agency's access. Configuration and credentials are read when it is made."""
+class TooManyLeads(Exception):
+    """One reading of some days' leads takes more than its part of what a run may ask: read fewer days at once."""
 
-    def __init__(self, account: Account, clock: Clock, pace: Pace) -> None:
+
+class Api:
+    """One agency's access, for one stream. Configuration and credentials are read when it is made."""
+
+    def __init__(self, account: Account, clock: Clock, pace: Pace, stream: str) -> None:
         self.settings = Settings(account)
-        self.source, self.clock, self.pace = self.settings.source, clock, pace
+        self.source, self.clock, self.pace, self.stream = self.settings.source, clock, pace, stream
         self.base_url = self.settings.base_url(HOST)
         self.session = PatientSession(self.source, clock, slow_down=self._slow_down)
         self.session.headers.update({"Token": self.settings.need("token"), "Content-Type": "application/json"})
@@ -84,12 +104,19 @@ class Api:
     # Leads
 
     def leads(self, first: date, last: date) -> list[Item]:
-        """The leads of some days, both included, and those of the days beside them that the vendor adds."""
+        """The leads of some days, both included, and those of the days beside them that the vendor adds.
+
+        Raises `TooManyLeads` where they are several days, and too many to be read at once.
+        """
+        most = MOST_PAGES if first == last else max(self.pace.share(self.stream) // MOST_READINGS, 2)
         before: list[bytes] | None = None
         for _ in range(MOST_READINGS):
-            found = [lead for page in self._pages(first - DAY, last + DAY) for lead in page]
-            said = sorted(orjson.dumps(lead, option=orjson.OPT_SORT_KEYS) for lead in found)
-            if said == before:
+            found: list[Item] = []
+            for number, page in enumerate(self._pages(first - DAY, last + DAY), start=1):
+                if number > most:
+                    raise TooManyLeads
+                found += page
+            if (said := _said(found)) == before:
                 return found
             before = said
         raise self._error(
@@ -103,10 +130,10 @@ class Api:
         number, before = 1, page
         while len(page) == PAGE_SIZE:
             page = self._leads_page(start, end, number)
-            if number == 1 and page == before:  # pages count from 1
+            if number == 1 and _said(page) == _said(before):  # pages count from 1
                 number += 1
                 page = self._leads_page(start, end, number)
-            if page and page == before:
+            if page and _said(page) == _said(before):
                 raise self._error("a page of leads is one that came before")
             if number > MOST_PAGES:
                 raise self._error(f"the leads of {start} to {end} have no end")
@@ -125,7 +152,7 @@ class Api:
         if content is _NOT_THERE:
             return []
         page = content.get("leads") if isinstance(content, dict) else None
-        if not isinstance(page, list) or not all(isinstance(lead, dict) and lead.get("date") for lead in page):
+        if not isinstance(page, list) or not all(isinstance(lead, dict) and "date" in lead for lead in page):
             raise self._error("what it answered is no list of leads with their dates")
         if len(page) > PAGE_SIZE:
             raise self._error(f"a page has {len(page)} leads, where Inmovilla documents {PAGE_SIZE} at most")
@@ -178,10 +205,10 @@ class Api:
 
     def _answer(self, asked: str) -> Any:
         """What is said in JSON, or `_NOT_THERE`, in Inmovilla's own words."""
-        if not self.pace.take(self.clock):
+        if not self.pace.take(self.stream, self.clock):
             raise VendorError(
                 self.source,
-                f"the {self.pace.most} requests that a run may make are made",
+                f"the {self.pace.most} requests that a run may make are made, or kept for its other streams",
                 "The next run goes on from here; set the option requests_a_run to more for it to go faster",
             )
         try:
@@ -230,6 +257,11 @@ class Api:
 def _unwrapped(content: Any) -> Any:
     """The object that an answer is; Inmovilla's page shows some of them as the only one of a list."""
     return content[0] if isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict) else content
+
+
+def _said(leads: list[Item]) -> list[bytes]:
+    """What some leads say, whatever their order."""
+    return sorted(orjson.dumps(lead, option=orjson.OPT_SORT_KEYS) for lead in leads)
 
 
 def _is_listed(one: Any) -> bool:

@@ -5,7 +5,8 @@ Belongs here: reading them by spans of days, what makes one, and the facts that 
 
 A lead has no id. It is what it says: its content, squeezed into a code that tells nothing of it; of several with the
 same content each is one, numbered. Inmovilla tells nothing of a lead that is deleted, or changed: each run reads the
-last days again, and withdraws those of them that are not there any more.
+last days again, and withdraws those of them that are not there any more. Days are read a month at once, or fewer where
+there are more leads than a part of what a run may ask can read.
 
 Of a lead are kept its time, where it came from, and a code in the place of the mail address, or of the
 telephone where there is none: no name, no address, no number, no text.
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import polars as pl
 
-from pipelines.inmovilla.api import DAY, READ_AGAIN, Api, Item, Pace
+from pipelines.inmovilla.api import DAY, READ_AGAIN, Api, Item, Pace, TooManyLeads
 from pipelines.inmovilla.times import WRITTEN, instant, local, midnight, naive
 from pipelines.novelty import FEWEST_DOUBTED
 from pipelines.people import People, Place
@@ -76,21 +77,33 @@ class _Reading:
     read: Read
 
     def pages(self) -> Generator[list[Record] | Mark, None, Covered]:
-        api = Api(self.account, self.read.clock, self.pace)
+        try:
+            return (yield from self._pages(Api(self.account, self.read.clock, self.pace, "leads")))
+        finally:
+            self.pace.ended.add("leads")
+
+    def _pages(self, api: Api) -> Generator[list[Record] | Mark, None, Covered]:
         zone = self.options.zone
         began = self.read.since or self.read.until - timedelta(days=self.options.history_days)
         first, last = local(began, zone).date(), local(self.read.until, zone).date()
         again = local(self.read.until - timedelta(days=self.options.reread_days), zone).date()
         recent = Recent.after(midnight(again, zone), self.read.cursor, self.read.mark)
-        start = date.fromisoformat(remembered(self.read.mark).get("next", first.isoformat()))
+        reached = remembered(self.read.mark)
+        start = date.fromisoformat(reached.get("next", first.isoformat()))
+        days = int(reached.get("days", SPAN.days))
         while start <= last:
-            end = min(start + SPAN - DAY, last)
-            found = self._records(api.leads(start, end), start, end)
+            end = min(start + days * DAY - DAY, last)
+            try:
+                found = self._records(api.leads(start, end), start, end)
+            except TooManyLeads:
+                days = max(((end - start).days + 1) // 2, 1)
+                yield Mark(recent.told(next=start.isoformat(), days=days))
+                continue
             recent.deliver({record.key: at for record, at in found if at is not None})
             yield [record for record, _ in found]
             start = end + DAY
             if start <= last:
-                yield Mark(recent.told(next=start.isoformat()))
+                yield Mark(recent.told(next=start.isoformat(), days=days))
         missing = recent.missing() if self.read.since is not None else []
         self._refuse_doubtful(api.source, len(missing), sum(at >= recent.since for at in recent.held.values()))
         if missing:

@@ -17,7 +17,7 @@ that time, or, where it has none, where the property says so (`exclu`). A proper
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -87,20 +87,30 @@ class _Reading:
     unread: set[int] = field(default_factory=set)
 
     def pages(self) -> Generator[list[Record] | Mark, None, Covered]:
-        api = Api(self.account, self.read.clock, self.pace)
+        try:
+            return (yield from self._pages(Api(self.account, self.read.clock, self.pace, "listings")))
+        finally:
+            self.pace.ended.add("listings")
+
+    def _pages(self, api: Api) -> Generator[list[Record] | Mark, None, Covered]:
         self.held, self.unread = held_of(self.read), unread_of(self.read)
         listed = api.properties()
         there = {code_of(one) for one in listed}
-        gone = deleted(api, self.held, there, self.options.most_removed)
-        yield [Record(str(code), None, {}, is_deleted=True) for code in gone]
+        missing, after = Missing.of(self.read), after_of(self.read)
+        for gone in missing.asked_for(api, self.held, there, self.options.most_removed):
+            yield [Record(str(code), None, {}, is_deleted=True) for code in gone]
+            yield Mark(self._mark(after, missing))
         due = still_to_do([one for one in listed if self._is_due(one)], self.read)
         for at in range(0, len(due), A_PAGE):
             some = due[at : at + A_PAGE]
             yield [record for one in some if (record := self._record(api, one)) is not None]
-            yield Mark(orjson.dumps({"after": place_of(some[-1]), "unread": sorted(self.unread)}).decode())
-        held = there - self.unread | (self.held - set(gone))
+            yield Mark(self._mark(place_of(some[-1]), missing))
+        held = there - self.unread | (self.held - missing.gone)
         cursor = orjson.dumps({"held": packed(held), "unread": sorted(self.unread & held)})
         return Covered(self._began(), self.read.until, cursor.decode())
+
+    def _mark(self, after: tuple[str, int], missing: Missing) -> str:
+        return orjson.dumps({"after": after, "unread": sorted(self.unread), "missing": missing.said()}).decode()
 
     def _began(self) -> datetime:
         """From when on it is known which properties were taken on."""
@@ -175,19 +185,49 @@ def unread_of(read: Read) -> set[int]:
 
 def still_to_do(due: list[Item], read: Read) -> list[Item]:
     """The properties in the order in which they are asked for, without those that were before an interruption."""
-    after = tuple(remembered(read.mark).get("after", ("", 0)))
-    return sorted((one for one in due if place_of(one) > after), key=place_of)
+    return sorted((one for one in due if place_of(one) > after_of(read)), key=place_of)
 
 
-def deleted(api: Api, held: set[int], there: set[int], most_removed: float) -> list[int]:
-    """What was held, is not listed any more, and of which Inmovilla says that it is not there."""
-    missing = sorted(held - there)
-    is_all = most_removed < 1 and len(missing) == len(held) > 1
-    if is_all or (len(held) >= FEWEST_DOUBTED and len(missing) > most_removed * len(held)):
-        found = f"{len(missing)} of the {len(held)} properties that were known are not listed any more"
-        do = "Look at them in Inmovilla; where so many were really deleted, set most_removed to 1 for one run"
-        raise VendorError(api.source, found, f"{READ_AGAIN}. {do}")
-    return [code for code in missing if api.property(code) is None]
+def after_of(read: Read) -> tuple[str, int]:
+    """Where an interrupted reading had got to."""
+    changed, code = remembered(read.mark).get("after", ("", 0))
+    return str(changed), int(code)
+
+
+@dataclass
+class Missing:
+    """What was held and is not listed any more: what Inmovilla says of each alone, kept over an interruption.
+
+    gone: what it says is not there. there: what it knows all the same.
+    """
+
+    gone: set[int] = field(default_factory=set)
+    there: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, read: Read) -> Missing:
+        """What an interrupted reading had asked."""
+        said = remembered(read.mark).get("missing", {})
+        return cls(*(unpacked(said[name]) if name in said else set() for name in ("gone", "there")))
+
+    def said(self) -> dict[str, str]:
+        """For a mark."""
+        return {"gone": packed(self.gone), "there": packed(self.there)}
+
+    def asked_for(self, api: Api, held: set[int], listed: set[int], most_removed: float) -> Iterator[list[int]]:
+        """Ask for each that was not asked for yet; gives on those that are gone. Raises where too many are missing."""
+        missing = sorted(held - listed)
+        is_all = most_removed < 1 and len(missing) == len(held) > 1
+        if is_all or (len(held) >= FEWEST_DOUBTED and len(missing) > most_removed * len(held)):
+            found = f"{len(missing)} of the {len(held)} properties that were known are not listed any more"
+            do = "Look at them in Inmovilla; where so many were really deleted, set most_removed to 1 for one run"
+            raise VendorError(api.source, found, f"{READ_AGAIN}. {do}")
+        for code in missing:
+            if code in self.gone or code in self.there:
+                continue
+            is_gone = api.property(code) is None
+            (self.gone if is_gone else self.there).add(code)
+            yield [code] if is_gone else []
 
 
 def named(column: str, words: Mapping[int, str]) -> pl.Expr:

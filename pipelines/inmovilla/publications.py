@@ -24,8 +24,9 @@ from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines.ids import packed
 from pipelines.inmovilla.api import Api, Item, Pace
 from pipelines.inmovilla.listings import (
+    Missing,
+    after_of,
     code_of,
-    deleted,
     held_of,
     is_so,
     named,
@@ -77,7 +78,12 @@ class _Reading:
     unread: set[int] = field(default_factory=set)
 
     def pages(self) -> Generator[list[Record] | Mark, None, Covered]:
-        api = Api(self.account, self.read.clock, self.pace)
+        try:
+            return (yield from self._pages(Api(self.account, self.read.clock, self.pace, "publications")))
+        finally:
+            self.pace.ended.add("publications")
+
+    def _pages(self, api: Api) -> Generator[list[Record] | Mark, None, Covered]:
         known = remembered(self.read.cursor)
         listed = api.properties()
         there = {code_of(one) for one in listed}
@@ -85,19 +91,24 @@ class _Reading:
             return Covered(self.read.until, self.read.until, orjson.dumps({"held": packed(there), "on": {}}).decode())
         self.held, self.unread = held_of(self.read), unread_of(self.read)
         self.on = {**known["on"], **remembered(self.read.mark).get("on", {})}
-        gone = deleted(api, self.held, there, self.options.most_removed)
-        yield [Record(str(code), None, {}, is_deleted=True) for code in gone]
+        missing, after = Missing.of(self.read), after_of(self.read)
+        for gone in missing.asked_for(api, self.held, there, self.options.most_removed):
+            yield [Record(str(code), None, {}, is_deleted=True) for code in gone]
+            yield Mark(self._mark(after, missing, known["on"]))
         for one in still_to_do([one for one in listed if self._is_due(one)], self.read):
             if (record := self._record(api, one)) is not None:
                 yield [record]
-            changed = {code: on for code, on in self.on.items() if on != known["on"].get(code)}
-            mark = {"after": place_of(one), "on": changed, "unread": sorted(self.unread)}
-            yield Mark(orjson.dumps(mark).decode())
-        held = there - self.unread | (self.held - set(gone))
+            yield Mark(self._mark(place_of(one), missing, known["on"]))
+        held = there - self.unread | (self.held - missing.gone)
         on = {code: on for code, on in self.on.items() if int(code) in held}
         cursor = {"held": packed(held), "on": on, "unread": sorted(self.unread & held)}
         text = orjson.dumps(cursor, option=orjson.OPT_SORT_KEYS).decode()
         return Covered(self.read.since or self.read.until, self.read.until, text)
+
+    def _mark(self, after: tuple[str, int], missing: Missing, before: dict[str, On]) -> str:
+        changed = {code: on for code, on in self.on.items() if on != before.get(code)}
+        said = {"after": after, "on": changed, "unread": sorted(self.unread), "missing": missing.said()}
+        return orjson.dumps(said).decode()
 
     def _is_due(self, listed: Item) -> bool:
         """Whether a property may be on other portals than it was."""

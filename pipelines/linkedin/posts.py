@@ -4,7 +4,8 @@ Belongs here: reading them, and the facts that they state. Does not: HTTP (`api`
 
 The first reading walks all posts. Later ones walk those that changed since, and those of the days before the last one
 again: what was there and is missing is asked for by itself, however much it is, and withdrawn where LinkedIn has it no
-more. Where it still has many that it does not list, it is the list that is doubted. A draft counts once it is published; what was only made to be an advertisement (in nobody's feed) is no post of the page.
+more. Where it still has many that it does not list, it is the list that is doubted. A draft counts once it is
+published; what was only made to be an advertisement (in nobody's feed) is no post of the page.
 
 Texts are never stored.
 """

@@ -51,9 +51,7 @@ def streams(account: Account, channel: str) -> list[Stream]:
         return {day: Moved(gained[day], lost[day]) for day in gained.keys() & lost.keys()}
 
     def only(metric: str) -> Callable[[Read], dict[date, Any]]:
-        return lambda read: Analytics(account, read.clock).by_day(
-            channel, metric, *asked_days(read, timedelta(0))
-        )
+        return lambda read: Analytics(account, read.clock).by_day(channel, metric, *asked_days(read, timedelta(0)))
 
     return [
         day_streams.followers(profile, "subscribers", number, moved, rounded),
@@ -120,7 +118,9 @@ class Analytics:
         if len(told) < len(rows) or any(not first <= day <= last for day in told):
             raise VendorError(self.source, "the report has a day twice, or one that was not asked for", READ_AGAIN)
         if not told:
-            raise VendorError(self.source, f"YouTube Analytics tells {metric} of no day from {first} to {last}", READ_AGAIN)
+            raise VendorError(
+                self.source, f"YouTube Analytics tells {metric} of no day from {first} to {last}", READ_AGAIN
+            )
         return told
 
     def _token(self) -> dict[str, str]:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from kr_definitions.coverage import coverage
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines.inmovilla import INMOVILLA, InmovillaOptions
+from pipelines.inmovilla.api import Pace
 from pipelines.inmovilla.leads import PAYLOAD as LEAD
 from pipelines.inmovilla.leads import facts as facts_of_leads
 from pipelines.inmovilla.listings import PAYLOAD as LISTING
@@ -146,6 +147,46 @@ def test_a_lead_that_comes_in_while_pages_are_read_is_counted_once(office: Offic
     assert len(set(found.keys)) == len(found.keys) == 16
 
 
+def test_leads_of_one_second_that_come_in_another_order_are_the_same_ones(office: Office) -> None:
+    office.with_options(history_days=15)
+    orders = iter(range(100))
+
+    def turn(exchange: Exchange, content: Any) -> Any:
+        return {"leads": content["leads"][:: -1 if next(orders) % 2 else 1]} if content.get("leads") else None
+
+    of = agency(contacts=[contact(29 * n + 1, (at(10), "lead")) for n in range(15)])
+    found, _ = reading(office, of, alter=changing(turn))
+    assert (len(set(found.keys)), len(found.keys), found.failure) == (15, 15, None)
+
+
+def test_more_leads_than_fit_into_a_run_are_read_by_fewer_days_and_starve_nobody(office: Office) -> None:
+    office.with_options(history_days=25)
+    of = enquiries(*(1 + n % 20 for n in range(100)))
+    whole, _ = reading(office, of)
+    office.with_options(requests_a_run=40)
+    listed = Pace(40, ("leads", "listings", "publications"))
+    assert (listed.kept, listed.share("leads")) == (6, 28)
+    found, asked = reading(office, of)
+    assert "made, or kept for its other streams" in str(found.failure)
+    assert len(asked) == 28
+    keys = [*found.keys]
+    for _ in range(4):
+        assert json.loads(found.marks[-1])["days"] < 25
+        found, _ = reading(office, of, mark=found.marks[-1])
+        keys += found.keys
+        if found.covered is not None:
+            break
+    assert covered(found)
+    assert sorted(keys) == sorted(whole.keys)
+
+
+def test_what_is_kept_for_a_stream_is_free_once_it_has_ended(office: Office) -> None:
+    pace = Pace(20, ("leads", "listings"))
+    assert sum(pace.take("leads", office.clock) for _ in range(30)) == 15
+    pace.ended.add("listings")
+    assert sum(pace.take("leads", office.clock) for _ in range(30)) == 5
+
+
 def test_a_list_that_is_another_one_each_time_is_loud(office: Office) -> None:
     times = iter(range(60))
 
@@ -260,13 +301,13 @@ def test_a_lead_is_of_the_time_that_a_clock_in_madrid_showed(
 
 def test_a_lead_of_2062_or_of_no_time_is_set_aside_and_stops_nobody(office: Office) -> None:
     def strange(exchange: Exchange, content: Any) -> Any:
-        more = [{"date": "2062-01-01 00:00:00"}, {"date": "ayer, Ana"}]
+        more = [{"date": "2062-01-01 00:00:00"}, {"date": "ayer, Ana"}, {"date": ""}, {"date": None, "source": "web"}]
         return {"leads": content["leads"] + more} if "leads" in content else None
 
     loads = office.load(enquiries(10), NOW, changing(strange))
     assert loads["leads"].failure is None
     assert office.counts()["lead.created"] == 1
-    assert ["Ana" in said for _, said in office.quarantined()] == [False, False]
+    assert ["Ana" in said for _, said in office.quarantined()] == [False] * 4
 
 
 # Properties
@@ -373,6 +414,24 @@ def test_an_interrupted_reading_of_properties_goes_on_where_it_was(office: Offic
     assert covered(rest).start is not None
     assert sorted(map(int, first.keys + rest.keys)) == list(range(1, 24))
     assert len(more) == 14
+
+
+def test_properties_that_are_missing_are_asked_for_over_as_many_runs_as_it_takes(office: Office) -> None:
+    of = agency(listings=[taken_on(n, 5) for n in range(1, 41)])
+    first, _ = reading(office, of, "listings")
+    fewer, asks_made = agency(listings=of.listings[:22]), list[str]()
+    office.with_options(requests_a_run=10)
+    found, asked = reading(office, fewer, "listings", at(21), after=covered(first))
+    keys = [one.key for one in found.records if one.is_deleted]
+    while found.covered is None and len(asks_made) < 60:
+        asks_made += asked[1:]
+        found, asked = reading(office, fewer, "listings", at(21), after=covered(first), mark=found.marks[-1])
+        keys += [one.key for one in found.records if one.is_deleted]
+    asks_made += asked[1:]
+    assert sorted(map(int, keys)) == list(range(23, 41))
+    assert len(asks_made) == len({*asks_made}) == 18
+    later, asked = reading(office, fewer, "listings", at(22), after=covered(found))
+    assert (asked, later.records) == (["listado"], [])
 
 
 def listed(**different: Any) -> dict[str, Any]:

@@ -278,7 +278,9 @@ def test_pages_overlap_by_one_so_that_none_is_left_out(office: Office) -> None:
 def test_a_full_page_without_links_is_not_the_end(office: Office) -> None:
     many = company(*(post(2 * n + 1, at(1) + timedelta(minutes=n), network="linkedin") for n in range(250)))
     whole, _ = read(office, "posts", many, at(20))
-    bare, _ = read(office, "posts", many, at(20), changing(lambda one, content: content["paging"].pop("links") and None))
+    bare, _ = read(
+        office, "posts", many, at(20), changing(lambda one, content: content["paging"].pop("links") and None)
+    )
     assert {*bare.keys} == {*whole.keys}
     assert bare.covered is not None
 
