@@ -126,6 +126,7 @@ _TOGETHER: Mapping[str, list[Schema]] = {
     "Had": _OF_ONE_TIME,
     "HadNot": _OF_ONE_TIME,
     "Each": [_not_both(_is_given("members"), _is_given("seen_in"))],
+    "Kept": [_where(_is_given("valued_by"), _is_given("value"))],
     "Part": _ONE_WINDOW,
     "Guardrail": [*_ONE_WINDOW, {"properties": {"target": {"anyOf": [{"required": [name]} for name in _LIMITS]}}}],
     "KeyResult": [

@@ -28,6 +28,9 @@ LONGEST_WAIT_SECONDS = 15 * 60
 SlowDown = Callable[[requests.Response], float | None]
 """Seconds to wait when an answer means "slow down" (0 to leave it to the back-off); None when it does not mean that."""
 
+Why = Callable[[requests.Response], str]
+"""What an answer that means "slow down" says of the reason; empty where it says none."""
+
 
 class _TryAgain(Exception):
     def __init__(self, found: str, wait_seconds: float | None) -> None:
@@ -43,6 +46,7 @@ class PatientSession(requests.Session):
     by no error. Waits on `clock`. Raises `SourceConfigError` for refused credentials (401, 403), `VendorError` when the
     vendor stays unreachable, asks for a wait longer than `LONGEST_WAIT_SECONDS`, or redirects to another host.
     `renew_token`, where given, is called once when a request is answered with 401 and returns headers for another try.
+    why: what errors say of the reason for which a vendor asked to slow down.
     """
 
     def __init__(
@@ -51,11 +55,12 @@ class PatientSession(requests.Session):
         clock: Clock,
         slow_down: SlowDown | None = None,
         renew_token: Callable[[], dict[str, str]] | None = None,
+        why: Why = lambda response: "",
     ) -> None:
         super().__init__()
         self.source, self.clock = source, clock
         self.slow_down = slow_down or self.too_many_requests
-        self.renew_token = renew_token
+        self.renew_token, self.why = renew_token, why
         self.max_redirects = 5
         self.auth = _as_it_is
 
@@ -95,7 +100,9 @@ class PatientSession(requests.Session):
         wait = self.slow_down(response)
         if wait is not None:
             self._refuse_long_wait(request, wait)
-            raise _TryAgain(f"HTTP {response.status_code} (slow down)", wait or None)
+            because = self.why(response)
+            told = f"slow down: {because}" if because else "slow down"
+            raise _TryAgain(f"HTTP {response.status_code} ({told})", wait or None)
         if response.status_code == 401 and self.renew_token is not None:
             return self._send_renewed(request, **kwargs)
         if response.status_code in (401, 403):

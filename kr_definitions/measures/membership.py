@@ -6,14 +6,15 @@ Belongs here: groups whose members come and go (customers, staff). Does not: how
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, Self
 
 import polars as pl
+from pydantic import model_validator
 
-from kr_definitions.measures.base import Context, Filter, Frames, Kind, Measured, words
+from kr_definitions.measures.base import Bounds, Context, Filter, Frames, Kind, Measured, of_sum, words
 from kr_definitions.measures.claims import NOTHING, ONE, claims, firsts
 from kr_definitions.measures.levels import Transitions, standing, transitions
-from kr_definitions.measures.selection import KeyColumn, filtered, keyed
+from kr_definitions.measures.selection import KeyColumn, concatenated, filtered, keyed
 from kr_definitions.measures.series import with_ratio
 from kr_definitions.organisation import Declared
 from kr_definitions.vocabulary import DECIMAL
@@ -79,6 +80,37 @@ class Roster(Declared):
         )
 
 
+class Kept(Roster):
+    """A roster whose members may be worth something: the sum of a number of what of theirs is open.
+
+    value: the number; without it, each counts as one. valued_by: what says a new value of what is open.
+    """
+
+    value: Literal["amount", "quantity"] | None = None
+    valued_by: EventTypes | None = None
+
+    @model_validator(mode="after")
+    def _is_valued(self) -> Self:
+        if self.valued_by is not None and self.value is None:
+            raise ValueError("valued_by says a value, but members count as one each | Say which value, or leave it out")
+        return self
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return (*super().types, *(self.valued_by or ()))
+
+    def worths(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
+        """What each subject of a member was worth, in days: as `standing` has it, with `since` and `until`."""
+        valued = self._transitions.model_copy(update={"value": self.value, "valued_by": self.valued_by})
+        found = standing(log, context, valued, self.by).filter(pl.col("key").is_not_null())
+        return found.rename({"day": "since", "day_after": "until"})
+
+    def valuing(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        """The events that say what something is worth."""
+        opened = filtered(context.events(log, self.opened_by), self.where, self.opened_by)
+        return concatenated([opened, context.events(log, self.valued_by) if self.valued_by else None])
+
+
 def _members(spells: pl.LazyFrame, windows: pl.LazyFrame, on: Literal["as_of", "eve"]) -> pl.LazyFrame:
     """Who was a member at the end of a day of each window: its columns and `key`."""
     never = pl.lit("9999-12-31").str.to_date()
@@ -117,9 +149,12 @@ class Retention(Measured):
 
     Who left and came back is a member again; who came later counts in neither part. Without any at the start there is
     no value. events: how many there were at the start.
+
+    value: of what they were worth then, the part that they are worth now, whatever is theirs now: who came to be worth
+    more makes up for who left, and the value can be above 1. Where all were worth nothing there is none.
     """
 
-    retention: Roster
+    retention: Kept
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -132,17 +167,29 @@ class Retention(Measured):
 
     @property
     def kind(self) -> Kind:
-        return "share"
+        return "share" if self.retention.value is None else "ratio"
+
+    @property
+    def bounds(self) -> Bounds:
+        return super().bounds if self.retention.value is None else of_sum(self.retention.value)
 
     def filters(self) -> Iterator[Filter]:
         yield from self.retention.filters("retention")
 
+    def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        return None if self.retention.value != "amount" else self.retention.valuing(log, context)
+
     def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
-        return self.retention.spells(log, context)
+        if self.retention.value is None:
+            return self.retention.spells(log, context)
+        return self.retention.worths(log, context).select("key", "since", "until", "level")
 
     def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
         members = _members(partials.lazy(), _asked(windows), "eve")
-        still = _members(partials.lazy(), _asked(windows), "as_of").with_columns(_stayed=pl.lit(value=True))
+        still = _members(partials.lazy(), _asked(windows), "as_of")
+        if self.retention.value is not None:
+            return _weighed(windows, members, still)
+        still = still.with_columns(_stayed=pl.lit(value=True))
         both = members.join(still, on=["as_of", "window_start", "key"], how="left")
         return _counted(windows, both, pl.col("_stayed").fill_null(value=False))
 
@@ -152,6 +199,8 @@ class Retention(Measured):
             pl.col("since").shift(-1).over("key", order_by="since").alias("again")
         )
         on_the_eve = {"starts_after": pl.col("since"), "starts_by": pl.col("until")}
+        if self.retention.value is not None:
+            return {"": pl.concat(_worth_claims(self.retention.worths(log, context), spells))}
         both = spells.join(spells, on="key", suffix="_now").filter(pl.col("since_now") >= pl.col("since"))
         another = pl.when(pl.col("since_now") > pl.col("since")).then("event_id_now")
         is_one = {"counts_from": pl.col("since_now"), "counts_before": pl.col("until_now")}
@@ -161,7 +210,36 @@ class Retention(Measured):
         return {"": pl.concat([stayed, claims(gone, numerator=NOTHING, denominator=ONE, **on_the_eve, **is_none)])}
 
     def text(self) -> str:
-        return f"share of those with {words(self.retention.opened_by)} at the start who are still there"
+        those = f"those with {words(self.retention.opened_by)} at the start"
+        if self.retention.value is None:
+            return f"share of {those} who are still there"
+        return f"{self.retention.value} of {those}, over what it was then"
+
+
+def _weighed(windows: pl.DataFrame, then: pl.LazyFrame, now: pl.LazyFrame) -> pl.DataFrame:
+    """What those were worth at the end of the day, over what they were worth on the eve."""
+    by = ["as_of", "window_start", "key"]
+    worth = then.group_by(by).agg(pl.col("level").sum().alias("denominator"))
+    worth = worth.join(now.group_by(by).agg(pl.col("level").sum().alias("numerator")), on=by, how="left")
+    found = worth.group_by(by[:2]).agg(
+        pl.col("numerator").fill_null(0).sum(), pl.col("denominator").sum(), pl.len().cast(pl.Int64).alias("events")
+    )
+    joined = windows.join(found.collect(), on=by[:2], how="left", maintain_order="left")
+    return with_ratio(joined.with_columns(pl.col("numerator", "denominator", "events").fill_null(0)))
+
+
+def _worth_claims(worths: pl.LazyFrame, spells: pl.LazyFrame) -> Iterator[pl.LazyFrame]:
+    """What each subject was worth on the eve, and is worth at the end of the day where its member was one then."""
+    is_of_another = pl.col("valued_by").is_not_null() & (pl.col("valued_by") != pl.col("opened_by"))
+    said = {
+        "event_id": pl.coalesce("valued_by", "opened_by"),
+        "with_event_id": pl.when(is_of_another).then("opened_by"),
+    }
+    on_the_eve = {"starts_after": pl.col("since"), "starts_by": pl.col("until")}
+    yield claims(worths, **said, numerator=NOTHING, denominator=pl.col("level"), **on_the_eve)
+    both = spells.select("key", "since", "until").join(worths, on="key", suffix="_now")
+    is_worth = {"counts_from": pl.col("since_now"), "counts_before": pl.col("until_now")}
+    yield claims(both, **said, numerator=pl.col("level"), denominator=NOTHING, **on_the_eve, **is_worth)
 
 
 class Activity(Declared):

@@ -68,6 +68,9 @@ def numbers_of(measure: Measured) -> Iterator[tuple[Path, str, tuple[str, ...]]]
         yield (key,), getattr(measure, key), measure.types
     if isinstance(measure, Open) and measure.open.value is not None:
         yield ("open", "value"), measure.open.value, (*measure.open.opened_by, *(measure.open.valued_by or ()))
+    if isinstance(measure, Retention) and (worth := measure.retention.value) is not None:
+        kept = measure.retention
+        yield ("retention", "value"), worth, (*kept.opened_by, *(kept.valued_by or ()))
     for i, cohort in enumerate(getattr(measure, "among", ())):
         if isinstance(cohort, Top) and cohort.by.sum is not None:
             yield ("among", i, "by", "sum"), cohort.by.sum, cohort.by.of

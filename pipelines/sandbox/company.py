@@ -155,6 +155,17 @@ class TakenBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Billed:
+    """A line of an invoice: what a subscription cost in a period, or (prorated) in a part of it after a change."""
+
+    subscription: int
+    cents: int
+    start: datetime
+    end: datetime
+    is_prorated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Invoice:
     """An invoice for something sold (of the agency: its fee) or for a service. Amounts in cents of the currency."""
 
@@ -172,11 +183,32 @@ class Invoice:
     currency: str = "EUR"
     customer: str | None = None  # what the billing calls them; made of their number where nobody chose a name
     taken_back: tuple[TakenBack, ...] = ()
+    lines: tuple[Billed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a subscription costs, and how it stands. Amount: a period's price of one, in cents, no tax.
+
+    percent_off: for as long as it stands here. pause: what becomes of its invoices meanwhile. is_ending: its end was
+    asked for.
+    """
+
+    amount_cents: int
+    quantity: int = 1
+    interval: Literal["day", "week", "month", "year"] = "month"
+    percent_off: int | None = None
+    is_trial: bool = False
+    pause: Literal["keep_as_draft", "mark_uncollectible", "void"] | None = None
+    is_ending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A service that a customer pays for every month until it ends. Amount: a month's price in cents, no tax."""
+    """A service that a customer pays for every month until it ends. Amount: a month's price in cents, no tax.
+
+    terms: those that it came to have later, and from when on; or those that it began with, too.
+    """
 
     id: int
     customer_id: int  # contact
@@ -186,6 +218,12 @@ class Subscription:
     ended_at: datetime | None
     currency: str = "EUR"
     customer: str | None = None  # as an invoice's
+    terms: Changes[Terms] = ()
+
+    def at(self, now: datetime) -> Terms:
+        """Its terms at an instant."""
+        held = [terms.value for terms in self.terms if terms.at <= now]
+        return held[-1] if held else Terms(self.amount_cents)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Stripe: what a company has invoiced, what it was paid, and who subscribes to it.
 
 Belongs here: what an organisation may say of its account, and which streams it gets. Does not: requests (`api`), how a
-reading finds what has changed (`reading`), what its objects mean (`invoices`, `credit_notes`, `charges`, `given_back`,
-`subscriptions`, `customers`), amounts (`money`).
+reading finds what has changed (`reading`) and what subscriptions have been (`histories`, `states`), what its objects
+mean (`invoices`, `credit_notes`, `charges`, `given_back`, `movements`, `customers`), amounts (`money`, `monthly`).
 
 Payouts, which move money between the company's own accounts, are not read.
 """

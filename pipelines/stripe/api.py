@@ -3,6 +3,16 @@
 Belongs here: requests, and which answers can be trusted. Does not: what is kept of an answer or what it means.
 
 The version of the API is named with every request, so that an upgrade of the account changes no answer.
+
+*Limits* (https://docs.stripe.com/rate-limits): 429 says in `Stripe-Rate-Limited-Reason` which one it was, and never how
+long to wait. One of requests a second (`global-rate`, `endpoint-rate`) is over in a second, one of requests at a time
+(`global-concurrency`, `endpoint-concurrency`) when others of the account are answered, as there is one of ours at a
+time; an object that another request holds (`lock_timeout`, without the header) when that is done: each is tried again,
+each time after twice as long. Limits of a resource (`resource-specific`) are by the minute or the hour: a minute is
+waited. Where that does not help, the error names the reason.
+
+*Lists* are whole at once, so far as the vendor documents (only its search lags behind, and is not used). Events are
+asked for from an hour before the last reading: what was read before is read again, and changes nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +32,11 @@ API_VERSION = "2026-03-25.dahlia"
 PAGE_SIZE = 100
 READ_AGAIN = "Nothing is counted as read; the next run reads it again"
 
+REASON = "Stripe-Rate-Limited-Reason"
+_A_RESOURCES = "resource-specific"
+_REASONS = ("global-rate", "endpoint-rate", "global-concurrency", "endpoint-concurrency", _A_RESOURCES)
+_A_MINUTE = 60.0
+
 Item = dict[str, Any]
 
 
@@ -40,7 +55,7 @@ class Api:
         mode = key.split("_")[1:2]
         if mode in (["live"], ["test"]) and (mode == ["live"]) is not livemode:
             raise self._other_mode()
-        self.session = PatientSession(self.source, clock)
+        self.session = PatientSession(self.source, clock, slow_down=_slow_down, why=_why)
         self.session.auth = _Bearer(key)
         self.session.headers["Stripe-Version"] = self.settings.get("api_version") or API_VERSION
 
@@ -103,8 +118,8 @@ class Api:
                 self.source,
                 refused.found,
                 f"Check {self.settings.name('api_key')}; a restricted key needs to read "
-                "Invoices, Credit notes, Charges and Refunds, Disputes, Subscriptions and Events, and Customers where "
-                "the options identify them; what it shall not read is left out by the options",
+                "Invoices, Credit notes, Charges and Refunds, Disputes, Subscriptions, Coupons and Events, and "
+                "Customers where the options identify them; what it shall not read is left out by the options",
             ) from None
         if response.status_code == 400 and "stripe api version" in str(_error(response).get("message")).lower():
             version = self.session.headers["Stripe-Version"]
@@ -131,6 +146,21 @@ class _Bearer(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._key}"
         return request
+
+
+def _slow_down(response: requests.Response) -> float | None:
+    """Seconds to wait where a limit is reached, 0 for ever longer ones; None where none is."""
+    if response.status_code != 429:
+        return None
+    return _A_MINUTE if response.headers.get(REASON) == _A_RESOURCES else 0.0
+
+
+def _why(response: requests.Response) -> str:
+    """Which limit it is that is reached."""
+    reason = response.headers.get(REASON, "")
+    if reason in _REASONS:
+        return reason
+    return "lock_timeout" if _error(response).get("code") == "lock_timeout" else ""
 
 
 def _error(response: requests.Response) -> Item:

@@ -75,7 +75,7 @@ class Kind:
 def fetch(account: Account, kind: Kind, read: Read, *, livemode: bool) -> Generator[list[Record], None, Covered]:
     """Read the objects that were changed, or all."""
     api = Api(account, read.clock, livemode=livemode)
-    why_all = _why_all(kind, read)
+    why_all = why_all_are_read(kind, read)
     if why_all is None and read.since is not None:
         yield from _through_events(api, kind, read, read.since)
         return Covered(read.since, read.until, kind.keeps)
@@ -85,7 +85,7 @@ def fetch(account: Account, kind: Kind, read: Read, *, livemode: bool) -> Genera
     return Covered(None, read.until, kind.keeps)
 
 
-def _why_all(kind: Kind, read: Read) -> str | None:
+def why_all_are_read(kind: Kind, read: Read) -> str | None:
     """Why events are not enough; None where they are."""
     if read.since is None:
         return "nothing has been read before"
@@ -102,10 +102,7 @@ def _through_events(api: Api, kind: Kind, read: Read, since: datetime) -> Iterat
     for start in range(0, len(ids), _IDS_A_PAGE):
         batch = ids[start : start + _IDS_A_PAGE]
         found = {id_: api.found(kind.path, kind.object, id_, kind.of_one) for id_ in batch}
-        yield [
-            Record(id_, None, {"id": id_}, is_deleted=True) if item is None else _record(kind, item, read.until)
-            for id_, item in found.items()
-        ]
+        yield [gone(id_) if item is None else _record(kind, item, read.until) for id_, item in found.items()]
 
 
 def _changed_ids(api: Api, kind: Kind, since: datetime) -> dict[str, None]:
@@ -114,13 +111,24 @@ def _changed_ids(api: Api, kind: Kind, since: datetime) -> dict[str, None]:
     if kind.lists_new:
         for page in api.listed(kind.path, {**kind.of_list, "created[gte]": int(since.timestamp())}):
             ids |= dict.fromkeys(item["id"] for item in page)
+    for _, changed in events(api, kind, since):
+        ids[changed["id"]] = None
+    return ids
+
+
+def events(api: Api, kind: Kind, since: datetime) -> Iterator[tuple[Item, Item]]:
+    """The events of a kind of object since an instant, newest first, each with its object as it was then."""
     for page in api.listed("/v1/events", {"types[]": list(kind.changes), "created[gte]": int(since.timestamp())}):
         for event in page:
             changed = (event.get("data") or {}).get("object") or {}
             if event.get("type") not in kind.changes or not isinstance(changed.get("id"), str):
                 raise VendorError(api.source, "/v1/events answered an event that was not asked for", READ_AGAIN)
-            ids[changed["id"]] = None
-    return ids
+            yield event, changed
+
+
+def gone(id_: str) -> Record:
+    """An object that was deleted."""
+    return Record(id_, None, {"id": id_}, is_deleted=True)
 
 
 def _record(kind: Kind, item: Item, now: datetime) -> Record:

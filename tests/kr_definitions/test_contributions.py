@@ -339,6 +339,39 @@ def test_a_member_of_the_eve_stays_leaves_and_comes_back():
     assert rows == given(events, measure=measure)
 
 
+def test_what_is_worth_more_and_less_gives_what_it_is_worth_and_was():
+    measure = {
+        "retention": {
+            "opened_by": "subscription.started",
+            "closed_by": "subscription.ended",
+            "value": "amount",
+            "valued_by": "subscription.amount_changed",
+        }
+    }
+
+    def of(what: str, key: str, day: str, account: str, amount: int) -> dict[str, Any]:
+        return subscription(what, key, day, account) | {"amount": str(amount), "currency": "EUR"}
+
+    events = [
+        of("started", "1 started", "06-01", "x", 100),
+        of("started", "1 started too", "06-02", "y", 60),
+        of("amount_changed", "1 raised", "07-03", "x", 140),
+        of("ended", "1 ended", "07-05", "y", 60),
+        of("started", "2 another", "07-06", "x", 5),
+        of("started", "came later", "07-02", "z", 1000),
+    ]
+    rows = [
+        ("1 started", None, 1, 10, 0, 100),
+        ("1 started", None, 1, 2, 100, 0),
+        ("1 started too", None, 1, 10, 0, 60),
+        ("1 started too", None, 1, 4, 60, 0),
+        ("1 raised", "1 started", 3, 10, 140, 0),
+        ("2 another", None, 6, 10, 5, 0),
+    ]
+    assert rows == given(events, measure=measure)
+    assert sum(row[2] for row in shown(7, events, measure=measure)) == pytest.approx(145 / 160)
+
+
 PARTICIPATION = {
     "roster": {"opened_by": "staff.joined", "closed_by": "staff.left", "by": "actor"},
     "did": {"of": "system.used"},

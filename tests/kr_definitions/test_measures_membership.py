@@ -166,6 +166,44 @@ def test_a_day_ends_at_local_midnight(zone, day):
     assert [0.5, 0] == [on(by_day, day), on(by_day, str(tomorrow))]
 
 
+# --- what those who stayed are worth ----------------------------------------------------------------------------------
+
+WORTH = {
+    "retention": {**STAYED["retention"], "value": "amount", "valued_by": "subscription.amount_changed"},
+}
+
+
+def worth(what: str, at: str, account: str | None, amount: int, subject: str | None = None, **columns: Any) -> Any:
+    return subscription(what, at, account, subject, amount=str(amount), **{"currency": "EUR", **columns})
+
+
+def test_what_those_of_the_eve_are_worth_now_is_over_what_they_were_worth_then():
+    events = [
+        worth("started", "2025-05-01", "a", 100),
+        worth("started", "2025-05-01", "b", 60),
+        worth("amount_changed", "2025-06-01", "b", 100),
+        worth("amount_changed", "2026-01-02", "a", 150),
+        worth("started", "2026-01-03", "a", 10, "another of a"),
+        worth("ended", "2026-01-04", "b", 100),
+        worth("started", "2026-01-05", "came later", 1000),
+        worth("amount_changed", "2026-01-06", "a", 0),
+    ]
+    by_day = figures(events, "2026-01-07", measure=WORTH, **KPI)
+    rows = [tuple(on(by_day, f"2026-01-0{day}", name) for name in COLUMNS) for day in range(1, 8)]
+    gained = [(1, 200, 200), (1.25, 250, 200), (1.3, 260, 200)]
+    assert [*gained, (0.8, 160, 200), (0.8, 160, 200), (0.05, 10, 200), (0.05, 10, 200)] == rows
+    assert on(by_day, "2026-01-07", "events") == 2
+
+
+def test_of_members_who_were_worth_nothing_nothing_is_a_part():
+    events = [worth("started", "2025-05-01", "trying", 0), worth("amount_changed", "2026-01-02", "trying", 50)]
+    assert (None, 50, 0) == row("2026-01-02", events, *COLUMNS, measure=WORTH, **KPI)
+
+
+def test_without_members_on_the_eve_there_is_nothing_to_be_kept():
+    assert (None, 0, 0) == row("2026-01-02", [worth("started", "2026-01-01", "a", 5)], *COLUMNS, measure=WORTH, **KPI)
+
+
 # --- participation ----------------------------------------------------------------------------------------------------
 
 ROSTER = {"opened_by": "staff.joined", "closed_by": "staff.left", "where": "team = 'ventas'", "by": "actor"}

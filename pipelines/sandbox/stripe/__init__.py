@@ -5,7 +5,7 @@ Belongs here: requests and answers. Does not: what is in them (`records`) or wha
 Like the vendor: lists are newest first and can be asked only for when something was created; events are kept for 30
 days and show their object as it was then, in the version of the API that the account had; a parameter that is not known
 is refused; a draft that was deleted is gone, and a deleted customer shows only that; subscriptions that have ended are
-listed only on demand; too many requests in a second are refused without saying how long to wait.
+listed only on demand; too many requests in a second are refused, by which limit, without saying how long to wait.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from pipelines.sandbox.company import Invoice
 from pipelines.sandbox.stand_in import Desk, Limit
-from pipelines.sandbox.stripe import records
+from pipelines.sandbox.stripe import records, subscriptions
 from pipelines.sandbox.stripe.records import ACCOUNTS_VERSION, Json
 
 CREDENTIALS: dict[str, str] = {"api_key": "sandbox-stripe-key"}
@@ -30,7 +30,8 @@ EVENTS_KEPT = timedelta(days=30)
 READS_A_SECOND = 25
 MOST_TYPES = 20
 
-_LIST_PARAMS = {"limit", "starting_after", "created[gt]", "created[gte]", "created[lt]", "created[lte]"}
+_PAGE_PARAMS = {"limit", "starting_after"}
+_LIST_PARAMS = {*_PAGE_PARAMS, "created[gt]", "created[gte]", "created[lt]", "created[lte]"}
 _ENDED = ("canceled", "incomplete_expired")
 _STATUSES = ("active", "incomplete", "past_due", "paused", "trialing", "unpaid", *_ENDED)
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z]+)?")
@@ -84,10 +85,10 @@ class _Stripe:
                 ]
             )
         subscribed = [one for one in self.desk.company.subscriptions if one.started_at <= present]
-        self.subscriptions = _newest_first([records.subscription(one, present) for one in subscribed])
+        self.subscriptions = _newest_first([subscriptions.subscription(one, present) for one in subscribed])
         happened = [event for one in known for event in records.invoiced(one, self.drafts_deleted.get(one.id))]
         happened += [event for one in known for event in records.taken_back(one)]
-        happened += [event for one in subscribed for event in records.subscribed(one)]
+        happened += [event for one in subscribed for event in subscriptions.subscribed(one)]
         people = records.customers(self.desk.company, present)
         gone = {f"cus_{one}": at for one, at in self.customers_deleted.items() if at <= present}
         self.customers = _newest_first([one for one in people if one["id"] not in gone])
@@ -104,8 +105,10 @@ class _Stripe:
 
     def starlette(self) -> Starlette:
         routes = [Route("/v1/events", self._guarded(self.listed_events))]
+        routes.append(Route("/v1/invoices/{id}/lines", self._guarded(self.listed_lines)))
         for name, objects in (("invoices", self.invoices), ("charges", self.charges)):
-            routes.append(Route(f"/v1/{name}", self._guarded(_lister(f"/v1/{name}", objects))))
+            known = {*_LIST_PARAMS, "expand[]"}
+            routes.append(Route(f"/v1/{name}", self._guarded(_lister(f"/v1/{name}", objects, known))))
             routes.append(Route(f"/v1/{name}/{{id}}", self._guarded(_finder(objects))))
         for name, back in (("credit_notes", "credit"), ("refunds", "refund"), ("disputes", "dispute")):
             listed = _lister(f"/v1/{name}", self.taken[back], {*_LIST_PARAMS, "expand[]"})
@@ -115,7 +118,7 @@ class _Stripe:
         found = [*self.customers, *self.customers_gone]
         routes.append(Route("/v1/customers/{id}", self._guarded(_finder(found))))
         routes.append(Route("/v1/subscriptions", self._guarded(self.listed_subscriptions)))
-        routes.append(Route("/v1/subscriptions/{id}", self._guarded(_finder(self.subscriptions))))
+        routes.append(Route("/v1/subscriptions/{id}", self._guarded(self.found_subscription)))
         return Starlette(routes=routes, exception_handlers={404: _unrecognised})
 
     def _guarded(self, handler: Callable[[Request], Json]) -> Callable[[Request], Response]:
@@ -125,7 +128,8 @@ class _Stripe:
                 self._admit(request, version)
                 return JSONResponse(handler(request), headers={"Stripe-Version": version})
             except _Refusal as refusal:
-                return JSONResponse({"error": refusal.error}, refusal.status)
+                reason = {"Stripe-Rate-Limited-Reason": refusal.reason} if refusal.reason else {}
+                return JSONResponse({"error": refusal.error}, refusal.status, headers=reason)
 
         return answer
 
@@ -136,7 +140,7 @@ class _Stripe:
         if key != CREDENTIALS["api_key"]:
             raise _Refusal(401, f"Invalid API Key provided: ***{key[-4:]}", "api_key_invalid")
         if self.limit.wait_seconds(self.desk.clock.now()) is not None:
-            raise _Refusal(429, "Request rate limit exceeded.", "rate_limit")
+            raise _Refusal(429, "Request rate limit exceeded.", "rate_limit", reason="global-rate")
         if not _VERSION.fullmatch(version):
             raise _Refusal(400, f"Invalid Stripe API version: {version}")
 
@@ -152,13 +156,30 @@ class _Stripe:
         if status is not None and status not in ("all", "ended", *_STATUSES):
             raise _Refusal(400, f"Invalid status: {status}", param="status")
         found = [one for one in self.subscriptions if _is_asked_for(one["status"], status)]
-        return _list(request, "/v1/subscriptions", found, {*_LIST_PARAMS, "status"})
+        page = _list(request, "/v1/subscriptions", found, {*_LIST_PARAMS, "status", "expand[]"})
+        return subscriptions.unexpanded(page, request.query_params.getlist("expand[]"))
+
+    def found_subscription(self, request: Request) -> Json:
+        found = _finder(self.subscriptions)(request)
+        return subscriptions.unexpanded(found, request.query_params.getlist("expand[]"))
+
+    def listed_lines(self, request: Request) -> Json:
+        of = {f"in_{one.id}": one for one in self.desk.company.invoices}
+        invoice = _finder(self.invoices)(request)
+        return _list(request, f"/v1/invoices/{invoice['id']}/lines", records.lines(of[invoice["id"]]), _PAGE_PARAMS)
 
 
 class _Refusal(Exception):
-    def __init__(self, status: int, message: str, code: str | None = None, param: str | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: str | None = None,
+        param: str | None = None,
+        reason: str | None = None,
+    ) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.reason = status, reason
         extra = {name: value for name, value in (("code", code), ("param", param)) if value}
         self.error: Json = {"type": "invalid_request_error", "message": message, **extra}
 

@@ -1,7 +1,7 @@
-"""The company's invoices and subscriptions as Stripe's objects: as they are at an instant, and as events show them.
+"""The company's invoices as Stripe's objects: as they are at an instant, and as events show them.
 
-Belongs here: what each object looks like, and the events of its life. Does not: paths, lists, limits
-(`sandbox.stripe`).
+Belongs here: what each object looks like, and the events of its life. Does not: subscriptions (`subscriptions`), paths,
+lists, limits (`sandbox.stripe`).
 
 Names, addresses and texts of people are in them, as they are in the vendor's.
 """
@@ -17,6 +17,7 @@ from pipelines.sandbox.company import Company, Invoice, Subscription, mail_addre
 ACCOUNTS_VERSION = "2020-08-27"
 """The version in which events show their objects: older than what clients ask for, and without amounts before tax."""
 
+LINES_SHOWN = 10
 Json = dict[str, Any]
 
 
@@ -33,7 +34,7 @@ def invoice(one: Invoice, now: datetime) -> Json:
         "livemode": True,
         "created": seconds(one.created_at),
         "status": status,
-        "customer": _customer(one),
+        "customer": customer_of(one),
         "customer_name": "Marta Ruiz",
         "customer_email": f"marta.ruiz.{one.customer_id}@correo.example",
         "customer_phone": "+34 600 123 456",
@@ -59,7 +60,45 @@ def invoice(one: Invoice, now: datetime) -> Json:
             "paid_at": seconds(paid) if paid else None,
             "voided_at": seconds(voided) if voided else None,
         },
+        "discounts": [],
+        "lines": {
+            "object": "list",
+            "url": f"/v1/invoices/in_{one.id}/lines",
+            "has_more": len(one.lines) > LINES_SHOWN,
+            "data": lines(one)[:LINES_SHOWN],
+        },
     }
+
+
+def lines(one: Invoice) -> list[Json]:
+    """What an invoice bills of subscriptions."""
+    return [
+        {
+            "id": f"il_{one.id}_{number}",
+            "object": "line_item",
+            "livemode": True,
+            "amount": line.cents,
+            "currency": one.currency.lower(),
+            "description": "Servicio de Marta Ruiz",
+            "discount_amounts": [],
+            "discounts": [],
+            "invoice": f"in_{one.id}",
+            "metadata": {},
+            "parent": {
+                "type": "subscription_item_details",
+                "invoice_item_details": None,
+                "subscription_item_details": {
+                    "proration": line.is_prorated,
+                    "subscription": f"sub_{line.subscription}",
+                    "subscription_item": f"si_{line.subscription}",
+                },
+            },
+            "period": {"start": seconds(line.start), "end": seconds(line.end)},
+            "quantity": 1,
+            "taxes": [],
+        }
+        for number, line in enumerate(one.lines)
+    ]
 
 
 def _as_was(one: Invoice, at: datetime) -> Json:
@@ -86,7 +125,7 @@ def charge(one: Invoice, paid_at: datetime) -> Json:
         "amount_refunded": 0,
         "refunded": False,
         "currency": one.currency.lower(),
-        "customer": _customer(one),
+        "customer": customer_of(one),
         "description": "Honorarios, Marta Ruiz",
         "receipt_email": f"marta.ruiz.{one.customer_id}@correo.example",
         "billing_details": {"name": "Marta Ruiz", "email": None, "phone": "+34 600 123 456"},
@@ -106,7 +145,7 @@ def credit_note(one: Invoice, number: int, now: datetime) -> Json:
         "created": seconds(back.at),
         "effective_at": seconds(back.at),
         "status": "void" if is_void else "issued",
-        "customer": _customer(one),
+        "customer": customer_of(one),
         "currency": one.currency.lower(),
         "invoice": invoice(one, now),
         "memo": "Descuento para Marta Ruiz",
@@ -175,7 +214,7 @@ def taken_back(one: Invoice) -> list[Json]:
     for number, back in enumerate(one.taken_back):
         moments = zip(_LIVES[back.kind], (back.at, back.undone_at), strict=True)
         events += [
-            _event(type_, at, alone(TAKEN[back.kind](one, number, at))) for type_, at in moments if at is not None
+            event_of(type_, at, alone(TAKEN[back.kind](one, number, at))) for type_, at in moments if at is not None
         ]
     return events
 
@@ -188,111 +227,18 @@ def alone(item: Json, expanded: Collection[str] = ()) -> Json:
 
 def invoiced(one: Invoice, deleted_at: datetime | None) -> list[Json]:
     """Every event that an invoice and its charge ever had, or will have. deleted_at: of a draft."""
-    created = _event("invoice.created", one.created_at, _as_was(one, one.created_at))
+    created = event_of("invoice.created", one.created_at, _as_was(one, one.created_at))
     if deleted_at is not None:
-        return [created, _event("invoice.deleted", deleted_at, _as_was(one, deleted_at))]
+        return [created, event_of("invoice.deleted", deleted_at, _as_was(one, deleted_at))]
     moments = {
         "invoice.finalized": one.issued_at,
         "invoice.paid": one.paid_at,
         "invoice.voided": one.voided_at,
     }
-    events = [_event(type_, at, _as_was(one, at)) for type_, at in moments.items() if at is not None]
+    events = [event_of(type_, at, _as_was(one, at)) for type_, at in moments.items() if at is not None]
     if one.paid_at is not None:
-        events.append(_event("charge.succeeded", one.paid_at, charge(one, one.paid_at)))
+        events.append(event_of("charge.succeeded", one.paid_at, charge(one, one.paid_at)))
     return [created, *events]
-
-
-def subscription(one: Subscription, now: datetime) -> Json:
-    """A subscription as it is at an instant, in the version of the API that clients ask for."""
-    started = seconds(one.started_at)
-    ended = seconds(one.ended_at) if one.ended_at is not None and one.ended_at <= now else None
-    return {
-        "id": f"sub_{one.id}",
-        "object": "subscription",
-        "livemode": True,
-        "created": started,
-        "status": "active" if ended is None else "canceled",
-        "customer": _customer(one),
-        "currency": one.currency.lower(),
-        "description": "Servicio de Marta Ruiz",
-        "start_date": started,
-        "billing_cycle_anchor": started,
-        "billing_mode": {"type": "classic"},
-        "collection_method": "charge_automatically",
-        "trial_start": None,
-        "trial_end": None,
-        "cancel_at": None,
-        "cancel_at_period_end": False,
-        "canceled_at": ended,
-        "cancellation_details": {"comment": ended and "Marta Ruiz se muda", "feedback": None, "reason": None},
-        "ended_at": ended,
-        "automatic_tax": {"enabled": False, "liability": None, "disabled_reason": None},
-        "default_tax_rates": [],
-        "discounts": [],
-        "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
-        "metadata": {"product": one.product},
-        "items": {
-            "object": "list",
-            "url": f"/v1/subscription_items?subscription=sub_{one.id}",
-            "has_more": False,
-            "data": [_subscription_item(one, started)],
-        },
-    }
-
-
-def _subscription_item(one: Subscription, started: int) -> Json:
-    return {
-        "id": f"si_{one.id}",
-        "object": "subscription_item",
-        "created": started,
-        "subscription": f"sub_{one.id}",
-        "quantity": 1,
-        "discounts": [],
-        "tax_rates": [],
-        "metadata": {},
-        "price": {
-            "id": f"price_{one.product}_{one.amount_cents}",
-            "object": "price",
-            "active": True,
-            "billing_scheme": "per_unit",
-            "created": started,
-            "currency": one.currency.lower(),
-            "custom_unit_amount": None,
-            "livemode": True,
-            "lookup_key": None,
-            "metadata": {},
-            "nickname": None,
-            "product": f"prod_{one.product}",
-            "recurring": {
-                "interval": "month",
-                "interval_count": 1,
-                "meter": None,
-                "trial_period_days": None,
-                "usage_type": "licensed",
-            },
-            "tax_behavior": "exclusive",
-            "tiers_mode": None,
-            "transform_quantity": None,
-            "type": "recurring",
-            "unit_amount": one.amount_cents,
-            "unit_amount_decimal": str(one.amount_cents),
-        },
-    }
-
-
-def subscribed(one: Subscription) -> list[Json]:
-    """Every event that a subscription ever had, or will have."""
-    created = _event("customer.subscription.created", one.started_at, _subscription_as_was(one, one.started_at))
-    if one.ended_at is None:
-        return [created]
-    return [created, _event("customer.subscription.deleted", one.ended_at, _subscription_as_was(one, one.ended_at))]
-
-
-def _subscription_as_was(one: Subscription, at: datetime) -> Json:
-    """A subscription as an event shows it."""
-    newer = ("billing_mode", "discounts")
-    older = {name: value for name, value in subscription(one, at).items() if name not in newer}
-    return {**older, "discount": None, "quantity": 1}
 
 
 def customers(company: Company, present: datetime) -> list[Json]:
@@ -304,7 +250,7 @@ def customers(company: Company, present: datetime) -> list[Json]:
     first: dict[str, tuple[datetime, int]] = {}
     for one, at in begun:
         if at <= present:
-            first[_customer(one)] = min((at, one.customer_id), first.get(_customer(one), (at, one.customer_id)))
+            first[customer_of(one)] = min((at, one.customer_id), first.get(customer_of(one), (at, one.customer_id)))
     return [
         {
             "id": id_,
@@ -324,15 +270,17 @@ def customers(company: Company, present: datetime) -> list[Json]:
 def known(customer: Json, deleted_at: datetime | None) -> list[Json]:
     """Every event that a customer ever had."""
     created = datetime.fromtimestamp(customer["created"], UTC)
-    events = [_event("customer.created", created, customer)]
-    return events if deleted_at is None else [*events, _event("customer.deleted", deleted_at, customer)]
+    events = [event_of("customer.created", created, customer)]
+    return events if deleted_at is None else [*events, event_of("customer.deleted", deleted_at, customer)]
 
 
-def _customer(one: Invoice | Subscription) -> str:
+def customer_of(one: Invoice | Subscription) -> str:
+    """The id of the customer of either."""
     return f"cus_{one.customer or one.customer_id}"
 
 
-def _event(type_: str, at: datetime, changed: Json) -> Json:
+def event_of(type_: str, at: datetime, changed: Json) -> Json:
+    """An event, with its object as it was then."""
     return {
         "id": f"evt_{changed['id']}_{type_.replace('.', '_')}",
         "object": "event",
