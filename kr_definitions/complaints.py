@@ -54,9 +54,14 @@ def parse(document: Document, path: Path, model: type[M], where: str, problems: 
         problems += [
             _problem(document, path, place, detail, model, where)
             for place, detail in found
-            if not document.is_refused(place)
+            if not document.is_refused(place) and not _is_echo(document, place, detail)
         ]
         return None
+
+
+def _is_echo(document: Document, place: Path, detail: ErrorDetails) -> bool:
+    """A list is too short for pydantic where its items are wrong, which is told of the items."""
+    return detail["type"] == "too_short" and detail["ctx"]["min_length"] == 1 and bool(document.value(place))
 
 
 def _problem(
@@ -93,6 +98,8 @@ def _told(value: Any, detail: ErrorDetails, model: type[BaseModel]) -> Told:
         return f"{expected}{_shown(value)}", do
     if kind in _EMPTY:
         return _EMPTY[kind]
+    if kind == "string_pattern_mismatch":
+        return f"not of the form {detail['ctx']['pattern']}{_shown(value)}", "Correct it"
     if kind == "greater_than":
         (limit,) = detail["ctx"].values()
         return f"not above {limit}{_shown(value)}", f"Give more than {limit}"

@@ -109,7 +109,7 @@ class PatientSession(requests.Session):
             raise SourceConfigError(
                 self.source,
                 f"{_place(request.url)} answered HTTP {response.status_code}: the credentials were refused",
-                "Check that they are valid and have the permissions that README.md lists for this source",
+                "Check that they are valid and have the permissions that docs/sources.md lists for this source",
             )
         if response.status_code >= 500:
             raise _TryAgain(f"HTTP {response.status_code}", None)

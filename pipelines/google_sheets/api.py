@@ -61,11 +61,14 @@ class Api:
         root, self.oauth = google.hosts(self.settings, HOST)
         self.url = f"{root}/v4/spreadsheets/{spreadsheet}"
         self.session = PatientSession(self.source, clock)
+        self.shared = "Share the spreadsheet with the service account (its client_email), as with anybody, to view"
         if any(self.settings.get(name) for name in google.OF_SERVICE):
             self._sign_in(lambda: google.service(self.session, self.settings, self.oauth, SCOPE))
         elif any(self.settings.get(name) for name in google.OF_SOMEBODY):
+            self.shared = "Share the spreadsheet with whoever the refresh token is of, to view"
             self._sign_in(lambda: google.renewed(self.session, self.settings, self.oauth))
         elif key := self.settings.get("api_key"):
+            self.shared = f"Check {self.settings.name('api_key')}, and let anybody with the link view the spreadsheet"
             self.session.headers["X-Goog-Api-Key"] = key
         else:
             raise self.settings.missing(*google.OF_SERVICE)
@@ -110,10 +113,8 @@ class Api:
         except SourceConfigError as refused:
             if f"{self.oauth}/token" in refused.found:  # says already what to do
                 raise
-            do = "Share the spreadsheet with the service account (its client_email), as with anybody, to view; and "
-            raise SourceConfigError(
-                self.source, refused.found, f"{do}enable the Google Sheets API for its project"
-            ) from None
+            do = f"{self.shared}; and enable the Google Sheets API for its project"
+            raise SourceConfigError(self.source, refused.found, do) from None
         if response.status_code == 404:
             do = "Check the option `spreadsheet` in organisation.yaml: it is in the address, between /d/ and /edit"
             raise SourceConfigError(self.source, "there is no such spreadsheet (HTTP 404)", do)

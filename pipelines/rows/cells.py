@@ -21,6 +21,7 @@ Read = tuple[pl.Expr, pl.Expr]
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 """A year outside these is a day and month read as a year, or a year without its century."""
 
+_TENTH_OF_A_BILLIONTH = 1e-10
 MOST_DIGITS = 15
 """Before the decimal sign: what is longer is an id or a telephone number, not an amount."""
 
@@ -118,6 +119,15 @@ def _number(name: str, text: pl.Expr, cells: Cells) -> Read:
         is_either = text.str.contains(r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+$")
         problem = pl.coalesce(problem, pl.when(is_either).then(pl.lit(f"{name}: a number such as 1.200 {says}")))
     return value, problem
+
+
+def beyond_precision(name: str, value: pl.Expr, cells: Cells) -> pl.Expr:
+    """What is wrong with a number of more decimals than are kept; null where it has not. value: as it was read."""
+    text = pl.col(name)
+    written = text.str.replace(cells.decimal, ".", literal=True).cast(pl.Float64, strict=False)
+    is_rounded = text.str.contains("[eE]") & ((written - value.cast(pl.Float64)).abs() > _TENTH_OF_A_BILLIONTH)
+    is_long = text.str.contains(rf"{re.escape(cells.decimal)}\d{{6}}\d*[1-9]")
+    return pl.when(is_long | is_rounded).then(pl.format("{}: {} has more than six decimals", pl.lit(name), text))
 
 
 def _boolean(name: str, text: pl.Expr, declared: ColumnType) -> Read:

@@ -15,7 +15,7 @@ from datetime import datetime
 
 import polars as pl
 
-from kr_definitions.events import FACT_SCHEMA
+from kr_definitions.events import FACT_SCHEMA, RATE
 from kr_definitions.vocabulary import DTYPES, UTC_MICROSECONDS
 from pipelines.rows import cells, states
 from pipelines.rows.declaration import EventRule, Moment, RowStream
@@ -75,12 +75,19 @@ class Mapping:
         if self.stream.versions is not None and self.stream.versions.deleted is not None:
             flag = self.stream.versions.deleted
             flags = {cells.flag_name(flag): cells.flag(flag)}
+        problems = [problem for _, problem in {**read, **flags}.values()]
+        problems += [cells.beyond_precision(name, read[name][0], self.stream.cells) for name in self._rates()]
         rows = rows.with_columns(
             *(value.alias(name) for name, (value, _) in {**read, **flags}.items()),
-            _first([pl.col(PROBLEM), *(problem for _, problem in {**read, **flags}.values())]).alias(PROBLEM),
+            _first([pl.col(PROBLEM), *problems]).alias(PROBLEM),
         )
         changed, unordered = self._moment(self.stream.revision)
         return rows.with_columns(changed.alias(CHANGED), _first([pl.col(PROBLEM), unordered]).alias(PROBLEM))
+
+    def _rates(self) -> set[str]:
+        """Columns that are an exchange rate: rounded, it would change every amount; the other way round it may fit."""
+        rules = (rule for rule in self.stream.events if rule.type == RATE)
+        return {rule.quantity for rule in rules if rule.quantity in self.stream.columns}
 
     def told(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         """Rows whose cells were read, with what they say of events, and whether they are what is expected of them."""

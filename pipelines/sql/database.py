@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import dlt
@@ -36,6 +37,9 @@ _AT_CONNECTION: Mapping[str, tuple[str, ...]] = {
     "sqlite": ("PRAGMA query_only = ON",),
 }
 """So that times are told in UTC, and nothing is written, where a database can be told so."""
+
+_FILES = ("sqlite", "duckdb")
+"""Databases that are a file."""
 
 _READING: Mapping[str, Mapping[str, Any]] = {
     "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -110,6 +114,7 @@ def database(account: Account) -> Iterator[Database]:
         raise _malformed(settings)
     for secret in _secrets(credentials):
         never_tell(secret)
+    _require_file(settings, credentials)
     try:
         made = sa.create_engine(credentials.to_url(), poolclass=NullPool, hide_parameters=True)
     except sa.exc.NoSuchModuleError:
@@ -146,6 +151,17 @@ def _released(engine: sa.Engine) -> Iterator[None]:
         for opened in (*cursors, *connections):
             with suppress(sa.exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error):
                 opened.close()
+
+
+def _require_file(settings: Settings, credentials: ConnectionStringCredentials) -> None:
+    """A database that is a file is there already: to open one that is not would make it, empty."""
+    path = credentials.database or ""
+    is_file = (credentials.drivername or "").partition("+")[0] in _FILES and not path.startswith((":", "file:", "md:"))
+    if is_file and not Path(path).is_file():
+        found = f"there is no file {path}" if path else "no file is named"
+        raise SourceConfigError(
+            settings.source, found, f"Correct {settings.name('credentials')}: sqlite:////an/absolute/path.db"
+        )
 
 
 def _credentials(settings: Settings) -> ConnectionStringCredentials:

@@ -332,6 +332,24 @@ def test_a_key_reads_what_anybody_may_see(office: Office) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"api_key": "x"}, "Check sources.agencia.google_sheets.api_key, and let anybody with the link view"),
+        ({"client_id": "c", "client_secret": "s", "refresh_token": "r"}, "with whoever the refresh token is of"),
+    ],
+)
+def test_a_refusal_asks_nobody_to_share_with_an_account_that_is_not_used(
+    office: Office, given: dict[str, str], told: str
+) -> None:
+    office.configure(**{**dict.fromkeys(stand_in.CREDENTIALS), **given})
+    token = (200, {}, b'{"access_token": "ya29.a", "expires_in": 3600}')
+    alter = lambda exchange: token if exchange.path.endswith("token") else (403, {}, b"{}")  # noqa: E731
+    found = refused(office, F1, alter=alter)
+    assert told in found
+    assert "service account" not in found
+
+
 def test_a_token_that_has_ended_is_renewed(office: Office) -> None:
     refusals = [b'{"error": {"code": 401, "status": "UNAUTHENTICATED"}}']
 
@@ -355,7 +373,7 @@ def test_a_sign_in_that_is_refused_later_says_so(office: Office) -> None:
 @pytest.mark.parametrize(
     ("status", "word", "told"),
     [
-        (403, "PERMISSION_DENIED", "Share the spreadsheet with the service account"),
+        (403, "PERMISSION_DENIED", "Share the spreadsheet with whoever the refresh token is of, to view; and enable"),
         (404, "NOT_FOUND", "there is no such spreadsheet (HTTP 404). Check the option `spreadsheet`"),
         (400, "FAILED_PRECONDITION", "the document is no Google spreadsheet, but a file in Drive"),
     ],

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.files.declaration import Csv
+from pipelines.files.declaration import Csv, FilesOptions
 from pipelines.rows.cells import cell
 from pipelines.rows.declaration import ColumnType
+from pipelines.rows.mapping import Mapping
+from pipelines.rows.records import KEY, PLACE, PROBLEM
 
 
 def read(
@@ -207,3 +209,25 @@ def test_a_problem_shows_the_shape_of_a_cell_and_none_of_its_letters_or_digits()
 def test_a_time_is_in_the_zone_that_the_column_names_and_not_in_the_organisations() -> None:
     assert said("2026-03-01 10:30", type="instant", zone="UTC") == datetime(2026, 3, 1, 10, 30, tzinfo=UTC)
     assert said("2026-03-01 10:30", type="instant") == datetime(2026, 3, 1, 10, 30, tzinfo=UTC) - timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("0,123457", None),
+        ("4012,35", None),
+        ("0,1234560", None),
+        ("2,49e-4", None),
+        ("0,12345678", "tasa: 0,12345678 has more than six decimals"),
+        ("1,2345e-4", "tasa: 1,2345e-4 has more than six decimals"),
+    ],
+)
+def test_an_exchange_rate_is_not_rounded_in_silence(text: str, problem: str | None) -> None:
+    rate = {"type": "rate.observed", "at": "fecha", "subject": "moneda", "quantity": "tasa"}
+    declared = {"path": "x", "format": {"type": "csv", "decimal": ","}, "delivery": "snapshot", "key": "moneda"}
+    stream = FilesOptions.model_validate(
+        {"streams": {"tasas": {**declared, "columns": {"tasa": "number", "fecha": "date"}, "events": [rate]}}}
+    ).streams["tasas"]
+    row = {"fecha": "2026-10-06", "moneda": "CHF", "tasa": text, KEY: "CHF", PLACE: "tasas.csv row 2", PROBLEM: None}
+    rows = pl.LazyFrame([row], schema=dict.fromkeys(row, pl.String))
+    assert Mapping(stream, "Europe/Madrid").understood(rows).collect().item(0, PROBLEM) == problem

@@ -178,3 +178,11 @@ def test_a_reading_that_is_cut_off_anywhere_has_read_all_once_it_went_on(
     rest, _, covered = deals.read(deals.reading(mark=mark))
     assert {*seen, *(record.key for record in rest)} == {str(id_) for id_ in range(len(places))}
     assert covered.cursor == (deals.read()[2].cursor if rest and any(places) else covered.cursor)
+
+
+def test_a_database_that_is_not_there_is_not_made(deals: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = deals.folder / "crmm.db"
+    monkeypatch.setenv(PREFIX, f"sqlite:///{path}")
+    loads, _ = deals.load()
+    assert f"there is no file {path}. Correct sources.office.crm.credentials" in str(loads[0].failure)
+    assert not path.exists()
