@@ -27,7 +27,7 @@ from pipelines import event_log, identity, lake, mapped
 from pipelines.addresses import without_addresses
 from pipelines.event_log import EventLog
 from pipelines.raw_zone import OnPage, RawZone, StreamLoad
-from pipelines.source import Account, Clock, Connector, Mark, Options, Read, RequestRefused, Stream
+from pipelines.source import Account, Clock, Connector, Mark, Options, Read, RequestRefused, Stream, UnforeseenError
 from pipelines.suppression import Suppressed, SuppressedOf
 from pipelines.under_way import Marks, UnderWay
 from pipelines.understanding import understand
@@ -225,7 +225,7 @@ class _Reader:
         except Exception:
             self._forget(marks.stuck)
             raise
-        refused = {load.stream for load in loads if isinstance(load.failure, RequestRefused)}
+        refused = {load.stream for load in loads if isinstance(load.failure, RequestRefused | UnforeseenError)}
         self._forget(marks.stuck & refused)
         with lake_of_org.writing(self.suppressed, lake_of_org.root / "loads"):
             before = lake.version(lake_of_org.root / "loads")

@@ -18,7 +18,9 @@ is known from the lake alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import logging
+import traceback
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -33,8 +35,10 @@ from dlt.load.load import Load
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import lake
 from pipelines.novelty import EPOCH, Held, Moved, Novelty, epoch_microseconds
-from pipelines.source import Covered, Mark, Read, Record, SourceError, Stream, VendorError
+from pipelines.source import Covered, Mark, Read, Record, SourceError, Stream, UnforeseenError, VendorError
 from pipelines.throwaway import throwaway_folder
+
+_logger = logging.getLogger(__name__)
 
 RAW_SCHEMA: dict[str, pl.DataType] = {
     "record_id": pl.String(),  # of source, stream, key, revision, content and the row that this one follows
@@ -137,7 +141,8 @@ class RawZone:
     ) -> list[StreamLoad]:
         """Fetch the streams and store what is new, part by part, through dlt.
 
-        A stream that fails (`SourceError`) keeps what it had read, counts as not covered, and stops no other one.
+        A stream that fails keeps what it had read, counts as not covered, and stops no other one: whatever its fetch
+        raises, foreseen (`SourceError`) or not.
         is_still_so: asked before anything is stored, while nothing can be erased: raises where `admit` has changed.
         on_part: called when a part of a stream is stored that ends with a mark and is not its last.
         """
@@ -244,7 +249,7 @@ class _Reading:
         newest = self._zone.newest(self.source, self.stream.name)
         held = Held(newest) if self.stream.is_snapshot else None
         moved = None if held is not None or self.stream.identity is None else Moved(newest, self.stream.identity)
-        pages, load = self.stream.fetch(self.read), self.load
+        pages, load = self._pages_of_fetch(), self.load
         while True:
             try:
                 page = next(pages)
@@ -278,6 +283,15 @@ class _Reading:
             load.duplicates += len(admitted) - len(new)
             self._on_page(self.stream.name, len(page))
             yield new
+
+    def _pages_of_fetch(self) -> Generator[list[Record] | Mark, None, Covered]:
+        """What the fetch yields. Whatever breaks it off is this stream's failure: the others' loads are noted."""
+        try:
+            return (yield from self.stream.fetch(self.read))
+        except (SourceError, lake.LakeError, lake.Overtaken):
+            raise
+        except Exception as broken:
+            raise _unforeseen(f"{self.source}.{self.stream.name}", broken) from broken
 
     def _left(self, moved: Moved | None, novelty: Novelty) -> list[dict[str, Any]]:
         """The rows that say which records were left for other keys."""
@@ -313,6 +327,13 @@ def replayed(
         new = novelty.row(Record(row["record_key"], row["revision"], payload, row["is_deleted"]))
         stored += [new] if new is not None else []
     return _frame(stored)
+
+
+def _unforeseen(stream: str, broken: Exception) -> UnforeseenError:
+    """What nobody foresaw, with its place in the log; not its message, which may say what an answer held."""
+    places = "".join(traceback.format_tb(broken.__traceback__))
+    _logger.error("%s: its reading broke off with %s:\n%s", stream, type(broken).__name__, places)
+    return UnforeseenError(stream, broken)
 
 
 def _doubted(stream: str, gone: int, held: int) -> VendorError:

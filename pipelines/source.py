@@ -288,3 +288,14 @@ class VendorError(SourceError):
 
 class RequestRefused(VendorError):
     """The vendor does not take what it was asked for: to ask it the same once more is of no use."""
+
+
+class UnforeseenError(SourceError):
+    """A reading broke off where nobody foresaw it: at an answer that is not the documented one, or at our mistake."""
+
+    def __init__(self, source: str, broken: Exception) -> None:
+        super().__init__(
+            source,
+            f"its reading broke off where that was not foreseen ({type(broken).__name__})",
+            "Nothing is counted as read; the next run reads it again. If it does so again, report what the log says",
+        )

@@ -153,11 +153,17 @@ class _Reading:
 
     def _record(self, article: Item) -> Record:
         """An article without its texts and its author; without revision: what arrives last holds."""
+        categories = article.get("categories")
+        if not isinstance(categories, list | None):
+            found = (
+                f"the categories of article {article['id']} are {type(categories).__name__}, where WordPress has a list"
+            )
+            raise VendorError(self.site.source, found, READ_AGAIN)
         payload = {
             "id": article["id"],
             "date_gmt": article.get("date_gmt"),
             "status": article.get("status"),
-            "category": self._category(article.get("categories") or []),
+            "category": self._category(categories or []),
         }
         return Record(str(article["id"]), None, payload)
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +21,18 @@ from kr_definitions.events import current
 from pipelines import raw_zone
 from pipelines.load import Lake, Source, bring_up_to_date, fetch
 from pipelines.raw_zone import StreamLoad
-from pipelines.source import Account, Covered, Mark, Options, Read, Record, RequestRefused, Stream, VendorError
+from pipelines.source import (
+    Account,
+    Covered,
+    Mark,
+    Options,
+    Read,
+    Record,
+    RequestRefused,
+    Stream,
+    UnforeseenError,
+    VendorError,
+)
 
 MONDAY = datetime(2026, 3, 2, 6, tzinfo=UTC)
 TUESDAY, WEDNESDAY = MONDAY + timedelta(days=1), MONDAY + timedelta(days=2)
@@ -198,12 +208,40 @@ def test_a_table_from_a_backup_is_read_anew(lake: Lake) -> None:
 )
 def test_a_mark_that_is_refused_is_not_followed_for_ever(lake: Lake, refusal: Exception) -> None:
     run(lake, Ledger(allowed=4), MONDAY)
-    with suppress(Exception):
-        assert isinstance(run(lake, Ledger(refuses=refusal), TUESDAY).failure, RequestRefused)
+    assert isinstance(run(lake, Ledger(refuses=refusal), TUESDAY).failure, RequestRefused | UnforeseenError)
     ledger = Ledger(refuses=refusal)
     run(lake, ledger, WEDNESDAY)
     assert ledger.asked_for == list(range(PAGES))
     assert calls(lake) == EVERY_CALL
+
+
+@dataclass
+class TwoStreams(Ledger):
+    """A ledger beside a stream whose fetch breaks off after a page."""
+
+    def streams(self, account: Account, options: Options) -> list[Stream]:
+        (calls_made,) = super().streams(account, options)
+
+        def breaks_off(read: Read) -> Generator[list[Record] | Mark, None, Covered]:
+            yield [call(900, MONDAY)]
+            raise KeyError("Marta Ruiz, 600 123 456")
+
+        payload = pl.Struct({"at": pl.String()})
+        return [Stream("broken", ("call.made",), breaks_off, payload, facts), calls_made]
+
+
+def test_what_nobody_foresaw_fails_its_stream_alone_and_is_in_the_log(
+    lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = Source(TwoStreams(), Account("agency", "ledger", "Europe/Madrid"), Asked())
+    broken, whole = fetch(source, lake, SystemClock(), MONDAY)
+    assert (broken.covered, broken.inserted) == (None, 1)
+    assert "ledger.broken: its reading broke off where that was not foreseen (KeyError)" in str(broken.failure)
+    assert (whole.failure, whole.inserted) == (None, PAGES * PAGE)
+    noted = lake.loads().select("stream", pl.col("failure").is_null(), pl.col("covered_to").is_null()).collect()
+    assert sorted(noted.rows()) == [("broken", False, True), ("calls", True, False)]
+    assert "breaks_off" in caplog.text
+    assert "Marta" not in str(broken.failure)
 
 
 def test_a_quota_that_lets_nothing_through_keeps_the_mark(lake: Lake) -> None:

@@ -270,6 +270,8 @@ def posts(change: Callable[[Exchange], Any]) -> Callable[[Exchange], Any]:
         ((400, {}, b"<html>Marta Ruiz</html>"), "HTTP 400. "),
         ((200, {}, b'[{"id": 2}, {"id": 1}]'), "out of order"),
         ((200, {}, b'[{"id": 2}, {"id": 2}]'), "has an item twice"),
+        ((200, {"X-WP-Total": "1"}, b'[{"id": 2, "categories": 7}]'), "article 2 are int, where WordPress has a list"),
+        ((200, {"X-WP-Total": "1"}, b'[{"id": 2, "categories": "23"}]'), "are str, where WordPress has a list"),
     ],
 )
 def test_an_answer_that_is_no_list_is_loud(office: Office, answer: Any, says: str) -> None:
