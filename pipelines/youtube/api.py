@@ -5,7 +5,7 @@ Belongs here: requests, and which answers can be trusted. Does not: what is kept
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -46,22 +46,44 @@ class Api:
             raise VendorError(self.source, "/youtube/v3/channels answered a channel without statistics", READ_AGAIN)
         return found
 
-    def videos(self, playlist: str) -> Iterator[dict[str, Any]]:
-        """Every video of the list that can be seen without its owner's permission."""
-        listed = self._listed(playlist)
-        ids = list(listed)
-        for start in range(0, len(ids), _MOST_A_REQUEST):
-            batch = ids[start : start + _MOST_A_REQUEST]
-            asked = {"part": "contentDetails,status,snippet", "id": ",".join(batch), "maxResults": _MOST_A_REQUEST}
-            found = self._page("videos", asked)
-            public = [video for video in batch if listed[video] == "public"]
-            if len(public) > 1 and not found:
-                text = f"/youtube/v3/videos knows none of {len(public)} videos that are listed as public"
-                raise VendorError(self.source, text, READ_AGAIN)
-            yield from found
+    def uploads(self, playlist: str, counted: int) -> Iterator[dict[str, Any]]:
+        """Every video of the list that can be seen without its owner's permission.
 
-    def _listed(self, playlist: str) -> dict[str, str | None]:
-        """Video -> privacy status, newest first. Raises `VendorError` where the list changes while it is read."""
+        counted: how many public ones the channel is said to have: a list that has fewer, and fewer than it says itself,
+        is not whole. (That it says more than it has is known to happen: github.com/youtube/api-samples, issue 231.)
+        """
+        listed, total = self._listed(playlist)
+        public = [video for video, status in listed.items() if status == "public"]
+        if len(listed) < total and len(public) < counted:
+            found = f"the list of uploads says that it has {total} videos, and {len(listed)} came"
+            raise VendorError(self.source, found, READ_AGAIN)
+        yield from self._videos([*listed], {*public})
+
+    def videos(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Those of some videos that can be seen without their owner's permission, whatever lists them."""
+        return self._videos(ids, ())
+
+    def _videos(self, ids: Sequence[str], public: Collection[str]) -> Iterator[dict[str, Any]]:
+        """Videos by their ids. An answer may leave some out: they are asked for until nothing more comes."""
+        for start in range(0, len(ids), _MOST_A_REQUEST):
+            found: dict[str, dict[str, Any]] = {}
+            left = list(ids[start : start + _MOST_A_REQUEST])
+            while left:
+                asked = {"part": "contentDetails,status,snippet", "id": ",".join(left), "maxResults": _MOST_A_REQUEST}
+                found |= {str(one["id"]): one for one in self._page("videos", asked)}
+                before, left = left, [video for video in left if video not in found and (not public or video in public)]
+                if len(left) == len(before):
+                    break
+            if len(left) > 1 and public:
+                text = f"/youtube/v3/videos knows none of {len(left)} videos that are listed as public"
+                raise VendorError(self.source, text, READ_AGAIN)
+            yield from found.values()
+
+    def _listed(self, playlist: str) -> tuple[dict[str, str | None], int]:
+        """Video -> privacy status, newest first; and how many the list says that there are.
+
+        Raises `VendorError` where the list changes while it is read.
+        """
         params: dict[str, Any] = {
             "part": "contentDetails,status",
             "playlistId": playlist,
@@ -81,7 +103,7 @@ class Api:
                 text = "the list of uploads changed, or repeated itself, while it was read"
                 raise VendorError(self.source, text, READ_AGAIN)
             if not token:
-                return listed
+                return listed, total or 0
             seen.add(token)
             params = {**params, "pageToken": token}
 

@@ -3,13 +3,16 @@
 Belongs here: reading them, and the facts that they state. Does not: HTTP (`api`), the channel's figures.
 
 `video.published` happens at the video's `publishedAt`: for one that was private, unlisted or announced before, that is
-when the public could see it first. Every reading is of all videos that anybody can see, newest first, so that one that
-was removed, or made private again, is missed and withdrawn. A thousand videos cost 41 of the 10,000 units that a
+when the public could see it first. Every reading is of all videos that anybody can see, newest first; one that was
+there and is not listed any more is asked for by its id, and withdrawn where YouTube has it no more, or not for
+everybody. A thousand videos cost 41 of the 10,000 units that a
 project has a day.
 """
 
 from __future__ import annotations
 
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Generator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,22 +51,39 @@ def videos(account: Account, channel: str) -> Stream:
 
 
 def _fetch(account: Account, channel: str, read: Read) -> Generator[list[Record], None, Covered]:
-    found = _public_videos(Api(account, read.clock), account, channel)
-    yield [Record(str(video["id"]), None, _kept(video, read.until)) for video in found]
-    return Covered(None, read.until)
+    api = Api(account, read.clock)
+    found = {str(video["id"]): video for video in _listed(api, channel)}
+    unlisted = [video for video in _ids(read.cursor) if video not in found]
+    found |= {str(video["id"]): video for video in api.videos(unlisted)}
+    yield [Record(key, None, _kept(video, read.until)) for key, video in found.items()]
+    public = [key for key, video in found.items() if _is_public(video)]
+    return Covered(None, read.until, _cursor(public))
 
 
-def _public_videos(api: Api, account: Account, channel: str) -> list[dict[str, Any]]:
-    """The videos that anybody can see. Raises `VendorError` where the answers contradict each other."""
+def _cursor(ids: list[str]) -> str:
+    return b64encode(zlib.compress(" ".join(sorted(ids)).encode(), 9)).decode()
+
+
+def _ids(cursor: str | None) -> list[str]:
+    return [] if cursor is None else zlib.decompress(b64decode(cursor)).decode().split()
+
+
+def _is_public(video: Mapping[str, Any]) -> bool:
+    return bool((video.get("status") or {}).get("privacyStatus") == "public")
+
+
+def _listed(api: Api, channel: str) -> list[dict[str, Any]]:
+    """The videos that are listed. Raises `VendorError` where the answers contradict each other."""
     found = api.channel(channel, "contentDetails,statistics")
-    if found["statistics"].get("videoCount") == "0":
+    counted = str(found["statistics"].get("videoCount"))
+    if counted == "0":
         return []  # the vendor has no list of uploads for a channel without any
     uploads = ((found.get("contentDetails") or {}).get("relatedPlaylists") or {}).get("uploads")
     if not uploads:
-        raise VendorError(account.source, "/youtube/v3/channels answered without the list of uploads", READ_AGAIN)
-    listed = list(api.videos(uploads))
-    if not any((video.get("status") or {}).get("privacyStatus") == "public" for video in listed):
-        raise VendorError(account.source, "the channel is said to have videos, but none can be seen", READ_AGAIN)
+        raise VendorError(api.source, "/youtube/v3/channels answered without the list of uploads", READ_AGAIN)
+    listed = list(api.uploads(uploads, int(counted) if counted.isdecimal() else 0))
+    if not any(_is_public(video) for video in listed):
+        raise VendorError(api.source, "the channel is said to have videos, but none can be seen", READ_AGAIN)
     return listed
 
 

@@ -231,6 +231,65 @@ def test_the_last_video_of_a_channel_is_withdrawn_too(channel: Channel) -> None:
     assert channel.said("video.published", "subject_id") == []
 
 
+def of_videos(
+    channel: Channel, of: Company, around: Around = lambda app: app, cursor: str | None = None
+) -> tuple[list[str], str | None]:
+    """One reading of the videos: their ids, and its cursor."""
+    clock = SharedClock(channel.folder / "clock.json", at(20))
+    fetch_videos = next(one.fetch for one in channel.source.streams() if one.name == "videos")
+    with serving(around(stand_in.app(Desk(of, at(20), clock)))) as url:
+        channel.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
+        pages, found = fetch_videos(Read(None, at(20), cursor, clock)), list[str]()
+        try:
+            while True:
+                found += [record.key for record in next(pages) if isinstance(record, Record)]
+        except StopIteration as end:
+            return found, end.value.cursor
+
+
+MANY = company(*(video(n, at(1) + timedelta(hours=n)) for n in range(1, 121)))
+
+
+def test_a_list_that_is_shorter_than_it_says_is_refused(channel: Channel) -> None:
+    def shorten(resource: str, content: dict[str, Any]) -> None:
+        if resource == "playlistItems" and content["pageInfo"]["totalResults"] == 120 and len(content["items"]) == 50:
+            del content["items"][20:]
+
+    with pytest.raises(VendorError, match="says that it has 120 videos, and 60 came"):
+        of_videos(channel, MANY, changing(shorten))
+
+
+def test_a_list_that_says_more_than_the_channel_has_is_whole(channel: Channel) -> None:
+    def say_more(resource: str, content: dict[str, Any]) -> None:
+        if resource == "playlistItems":
+            content["pageInfo"]["totalResults"] += 7
+
+    assert len(of_videos(channel, MANY, changing(say_more))[0]) == 120
+
+
+def test_videos_that_an_answer_leaves_out_are_asked_for_again(channel: Channel) -> None:
+    def leave_out(resource: str, content: dict[str, Any]) -> None:
+        if resource == "videos" and len(content["items"]) == 50:
+            del content["items"][30:]
+
+    assert len({*of_videos(channel, MANY, changing(leave_out))[0]}) == 120
+
+
+def test_a_video_that_is_listed_no_more_stays_while_youtube_has_it(channel: Channel) -> None:
+    def unlist(resource: str, content: dict[str, Any]) -> None:
+        if resource == "playlistItems":
+            content["items"] = content["items"][1:]
+            content["pageInfo"]["totalResults"] = 2
+
+    three = company(video(1), video(2), video(3))
+    whole, cursor = of_videos(channel, three)
+    found, again = of_videos(channel, three, changing(unlist), cursor)
+    assert (sorted(found), again) == (sorted(whole), cursor)
+    found, after = of_videos(channel, company(video(1), video(2)), cursor=cursor)
+    assert sorted(found) == ["video-00001", "video-00002"]
+    assert after != cursor
+
+
 def test_a_private_video_counts_once_it_is_public(channel: Channel) -> None:
     announced = company(video(1), video(2, published=at(10)))
     channel.load(announced, at(9, 20))
