@@ -35,7 +35,18 @@ from dlt.load.load import Load
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import lake
 from pipelines.novelty import EPOCH, Held, Moved, Novelty, epoch_microseconds
-from pipelines.source import Covered, Mark, Read, Record, SourceError, Stream, UnforeseenError, VendorError
+from pipelines.source import (
+    Covered,
+    Mark,
+    Read,
+    Record,
+    SourceConfigError,
+    SourceError,
+    Stream,
+    UnforeseenError,
+    VendorError,
+    can_be_stored,
+)
 from pipelines.throwaway import throwaway_folder
 
 _logger = logging.getLogger(__name__)
@@ -147,6 +158,9 @@ class RawZone:
         on_part: called when a part of a stream is stored that ends with a mark and is not its last.
         """
         readings = [_Reading(self, source, stream, read_of(stream), recorded_at, on_page, admit) for stream in streams]
+        for one in readings:
+            if not can_be_stored(one.stream.name):
+                one.load.failure, one.is_over = _unstorable(source, one.stream.name), True
         with throwaway_folder("dlt") as working:
             pipeline = dlt.pipeline(
                 pipeline_name=f"raw_{source.replace('-', '_')}{self.pipeline_suffix}",
@@ -155,8 +169,8 @@ class RawZone:
                 dataset_name=source.replace("-", "_"),
             )
             pipeline.config.restore_from_destination = False
-            tables = self._linked(pipeline, source, streams)
-            under_way = readings
+            under_way = [one for one in readings if not one.is_over]
+            tables = self._linked(pipeline, source, [one.stream for one in under_way])
             while under_way:
                 pipeline.extract([one.resource() for one in under_way])
                 pipeline.normalize()
@@ -345,16 +359,21 @@ def _doubted(stream: str, gone: int, held: int) -> VendorError:
     )
 
 
+def _unstorable(source: str, stream: str) -> SourceConfigError:
+    do = "Name the stream in lower-case words joined by single underscores"
+    return SourceConfigError(f"{source}.{stream}", "a stream of this name cannot be stored", do)
+
+
 def _refuse_strays(source: str, tables: Path) -> None:
-    """Raise where dlt wrote a table under a name of its own making, which would go with the folder."""
+    """Raise where dlt wrote a table that is none of the streams', which would go with the folder."""
     strays = [
         table.name for table in tables.iterdir()
         if table.is_dir() and not table.is_symlink() and not table.name.startswith("_dlt")
     ]  # fmt: skip
     if strays:
         raise ValueError(
-            f"{source}: dlt stores a stream as {', '.join(sorted(strays))}. "
-            "Name the stream so, in lower-case words joined by single underscores"
+            f"{source}: dlt made the tables {', '.join(sorted(strays))} besides those of its streams, so what was "
+            "read may be in none of theirs. Nothing of it is counted: this is a fault of Hito's, tell its maintainers"
         )
 
 

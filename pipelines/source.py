@@ -19,12 +19,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from html import escape
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 from urllib.parse import quote, quote_plus, unquote_plus
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from kr_definitions.words import like
 from pipelines.addresses import hidden
 from pipelines.people import NOBODY, People
 
@@ -193,6 +194,26 @@ class Options(BaseModel):
     """What an organisation's `organisation.yaml` says of one of its sources; each kind has its own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+_STREAM = r"(?=.{1,63}$)[a-z][a-z0-9]*(_[a-z0-9]+)*"
+
+
+def can_be_stored(name: str) -> bool:
+    """Whether a stream's table has the stream's own name: dlt writes any other name in a way of its own."""
+    return re.fullmatch(_STREAM, name) is not None
+
+
+def _storable(name: str) -> str:
+    if not can_be_stored(name):
+        do = "Name it in small letters and digits, a letter first, its words joined by single underscores"
+        near = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+        raise ValueError(f"'{name}' cannot be a stream's name | {do}{f': {near}' if can_be_stored(near) else ''}")
+    return name
+
+
+StreamName = Annotated[str, AfterValidator(_storable), like(_STREAM)]
+"""What an organisation may call a stream."""
 
 
 class Connector(Protocol):

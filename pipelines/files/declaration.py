@@ -36,9 +36,8 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from kr_definitions.complaints import parse
 from kr_definitions.documents import DeclarationErrors, Problem, read
-from kr_definitions.organisation import Id
 from pipelines.rows.declaration import Cells, Covers, Handwritten, RowStream, typed
-from pipelines.source import Options
+from pipelines.source import Options, StreamName
 
 
 def _known_encoding(name: str) -> str:
@@ -120,7 +119,7 @@ class FileStream(RowStream):
 class FilesOptions(Options):
     """A folder of exported files."""
 
-    streams: Annotated[dict[Id, FileStream], Field(min_length=1)]
+    streams: Annotated[dict[StreamName, FileStream], Field(min_length=1)]
 
 
 def read_declaration(path: Path) -> FilesOptions:

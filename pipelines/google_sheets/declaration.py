@@ -32,10 +32,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from kr_definitions.organisation import Id
 from pipelines.rows.checks import Found
 from pipelines.rows.declaration import Cells, Covers, Handwritten, RowStream
-from pipelines.source import Options
+from pipelines.source import Options, StreamName
 
 _ADDRESS = re.compile(r"/spreadsheets/d/([A-Za-z0-9_-]{20,})")
 
@@ -95,4 +94,4 @@ class SheetsOptions(Options):
 
     spreadsheet: Annotated[str, AfterValidator(_known_id)]
     locale: str | None = Field(default=None, pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$")
-    streams: Annotated[dict[Id, SheetStream], Field(min_length=1)]
+    streams: Annotated[dict[StreamName, SheetStream], Field(min_length=1)]

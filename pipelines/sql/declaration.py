@@ -54,7 +54,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag
 
-from kr_definitions.organisation import Id
 from pipelines.rows.checks import Found
 from pipelines.rows.declaration import (
     Covers,
@@ -68,7 +67,7 @@ from pipelines.rows.declaration import (
     column_of,
     typed,
 )
-from pipelines.source import Options
+from pipelines.source import Options, StreamName
 
 TableName = Annotated[str, StringConstraints(pattern=r"^[^.\s][^.]*(\.[^.]+){0,2}$")]
 
@@ -193,4 +192,4 @@ class SqlStream(RowStream):
 class SqlOptions(Options):
     """Tables of one database."""
 
-    streams: Annotated[dict[Id, SqlStream], Field(min_length=1)]
+    streams: Annotated[dict[StreamName, SqlStream], Field(min_length=1)]

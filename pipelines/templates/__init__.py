@@ -76,7 +76,7 @@ def declared(form: Form, language: Language, kind: Kind = "files") -> dict[str, 
             {"that": that.format_map(names), "says": says[language].format_map(names)} for that, says in form.expect
         ]
     stream["events"] = [_named(event, names) for event in form.events]
-    streams = {"streams": {form.name: stream}}
+    streams = {"streams": {form.stream: stream}}
     return {"kind": kind, "options": streams if kind == "files" else {"spreadsheet": SPREADSHEET, **streams}}
 
 

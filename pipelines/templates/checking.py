@@ -51,7 +51,7 @@ class Finding:
 
 def check(path: Path, form: Form, language: Language, today: date) -> tuple[int, list[Finding]]:
     """How many rows a filled-in file has, and everything that is wrong with it."""
-    stream = options(form, language).streams[form.name].model_copy(update={"path": glob.escape(path.name)})
+    stream = options(form, language).streams[form.stream].model_copy(update={"path": glob.escape(path.name)})
     folder = Folder("template", path.parent)
     try:
         rows = pl.concat(frame for one in folder.files(stream) for frame in folder.rows(one, stream))

@@ -37,6 +37,11 @@ class Form:
     events: tuple[Mapping[str, Any], ...]
     expect: tuple[tuple[str, Words], ...] = ()
 
+    @property
+    def stream(self) -> str:
+        """What the stream is called that reads it."""
+        return self.name.replace("-", "_")
+
 
 def _words(es: str, en: str) -> Words:
     return {"es": es, "en": en}

@@ -7,8 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kr_definitions.organisation import Id
-from pipelines.source import Options
+from pipelines.source import Options, StreamName
 
 Hosts = Literal["us", "eu", "eu2"]
 HOSTS: dict[Hosts, str] = {
@@ -98,6 +97,6 @@ class TypeformOptions(Options):
     """
 
     region: Hosts = "us"
-    forms: Annotated[dict[Id, Form], Field(min_length=1)]
+    forms: Annotated[dict[StreamName, Form], Field(min_length=1)]
     reread_days: int = Field(default=30, ge=1)
     most_removed: float = Field(default=0.5, gt=0, le=1)

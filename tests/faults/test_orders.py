@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import dlt
 import polars as pl
 import pytest
 from faults.agency import at, listing_facts
@@ -22,7 +23,7 @@ from assets.clock import SystemClock
 from kr_definitions.events import COVERED, current
 from pipelines.load import Lake
 from pipelines.raw_zone import RAW_SCHEMA, RawZone
-from pipelines.source import Covered, Read, Record, Stream
+from pipelines.source import Covered, Read, Record, Stream, can_be_stored
 from pipelines.understanding import understand
 
 
@@ -145,15 +146,25 @@ def test_records_are_understood_however_they_lie_in_memory() -> None:
         assert sorted(is_open) == sorted(facts.get_column("fact_key"))
 
 
-def test_a_stream_that_dlt_would_store_under_another_name_is_refused(tmp_path: Path) -> None:
+def test_a_stream_that_dlt_would_store_under_another_name_is_refused_and_stops_no_other(tmp_path: Path) -> None:
     def one(read: Read) -> Generator[list[Record], None, Covered]:
         yield [Record("1", None, {})]
         return Covered(None, read.until)
 
-    stream = Stream("visitsOfDay", ("visit.held",), one, pl.Struct({}), listing_facts)
+    streams = [Stream(name, ("visit.held",), one, pl.Struct({}), listing_facts) for name in ("visitsOfDay", "visits")]
     read = Read(None, at(24), None, SystemClock())
-    with pytest.raises(ValueError, match="dlt stores a stream as visits_of_day"):
-        RawZone(tmp_path).load("agency", [stream], lambda _: read, at(24))
+    refused, loaded = RawZone(tmp_path).load("agency", streams, lambda _: read, at(24))
+    assert "agency.visitsOfDay: a stream of this name cannot be stored" in str(refused.failure)
+    assert (refused.covered, loaded.failure, loaded.inserted) == (None, None, 1)
+    assert not RawZone(tmp_path).path("agency", "visitsOfDay").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["visits", "a1b", "a_1", "a" * 63, "visitsOfDay", "a-b", "a__b", "a_", "_a", "1a", "", "a" * 64, "a\n"]
+)
+def test_names_that_can_be_stored_are_those_that_dlt_leaves_as_they_are(name: str) -> None:
+    kept = name != "" and len(name) < 64 and dlt.Schema("raw").naming.normalize_table_identifier(name) == name
+    assert can_be_stored(name) == (kept and not name.startswith("_"))
 
 
 def listed(piece: int, mandates: list[str]) -> pl.DataFrame:

@@ -5,21 +5,27 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from assets.cli import app
+from assets.home import Home
+from kr_definitions.catalogue import load
 from kr_definitions.documents import read
+from kr_definitions.events import current
 from kr_definitions.vocabulary import vocabulary
 from pipelines.files import FILES
 from pipelines.google_sheets import GOOGLE_SHEETS
+from pipelines.load import Lake, Source, bring_up_to_date, fetch
 from pipelines.sandbox.stand_in import SharedClock
-from pipelines.source import Account, Read
-from pipelines.templates import NoTemplate, declaration, form, options, written
+from pipelines.source import Account, Read, can_be_stored
+from pipelines.templates import SPREADSHEET, NoTemplate, declaration, form, options, written
 from pipelines.templates.checking import check
 from pipelines.templates.forms import FORMS
 
@@ -79,7 +85,58 @@ def test_its_declaration_is_one_that_can_be_pasted(name: str, language: Any, kin
             of_kind.options.model_validate(content["options"])
         content["options"]["spreadsheet"] = "1" * 44
     understood = of_kind.options.model_validate(content["options"])
-    assert {*understood.streams[name].used} == {column.name[language] for column in form(name).columns}
+    assert {*understood.streams[form(name).stream].used} == {column.name[language] for column in form(name).columns}
+
+
+def validated(folder: Path, sources: str, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
+    """What `hito validate` says of an organisation that has these sources."""
+    (folder / "office").mkdir()
+    organisation = "id: office\ntitle: {es: O, en: O}\nzone: Europe/Madrid\ncountry: ES\ncurrency: EUR\nsources:\n"
+    (folder / "office" / "organisation.yaml").write_text(organisation + sources, encoding="utf-8")
+    monkeypatch.setenv("HITO_DEFINITIONS", str(folder))
+    monkeypatch.setenv("HITO_HOME", str(folder / "home"))
+    done = CliRunner().invoke(app, ["validate", "-o", "office"])
+    return done.exit_code, done.output
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+@pytest.mark.parametrize("kind", ["files", "google_sheets"])
+def test_an_organisation_that_pasted_every_declaration_is_valid_and_its_streams_can_be_stored(
+    kind: Any, language: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pasted = "".join(declaration(one, language, kind) for one in FORMS.values()).replace(SPREADSHEET, "a" * 44)
+    code, told = validated(tmp_path, pasted, monkeypatch)
+    assert (code, "error" in told) == (0, False)
+    sources = Home.from_environment().sources(load("office", tmp_path))
+    streams = [stream.name for source in sources for stream in source.streams()]
+    assert {one.stream for one in FORMS.values()} <= {*streams}
+    assert [name for name in streams if not can_be_stored(name)] == []
+
+
+def test_a_stream_that_cannot_be_stored_is_told_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pasted = declaration(form("campaign-spend"), "es").replace("campaign_spend:", "campaign-spend:")
+    code, told = validated(tmp_path, pasted, monkeypatch)
+    line = 1 + (tmp_path / "office" / "organisation.yaml").read_text().splitlines().index("        campaign-spend:")
+    assert (code, f"organisation.yaml:{line}: error: source campaign-spend: " in told) == (1, True)
+    assert "'campaign-spend' cannot be a stream's name. Name it in small letters" in told
+    assert "joined by single underscores: campaign_spend" in told
+
+
+def test_what_is_filled_in_is_read_and_counted_under_the_declaration_as_it_was_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "campaign-spend.csv").write_text("id;fecha;campana;importe;moneda\nG1;31/3/2026;sol;1250,5;EUR\n")
+    monkeypatch.setenv("SOURCES__OFFICE__CAMPAIGN_SPEND__FOLDER", str(tmp_path))
+    account = Account("office", "campaign-spend", "Europe/Madrid")
+    source = Source(FILES, account, options(form("campaign-spend"), "es"))
+    lake = Lake(tmp_path / "lake")
+    [loaded] = fetch(source, lake, SharedClock(tmp_path / "clock.json", NOW), NOW)
+    bring_up_to_date([source], lake, NOW)
+    assert (loaded.failure, loaded.inserted) == (None, 1)
+    spent = current(lake.log.scan()).filter(pl.col("event_type") == "expense.recorded")
+    assert spent.select("subject_id", "amount", "currency", "campaign").collect().rows() == [
+        ("G1", Decimal("1250.5"), "EUR", "sol")
+    ]
 
 
 @pytest.mark.parametrize(
