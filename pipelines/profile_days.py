@@ -4,10 +4,13 @@ Belongs here: what such a record states. Does not: how many followers there are 
 
 A network counts days in a zone of its own, and tells of one only once it is over; each is dated at its noon there, so
 that it is on the day that the network calls by that date wherever that is possible.
+
+A day whose figure is no number is a day that nobody knows, as one that was not told is: a stream does not cover it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -23,6 +26,11 @@ PAYLOAD = pl.Struct({"profile": pl.String(), "date": pl.String(), "value": pl.St
 def record(profile: str, on: date | str, value: Any) -> Record:
     """A day's figure, as it came."""
     return Record(f"{profile}/{on}", None, {"profile": profile, "date": str(on), "value": value})
+
+
+def is_number(value: Any) -> bool:
+    """Whether what a network tells as a figure is one: as `facts` and `profiles` understand it."""
+    return isinstance(value, int | str) and re.fullmatch(r"[0-9]{1,19}", str(value)) is not None
 
 
 def facts(

@@ -39,7 +39,7 @@ PAYLOAD = pl.Struct(
     }
 )
 
-_JOINT = timedelta(hours=13)
+JOINT = timedelta(hours=13)
 """How far the end of a day can be from a reading to be the nearest one (a day has up to 25 hours)."""
 
 
@@ -168,7 +168,7 @@ def _reckoned(days: pl.LazyFrame, readings: pl.LazyFrame) -> pl.LazyFrame:
     )
     joins_on = (
         pl.when(pl.int_range(pl.len()) == 0)
-        .then((pl.col("ends_at") - pl.col("anchored_at")).abs() <= _JOINT)
+        .then((pl.col("ends_at") - pl.col("anchored_at")).abs() <= JOINT)
         .otherwise(pl.col("ends_at") == pl.col("starts_at").shift(1))
     )
     is_known = pl.col("net").is_not_null()

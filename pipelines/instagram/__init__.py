@@ -6,10 +6,11 @@ requests, days and posts in general (`pipelines.meta`), how followers' figures f
 Configuration, below `sources.<organisation>.<source>`: `access_token`; `app_secret` where the app asks for proof;
 `api_version`; `base_url` (https://graph.instagram.com where people sign in with Instagram).
 
-Instagram tells of the last 30 days at most, 30 of them at a time, up to two days late, and of who follows only where
-at least 100 do
+Instagram tells of the last 30 days at most, 2,592,000 seconds of them at a time (30 of California's days can be more),
+up to two days late, and of who follows only where at least 100 do
 (https://developers.facebook.com/docs/instagram-platform/api-reference/instagram-user/insights). It does not keep how
 many followers there were: that is known from the first reading on, and reckoned for the days that it tells of before.
+It lists the newest 10,000 media (https://developers.facebook.com/docs/instagram-api/reference/ig-user/media).
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from pipelines.source import Account, Options, Stream
 __all__ = ["INSTAGRAM", "Instagram", "InstagramOptions"]
 
 VENDOR = "Instagram"
-KEPT_DAYS = 30
+KEPT_DAYS, MOST_DAYS = 30, 29
+MOST_MEDIA = 10_000
 ADDRESS = "https://www.instagram.com/"
 KINDS = {"IMAGE": "image", "VIDEO": "video", "CAROUSEL_ALBUM": "carousel"}
 """Instagram's words for what a medium is, in ours; others stay as they are."""
@@ -98,7 +100,7 @@ class Instagram:
 
 
 def _metric(name: str | None, part: str | None = None) -> Metric | None:
-    return None if name is None else Metric(name, KEPT_DAYS, part)
+    return None if name is None else Metric(name, MOST_DAYS, part)
 
 
 def _media(user: str) -> Posts:
@@ -112,6 +114,7 @@ def _media(user: str) -> Posts:
         address=_address,
         reactions=lambda post: post.get("like_count"),
         may_hide_reactions=True,
+        most=MOST_MEDIA,
     )
 
 

@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -34,6 +35,10 @@ _PERMISSIONS = {3, 10} | set(range(200, 300))
 _TOKEN = {102, 190, 463, 467}
 _NOT_THERE = {33, 2108006}
 """No such object; a medium from before the account was a business's, of which nothing was counted."""
+
+_DOES_NOT_EXIST = "does not exist"
+"""Of a post that was deleted Facebook says, without a subcode: "(#10) Object does not exist, cannot be loaded due to
+missing permission or reviewable feature"."""
 
 _NO_SUCH_VERSION = {2500, 2635}
 _TOKEN_SUBCODES = {
@@ -61,6 +66,10 @@ class NotPermitted(SourceConfigError):
 
 class Gone(SourceError):
     """There is nothing of that id, or nothing that this token may see."""
+
+
+_MOST_EMPTY_PAGES = 20
+"""A page may be empty though there are more (https://developers.facebook.com/docs/graph-api/results); not for ever."""
 
 
 class TooMuch(VendorError):
@@ -100,6 +109,7 @@ class Graph:
         """
         after: str | None = None
         seen: set[str] = set()
+        empty = 0
         while True:
             place = {} if after is None else {"after": after}
             try:
@@ -115,19 +125,30 @@ class Graph:
                     raise VendorError(self.source, f"the list of {path.rsplit('/', 1)[-1]} repeats itself", READ_AGAIN)
                 seen |= ids
                 yield page
-            paging = answer.get("paging") or {}
-            following = (paging.get("cursors") or {}).get("after") if paging.get("next") else None
-            if following is None:
-                if paging.get("next"):
-                    raise VendorError(self.source, "a page says that there are more, but not where", READ_AGAIN)
+            with self.documented("a page"):
+                paging = answer.get("paging") or {}
+                is_last = not paging.get("next")
+                after = (paging.get("cursors") or {}).get("after")
+            if is_last:
                 return
-            if not page:
-                raise VendorError(self.source, "an empty page says that there are more", READ_AGAIN)
-            after = following
+            if after is None:
+                raise VendorError(self.source, "a page says that there are more, but not where", READ_AGAIN)
+            empty = 0 if page else empty + 1
+            if empty > _MOST_EMPTY_PAGES:
+                raise VendorError(self.source, f"{empty} empty pages say that there are more", READ_AGAIN)
+
+    @contextmanager
+    def documented(self, what: str) -> Iterator[None]:
+        """Whatever cannot be found in an answer here means that the answer is not the documented one."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as failure:
+            found = f"{what} came in another shape than Meta documents ({type(failure).__name__})"
+            raise VendorError(self.source, found, READ_AGAIN) from None
 
     def _records(self, answer: Mapping[str, Any]) -> list[dict[str, Any]]:
         page = answer["data"]
-        if not isinstance(page, list) or not all(isinstance(one, dict) and one.get("id") for one in page):
+        if not isinstance(page, list) or not all(isinstance(one, dict) and _is_id(one.get("id")) for one in page):
             raise VendorError(self.source, "a page holds what are not records with ids", READ_AGAIN)
         return page
 
@@ -151,10 +172,11 @@ class Graph:
         if code in _TOKEN:
             why = _TOKEN_SUBCODES.get(subcode, "it has expired or was revoked")
             return SourceConfigError(self.source, f"{said}: the access token is not valid ({why})", f"Renew {token}")
-        if code in _PERMISSIONS:
+        is_gone = code in {10, 100} and metric is None and _DOES_NOT_EXIST in message
+        if code in _PERMISSIONS and not is_gone:
             found = f"{said}: the access token lacks a permission" + (f" for the metric {metric}" if metric else "")
             return NotPermitted(self.source, found, f"Give {token} the permissions that docs/sources.md lists")
-        if subcode in _NOT_THERE:
+        if is_gone or subcode in _NOT_THERE:
             return Gone(
                 self.source,
                 f"{said}: there is nothing of that id that the access token may see",
@@ -180,6 +202,10 @@ def _error(response: requests.Response) -> dict[str, Any] | None:
         return None
     error = content.get("error") if isinstance(content, dict) else None
     return error if isinstance(error, dict) else None
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 def _asked_metric(response: requests.Response) -> str | None:

@@ -6,12 +6,15 @@ figures mean (`pipelines.profiles`, `pipelines.profile_days`).
 A day is California's: what ended at 08:00 GMT, or at 07:00 in summer, is the day before
 (https://developers.facebook.com/documentation/pages-api/platforminsights/page). A day that is over can be told up to
 two days later, and as nothing at all rather than as zero; so what is covered ends with the last day that was told, and
-begins after the last hole before it.
+begins after the last hole before it. A day whose figure is no number is a hole.
+
+A total is of the days that end between two instants, both included: asked for from one midnight to the next it is the
+total of two days, so it is asked for from an hour later on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -27,6 +30,8 @@ ZONE = ZoneInfo("America/Los_Angeles")
 LATE_DAYS = 3
 WITHOUT = "It has none of profiles with fewer than 100 followers; null in the options goes on without the metric"
 _DAY = timedelta(days=1)
+_AFTER_MIDNIGHT = timedelta(hours=1)
+_PARTS = ("FOLLOWER", "NON_FOLLOWER")
 
 Keeps = Callable[[Graph], int]
 """Asks how many days back a vendor knows a profile's figures."""
@@ -47,7 +52,8 @@ class Metric:
     def of(self, graph: Graph, profile: str, days: Sequence[date]) -> dict[date, Any]:
         """Its figures of some of the days; of a day that is not told, none."""
         asked: dict[str, Any] = {"metric": self.name, "period": "day"}
-        asked |= {"since": int(midnight(days[0]).timestamp()), "until": int(midnight(days[-1] + _DAY).timestamp())}
+        start = midnight(days[0]) if self.part is None else midnight(days[0]) + _AFTER_MIDNIGHT
+        asked |= {"since": int(start.timestamp()), "until": int(midnight(days[-1] + _DAY).timestamp())}
         if self.part is not None:
             asked["metric_type"] = "total_value"
             if self.part != "total":
@@ -55,10 +61,11 @@ class Metric:
         told = graph.get(f"{profile}/insights", ("data",), **asked)["data"]
         if not isinstance(told, list):
             raise VendorError(graph.source, f"the metric {self.name} came without a list", READ_AGAIN)
-        if self.part is None:
-            return _series(graph.source, told, frozenset(days))
-        total = _total(told, self.part)
-        return {} if total is None else {days[0]: total}
+        with graph.documented(f"the metric {self.name}"):
+            if self.part is None:
+                return _series(graph.source, told, frozenset(days))
+            total = _total(told, self.part)
+            return {} if total is None else {days[0]: total}
 
     def chunks(self, days: Sequence[date]) -> Iterator[tuple[date, ...]]:
         """The days, as many together as may be asked for together."""
@@ -82,17 +89,19 @@ def asked_days(since: datetime | None, until: datetime, keeps_days: int) -> list
 
 @dataclass
 class Run:
-    """The days told without a hole up to the last one that was told."""
+    """The days told, with a number, without a hole up to the last one that was told."""
 
     first: date | None = None
     last: date | None = None
 
-    def told(self, days: Sequence[date]) -> None:
-        """Days that were told, in order."""
-        for day in days:
-            if self.last is None or day != self.last + _DAY:
-                self.first = day
-            self.last = day
+    def told(self, figures: Mapping[date, Any]) -> None:
+        """What was told of days, which may have been told before."""
+        days = {day for day, figure in figures.items() if profile_days.is_number(figure)}
+        if self.first is not None and self.last is not None:
+            days |= {self.first + _DAY * n for n in range((self.last - self.first).days + 1)}
+        self.last = self.first = max(days, default=None)
+        while self.first is not None and self.first - _DAY in days:
+            self.first -= _DAY
 
 
 def daily(
@@ -114,7 +123,7 @@ def daily(
         run, after = _resumed(read.mark)
         for chunk in metric.chunks([day for day in days if after is None or day > after]):
             figures = metric.of(graph, profile, chunk)
-            run.told(sorted(figures))
+            run.told(figures)
             yield [profile_days.record(profile, day, figures[day]) for day in sorted(figures)]
             yield Mark(orjson.dumps([chunk[-1], run.first, run.last]).decode())
         if run.first is None or run.last is None:
@@ -169,12 +178,18 @@ def _day_ended(text: Any) -> date | None:
 
 
 def _total(told: list[Any], part: str) -> Any:
-    """The total of a metric, or of one of its parts: none where the vendor does not tell it."""
+    """The total of a metric, or of one of its parts: none where the vendor does not tell it.
+
+    Of the last 48 hours the breakdown comes without results: not told yet, which is not that nobody was of them.
+    """
     value = (told[0].get("total_value") or {}) if told else {}
     if part == "total":
         return value.get("value")
     breakdowns = value.get("breakdowns") or []
     if not breakdowns:
         return None
-    parts = {tuple(one.get("dimension_values") or ()): one.get("value") for one in breakdowns[0].get("results") or []}
-    return parts.get((part,), 0)  # of two parts the vendor leaves out the one that nobody is of
+    results = breakdowns[0].get("results") or []
+    parts = {one["dimension_values"][0]: one.get("value") for one in results if one.get("dimension_values")}
+    if part in parts:
+        return parts[part]
+    return 0 if any(other in parts for other in _PARTS) else None  # the one that nobody is of is left out

@@ -7,6 +7,10 @@ The first reading walks the whole list; later ones the last `posts_days`, and ba
 longer ago. Meta says nothing of what was deleted: a post that was there and is not in the list any more is asked for
 by its id, and withdrawn where there is nothing of that id. What disappears when it is older than that is not noticed.
 
+Of what was deleted Meta says the same as of what the access token may not see; so a post is withdrawn only where one
+that is in the list can be read by its id. Where that cannot be said the post stays, is told of in the quarantine, and
+is looked for again by each reading, however old it is by then.
+
 Reactions and views are read each day while a post is young (that often half of them come on the first one), and told
 where they differ from what was told last.
 """
@@ -14,7 +18,7 @@ where they differ from what was told last.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,17 +27,38 @@ import orjson
 import polars as pl
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
-from pipelines.meta.api import READ_AGAIN, Gone, Graph, MetricRefused
-from pipelines.source import Account, Covered, Mark, Read, Record, Stream, VendorError
+from pipelines.meta.api import READ_AGAIN, Gone, Graph, MetricRefused, NotPermitted
+from pipelines.source import (
+    Account,
+    Covered,
+    Mark,
+    Read,
+    Record,
+    RequestRefused,
+    SourceError,
+    Stream,
+    VendorError,
+)
 
 Post = dict[str, Any]
 
-PAYLOAD = pl.Struct({"id": pl.String(), "at": pl.String(), "kind": pl.String(), "address": pl.String()})
+PAYLOAD = pl.Struct(
+    {
+        "id": pl.String(),
+        "at": pl.String(),
+        "kind": pl.String(),
+        "address": pl.String(),
+        "doubt": pl.String(),  # of one that was looked for: why it is not known whether it is gone
+    }
+)
 FIGURE_PAYLOAD = pl.Struct({"id": pl.String(), "at": pl.String(), "kind": pl.String(), "count": pl.String()})
 
 _A_PAGE = 100
-_TOGETHER = 50
-_FEW = 10
+_VERDICTS = (Gone, NotPermitted, RequestRefused)
+"""What Meta says of a post that was asked for; after any other error no more are asked for."""
+
+_DOUBT = "doubt/"
+"""What the keys of those records begin with that say whether it is known that a post is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +66,7 @@ class Posts:
     """A list of posts. path: below the profile. at: the field that says when.
 
     kind, address, reactions: of a record, what it is, where it can be seen, and how many reacted (None: not told, which
-    is an error where nobody may hide them).
+    is an error where nobody may hide them). most: how many the vendor lists at most, the newest; None: all.
     """
 
     profile: str
@@ -53,6 +78,7 @@ class Posts:
     address: Callable[[Post], str | None]
     reactions: Callable[[Post], Any]
     may_hide_reactions: bool = False
+    most: int | None = None
 
     def walked(
         self, graph: Graph, fields: str, since: datetime | None, until: int | None = None
@@ -87,34 +113,86 @@ def posts(account: Account, vendor: str, of: Posts, posts_days: int) -> Stream:
     )
 
 
+@dataclass
+class _Walk:
+    """How far a list has been walked. seen: the posts that are looked for; newest: the id of the first that came."""
+
+    seen: dict[str, int] = field(default_factory=dict)
+    listed: int = 0
+    oldest: int | None = None
+    newest: str | None = None
+
+    def passed(self, times: Mapping[str, int], looked_for: Mapping[str, int], horizon: int) -> None:
+        """Note a page's posts, by when they were published."""
+        self.listed += len(times)
+        self.seen |= {id_: at for id_, at in times.items() if at >= horizon or id_ in looked_for}
+        if times:
+            self.oldest = min(times.values())
+            self.newest = self.newest or max(times, key=lambda id_: times[id_])
+
+    def covered_from(self, since: datetime | None, most: int | None) -> datetime | None:
+        """From when on all posts were listed, where the vendor lists so many at most."""
+        if most is None or self.listed < most or self.oldest is None:
+            return since
+        oldest = datetime.fromtimestamp(self.oldest, UTC)
+        return oldest if since is None else max(since, oldest)
+
+
 def _fetch(
     account: Account, vendor: str, of: Posts, young: timedelta, read: Read
 ) -> Generator[list[Record] | Mark, None, Covered]:
     graph = Graph(account, read.clock, vendor)
-    horizon = read.until - young
-    since = None if read.since is None else min(read.since, horizon)
-    mark = orjson.loads(read.mark) if read.mark else {"until": None, "seen": {}}
-    seen: dict[str, int] = mark["seen"]
-    for page in of.walked(graph, of.fields, since, mark["until"]):
-        yield [Record(str(post["id"]), None, _kept(of, post)) for post in page]
-        ats = {str(post["id"]): at for post in page if (at := of.published_at(post)) is not None}
-        seen |= {id_: int(at.timestamp()) for id_, at in ats.items() if at >= horizon}
-        if ats:
-            oldest = int(min(ats.values()).timestamp())
-            yield Mark(orjson.dumps({"until": oldest + 1, "seen": seen}).decode())
-    held = orjson.loads(read.cursor) if read.cursor else {}
-    young_ones = {id_: at for id_, at in held.items() if at >= horizon.timestamp()}
-    missing = {id_: at for id_, at in young_ones.items() if id_ not in seen}
-    if len(missing) > max(_FEW, len(young_ones) // 2):
-        found = f"{len(missing)} of {len(young_ones)} posts are not in the list any more, which is not believed"
-        raise VendorError(graph.source, found, READ_AGAIN)
-    for id_, at in missing.items():
-        try:
-            graph.get(id_, ("id",), fields="id")
-            seen[id_] = at
-        except Gone:
+    horizon = int((read.until - young).timestamp())
+    held: dict[str, int] = orjson.loads(read.cursor) if read.cursor else {}
+    walk = _Walk(**orjson.loads(read.mark)) if read.mark else _Walk()
+    since = None
+    if read.since is not None:
+        since = datetime.fromtimestamp(min(read.since.timestamp(), horizon, *held.values()), UTC)
+    for page in of.walked(graph, of.fields, since, None if walk.oldest is None else walk.oldest + 1):
+        with graph.documented("a post"):
+            records = [Record(post["id"], None, _kept(of, post)) for post in page]
+        yield records
+        times = {post["id"]: int(at.timestamp()) for post in page if (at := of.published_at(post)) is not None}
+        walk.passed(times, held, horizon)
+        if times:
+            yield Mark(orjson.dumps(asdict(walk)).decode())
+    there = {id_: at for id_, at in walk.seen.items() if at >= horizon}
+    for id_, is_gone, doubt in _looked_for(graph, [id_ for id_ in held if id_ not in walk.seen], walk.newest):
+        yield [Record(f"{_DOUBT}{id_}", None, {"id": id_, "doubt": doubt})]
+        if is_gone:
             yield [Record(id_, None, {"id": id_}, is_deleted=True)]
-    return Covered(since, read.until, orjson.dumps(seen).decode())
+        elif doubt or held[id_] >= horizon:
+            there[id_] = held[id_]
+    return Covered(walk.covered_from(since, of.most), read.until, orjson.dumps(there).decode())
+
+
+def _looked_for(graph: Graph, missing: list[str], listed: str | None) -> Iterator[tuple[str, bool, str | None]]:
+    """Of each post that is missing in the list whether it is gone; and where that cannot be said, why.
+
+    listed: a post that is in the list.
+    """
+    can_read: bool | None = None
+    failed: SourceError | None = None
+    for id_ in missing:
+        found = failed or _refused(graph, id_)
+        if isinstance(found, Gone) and can_read is None:
+            can_read = listed is not None and _refused(graph, listed) is None
+        if found is None:
+            yield id_, False, None
+        elif isinstance(found, Gone) and can_read:
+            yield id_, True, None
+        else:
+            yield id_, False, f"not in the list any more, and it cannot be said whether it is gone: {found.found}"
+        failed = None if isinstance(found, _VERDICTS) else found
+
+
+def _refused(graph: Graph, id_: str) -> SourceError | None:
+    """Why a post cannot be read by its id; None where it can."""
+    try:
+        graph.get(id_, ("id",), fields="id")
+    except SourceError as refused:
+        return refused
+    return None
 
 
 def _kept(of: Posts, post: Post) -> dict[str, Any]:
@@ -123,7 +201,8 @@ def _kept(of: Posts, post: Post) -> dict[str, Any]:
 
 def _facts(records: pl.LazyFrame, network: str) -> pl.LazyFrame:
     at = pl.col("at").str.to_datetime("%Y-%m-%dT%H:%M:%S%z", time_unit="us", time_zone="UTC", strict=False)
-    return records.select(
+    is_doubt = pl.col("record_key").str.starts_with(_DOUBT)
+    told = records.filter(~is_doubt).select(
         "record_key",
         fact_key="record_key",
         event_type=pl.lit("post.published"),
@@ -134,6 +213,8 @@ def _facts(records: pl.LazyFrame, network: str) -> pl.LazyFrame:
         source_url="address",
         problem=pl.when(at.is_null()).then(pl.format("published: not a time ({})", pl.col("at").fill_null("nothing"))),
     )
+    doubts = records.filter(is_doubt, pl.col("doubt").is_not_null()).select("record_key", problem="doubt")
+    return pl.concat([told, doubts], how="diagonal")
 
 
 Counted = Callable[[Graph, list[Post]], Iterator[tuple[Post, Any]]]
@@ -145,7 +226,8 @@ def reactions(account: Account, vendor: str, of: Posts, days: int) -> Stream:
 
     def counted(graph: Graph, page: list[Post]) -> Iterator[tuple[Post, Any]]:
         for post in page:
-            count = of.reactions(post)
+            with graph.documented("the reactions of a post"):
+                count = of.reactions(post)
             if count is not None:
                 yield post, count
             elif not of.may_hide_reactions:
@@ -167,12 +249,29 @@ def views(account: Account, vendor: str, of: Posts, days: int, metric: str) -> S
             except MetricRefused as refusal:  # of some kinds of post there are no such figures; of all, is an error
                 refused.append(refusal)
                 continue
-            if (count := _value(told)) is not None:
+            with graph.documented(f"the metric {metric}"):
+                count = _value(told)
+            if count is not None:
                 yield post, count
-        if page and len(refused) == len(page):
+        if page and len(refused) == len(page) and not _is_told_of_others(graph, of, metric, page):
             raise refused[-1]
 
     return _figures(account, vendor, of, "post_views", "post.views_observed", of.fields, days, counted)
+
+
+def _is_told_of_others(graph: Graph, of: Posts, metric: str, without: list[Post]) -> bool:
+    """Whether the metric is told of a post of another kind, among the newest ones of any age."""
+    with graph.documented("a post"):
+        kinds = {of.kind(post) for post in without}
+        newest = next(graph.pages(f"{of.profile}/{of.path}", _A_PAGE, fields=of.fields), [])
+        others = {kind: post for post in reversed(newest) if (kind := of.kind(post)) not in kinds}
+    for post in others.values():
+        try:
+            graph.get(f"{post['id']}/insights", ("data",), metric=metric, period="lifetime")
+        except (Gone, MetricRefused):
+            continue
+        return True
+    return False
 
 
 def _figures(
@@ -188,9 +287,10 @@ def _figures(
         for page in of.walked(graph, fields, read.until - timedelta(days=days)):
             records = []
             for post, count in counted(graph, page):
-                now[str(post["id"])] = str(count)
-                if known.get(str(post["id"])) != str(count):
-                    said = {"id": post["id"], "at": read.until.isoformat(), "kind": of.kind(post), "count": count}
+                now[post["id"]] = str(count)
+                if known.get(post["id"]) != str(count):
+                    with graph.documented("a post"):
+                        said = {"id": post["id"], "at": read.until.isoformat(), "kind": of.kind(post), "count": count}
                     records.append(Record(f"{post['id']}/{today}", read.until, said))
             yield records
         return Covered(_observed_from(read, zone), read.until, orjson.dumps(now).decode())
@@ -232,6 +332,7 @@ def _figure_facts(records: pl.LazyFrame, network: str, event_type: str) -> pl.La
 
 def _value(told: Any) -> Any:
     """The value of a metric of a post; None where it is not told."""
-    first = told[0] if isinstance(told, list) and told and isinstance(told[0], dict) else {}
-    values = first.get("values") or [first.get("total_value") or {}]
+    if not told:
+        return None
+    values = told[0].get("values") or [told[0].get("total_value") or {}]
     return values[0].get("value")

@@ -3,24 +3,33 @@
 Belongs here: fetching both, and how far they cover. Does not: how they fit together (`pipelines.profiles`).
 
 The number is there on the first day that we read it. What was before is known where Meta kept the number itself, and
-else where it tells who came and went. Each is a metric: one that Meta refuses, or tells nothing of, leaves the rest as
-it is, and is told of in the quarantine.
+else where it tells who came and went. Each is a metric: one that cannot be read, or of which Meta tells nothing, leaves
+the rest as it is, and is told of in the quarantine.
+
+What is covered is what is known without a hole: the days of the readings, as long as there was one each day; those of
+which Meta kept the number, where the last of them reaches the readings'; and what was reckoned, once the day of the
+first reading was told. A number stands for the day, in the organisation's zone, on which it was read or kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pipelines import profiles
-from pipelines.meta.api import Graph, MetricRefused, NotPermitted
+import orjson
+
+from pipelines import profile_days, profiles
+from pipelines.meta.api import READ_AGAIN, Graph
 from pipelines.meta.days import LATE_DAYS, WITHOUT, ZONE, Keeps, Metric, Run, asked_days, midnight, untold
-from pipelines.source import Account, Covered, Read, Record, Stream
+from pipelines.source import Account, Covered, Read, Record, SourceError, Stream, VendorError
 
 _OVERLAP = timedelta(days=LATE_DAYS)
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +57,19 @@ def followers(
         graph = Graph(account, read.clock, vendor)
         number = graph.get(profile, ("followers_count",), fields="followers_count")["followers_count"]
         yield profiles.reading(profile, read.until, zone, number)
-        days = asked_days(read.since, read.until, keeps(graph))
+        known, kept_days = _Known.after(read, zone), cache(keeps)
         figures: dict[date, dict[str, Any]] = {}
-        runs: dict[str, Run] = {}
         for name, metric in told.each():
-            found, refused = _asked(graph, profile, metric, days)
+            run = known.runs.setdefault(name, Run())
+            found, refused = _asked(graph, profile, metric, read, run.last, kept_days)
             yield [profiles.metric(profile, metric.name, refused)]
-            runs[name] = Run()
-            runs[name].told(sorted(found))
+            run.told(found)
             for day, figure in found.items():
                 figures.setdefault(day, {})[name] = figure
         yield [profiles.day(profile, day, **figures[day]) for day in sorted(figures)]
-        return Covered(_covered_from(read, runs, days[-1], zone), read.until)
+        if not profile_days.is_number(number):
+            raise VendorError(graph.source, "the number of followers came as what is no number", READ_AGAIN)
+        return known.covered(read, zone)
 
     return Stream(
         name="followers",
@@ -74,40 +84,103 @@ def followers(
     )
 
 
-def _asked(graph: Graph, profile: str, metric: Metric, days: Sequence[date]) -> tuple[dict[date, Any], str | None]:
-    """A metric's figures of days; and why there are none, where there are none."""
+def _asked(
+    graph: Graph, profile: str, metric: Metric, read: Read, last: date | None, keeps: Keeps
+) -> tuple[dict[date, Any], str | None]:
+    """A metric's figures of the days that may have changed or were not told yet; and why there are no more of them.
+
+    last: the last day that was told.
+    """
     found: dict[date, Any] = {}
     try:
+        since = read.since
+        if since is not None and last is not None:
+            since = min(since, midnight(last + _DAY))
+        days = asked_days(since, read.until, keeps(graph))
         for chunk in metric.chunks(days):
             found |= metric.of(graph, profile, chunk)
-    except (MetricRefused, NotPermitted) as refused:
-        return {}, f"{refused.found}. {refused.do}"
+    except SourceError as refused:
+        return found, f"{refused.found}. {refused.do}"
     return found, None if found else f"{untold(graph.vendor, metric.name, days)}. {WITHOUT}"
 
 
-def _covered_from(read: Read, runs: dict[str, Run], yesterday: date, zone: ZoneInfo) -> datetime:
-    """From when on the number is known.
+@dataclass
+class _Known:
+    """What is known of an account's followers, as the cursor carries it from one reading to the next.
 
-    From the last reading, if that was yesterday or today, and else from this morning: a reading stands for its day.
-    But from earlier on where the vendor kept the number; or, before the first reading, told who came and went.
+    anchor: when the number was first read. start: from when on there was a reading each day. runs: by name, the days
+    told of each metric. told: up to when what lies apart before `start` has been told as covered.
     """
-    today = read.until.astimezone(zone).date()
-    before = None if read.since is None else read.since + _OVERLAP
-    is_joined = before is not None and before.astimezone(zone).date() >= today - timedelta(days=1)
-    start = before if before is not None and is_joined else datetime.combine(today, time.min, zone).astimezone(UTC)
-    kept = [runs["count"]] if "count" in runs else []
-    reckoned = [runs[name] for name in ("gained", "lost") if name in runs]
-    for known in (kept, reckoned if len(reckoned) == 2 and read.since is None else []):
-        firsts = [
-            run.first
-            for run in known
-            if run.first is not None and run.last is not None and _is_recent(run.last, yesterday)
-        ]
-        if known and len(firsts) == len(known):
-            start = min(start, midnight(max(firsts)))
-    return start
+
+    anchor: datetime | None
+    start: datetime
+    runs: dict[str, Run]
+    told: datetime | None
+
+    @classmethod
+    def after(cls, read: Read, zone: ZoneInfo) -> _Known:
+        """What was known before a reading, and its own day."""
+        said: Mapping[str, Any] = orjson.loads(read.cursor) if read.cursor else {}
+        times = {name: _instant(said.get(name)) for name in ("read_at", "start", "anchor", "told")}
+        today = read.until.astimezone(zone).date()
+        start, read_at = times["start"], times["read_at"]
+        if start is None or read_at is None or read_at.astimezone(zone).date() < today - _DAY:
+            start = datetime.combine(today, time.min, zone).astimezone(UTC)
+        anchor = read.until if read.since is None else times["anchor"]
+        return cls(anchor, start, {name: _run(days) for name, days in said.get("runs", {}).items()}, times["told"])
+
+    def covered(self, read: Read, zone: ZoneInfo) -> Covered:
+        """What is covered, with the cursor: the readings, and what reaches them.
+
+        A reading that no other one is before covers no whole day; it may tell of what lies apart instead, once.
+        """
+        spans = [*self._kept(zone), *self._reckoned(zone)]
+        start = min([self.start, *(since for since, until in spans if until >= self.start)])
+        covered = Covered(start, read.until)
+        if start.astimezone(zone).date() == read.until.astimezone(zone).date():
+            apart = max(spans, key=itemgetter(1), default=None)
+            if apart is not None and apart[1] != self.told:
+                covered, self.told = Covered(*apart), apart[1]
+        return replace(covered, cursor=self._cursor(read))
+
+    def _kept(self, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
+        run = self.runs.get("count", Run())
+        if run.first is None or run.last is None:
+            return []
+        return [(midnight(run.first), _days_end(midnight(run.last + _DAY), zone))]
+
+    def _reckoned(self, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
+        """What is reckoned, if anything is: where who came and who went is told up to the first reading."""
+        runs = [self.runs.get(name, Run()) for name in ("gained", "lost")]
+        firsts = [run.first for run in runs if run.first is not None]
+        lasts = [run.last for run in runs if run.last is not None]
+        if self.anchor is None or len(firsts) < len(runs):
+            return []
+        first, end = midnight(max(firsts)), midnight(min(lasts) + _DAY)
+        joins = first <= self.anchor <= end + profiles.JOINT
+        return [(first, _days_end(self.anchor, zone))] if joins else []
+
+    def _cursor(self, read: Read) -> str:
+        said = {
+            "read_at": read.until,
+            "start": self.start,
+            "anchor": self.anchor,
+            "told": self.told,
+            "runs": {name: [run.first, run.last] for name, run in self.runs.items()},
+        }
+        return orjson.dumps(said).decode()
 
 
-def _is_recent(last: date, yesterday: date) -> bool:
-    """Whether the last day that was told is no older than it may be."""
-    return last >= yesterday - _OVERLAP
+def _run(days: Sequence[str | None]) -> Run:
+    first, last = (None if text is None else date.fromisoformat(text) for text in days)
+    return Run(first, last)
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _days_end(at: datetime, zone: ZoneInfo) -> datetime:
+    """When the day ends that a number stands for which was read, or kept, at an instant."""
+    day = (at - timedelta(microseconds=1)).astimezone(zone).date()
+    return datetime.combine(day + _DAY, time.min, zone).astimezone(UTC)

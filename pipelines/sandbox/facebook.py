@@ -3,7 +3,8 @@
 Belongs here: requests, answers and what is in them. Does not: what is Meta's altogether (`graph`), what answers mean.
 
 Like the vendor: figures of days of the last two years (of a page that is not published, of five days), 93 of them at a
-time, none of a page that fewer than 100 people like; a metric that is no more fails the whole request.
+time, none of a page that fewer than 100 people like; a metric that is no more fails the whole request; a post that was
+deleted is answered as one that the access token may not see.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pipelines.sandbox.graph import (
     Door,
     Json,
     days_between,
+    deleted,
     fields_of,
     invalid,
     iso,
@@ -114,7 +116,7 @@ class _Page:
 
     def _found(self, id_: str) -> Post:
         if id_ not in self.by_id:
-            raise not_there(id_)
+            raise deleted() if id_.startswith(f"{PAGE}_") else not_there(id_)
         return self.by_id[id_]
 
     def _post(self, request: Request, post: Post) -> Json:

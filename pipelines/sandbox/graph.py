@@ -69,6 +69,16 @@ def not_there(id_: str) -> Refusal:
     )
 
 
+def deleted() -> Refusal:
+    """A page's post that there is no more, or that may not be seen: as if a permission were missing."""
+    return Refusal(
+        10,
+        "(#10) Object does not exist, cannot be loaded due to missing permission or reviewable feature, or does not"
+        " support this operation. This endpoint requires the 'pages_read_engagement' permission or the 'Page Public"
+        " Content Access' feature.",
+    )
+
+
 @dataclass
 class Door:
     """Who may come in, and how often. kind: the business use case, as its header calls it; code: its limit's."""
@@ -152,11 +162,26 @@ def fields_of(request: Request, node: str, known: Mapping[str, Any]) -> Json:
 
 def days_between(request: Request, present: datetime, most: int) -> list[date]:
     """California's days that lie in what was asked for and are told by now."""
-    since, until = (int(request.query_params.get(name, 0)) for name in ("since", "until"))
-    if until - since > most * 86_400 + 3_600:
-        raise invalid(f"There cannot be more than {most} days ({most * 86_400} s) between since and until")
+    since, until = _span(request, most)
     first = datetime.fromtimestamp(since, UTC).astimezone(ZONE)
-    day = first.date() if first.time() == time.min else first.date() + DAY
+    return _told(first.date() if first.time() == time.min else first.date() + DAY, until, present)
+
+
+def days_ending(request: Request, present: datetime, most: int) -> list[date]:
+    """California's days that end in what was asked for, both ends included, and are told by now: those of a total."""
+    since, until = _span(request, most)
+    first = datetime.fromtimestamp(since, UTC).astimezone(ZONE)
+    return _told(first.date() - DAY if first.time() == time.min else first.date(), until, present)
+
+
+def _span(request: Request, most: int) -> tuple[int, int]:
+    since, until = (int(request.query_params.get(name, 0)) for name in ("since", "until"))
+    if until - since > most * 86_400:
+        raise invalid(f"There cannot be more than {most} days ({most * 86_400} s) between since and until")
+    return since, until
+
+
+def _told(day: date, until: int, present: datetime) -> list[date]:
     days = []
     while midnight(day + DAY).timestamp() <= until and midnight(day + DAY) + TOLD_AFTER <= present:
         days.append(day)

@@ -2,14 +2,16 @@
 
 Belongs here: requests, answers and what is in them. Does not: what is Meta's altogether (`graph`), what answers mean.
 
-Like the vendor: followers as they are now; of days only the last 30, and only 30 at a time; who follows only where at
-least 100 do; one metric is a series of days, the others are one total of what is asked for.
+Like the vendor: followers as they are now; of days only the last 30, and only 30 times 24 hours at a time; who follows
+only where at least 100 do; one metric is a series of days, the others are one total of the days that end in what is
+asked for; who came and went is told after 48 hours, and until then as a breakdown without results, as where there was
+nobody; the newest 10,000 media.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -21,6 +23,7 @@ from pipelines.sandbox.graph import (
     Door,
     Json,
     days_between,
+    days_ending,
     fields_of,
     invalid,
     iso,
@@ -41,8 +44,13 @@ USER = "178414000000001"
 CALLS_A_DAY = 4800 * 40
 
 METRICS = ("reach", "follower_count", "follows_and_unfollows", "views")
+Asked = Callable[[Request, datetime, int], list[date]]
+"""From a request, the present and how many days may be asked for to the days that are told."""
+
 MEDIA = {"image": ("IMAGE", "FEED"), "carousel": ("CAROUSEL_ALBUM", "FEED"), "reel": ("VIDEO", "REELS")}
 _MOST_DAYS, _MOST_MEDIA, _FEWEST_FOLLOWERS = 30, 100, 100
+_MOST_LISTED = 10_000
+_FOLLOWS_TOLD_AFTER = timedelta(hours=48)
 
 
 def app(desk: Desk, calls_a_day: int = CALLS_A_DAY, *, hides_likes: bool = False) -> Starlette:
@@ -67,7 +75,7 @@ class _Account:
     def media(self, request: Request) -> Json:
         if request.path_params["id"] != USER:
             raise not_there(request.path_params["id"])
-        return page(request, self.posts, _MOST_MEDIA, lambda post: self._medium(request, post))
+        return page(request, self.posts[:_MOST_LISTED], _MOST_MEDIA, lambda post: self._medium(request, post))
 
     def insights(self, request: Request) -> Json:
         metric = request.query_params.get("metric", "")
@@ -77,15 +85,15 @@ class _Account:
         if metric not in METRICS:
             raise invalid(f"metric[0] must be one of the following values: {', '.join(METRICS)}")
         if metric == "follower_count":
-            return series(USER, metric, [(day, self._gained(day)) for day in self._days(request)])
+            return series(USER, metric, [(day, self._gained(day)) for day in self._days(request, days_between)])
         if request.query_params.get("metric_type") != "total_value":
             raise invalid(
                 f"The following metrics ({metric}) should be specified with parameter metric_type=total_value"
             )
-        days = self._days(request, of_followers=metric == "follows_and_unfollows")
+        days = self._days(request, days_ending, of_followers=metric == "follows_and_unfollows")
         return self._total(metric, days, request.query_params.get("breakdown"))
 
-    def _days(self, request: Request, *, of_followers: bool = True) -> list[date]:
+    def _days(self, request: Request, asked: Asked, *, of_followers: bool = True) -> list[date]:
         """The days asked for that are told."""
         present = self.desk.present
         oldest = midnight(present.astimezone(ZONE).date() - DAY * _MOST_DAYS)
@@ -93,7 +101,7 @@ class _Account:
             raise invalid(
                 "(follower_count) metric only supports querying data for the last 30 days excluding the current day"
             )
-        days = days_between(request, present, _MOST_DAYS)
+        days = asked(request, present, _MOST_DAYS)
         if of_followers and self.profile.followers(present) < _FEWEST_FOLLOWERS:
             return []
         return [day for day in days if day > self.desk.company.founded]
@@ -106,7 +114,9 @@ class _Account:
             start, end = midnight(days[0]), midnight(days[-1] + DAY)
             parts = {"FOLLOWER": self.profile.gained(start, end), "NON_FOLLOWER": self.profile.lost(start, end)}
             results = [{"dimension_values": [name], "value": count} for name, count in parts.items() if count]
-            total = {"breakdowns": [{"dimension_keys": ["follow_type"], "results": results}]} if breakdown else {}
+            is_told = results and end + _FOLLOWS_TOLD_AFTER <= self.desk.present
+            told_so_far = {"results": results} if is_told else {}
+            total = {"breakdowns": [{"dimension_keys": ["follow_type"], **told_so_far}]} if breakdown else {}
         told = {"name": metric, "period": "day", "total_value": total, "id": f"{USER}/insights/{metric}/day"}
         return {"data": [told], "paging": {}}
 

@@ -83,6 +83,16 @@ def asked(office: Office, path: str) -> list[dict[str, str]]:
     ]
 
 
+def span(covered: Covered | None) -> tuple[datetime | None, datetime] | None:
+    return None if covered is None else (covered.start, covered.end)
+
+
+def known_days(office: Office, event_type: str) -> list[tuple[str, str]]:
+    """The spans of days of which a type is known, as a measure is told them."""
+    spans = coverage(office.log(), office.zone).spans[event_type]
+    return [(str(one.first), str(one.last)) for one in spans]
+
+
 def metrics(office: Office) -> Counter[str]:
     return Counter(one["metric"] for one in asked(office, "/insights"))
 
@@ -166,8 +176,10 @@ def test_a_metric_that_is_no_more_fails_alone_and_says_what_to_do(office: Office
     )
     assert [key for key, _ in office.quarantined()] == ["metric/page_fan_adds", "metric/page_fans"]
     assert office.said("occurred_at", of="followers.observed") == [(NOW,)]
-    start = loads["followers"].covered
-    assert start == Covered(at(19, 23), NOW)  # from this morning in Madrid: nothing is known of before
+    assert span(loads["followers"].covered) == (
+        at(19, 23),
+        NOW,
+    )  # from this morning in Madrid: nothing is known of before
     office.with_options(gained=None, followers="page_follows")
     loads = office.load(on("facebook", *POSTS), NOW + timedelta(minutes=5))
     assert {name for name, load in loads.items() if load.failure} == set()
@@ -241,6 +253,56 @@ def test_a_day_that_is_not_told_is_not_covered(office: Office, missing: set[date
     found = reading(office, "followers_gained", changing("/insights", holey))
     start, end = (meta_days.midnight(day) for day in (covered[0], covered[1] + timedelta(days=1)))
     assert found.covered == Covered(start, end)
+
+
+def telling(value: Any, first: date, last: date, metric: str = "") -> Any:
+    """The stand-in, with another figure of some days: or, of `...`, without them."""
+
+    def alter(exchange: Exchange) -> Answer | None:
+        if not exchange.path.endswith("/insights") or f"metric={metric}" not in exchange.query:
+            return None
+        content = exchange.content
+        for told in content["data"]:
+            for one in [one for one in told["values"] if first <= ended(one) <= last]:
+                if value is ...:
+                    told["values"].remove(one)
+                else:
+                    one["value"] = value
+        return 200, {}, orjson.dumps(content)
+
+    return alter
+
+
+@pytest.mark.parametrize("value", [None, "1 234", -3, {"paid": 1}])
+@pytest.mark.parametrize(
+    ("day", "known"),
+    [(date(2026, 3, 10), ("2026-03-12", "2026-03-18")), (date(2026, 3, 18), ("2025-10-03", "2026-03-17"))],
+)
+def test_a_day_whose_figure_is_no_number_is_not_covered(
+    office: Office, value: Any, day: date, known: tuple[str, str]
+) -> None:
+    only(office, "followers_gained")
+    office.load(on("facebook"), NOW, telling(value, day, day))
+    assert known_days(office, "followers.gained") == [known]
+    assert len(office.quarantined()) == 1
+
+
+def test_days_of_which_facebook_kept_no_number_are_not_covered(office: Office) -> None:
+    only(office, "followers")
+    nulls = telling(None, date(2026, 1, 10), date(2026, 2, 10), "page_follows")
+    office.load(on("facebook"), NOW, nulls)
+    assert known_days(office, "followers.observed") == [("2026-02-12", "2026-03-19")]
+
+
+def test_days_between_the_last_kept_number_and_the_reading_are_not_covered_until_they_are_told(office: Office) -> None:
+    only(office, "followers")
+    company = on("facebook")
+    silent = telling(..., date(2026, 3, 16), date(2026, 3, 20))
+    for day in (20, 21):
+        office.load(company, at(day, 5), silent)
+    assert known_days(office, "followers.observed") == [("2025-10-03", "2026-03-16"), ("2026-03-20", "2026-03-20")]
+    office.load(company, at(24, 5))
+    assert known_days(office, "followers.observed") == [("2025-10-03", "2026-03-23")]
 
 
 def ended(value: dict[str, Any]) -> date:
@@ -329,13 +391,62 @@ def test_a_post_that_is_only_missing_in_the_list_stays(office: Office) -> None:
     assert len(office.said("subject_id", of="post.published")) == 3
 
 
-def test_that_most_posts_are_gone_at_once_is_not_believed(office: Office) -> None:
+def test_that_most_posts_are_gone_at_once_is_believed_where_facebook_says_so_of_each(office: Office) -> None:
     only(office, "posts")
     many = [post(n, at(1) + timedelta(hours=n), "facebook") for n in range(1, 41)]
     office.load(on("facebook", *many), NOW)
     loads = office.load(on("facebook", *many[:5]), NOW + timedelta(days=1))
-    assert "35 of 40 posts are not in the list any more, which is not believed" in str(loads["posts"].failure)
-    assert len(office.said("subject_id", of="post.published")) == 40
+    assert (loads["posts"].failure, office.quarantined()) == (None, [])
+    assert len(office.said("subject_id", of="post.published")) == 5
+
+
+DELETED = (
+    "(#{}) Object does not exist, cannot be loaded due to missing permission or reviewable feature, or does not support"
+    " this operation. This endpoint requires the 'pages_read_engagement' permission."
+)
+
+
+@pytest.mark.parametrize(("code", "subcode"), [(10, None), (100, None), (100, 33)])
+def test_a_deleted_post_is_withdrawn_in_whatever_words_facebook_says_it(
+    office: Office, code: int, subcode: int | None
+) -> None:
+    only(office, "posts")
+    office.load(on("facebook", *POSTS), NOW)
+    said = answering(f"{stand_in.PAGE}_9", 400, error(code, subcode, DELETED.format(code)))
+    loads = office.load(on("facebook", POSTS[0], POSTS[2]), at(21, 5), said)
+    assert (loads["posts"].failure, office.quarantined()) == (None, [])
+    assert [id_[-1] for (id_,) in office.said("subject_id", of="post.published")] == ["2", "8"]
+
+
+def test_a_missing_post_of_which_it_cannot_be_said_that_it_is_gone_stays_and_is_told_of_until_it_can(
+    office: Office,
+) -> None:
+    only(office, "posts")
+    office.load(on("facebook", *POSTS), NOW)
+    left = on("facebook", POSTS[0], POSTS[2], *(post(n, at(n, 10), "facebook") for n in (30, 100)))
+
+    def unseen(exchange: Exchange) -> Answer | None:  # what is listed cannot be read by its id either
+        return (400, {}, error(10, message=DELETED.format(10))) if "fields=id&" in exchange.query else None
+
+    for day in (21, 98, 100):  # the 2nd and the 9th are older than posts_days by then
+        assert office.load(left, at(day, 5), unseen)["posts"].failure is None
+        assert [key for key, _ in office.quarantined()] == [f"doubt/{stand_in.PAGE}_9"]
+        assert f"{stand_in.PAGE}_9" in {id_ for (id_,) in office.said("subject_id", of="post.published")}
+    assert "it cannot be said whether it is gone: Facebook answered error 10" in office.quarantined()[0][1]
+    office.load(left, at(101, 5))
+    assert office.quarantined() == []
+    assert [id_[-1] for (id_,) in office.said("subject_id", of="post.published")] == ["2", "8", "0", "0"]
+
+
+def test_where_asking_for_missing_posts_fails_the_stream_goes_on_and_asks_for_no_more(office: Office) -> None:
+    only(office, "posts")
+    office.load(on("facebook", *POSTS), NOW)
+    failing = answering(f"{stand_in.PAGE}_18", 500, b"{}")
+    loads = office.load(on("facebook", POSTS[0]), at(21, 5), failing)
+    assert loads["posts"].failure is None
+    assert len(office.quarantined()) == 2
+    assert {one.path[-2:] for one in office.exchanges if one.query.startswith("fields=id&")} == {"18"}
+    assert len(office.said("subject_id", of="post.published")) == 3
 
 
 def test_a_post_of_long_ago_is_known_from_the_first_reading_and_not_walked_to_again(office: Office) -> None:
@@ -371,6 +482,49 @@ def test_views_of_posts_that_have_none_are_not_told_and_of_all_is_an_error(offic
     assert (len(found.records), found.failure) == (2, None)
     found = reading(office, "post_views", answering("/insights", 400, refused))
     assert "it does not know the metric post_media_view" in str(found.failure)
+
+
+def test_where_the_only_young_post_is_of_a_kind_without_views_an_older_one_says_that_the_metric_is_known(
+    office: Office,
+) -> None:
+    text = post(19, at(19, 10), "facebook", kind="text")
+    old = post(4, at(4) - timedelta(days=60), "facebook")
+    refused = error(100, message="(#100) The value must be a valid insights metric")
+
+    def without(exchange: Exchange) -> Answer | None:
+        return answering("_19/insights", 400, refused)(exchange)
+
+    found = office.first(office.served(on("facebook", text, old), NOW, without), "post_views", NOW)
+    assert (found.failure, found.records) == (None, [])
+    alone = office.first(office.served(on("facebook", text), NOW, without), "post_views", NOW)
+    assert "it does not know the metric post_media_view" in str(alone.failure)
+
+
+MALFORMED = [{"data": [None]}, {"data": [{"values": ["n/a"]}]}, {"data": [{"values": {"a": 1}}]}, {"data": ["x"]}]
+
+
+@pytest.mark.parametrize("body", MALFORMED)
+@pytest.mark.parametrize("stream", ["followers_gained", "post_views"])
+def test_a_metric_in_another_shape_is_that_streams_failure(office: Office, stream: str, body: Any) -> None:
+    found = reading(office, stream, answering("/insights", 200, orjson.dumps(body)))
+    assert "came in another shape than Meta documents" in str(found.failure)
+
+
+def test_a_metric_of_followers_in_another_shape_leaves_their_number(office: Office) -> None:
+    only(office, "followers")
+    office.load(on("facebook"), NOW, answering("/insights", 200, orjson.dumps({"data": [None]}), query="unfollows"))
+    [(key, problem)] = office.quarantined()
+    assert (key, "in another shape than Meta documents" in problem) == ("metric/page_daily_unfollows_unique", True)
+    assert len(office.said("quantity", of="followers.observed")) > 100
+
+
+def test_a_number_of_followers_that_is_none_covers_nothing(office: Office) -> None:
+    only(office, "followers")
+    loads = office.load(
+        on("facebook"), NOW, changing(f"/{stand_in.PAGE}", lambda said: {**said, "followers_count": None})
+    )
+    assert "the number of followers came as what is no number" in str(loads["followers"].failure)
+    assert [key for key, _ in office.quarantined()] == ["reading/2026-03-20"]
 
 
 @pytest.mark.parametrize(
@@ -485,9 +639,22 @@ def test_a_limit_lasts_as_long_as_its_header_says(office: Office) -> None:
 
 
 def test_a_limit_that_lasts_for_hours_ends_the_stream_for_today(office: Office) -> None:
-    found = office.first(stand_in.app(office.desk(on("facebook"), NOW), calls_a_day=3), "followers", NOW)
+    limited = stand_in.app(office.desk(on("facebook"), NOW), calls_a_day=3)
+    found = office.first(limited, "followers_gained", NOW)
     assert "asks to wait 24.0 hours: a quota is used up" in str(found.failure)
-    assert [record.key for record in found.records] == ["reading/2026-03-20", "balance/2026-03-20"]
+    assert len(found.marks) == 2
+
+
+def test_the_number_of_followers_is_known_whatever_becomes_of_its_metrics(office: Office) -> None:
+    limited = stand_in.app(office.desk(on("facebook"), NOW), calls_a_day=1)
+    found = office.first(limited, "followers", NOW)
+    assert (found.failure, span(found.covered)) == (None, (at(19, 23), NOW))
+    told = {record.key: record.payload.get("refused") for record in found.records}
+    assert list(told) == [
+        "reading/2026-03-20", "balance/2026-03-20", "metric/page_follows", "metric/page_daily_follows_unique",
+        "metric/page_daily_unfollows_unique",
+    ]  # fmt: skip
+    assert all("a quota is used up" in str(said) for key, said in told.items() if key.startswith("metric"))
 
 
 @pytest.mark.parametrize("usage", ["not json", "[]", '{"1": [7]}', '{"1": [{"call_count": "94"}]}'])
@@ -549,7 +716,7 @@ def fresh_cursors() -> Any:
         (lambda content: {"data": {}}, "what are not records with ids"),
         (lambda content: {"data": [{"created_time": "x"}]}, "what are not records with ids"),
         (lambda content: {**content, "paging": {"next": "https://x"}}, "says that there are more, but not where"),
-        (lambda content: {**content, "data": [], "paging": MORE}, "an empty page says that there are more"),
+        (lambda content: {**content, "paging": ["x"]}, "a page came in another shape than Meta documents"),
     ],
 )
 def test_a_list_that_cannot_be_trusted_is_loud(office: Office, change: Any, said: str) -> None:
@@ -566,6 +733,25 @@ def test_a_list_that_repeats_itself_is_loud(office: Office, change: Any) -> None
         return 200, {}, orjson.dumps(content)
 
     assert "the list of published_posts repeats itself" in str(reading(office, "posts", repeats).failure)
+
+
+@pytest.mark.parametrize(("empty", "failure"), [(20, None), (21, "21 empty pages say that there are more")])
+def test_an_empty_page_is_not_the_end_where_it_says_that_there_are_more_but_not_for_ever(
+    office: Office, empty: int, failure: str | None
+) -> None:
+    left = [empty]
+
+    def hollow(exchange: Exchange) -> Answer | None:
+        if not exchange.path.endswith("/published_posts"):
+            return None
+        if not left[0]:
+            return 200, {}, orjson.dumps({"data": [{"id": "1_1", "created_time": "2026-03-02T09:00:00+0000"}]})
+        left[0] -= 1
+        paging = {"cursors": {"after": f"c{left[0]}"}, "next": "https://x"}
+        return 200, {}, orjson.dumps({"data": [], "paging": paging})
+
+    found = reading(office, "posts", hollow)
+    assert failure in str(found.failure) if failure else (found.failure, found.keys) == (None, ["1_1"])
 
 
 def test_an_empty_page_after_the_last_one_is_the_end(office: Office) -> None:

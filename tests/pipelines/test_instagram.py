@@ -13,6 +13,8 @@ import pytest
 from helpdesk_office import Exchange, Office, at
 from meta_company import Only, on, post
 
+from kr_definitions.coverage import coverage
+from pipelines import instagram
 from pipelines.instagram import INSTAGRAM, InstagramOptions
 from pipelines.meta.days import midnight
 from pipelines.sandbox import instagram as stand_in
@@ -43,6 +45,12 @@ def asked(exchanges: list[Exchange], metric: str) -> list[tuple[date, date]]:
     ]
 
 
+def known_days(office: Office, event_type: str) -> list[tuple[str, str]]:
+    """The spans of days of which a type is known, as a measure is told them."""
+    spans = coverage(office.log(), office.zone).spans.get(event_type, ())
+    return [(str(one.first), str(one.last)) for one in spans]
+
+
 def local_day(seconds: str) -> date:
     return datetime.fromtimestamp(int(seconds), UTC).astimezone(PACIFIC).date()
 
@@ -53,12 +61,27 @@ def test_followers_before_the_first_reading_are_reckoned_once_its_day_is_told(of
     profile = company.profiles["instagram"]
     office.load(company, NOW)
     assert office.said("occurred_at", "quantity", of="followers.observed") == [(NOW, profile.followers(NOW))]
-    office.load(company, NOW + timedelta(days=2))
+    assert known_days(office, "followers.observed") == []
+    office.load(company, NOW + timedelta(days=3))  # who went is told after two days
     said = office.said("occurred_at", "quantity", "is_reckoned", of="followers.observed")
     assert [reckoned for *_, reckoned in said] == [True] * 31 + [None, None]
     assert said[0][0] == midnight(date(2026, 2, 17))
     assert {quantity - profile.followers(at_) for at_, quantity, reckoned in said if reckoned} == {0}
     assert office.quarantined() == []
+    assert known_days(office, "followers.observed") == [("2026-02-18", "2026-03-20")]
+
+
+def test_a_metric_that_fails_on_one_day_takes_neither_the_number_nor_what_was_before_with_it(office: Office) -> None:
+    only(office, "followers")
+
+    def failing(exchange: Exchange) -> Any:
+        return (500, {}, b"{}") if "follows_and_unfollows" in exchange.query else None
+
+    for day in range(18, 25):
+        loads = office.load(on("instagram"), at(day, 5), failing if day == 20 else None)
+        assert loads["followers"].failure is None
+        assert len(office.quarantined()) == (day == 20)
+    assert known_days(office, "followers.observed") == [("2026-02-16", "2026-03-23")]
 
 
 def test_who_came_is_a_series_and_who_went_is_asked_for_day_by_day_thirty_days_back(office: Office) -> None:
@@ -66,11 +89,35 @@ def test_who_came_is_a_series_and_who_went_is_asked_for_day_by_day_thirty_days_b
     company = on("instagram", *MEDIA)
     office.load(company, NOW)
     days = [date(2026, 2, 17) + timedelta(days=n) for n in range(30)]
-    assert asked(office.exchanges, "follower_count") == [(days[0], days[-1])]
+    assert asked(office.exchanges, "follower_count") == [(days[0], days[-2]), (days[-1], days[-1])]
     assert asked(office.exchanges, "follows_and_unfollows") == [(day, day) for day in days]
     came, went = (office.said("occurred_at", "quantity", of=f"followers.{which}") for which in ("gained", "lost"))
-    assert ([n for _, n in came], [n for _, n in went]) == ([3] * 30, [1] * 30)
+    assert ([n for _, n in came], [n for _, n in went]) == ([3] * 30, [1] * 28)
     assert [at_.astimezone(PACIFIC).date() for at_, _ in came] == days
+    assert known_days(office, "followers.lost") == [("2026-02-18", "2026-03-16")]  # the rest is not told yet
+
+
+def test_thirty_days_across_the_change_of_the_clocks_are_asked_for_in_as_many_as_instagram_takes(
+    office: Office,
+) -> None:
+    for day in (datetime(2026, 11, 2, 6, tzinfo=UTC), datetime(2026, 11, 22, 6, tzinfo=UTC)):
+        for stream in ("followers_gained", "followers"):
+            found = office.first(office.served(on("instagram"), day), stream, day)
+            assert found.failure is None
+            assert [one.payload["refused"] for one in found.records if one.key == "metric/follower_count"] in (
+                [],
+                [None],
+            )
+
+
+def test_of_what_the_list_ends_with_is_covered_where_there_may_be_more(office: Office, monkeypatch: Any) -> None:
+    monkeypatch.setattr(instagram, "MOST_MEDIA", 2)
+    monkeypatch.setattr(stand_in, "_MOST_LISTED", 2)
+    found = office.first(office.served(on("instagram", *MEDIA), NOW), "posts", NOW)
+    assert (found.covered.start, len(found.records)) == (at(9, 10), 2)  # type: ignore[union-attr]
+    monkeypatch.setattr(instagram, "MOST_MEDIA", 3)
+    all_there = office.first(office.served(on("instagram", MEDIA[2]), NOW), "posts", NOW)
+    assert all_there.covered.start is None  # type: ignore[union-attr]
 
 
 def test_of_two_parts_the_one_that_nobody_is_of_is_none_and_of_none_nothing_is_known(office: Office) -> None:
@@ -87,8 +134,11 @@ def test_of_two_parts_the_one_that_nobody_is_of_is_none_and_of_none_nothing_is_k
     nobody_left = {"breakdowns": [{"results": [{"dimension_values": ["FOLLOWER"], "value": 3}]}]}
     found = office.first(office.served(on("instagram"), NOW, silent(nobody_left)), "followers_lost", NOW)
     assert {one.payload["value"] for one in found.records} == {0}
-    unknown = office.first(office.served(on("instagram"), NOW, silent({})), "followers_lost", NOW)
-    assert "Instagram tells nothing of the metric follows_and_unfollows" in str(unknown.failure)
+    shell = {"breakdowns": [{"dimension_keys": ["follow_type"]}]}
+    empty = {"breakdowns": [{"dimension_keys": ["follow_type"], "results": []}]}
+    for nothing in ({}, shell, empty, {"breakdowns": [{"results": [{"dimension_values": ["UNKNOWN"], "value": 2}]}]}):
+        unknown = office.first(office.served(on("instagram"), NOW, silent(nothing)), "followers_lost", NOW)
+        assert "Instagram tells nothing of the metric follows_and_unfollows" in str(unknown.failure)
 
 
 def test_views_are_totals_of_days(office: Office) -> None:
@@ -106,7 +156,11 @@ def test_what_is_longer_ago_than_thirty_days_is_not_covered_after_a_long_pause(o
     found = office.read(office.served(on("instagram"), NOW), "followers_gained", read)
     assert found.covered == Covered(midnight(date(2026, 2, 17)), midnight(date(2026, 3, 19)))
     levels = office.read(office.served(on("instagram"), NOW), "followers", read)
-    assert levels.covered == Covered(at(19, 23), NOW)  # what was before is not read, though the gain is
+    assert levels.covered is not None
+    assert (levels.covered.start, levels.covered.end) == (
+        at(19, 23),
+        NOW,
+    )  # what was before is not read, though the gain is
 
 
 def test_an_account_that_few_follow_has_its_number_and_no_days(office: Office) -> None:
