@@ -69,7 +69,8 @@ class Gone(SourceError):
 
 
 _MOST_EMPTY_PAGES = 20
-"""A page may be empty though there are more (https://developers.facebook.com/docs/graph-api/results); not for ever."""
+"""A page may be empty though there are more (https://developers.facebook.com/docs/graph-api/results): that is believed
+when it is said twice, but not for ever."""
 
 
 class TooMuch(VendorError):
@@ -102,37 +103,37 @@ class Graph:
         self._is_nearly_used_up = _used_up(response) >= _NEARLY_USED_UP
         return whole_json(self.source, response, must_have)
 
-    def pages(self, path: str, limit: int, **params: Any) -> Iterator[list[dict[str, Any]]]:
+    def pages(self, path: str, limit: int, fields: str, **params: Any) -> Iterator[list[dict[str, Any]]]:
         """The pages of a list. Fewer to a page where the vendor cannot gather so many.
 
-        Raises `VendorError` for a list that repeats itself, or goes on without end.
+        Raises `VendorError` for a list that repeats itself, goes on without end, or answers what was not asked for.
         """
+        asked = {"id", *(name.partition(".")[0] for name in fields.split(","))}
         after: str | None = None
         seen: set[str] = set()
-        empty = 0
+        empty, is_asked_again = 0, False
         while True:
             place = {} if after is None else {"after": after}
             try:
-                answer = self.get(path, ("data",), limit=limit, **params, **place)
+                answer = self.get(path, ("data",), limit=limit, fields=fields, **params, **place)
             except TooMuch:
                 if limit <= 1:
                     raise
                 limit = max(limit // 4, 1)
                 continue
-            page = self._records(answer)
+            page, following = self._page(answer, asked)
+            if following and not page and not is_asked_again:
+                is_asked_again = True
+                continue
+            is_asked_again = False
             if ids := {one["id"] for one in page}:
                 if ids <= seen:
                     raise VendorError(self.source, f"the list of {path.rsplit('/', 1)[-1]} repeats itself", READ_AGAIN)
                 seen |= ids
                 yield page
-            with self.documented("a page"):
-                paging = answer.get("paging") or {}
-                is_last = not paging.get("next")
-                after = (paging.get("cursors") or {}).get("after")
-            if is_last:
+            if following is None:
                 return
-            if after is None:
-                raise VendorError(self.source, "a page says that there are more, but not where", READ_AGAIN)
+            after = following
             empty = 0 if page else empty + 1
             if empty > _MOST_EMPTY_PAGES:
                 raise VendorError(self.source, f"{empty} empty pages say that there are more", READ_AGAIN)
@@ -146,11 +147,20 @@ class Graph:
             found = f"{what} came in another shape than Meta documents ({type(failure).__name__})"
             raise VendorError(self.source, found, READ_AGAIN) from None
 
-    def _records(self, answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def _page(self, answer: Mapping[str, Any], asked: set[str]) -> tuple[list[dict[str, Any]], str | None]:
+        """The records of a page, and after what there are more. asked: which fields they may have."""
         page = answer["data"]
         if not isinstance(page, list) or not all(isinstance(one, dict) and _is_id(one.get("id")) for one in page):
             raise VendorError(self.source, "a page holds what are not records with ids", READ_AGAIN)
-        return page
+        with self.documented("a page"):
+            paging = answer.get("paging") or {}
+            following = (paging.get("cursors") or {}).get("after")
+            has_more = bool(paging.get("next"))
+        if any(one.keys() - asked for one in page):
+            raise VendorError(self.source, "a page holds what was not asked for", READ_AGAIN)
+        if has_more and not following:
+            raise VendorError(self.source, "a page says that there are more, but not where", READ_AGAIN)
+        return page, following if has_more else None
 
     def _judged(self, response: requests.Response) -> float | None:
         """Seconds to wait where an answer means that; raises what an error means that waiting does not mend."""

@@ -89,13 +89,11 @@ def _asked(
 ) -> tuple[dict[date, Any], str | None]:
     """A metric's figures of the days that may have changed or were not told yet; and why there are no more of them.
 
-    last: the last day that was told.
+    last: the last day that was told; where none ever was, all are asked for.
     """
     found: dict[date, Any] = {}
     try:
-        since = read.since
-        if since is not None and last is not None:
-            since = min(since, midnight(last + _DAY))
+        since = None if read.since is None or last is None else min(read.since, midnight(last + _DAY))
         days = asked_days(since, read.until, keeps(graph))
         for chunk in metric.chunks(days):
             found |= metric.of(graph, profile, chunk)

@@ -125,13 +125,17 @@ Held = dict[str, Record]
 
 
 def read(of: Office, app: Faulty, marks: Mapping[str, str | None]) -> tuple[dict[str, str], dict[str, Held], Any]:
-    """Read the streams that are named, from a mark or from the beginning: failures, records, and the last marks."""
+    """Read the streams that are named, from a mark or from the beginning: failures, records, and the last marks.
+
+    A failure is also what a reading that ended well tells of in the quarantine: that a metric was not to be had.
+    """
     failures, held, last = {}, {}, {}
     for stream, mark in marks.items():
         found = of.read(app, stream, Read(None, NOW, None, of.clock, mark))
         held[stream] = {record.key: record for record in found.records}
-        if found.covered is None:
-            failures[stream] = str(found.failure)
+        refused = [record.payload["refused"] for record in found.records if record.payload.get("refused")]
+        if found.covered is None or refused:
+            failures[stream] = str(found.failure or refused)
             last[stream] = found.marks[-1] if found.marks else mark
     return failures, held, last
 

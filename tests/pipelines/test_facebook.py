@@ -518,6 +518,14 @@ def test_a_metric_of_followers_in_another_shape_leaves_their_number(office: Offi
     assert len(office.said("quantity", of="followers.observed")) > 100
 
 
+def test_a_metric_that_failed_at_the_first_reading_is_asked_for_from_its_beginning_by_the_next(office: Office) -> None:
+    only(office, "followers")
+    office.load(on("facebook"), NOW, answering("/insights", 200, orjson.dumps({"data": [None]})))
+    assert known_days(office, "followers.observed") == []
+    office.load(on("facebook"), at(21, 5))
+    assert (office.quarantined(), known_days(office, "followers.observed")) == ([], [("2025-10-03", "2026-03-20")])
+
+
 def test_a_number_of_followers_that_is_none_covers_nothing(office: Office) -> None:
     only(office, "followers")
     loads = office.load(
@@ -716,6 +724,7 @@ def fresh_cursors() -> Any:
         (lambda content: {"data": {}}, "what are not records with ids"),
         (lambda content: {"data": [{"created_time": "x"}]}, "what are not records with ids"),
         (lambda content: {**content, "paging": {"next": "https://x"}}, "says that there are more, but not where"),
+        (lambda content: {**content, "data": [{"id": "1_1", "name": "x"}]}, "a page holds what was not asked for"),
         (lambda content: {**content, "paging": ["x"]}, "a page came in another shape than Meta documents"),
     ],
 )
@@ -739,7 +748,7 @@ def test_a_list_that_repeats_itself_is_loud(office: Office, change: Any) -> None
 def test_an_empty_page_is_not_the_end_where_it_says_that_there_are_more_but_not_for_ever(
     office: Office, empty: int, failure: str | None
 ) -> None:
-    left = [empty]
+    left = [2 * empty]  # each is asked for again before it is believed
 
     def hollow(exchange: Exchange) -> Answer | None:
         if not exchange.path.endswith("/published_posts"):
