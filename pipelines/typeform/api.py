@@ -1,11 +1,13 @@
-"""Typeform's HTTP API: the token, a form, and the completed responses to it from a time on.
+"""Typeform's HTTP API: the token, a form, and the responses to it from a time on.
 
 Belongs here: authentication, walking the list, telling a whole answer from a broken one. Does not: what is kept of an
 answer, or what it means (`responses`).
 
 Facts (typeform.com/developers/responses): at most 1,000 responses a request; `since` and `until` include the second
-that they name, in UTC, and go by `submitted_at`; `total_items` says how many there are. Without `response_type` only
-completed ones come; started and partial ones have no time of their submission. Two requests a second are allowed.
+that they name, in UTC, and go by `submitted_at` of completed responses, by `staged_at` of partial ones and by
+`landed_at` of started ones; `total_items` says how many there are. Without `response_type` only completed ones come;
+started and partial ones have no time of their submission, and started ones no answers and no hidden fields. A response
+has one token from when the form is opened, and is of one type at a time. Two requests a second are allowed.
 
 `after` and `before` walk by the token of a response, in the order in which Typeform processed them; they cannot be
 combined with an order, nothing says where such a walk begins, and with a token that is gone they have been seen to
@@ -18,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import requests
 
@@ -31,6 +33,10 @@ PAGE_SIZE = 1000
 READ_AGAIN = "Nothing is counted as read; the next run reads it again"
 
 Item = dict[str, Any]
+
+Kind = Literal["completed", "partial", "started"]
+TIMES: dict[Kind, str] = {"completed": "submitted_at", "partial": "staged_at", "started": "landed_at"}
+"""Of each type of response, the time that it is asked for and ordered by."""
 
 
 class Api:
@@ -51,14 +57,15 @@ class Api:
             raise SourceConfigError(self.source, found, do)
         return whole_json(self.source, response, ("id", "fields"))
 
-    def responses(self, form: str, since: datetime | None) -> Iterator[list[Item]]:
-        """Completed responses in the order of submission, from a second on; some come twice."""
+    def responses(self, form: str, since: datetime | None, kind: Kind = "completed") -> Iterator[list[Item]]:
+        """Responses of a type in the order of their times, from a second on; each comes once."""
         start = None if since is None else second(since)
         promised: int | None = None
         seen: set[str] = set()
         while True:
-            items, total = self._page(form, {"sort": "submitted_at,asc", "page_size": str(PAGE_SIZE)}, start)
-            times = [str(one.get("submitted_at")) for one in items]
+            asked = {"sort": f"{TIMES[kind]},asc", "page_size": str(PAGE_SIZE)}
+            items, total = self._page(form, asked, start, kind)
+            times = [str(one.get(TIMES[kind])) for one in items]
             if times != sorted(times) or (start is not None and times and times[0] < start):
                 self._fail(form, "are not in the order or span that was asked for")
             promised = total if promised is None else promised
@@ -69,6 +76,8 @@ class Api:
                 if total > len(items) or len(seen) < promised:
                     self._fail(form, f"are {len(seen)}, where {promised} were promised")
                 return
+            if items[-1].get(TIMES[kind]) is None:
+                self._fail(form, f"have no {TIMES[kind]}, so that no request reaches those after the first page")
             if times[-1] == start:
                 self._fail(form, f"of the second {start} are more than a page, and no request reaches the rest")
             start = times[-1]
@@ -77,8 +86,10 @@ class Api:
         """How many completed responses there are up to a second."""
         return self._page(form, {"page_size": "1", "until": second(until)}, None)[1]
 
-    def _page(self, form: str, params: Mapping[str, str], since: str | None) -> tuple[list[Item], int]:
-        asked = {**params, "response_type": "completed", **({} if since is None else {"since": since})}
+    def _page(
+        self, form: str, params: Mapping[str, str], since: str | None, kind: Kind = "completed"
+    ) -> tuple[list[Item], int]:
+        asked = {**params, "response_type": kind, **({} if since is None else {"since": since})}
         content = whole_json(self.source, self._get(f"/forms/{form}/responses", asked), ("items", "total_items"))
         items, total = content["items"], content["total_items"]
         if not isinstance(items, list) or not all(isinstance(one, dict) and one.get("token") for one in items):

@@ -55,7 +55,8 @@ class Form(Options):
     customer: the hidden field that says who was asked; it is kept as a pseudonym, unless is_customer_id says that it is
     an id of another system's, which says nothing of anybody by itself. request: the hidden field that says which asking
     it was; without one, each answer is a request of its own. sent_at: the hidden field that says when somebody was
-    asked (an ISO 8601 time with its offset).
+    asked (an ISO 8601 time with its offset). started: whether it is read as well who opened the form and did not send
+    it, all of them on each run.
     """
 
     id: str = Field(pattern=r"^[A-Za-z0-9_-]{4,40}$")
@@ -64,6 +65,7 @@ class Form(Options):
     is_customer_id: bool = False
     request: str | None = None
     sent_at: str | None = None
+    started: bool = False
 
     @property
     def hidden(self) -> tuple[str, ...]:
@@ -89,6 +91,7 @@ class TypeformOptions(Options):
             is_customer_id: true
             request: envio
             sent_at: enviada
+            started: true
           visita:
             id: Pq3xWm9a
             rating: {field: agrado, good: ["Mucho"], bad: ["Poco", "Nada"]}

@@ -7,6 +7,8 @@ Belongs here: reading answers, and the facts that they state. Does not: HTTP (`a
 * `survey.sent`, where a hidden field says when somebody was asked: of those who answered alone. Typeform sends nothing
   and knows nothing of whoever did not open the form: how many were asked is known to what sent the invitations, whose
   list is a source of its own (a sheet, a table).
+* `survey.started`, where it is declared: when the form was opened. Who did not send it is in a stream of its own
+  (`started`).
 
 Of a response are kept its token, its time, the number or good and bad, and the hidden fields that the options name; no
 text, no label, no address, nothing of the browser. A response that is deleted leaves nothing behind: each reading asks
@@ -54,6 +56,7 @@ PAYLOAD = pl.Struct(
         "customer": pl.String(),
         "request": pl.String(),
         "sent_at": pl.String(),
+        "landed_at": pl.String(),
     }
 )
 
@@ -64,10 +67,14 @@ def responses(account: Account, options: TypeformOptions, name: str) -> Stream:
     kind = RESPONDENT if form.customer is not None else None
     return Stream(
         name=f"responses_{name}",
-        feeds=("survey.answered",) if form.sent_at is None else ("survey.answered", "survey.sent"),
+        feeds=(
+            "survey.answered",
+            *(("survey.sent",) if form.sent_at is not None else ()),
+            *(("survey.started",) if form.started else ()),
+        ),
         fetch=lambda read: _Reading(account, options, form, read).pages(),
         payload=PAYLOAD,
-        facts=lambda records: facts(records, name, has_sent=form.sent_at is not None),
+        facts=lambda records: facts(records, name, has_sent=form.sent_at is not None, has_started=form.started),
         overlap=timedelta(days=1),
         always={"category": name},
         people=People(whose=(Place(RESPONDENT, ("customer",)),) if kind else (), account=kind),
@@ -180,7 +187,9 @@ class _Reading:
             "request": said.get(self.form.request or ""),
             "sent_at": said.get(self.form.sent_at or ""),
         }
-        return Record(token[:KEY_LENGTH].ljust(KEY_LENGTH, "_"), None, payload)
+        if self.form.started:
+            payload["landed_at"] = response.get("landed_at")
+        return Record(key_of(token), None, payload)
 
     def _judged(self, response: Item) -> tuple[str | None, str | None]:
         """Good or bad, and the number that was given; neither where the question was left out."""
@@ -210,6 +219,11 @@ class _Reading:
             )
 
 
+def key_of(token: str) -> str:
+    """A response's key."""
+    return token[:KEY_LENGTH].ljust(KEY_LENGTH, "_")
+
+
 def _by_number(good_from: Decimal | None, bad_to: Decimal | None, number: Any) -> tuple[str | None, str | None]:
     try:
         given = Decimal(str(number))
@@ -229,7 +243,7 @@ def _labels(answer: Item) -> set[str]:
     return {str(one) for one in ((answer.get("choice") or {}).get("label"), *several) if one is not None}
 
 
-def facts(records: pl.LazyFrame, category: str, *, has_sent: bool) -> pl.LazyFrame:
+def facts(records: pl.LazyFrame, category: str, *, has_sent: bool, has_started: bool = False) -> pl.LazyFrame:
     """What responses state."""
     answered_at, sent_at = _time("submitted_at"), _time("sent_at")
     score = pl.col("score").cast(DECIMAL, strict=False)
@@ -255,8 +269,6 @@ def facts(records: pl.LazyFrame, category: str, *, has_sent: bool) -> pl.LazyFra
         score=score,
         problem=problem,
     )
-    if not has_sent:
-        return answered
     sent = records.filter(pl.col("sent_at").is_not_null()).select(
         **shared,
         fact_key=pl.format("{}/sent", "token"),
@@ -266,7 +278,22 @@ def facts(records: pl.LazyFrame, category: str, *, has_sent: bool) -> pl.LazyFra
             pl.lit("the hidden field that says when somebody was asked: not a time")
         ),
     )
-    return pl.concat([answered, sent], how="diagonal")
+    started = records.filter(pl.col("landed_at").is_not_null()).select(**shared, **opened())
+    parts = [answered, *([sent] if has_sent else []), *([started] if has_started else [])]
+    return pl.concat(parts, how="diagonal")
+
+
+def opened() -> dict[str, pl.Expr]:
+    """What a response states of its form being opened."""
+    at = _time("landed_at")
+    return {
+        "fact_key": pl.format("{}/started", "token"),
+        "event_type": pl.lit("survey.started"),
+        "occurred_at": at,
+        "problem": pl.when(at.is_null()).then(
+            pl.format("landed_at: not a time ({})", pl.col("landed_at").str.slice(0, 30).fill_null("nothing"))
+        ),
+    }
 
 
 def _time(name: str) -> pl.Expr:

@@ -5,8 +5,7 @@ Belongs here: reading them, and the facts that they state. Does not: HTTP (`api`
 `video.published` happens at the video's `publishedAt`: for one that was private, unlisted or announced before, that is
 when the public could see it first. Every reading is of all videos that anybody can see, newest first; one that was
 there and is not listed any more is asked for by its id, and withdrawn where YouTube has it no more, or not for
-everybody. A thousand videos cost 41 of the 10,000 units that a
-project has a day.
+everybody. A thousand videos cost 41 of the 10,000 units that a project has a day.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import orjson
 import polars as pl
 import pytest
-from helpdesk_office import Exchange, Office
+from helpdesk_office import Exchange, Office, stored
 from pydantic import ValidationError
 from shop import code
 
@@ -159,6 +159,76 @@ def test_a_question_that_was_left_out_says_neither(office: Office) -> None:
 
     [record] = read(office, company(opinion(1)), without).records
     assert (None, None) == (record.payload["rating"], record.payload["score"])
+
+
+# Who opened a form
+
+
+def test_who_opened_the_form_is_stated_whether_they_sent_it_or_not(office: Office) -> None:
+    office.options = declared(started=True, request="envio")
+    told = company(opinion(5, opened_at=at(2)), opinion(6, answered=None, opened_at=at(4)))
+    office.load(told, NOW)
+    token = office.rows("started_compra").select(pl.col("payload").str.json_path_match("$.token")).item()
+    columns = ("event_type", "subject_id", "occurred_at", "category")
+    assert office.said(*columns) == [
+        ("survey.started", "5", at(2), "compra"),
+        ("survey.answered", "5", at(3), "compra"),
+        ("survey.started", token, at(4), "compra"),
+    ]
+    assert office.quarantined() == []
+
+
+def test_who_sends_it_later_was_started_once_and_what_is_deleted_is_withdrawn(office: Office) -> None:
+    office.options = declared(started=True)
+    office = stored(office)
+    told = company(
+        opinion(5, answered=at(10), opened_at=at(2)),
+        opinion(6, answered=None, opened_at=at(4), deleted_at=at(12)),
+        opinion(7, answered=None, opened_at=at(5)),
+    )
+    office.load(told, at(6))
+    assert office.said("occurred_at", of="survey.started") == [(at(2),), (at(4),), (at(5),)]
+    office.load(told, at(11))
+    assert office.counts() == {"survey.started": 3, "survey.answered": 1}
+    office.load(told, at(13))
+    assert office.said("occurred_at", of="survey.started") == [(at(2),), (at(5),)]
+
+
+def test_those_who_opened_it_are_asked_for_by_that_time_and_nothing_of_them_is_kept(office: Office) -> None:
+    office.options = declared(started=True)
+    told = company(*(opinion(n, answered=None, opened_at=at(2) + timedelta(minutes=n)) for n in range(1005)))
+    application = office.served(told, NOW, requests_a_second=1000)
+    found = office.read(application, "started_compra", Read(None, NOW, None, office.clock))
+    queries = [parse_qs(one.query) for one in application.exchanges]
+    assert [(one["response_type"], one["sort"], "since" in one) for one in queries] == [
+        (["started"], ["landed_at,asc"], False), (["started"], ["landed_at,asc"], True),
+        (["partial"], ["staged_at,asc"], False),
+    ]  # fmt: skip
+    assert len({*found.keys}) == len(found.keys) == 1005
+    assert {name for one in found.records for name in one.payload} == {"token", "landed_at"}
+
+
+@pytest.mark.parametrize(("total", "says"), [(3, "None"), (4, "have no staged_at")])
+def test_partial_responses_without_a_time_are_read_where_a_page_holds_them(
+    office: Office, total: int, says: str
+) -> None:
+    office.options = declared(started=True)
+
+    def partial(exchange: Exchange) -> Any:
+        is_partial = "response_type=partial" in exchange.query
+        items = [{"token": f"{n:032d}", "landed_at": "2026-06-02T09:00:00Z"} for n in range(3)]
+        return (200, {}, orjson.dumps({"items": items, "total_items": total})) if is_partial else None
+
+    application = office.served(crowd(2), NOW, partial, requests_a_second=1000)
+    found = office.read(application, "started_compra", Read(None, NOW, None, office.clock))
+    assert len(found.keys) == 3
+    assert says in str(found.failure)
+
+
+def test_a_form_whose_started_responses_are_not_declared_is_asked_for_completed_ones_alone(office: Office) -> None:
+    assert [stream.name for stream in office.source.streams()] == ["responses_compra"]
+    office.load(company(opinion(5), opinion(6, answered=None)), NOW)
+    assert office.counts() == {"survey.answered": 1}
 
 
 # What is asked for
