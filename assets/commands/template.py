@@ -74,13 +74,15 @@ def _check(path: Path, name: str, language: TemplateLanguage) -> None:
     from assets.home import started_at  # noqa: PLC0415
     from pipelines.templates import form  # noqa: PLC0415
     from pipelines.templates.checking import check  # noqa: PLC0415
+    from pipelines.templates.words import TOLD  # noqa: PLC0415
 
+    told = TOLD[language.value]
     if not path.is_file():
-        raise Refused(f"{path} is no file: name the filled-in one")
+        raise Refused(told.no_file.format(path=path))
     rows, findings = check(path, form(name), language.value, started_at().date())
     if findings:
-        raise Refused(*map(str, findings), f"{len(findings)} problem{'s' if len(findings) > 1 else ''}")
-    _say(f"{path.name}: {rows} row{'s' if rows != 1 else ''}, all of them can be read")
+        raise Refused(*map(str, findings), told.problems.format(found=len(findings)) if findings[1:] else told.problem)
+    _say(f"{path.name}: {told.readable_one if rows == 1 else told.readable.format(rows=rows)}")
 
 
 def _say(text: str) -> None:

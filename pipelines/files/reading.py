@@ -83,6 +83,8 @@ class _File(Written):
                 strict=True,
             )
             header = next(self._fields(lines), (1, []))[1]
+            if not any(name.strip() for name in header):
+                self._refuse_headless(lines)
             places = self._places(header)
             yield from self.in_frames(self._csv_rows(lines, form, len(header), places))
 
@@ -105,9 +107,13 @@ class _File(Written):
         except csv.Error as failure:
             self.refuse(f"row {number}: {failure}", "Check its quotes and its separator, or whether it is whole")
 
+    def _refuse_headless(self, lines: Any) -> NoReturn:
+        for number, fields in self._fields(lines, 2):
+            if any(field.strip() for field in fields):
+                self.refuse(f"begins with blank rows: the first that says anything is row {number}", "Delete them")
+        self.refuse("is empty: it has not even a header", "Export it again")
+
     def _places(self, header: Sequence[str]) -> list[int]:
-        if not header:
-            self.refuse("is empty: it has not even a header", "Export it again")
         if len(header) == 1 and len(self.stream.used) > 1 and (found := _SEPARATORS.intersection(header[0])):
             self.refuse(f"has one column, {header[0][:80]!r}", f"Declare its separator, {' or '.join(sorted(found))!r}")
         return self.places(header)

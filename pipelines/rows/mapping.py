@@ -27,6 +27,9 @@ AT = "at"
 MOST_RISES = 1_000
 """A running count above that is no count of times that something happened."""
 
+CURRENCY = "^[A-Z]{3}$"
+"""What a currency's code looks like."""
+
 _FIGURES = ("amount", "currency", "quantity")
 
 
@@ -128,7 +131,7 @@ class Mapping:
                 said = column.removesuffix("_id")
                 yield _empty(pl.col(_of(index, column)), f"{rule.name}: its {said} is empty")
         if rule.currency is not None:
-            is_code = pl.col(_of(index, "currency")).str.contains("^[A-Z]{3}$")
+            is_code = pl.col(_of(index, "currency")).str.contains(CURRENCY)
             yield pl.when(~is_code).then(pl.lit(f"{rule.name}: its currency is no code of three capital letters"))
         if rule.each_rise_of is not None:
             count = pl.col(rule.each_rise_of)

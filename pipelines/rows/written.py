@@ -23,6 +23,16 @@ FILE, ROW = "\x1ffile", "\x1frow"
 ROWS_A_FRAME = 20_000
 
 
+def alike(name: str, others: Sequence[str]) -> str | None:
+    """What a column is called that was meant to be called so: the same but for blanks and capitals, or the nearest."""
+    same = next((other for other in others if _plain(other) == _plain(name)), None)
+    return same if same is not None else next(iter(nearest(name, others, 1)), None)
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.split()).casefold()
+
+
 @dataclass(frozen=True)
 class Row:
     """One row. number: as a spreadsheet counts it. cells: of the columns used. problem: that it is no whole row."""
@@ -46,19 +56,20 @@ class Written:
 
     def places(self, header: Sequence[str]) -> list[int]:
         """Where the columns are that the declaration uses."""
-        self.refuse_missing(header)
         for name in self.stream.used:
             if header.count(name) > 1:
                 self.refuse(
                     f"has {header.count(name)} columns called {name}", "Rename one of them where it is exported"
                 )
+        self.refuse_missing(header)
         return [header.index(name) for name in self.stream.used]
 
     def refuse_missing(self, names: Sequence[str]) -> None:
         """Refuse it where it lacks a column that the declaration uses."""
         if missing := [name for name in self.stream.used if name not in names]:
-            close = nearest(missing[0], names)
-            known = f"Did you mean {' or '.join(close)}?" if close else f"It has {', '.join(names)[:300]}"
+            others = [name for name in names if name not in self.stream.used]
+            close = [f"'{other}' for {name}" for name in missing if (other := alike(name, others)) is not None]
+            known = f"Did you mean {', '.join(close)}?" if close else f"It has {', '.join(names)[:300]}"
             self.refuse(f"has no column {', '.join(missing)}", known)
 
     def in_frames(self, rows: Iterator[Row]) -> Iterator[pl.DataFrame]:

@@ -67,7 +67,7 @@ def declared(form: Form, language: Language, kind: Kind = "files") -> dict[str, 
     else:
         stream |= {"sheet": form.name, "format": cells}
     names = {column.key: column.name[language] for column in form.columns}
-    types = {column.key: column.type for column in form.columns if column.type != "text"}
+    types = {column.key: column.type for column in form.columns if column.type in ("number", "date")}
     days = {"type": "date", "format": _DAYS[language]}
     stream["key"] = names["id"]
     stream["columns"] = {names[key]: dict(days) if of_type == "date" else of_type for key, of_type in types.items()}

@@ -23,7 +23,7 @@ class Column:
     name: Words
     says: Words
     example: Words
-    type: Literal["text", "number", "date"] = "text"
+    type: Literal["text", "number", "date", "currency"] = "text"
     needed: bool = True
 
 
@@ -68,9 +68,10 @@ def _kind(says: Words, example: Words) -> Column:
     return _text("kind", _words("tipo", "kind"), says, example, needed=False)
 
 
-_CURRENCY = _text(
-    "currency", _words("moneda", "currency"), _words("su código de tres letras", "its code of three letters"),
-    _words("EUR", "EUR"),
+_CURRENCY = Column(
+    "currency", _words("moneda", "currency"),
+    _words("su código de tres letras mayúsculas", "its code of three capital letters"),
+    _words("EUR", "EUR"), "currency",
 )  # fmt: skip
 _POSITIVE = _words("tiene que ser mayor que cero", "has to be more than zero")
 
@@ -158,7 +159,8 @@ _FORMS = (
             _day("el día en que se terminó", "the day on which it was completed"),
             _text("system", _words("sistema", "system"), _words("qué sistema", "which system"), _words("CRM", "CRM")),
             _figure("score", _words("acierto", "score"),
-                    _words("parte que estaba bien, de 0 a 1", "part that was right, 0 to 1"),
+                    _words("parte que estaba bien, de 0 a 1: 98 de cada 100 es 0,98",
+                           "part that was right, 0 to 1: 98 out of 100 is 0.98"),
                     _words("0,98", "0.98")),
         ),
         ({"type": "audit.completed", "at": "{day}", "subject": "{id}",

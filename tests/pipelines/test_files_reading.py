@@ -115,8 +115,13 @@ def test_many_rows_come_in_frames_of_their_own_and_keep_their_order(folder: Path
     [
         (b"", {}, "x.csv is empty"),
         (b"a,c\n1,2\n", {}, "x.csv has no column b"),
-        (b"A,b\n1,2\n", {}, "x.csv has no column a. It has A, b"),
-        (b"aa,b\n1,2\n", {}, "Did you mean aa?"),
+        (b"A,b\n1,2\n", {}, "x.csv has no column a. Did you mean 'A' for a?"),
+        (b"aa,b\n1,2\n", {}, "Did you mean 'aa' for a?"),
+        (b" A,b \n1,2\n", {}, "x.csv has no column a, b. Did you mean ' A' for a, 'b ' for b?"),
+        (b"a,zzz\n1,2\n", {}, "x.csv has no column b. It has a, zzz"),
+        (b"a,a\n1,2\n", {}, "x.csv has 2 columns called a"),
+        (b"\n,\na,b\n1,2\n", {}, "x.csv begins with blank rows: the first that says anything is row 3"),
+        (b",\n\n", {}, "x.csv is empty: it has not even a header"),
         (b"a;b\n1;2\n", {}, "x.csv has one column, 'a;b'. Declare its separator, ';'"),
         (b"a,b,a\n1,2,3\n", {}, "x.csv has 2 columns called a"),
         (b'a,b\n1,2\n"3,4\n5,6\n', {}, "x.csv row 3: unexpected end of data"),
@@ -172,7 +177,7 @@ def test_a_line_that_is_no_whole_object_is_refused(folder: Path, line: str, told
 
 def test_a_key_that_no_line_has_is_a_missing_column(folder: Path) -> None:
     (folder / "x.jsonl").write_text('{"a": 1, "bb": 2}\n')
-    assert "x.jsonl has no column b. Did you mean bb?" in refused(folder, "jsonl")
+    assert "x.jsonl has no column b. Did you mean 'bb' for b?" in refused(folder, "jsonl")
 
 
 # Parquet

@@ -178,7 +178,7 @@ def test_numbers_typed_as_text_are_read_as_declared(office: Office) -> None:
 @pytest.mark.parametrize(
     ("header", "told"),
     [
-        (["id", "fechas", "zona", "folletos"], "Buzoneo has no column fecha. Did you mean fechas?"),
+        (["id", "fechas", "zona", "folletos"], "Buzoneo has no column fecha. Did you mean 'fechas' for fecha?"),
         ([*HEADER, "zona"], "Buzoneo has 2 columns called zona (C, E). Rename one of them"),
         (["", ""], "Buzoneo has no header in row 1: it may have been emptied"),
     ],

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import polars as pl
@@ -25,13 +27,15 @@ from pipelines.google_sheets import GOOGLE_SHEETS
 from pipelines.load import Lake, Source, bring_up_to_date, fetch
 from pipelines.sandbox.stand_in import SharedClock
 from pipelines.source import Account, Read, can_be_stored
-from pipelines.templates import SPREADSHEET, NoTemplate, declaration, form, options, written
+from pipelines.templates import SPREADSHEET, NoTemplate, declaration, form, header, options, written
 from pipelines.templates.checking import check
 from pipelines.templates.forms import FORMS
+from pipelines.templates.words import TOLD, Told
 
 NOW = datetime(2026, 4, 10, 5, tzinfo=UTC)
 EVERY = pytest.mark.parametrize(("name", "language"), [(name, tongue) for name in FORMS for tongue in ("es", "en")])
 HEADER = "id;fecha;zona;folletos"
+SAVE = f"Guárdalo como CSV (UTF-8) con esta cabecera: {HEADER}"
 
 
 def rows_of(name: str, language: Any) -> list[list[str]]:
@@ -142,58 +146,158 @@ def test_what_is_filled_in_is_read_and_counted_under_the_declaration_as_it_was_p
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ("F1;31/2/2026;Sol;200", "row 2, fecha: '31/2/2026' is not a day written as %d/%m/%Y. el día (31/03/2026)"),
-        ("F1;2026-03-31;Sol;200", "row 2, fecha: '2026-03-31' is not a day written as %d/%m/%Y. el día (31/03/2026)"),
-        ("F1;1/3/2062;Sol;200", "row 2, fecha: '1/3/2062' is in the future. el día (31/03/2026)"),
-        ("F1;1/3/2026;Sol;muchos", "row 2, folletos: 'muchos' is not a number with ',' before the decimals. cuántos"),
-        ("F1;1/3/2026;Sol;-5", "row 2: folletos tiene que ser mayor que cero. Correct the row"),
-        ("F1;;Sol;5", "row 2, fecha: is empty. el día (31/03/2026)"),
-        (";1/3/2026;Sol;5", "row 2, id: is empty. un código que nunca se repite ni cambia (F-001)"),
-        ("F1;1/3/2026;Sol;5;6", "row 2: the row has 5 fields where the header has 4. Correct the row"),
+        (
+            "F1;31/2/2026;Sol;200",
+            "2, fecha: '31/2/2026' no es un día que exista, escrito como 31/03/2026. el día (31/0",
+        ),
+        ("F1;2026-03-31;Sol;200", "2, fecha: '2026-03-31' no es un día que exista, escrito como 31/03/2026. el día (3"),
+        (
+            "F1;31/3/26;Sol;200",
+            "2, fecha: '31/3/26' no es un día que exista, escrito como 31/03/2026. el día (31/03/20",
+        ),
+        ("F1;1/3/2062;Sol;200", "2, fecha: '1/3/2062' está en el futuro. el día (31/03/2026)"),
+        ("F1;1/3/1926;Sol;200", "2, fecha: '1/3/1926' es anterior al año 2000. el día (31/03/2026)"),
+        ("F1;1/3/2026;Sol;muchos", "2, folletos: 'muchos' no es un número escrito con ',' decimal y sin separar los"),
+        ("F1;1/3/2026;Sol;1,25e3", "2, folletos: '1,25e3' está escrito con exponente, y se leería como 1250. Escribe"),
+        (
+            "F1;1/3/2026;Sol;-5",
+            "2, folletos: '-5': folletos tiene que ser mayor que cero. cuántos se repartieron (200)",
+        ),
+        ("F1;;Sol;5", "2, fecha: está vacío. el día (31/03/2026)"),
+        (";1/3/2026;Sol;5", "2, id: está vacío. un código que nunca se repite ni cambia (F-001)"),
+        ("F1;1/3/2026;ana@empresa.example;5", "2, zona: lleva una dirección de correo, que nunca se guarda. Escribe"),
+        ("F1;1/3/2026;Sol;5;6", "2: tiene 5 celdas, donde la cabecera tiene 4. Escribe una celda por columna"),
+        ("F1;1/3/2026", "2: tiene 2 celdas, donde la cabecera tiene 4. Escribe una celda por columna"),
     ],
 )
 def test_what_is_wrong_is_told_by_row_and_column_with_what_to_do(tmp_path: Path, row: str, told: str) -> None:
     [found] = looked_at(tmp_path, HEADER, row)
-    assert found.startswith(f"mi buzoneo [1].csv {told}")
+    assert found.startswith(f"mi buzoneo [1].csv fila {told}")
 
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     lines = ("F1;1/3/2026;Sol;200", "F1;31/2/2026;;muchos", "", ";x;;", "# una nota", "F2;2/3/2026;;1.200")
     found = [one.split(".csv ")[1].split(": ")[0] for one in looked_at(tmp_path, HEADER, *lines)]
     assert found == [
-        "row 3, fecha", "row 3, folletos", "row 3, id",  # the code of row 2
-        "row 5, fecha", "row 5, folletos", "row 5, id",
-        "row 7, folletos",
+        "fila 3, fecha", "fila 3, folletos", "fila 3, id",  # the code of row 2
+        "fila 5, fecha", "fila 5, folletos", "fila 5, id",
+        "fila 7, folletos",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        ((), "is empty: it has not even a header"),
-        (("id,fecha,zona,folletos",), "has one column, 'id,fecha,zona,folletos'. Save it as CSV"),
-        (("id;dia;zona;folletos",), "has no column fecha"),
-        (("id;fecha;zona;folletos;zona",), "has 2 columns called zona"),
+        ((), [f": está vacío: no tiene ni cabecera. {SAVE}"]),
+        ((";;;", ""), [f": está vacío: no tiene ni cabecera. {SAVE}"]),
+        (
+            ("", ";;;", HEADER),
+            [" fila 1: está en blanco, y la cabecera está en la fila 3. Borra las filas que hay encima de la cabecera"],
+        ),
+        (
+            ("id,fecha,zona,folletos",),
+            [
+                " fila 1: tiene una sola columna, 'id,fecha,zona,folletos', donde las columnas se separan con ';'. "
+                f"Guárdalo como CSV separado por ';', con esta cabecera: {HEADER}"
+            ],
+        ),
+        (
+            ("id;dia;zona;Folletos repartidos",),
+            [
+                f" fila 1, fecha: falta la columna; hay id, dia, zona, Folletos repartidos. La cabecera es {HEADER}",
+                " fila 1, folletos: falta la columna; hay una que se llama 'Folletos repartidos'. Llámala folletos, "
+                "sin más",
+            ],
+        ),
+        (
+            ("id ;Fecha;zona;folletos",),
+            [
+                " fila 1, id: falta la columna; hay una que se llama 'id '. Llámala id, sin más",
+                " fila 1, fecha: falta la columna; hay una que se llama 'Fecha'. Llámala fecha, sin más",
+            ],
+        ),
+        (
+            ("id;fecha;fecha;folletos",),
+            [
+                " fila 1, fecha: hay 2 columnas que se llaman así. Deja una, y llama a la otra por su nombre: la "
+                f"cabecera es {HEADER}",
+                f" fila 1, zona: falta la columna; hay id, fecha, fecha, folletos. La cabecera es {HEADER}",
+            ],
+        ),
+        (
+            (HEADER, 'F1;1/3/2026;"Sol;5'),
+            [
+                " fila 2: unas comillas no se cierran, o siguen letras a las que cierran. Cierra las comillas, o "
+                "quítalas; las que son parte de un texto se escriben dobles"
+            ],
+        ),
+        ((HEADER, "F1;\x00;Sol;5"), [f": no es texto: tiene caracteres NUL. {SAVE}"]),
     ],
 )
 def test_a_file_that_is_no_filled_in_template_is_told_as_a_whole(
-    tmp_path: Path, lines: tuple[str, ...], told: str
+    tmp_path: Path, lines: tuple[str, ...], told: list[str]
 ) -> None:
     path = tmp_path / "x.csv"
     path.write_text("\n".join(lines), encoding="utf-8")
+    assert [str(one) for one in check(path, form("flyers"), "es", NOW.date())[1]] == [f"x.csv{one}" for one in told]
+
+
+def test_a_file_in_another_encoding_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(f"{HEADER}\nF1;1/3/2026;Chamberí;5\n".encode("windows-1252"))
     [found] = check(path, form("flyers"), "es", NOW.date())[1]
-    assert told in str(found)
-    assert str(found).endswith(f"Save it as CSV (UTF-8) under this header: {HEADER}")
+    assert str(found) == "x.csv: lo que hay en la línea 2 no es UTF-8. Guárdalo como CSV UTF-8"
+
+
+def test_all_is_told_in_the_language_of_the_template(tmp_path: Path) -> None:
+    lines = ("id,date,area,flyers", "F1,2026-02-31,Sol,-5", "F1,2026-03-01,Sol", "F1,,Sol,many")
+    assert looked_at(tmp_path, *lines, language="en") == [
+        f"mi buzoneo [1].csv row {told}"
+        for told in (
+            "2, date: '2026-02-31' is not a day that there is, written as 2026-03-31. the day (2026-03-31)",
+            "2, flyers: '-5': flyers has to be more than zero. how many were handed out (200)",
+            "3: has 3 cells, where the header has 4. Write a cell for each column; a text that holds ',' goes in "
+            "quotes",
+            "3, id: 'F1' is in row 2 as well. Give each row a code of its own",
+            "4, date: is empty. the day (2026-03-31)",
+            "4, flyers: 'many' is not a number written with '.' before its decimals and no sign between thousands. how "
+            "many were handed out (200)",
+            "4, id: 'F1' is in row 2 as well. Give each row a code of its own",
+        )
+    ]
+    for one in fields(Told):
+        spanish, english = (getattr(TOLD[language], one.name) for language in ("es", "en"))
+        holes = [{name for _, name, *_ in Formatter().parse(text) if name} for text in (spanish, english)]
+        assert (spanish != english, holes[0]) == (True, holes[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "told"),
+    [
+        ("audits", "A1;3/3/2026;CRM;98", "acierto: '98': acierto va de 0 a 1. parte que estaba bien, de 0 a 1: 98 de "
+         "cada 100 es 0,98 (0,98)"),
+        ("campaign-spend", "G1;3/3/2026;sol;5;€", "moneda: '€' no es un código de tres letras mayúsculas. su código "
+         "de tres letras mayúsculas (EUR)"),
+        ("campaign-spend", "G1;3/3/2026;sol;5;eur", "moneda: 'eur' no es un código de tres letras mayúsculas. su "
+         "código de tres letras mayúsculas (EUR)"),
+    ],
+)  # fmt: skip
+def test_what_a_row_may_not_say_is_told_with_its_column_what_stands_there_and_what_to_write(
+    tmp_path: Path, name: str, row: str, told: str
+) -> None:
+    assert looked_at(tmp_path, header(form(name), "es"), row, name=name) == [f"mi buzoneo [1].csv fila 2, {told}"]
 
 
 def test_a_training_is_not_completed_before_it_was_assigned(tmp_path: Path) -> None:
     header, row = "id;curso;equipo;persona;asignada;terminada", "T1;CRM;ventas;Ana;3/3/2026;{}"
     assert looked_at(tmp_path, header, row.format(""), name="trainings") == []
     [found] = looked_at(tmp_path, header, row.format("2/3/2026"), name="trainings")
-    assert "row 2: terminada es anterior a asignada" in found
+    assert "fila 2, terminada: '2/3/2026' (asignada '3/3/2026'): terminada es anterior a asignada. el día" in found
     both = looked_at(tmp_path, header, row.replace("CRM", "").format("2/3/2026"), name="trainings")
     assert [one.partition(": ")[2] for one in both] == [
-        "terminada es anterior a asignada. Correct the row", "is empty. qué curso (Procesos de venta)",
+        "está vacío. qué curso (Procesos de venta)",
+        "'2/3/2026' (asignada '3/3/2026'): terminada es anterior a asignada. el día en que se terminó; vacío si no "
+        "(31/03/2026)",
     ]  # fmt: skip
 
 
@@ -216,10 +320,10 @@ def test_the_command_lists_writes_and_checks(tmp_path: Path, monkeypatch: pytest
     assert path.read_bytes() == written(form("flyers"), "es")
     assert hito("flyers", "--folder", str(tmp_path / "new"))[0] == 1
     assert path.read_bytes() == written(form("flyers"), "es")
-    assert hito("flyers", "--check", str(path)) == (0, "flyers.csv: 0 rows, all of them can be read\n")
+    assert hito("flyers", "--check", str(path)) == (0, "flyers.csv: 0 filas, todas se pueden leer\n")
     path.write_text(f"{HEADER}\nF1;x;Sol;y\n", encoding="utf-8")
     code, told = hito("flyers", "--check", str(path))
-    assert (code, told.count("flyers.csv row 2"), "2 problems" in told) == (1, 2, True)
+    assert (code, told.count("flyers.csv fila 2"), "2 problemas" in told) == (1, 2, True)
     assert hito("flyer")[0] == hito("flyers", "--check", str(tmp_path / "none.csv"))[0] == 1
     assert "PASTE-ITS-ID" in hito("audits", "--kind", "google_sheets", "--folder", str(tmp_path))[1]
 
