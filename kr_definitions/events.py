@@ -10,7 +10,7 @@ pair: `occurred_at` (in the world) and `recorded_at` (when this log first held i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import polars as pl
@@ -80,13 +80,16 @@ def _joined(*columns: str | pl.Expr) -> pl.Expr:
     return pl.concat_str([pl.format("{}:{}", t.str.len_bytes(), t) for t in texts])
 
 
-def content_hash() -> pl.Expr:
-    """Hash of what a fact says: its non-null columns, so that a column added to the vocabulary changes no old hash."""
+def content_hash(said: Collection[str] = _CONTENT) -> pl.Expr:
+    """Hash of what a fact says: its non-null columns, so that a column added to the vocabulary changes no old hash.
+
+    said: the columns that some of the facts say something in; any others are null and need no looking at.
+    """
     named = [
         pl.when(pl.col(name).is_not_null()).then(
             pl.format("{}={}:{};", pl.lit(name), _as_text(name).str.len_bytes(), _as_text(name))
         )
-        for name in sorted(_CONTENT)
+        for name in sorted(name for name in _CONTENT if name in said)
     ]
     return pl.concat_str(named, ignore_nulls=True).map_batches(digest, return_dtype=pl.String)
 

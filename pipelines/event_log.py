@@ -169,8 +169,7 @@ def readings(
             mapping=pl.lit(mapping),
         )
     )
-    identified = complete(rows).with_columns(content_hash().alias("content_hash"), fact_id().alias("fact_id"))
-    return _rows(identified.with_columns(event_id("retracts").alias("event_id")).collect(), recorded_at)
+    return _identified(rows, recorded_at)
 
 
 def tombstones(erased: pl.LazyFrame, recorded_at: datetime) -> pl.DataFrame:
@@ -193,8 +192,7 @@ def tombstones(erased: pl.LazyFrame, recorded_at: datetime) -> pl.DataFrame:
             subject_id="covers",
         )
     )
-    identified = complete(rows).with_columns(content_hash().alias("content_hash"), fact_id().alias("fact_id"))
-    return _rows(identified.with_columns(event_id("retracts").alias("event_id")).collect(), recorded_at)
+    return _identified(rows, recorded_at)
 
 
 def renewed(rows: pl.DataFrame) -> pl.DataFrame:
@@ -233,10 +231,12 @@ def _microseconds(instant: datetime) -> int:
 
 
 def _stated(facts: pl.LazyFrame, source: str, stream: str) -> pl.DataFrame:
-    identified = facts.with_columns(pl.lit(source).alias("source"), pl.lit(stream).alias("stream")).with_columns(
-        content_hash().alias("content_hash"), fact_id().alias("fact_id")
+    held = facts.collect()
+    said = [column.name for column in held if column.null_count() < held.height]
+    identified = held.with_columns(source=pl.lit(source), stream=pl.lit(stream)).with_columns(
+        content_hash=content_hash(said or held.columns), fact_id=fact_id()
     )
-    distinct = identified.unique(_STATEMENT, keep="first", maintain_order=True).collect()
+    distinct = identified.unique(_STATEMENT, keep="first", maintain_order=True)
     said = distinct.unique(["fact_id", "content_hash"])
     twice = said.filter(pl.col("fact_id").is_duplicated())
     if twice.height:
@@ -252,6 +252,13 @@ def complete(rows: pl.LazyFrame) -> pl.LazyFrame:
         pl.lit(None, dtype=dtype).alias(name) if name not in found else pl.col(name).cast(dtype)
         for name, dtype in EVENT_SCHEMA.items()
     )
+
+
+def _identified(rows: pl.LazyFrame, recorded_at: datetime) -> pl.DataFrame:
+    """What the log says of itself, as rows of it: stated once, and never withdrawn."""
+    content = content_hash(rows.collect_schema().names())
+    identified = complete(rows).with_columns(content_hash=content, fact_id=fact_id())
+    return _rows(identified.with_columns(event_id=event_id("retracts")).collect(), recorded_at)
 
 
 def _rows(rows: pl.DataFrame, recorded_at: datetime) -> pl.DataFrame:

@@ -84,16 +84,23 @@ def _locked(table: Path, how: int) -> Iterator[None]:
 
 def version(path: Path) -> int | None:
     """The table's version, None where there is no table. Raises `LakeError` when what had been written is not there."""
+    table = _opened(path)
+    return None if table is None else table.version()
+
+
+def _opened(path: Path) -> DeltaTable | None:
+    """The table at its newest version. Raises as `version` does."""
     newest, digest = _mark(path)  # first: a commit that is made meanwhile is one more than was noted, never one less
     try:
-        found: int | None = DeltaTable(path).version()
+        table: DeltaTable | None = DeltaTable(path)
     except TableNotFoundError:
-        found = None
+        table = None
     except DeltaError as damage:
         why = str(damage).partition("\n")[0]
         raise LakeError(f"{path}: its _delta_log cannot be read ({why}). {_RESTORE}") from None
     if newest is None:
-        return found
+        return table
+    found = None if table is None else table.version()
     if found is None or found < newest:
         raise LakeError(
             f"{path}: the newest version on disk is {found}, but version {newest} had been written. "
@@ -104,15 +111,15 @@ def version(path: Path) -> int | None:
             f"{path}: {entry.name} of its _delta_log ({entry.stat().st_size} bytes) is not what had been written. "
             f"{_RESTORE}"
         )
-    return found
+    return table
 
 
 def scan(path: Path, schema: dict[str, pl.DataType]) -> pl.LazyFrame:
     """The table as a lazy frame with these columns; one that does not exist yet is empty."""
-    if version(path) is None:
+    if (opened := _opened(path)) is None:
         return pl.LazyFrame(schema=schema)
     # Not scan_delta: it takes a path for a URL, and fails where one has a space, an accent or a sign such as # or [.
-    table = _whole(path)
+    table = _whole(path, opened)
     files = [unquote(uri) for uri in table.file_uris()]
     if not files:
         return pl.LazyFrame(schema=schema)
@@ -124,9 +131,8 @@ def scan(path: Path, schema: dict[str, pl.DataType]) -> pl.LazyFrame:
     )
 
 
-def _whole(path: Path) -> DeltaTable:
+def _whole(path: Path, table: DeltaTable) -> DeltaTable:
     """The table, once its files are there. Raises `LakeError` where one is missing or not as long as it was written."""
-    table = DeltaTable(path)
     if (damage := _damage(path, table)) is None:
         return table
     newer = DeltaTable(path)  # an erasure may have removed what the older one held

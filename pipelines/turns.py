@@ -30,9 +30,14 @@ def first_moment(day: pl.Expr, zone: str) -> pl.Expr:
     return local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
 
 
+def once(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """A frame that is computed now: one that much is made of would stand in the plan of it dozens of times."""
+    return frame.collect().lazy()
+
+
 def turns(values: pl.LazyFrame) -> pl.LazyFrame:
     """Changes, from the values that there were: record_key, at, value; of one instant the later one below."""
-    return (
+    return once(
         values.sort("record_key", "at", maintain_order=True)
         .with_columns(before=pl.col("value").shift(1).over("record_key"))
         .filter(pl.col("value").ne_missing(pl.col("before")))

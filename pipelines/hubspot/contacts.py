@@ -14,7 +14,7 @@ from pipelines.hubspot.options import HubSpotOptions, Said, properties_of
 from pipelines.hubspot.reading import Wanted
 from pipelines.identification import fields_of, identified
 from pipelines.leads import CARRIED, leads_created, lifecycle_entered, referrals
-from pipelines.turns import in_force, with_attributes
+from pipelines.turns import in_force, once, with_attributes
 
 LIFECYCLE = "lifecyclestage"
 OWNER = "hubspot_owner_id"
@@ -58,7 +58,7 @@ def wanted(options: HubSpotOptions) -> Wanted:
 def facts(records: pl.LazyFrame, options: HubSpotOptions, zone: str) -> pl.LazyFrame:
     """Facts of contacts, and the problem of each that cannot be understood."""
     created_at = pl.coalesce(instant(current("createdate"), zone), instant(pl.col("createdAt"), zone))
-    contacts = records.with_columns(created_at=created_at)
+    contacts = once(records.with_columns(created_at=created_at))
     entered = changes(contacts, LIFECYCLE)
     stages = entered.filter(pl.col("value").is_not_null()).select(
         "record_key", occurred_at="at", lifecycle="value", account_id="record_key"

@@ -29,7 +29,7 @@ from pipelines.hubspot.options import HubSpotOptions, ListingsPipeline, Said, Sa
 from pipelines.hubspot.reading import LINES, Wanted
 from pipelines.sales import FACTS as SALES_FACTS
 from pipelines.sales import FORECAST_FACTS, Course, fact, losses, standing, won_as_said
-from pipelines.turns import in_force, number, with_attributes
+from pipelines.turns import in_force, number, once, with_attributes
 
 TYPE_ID = "0-3"
 STAGE, AMOUNT, PIPELINE, OWNER, CURRENCY = "dealstage", "amount", "pipeline", "hubspot_owner_id", "deal_currency_code"
@@ -99,12 +99,14 @@ def facts(records: pl.LazyFrame, options: HubSpotOptions, zone: str) -> pl.LazyF
     """Facts of deals, and the problem of each that cannot be understood."""
     created_at = pl.coalesce(instant(current("createdate"), zone), instant(pl.col("createdAt"), zone))
     roles = [*(one.pipeline for one in options.sales), *(one.pipeline for one in options.listings)]
-    deals = records.with_columns(
-        created_at=created_at,
-        in_pipeline=current(PIPELINE),
-        account_id=pl.col(options.customers).list.first(),
-        deal_currency=pl.coalesce(current(CURRENCY), pl.lit(options.currency)),
-    ).filter(pl.col("in_pipeline").is_in(roles))
+    deals = once(
+        records.with_columns(
+            created_at=created_at,
+            in_pipeline=current(PIPELINE),
+            account_id=pl.col(options.customers).list.first(),
+            deal_currency=pl.coalesce(current(CURRENCY), pl.lit(options.currency)),
+        ).filter(pl.col("in_pipeline").is_in(roles))
+    )
     found = [_sales(deals, pipeline, options, zone) for pipeline in options.sales]
     found += [_listings(deals, pipeline, options, zone) for pipeline in options.listings]
     stated = in_force(pl.concat(found, how="diagonal"), changes(deals, OWNER), "actor").with_columns(

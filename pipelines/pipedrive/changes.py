@@ -17,7 +17,7 @@ from collections.abc import Callable
 import polars as pl
 
 from pipelines.pipedrive.options import Said
-from pipelines.turns import SAME_SAVE, called
+from pipelines.turns import SAME_SAVE, called, once
 
 UTC_INSTANT = pl.Datetime("us", "UTC")
 
@@ -49,11 +49,6 @@ def several(values: pl.Expr) -> pl.Expr:
 def said(attribute: Said, value: pl.Expr) -> pl.Expr:
     """A field's value as events call it."""
     return called(value, attribute.values)
-
-
-def once(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """A frame that is computed now: one that much is made of would stand in the plan of it dozens of times."""
-    return frame.collect().lazy()
 
 
 def changes(

@@ -17,7 +17,7 @@ import polars as pl
 
 from kr_definitions.vocabulary import vocabulary
 from pipelines.decoding import problems
-from pipelines.pipedrive.changes import changes, current, has_strange, has_strange_time, instant, once, said, several
+from pipelines.pipedrive.changes import changes, current, has_strange, has_strange_time, instant, said, several
 from pipelines.pipedrive.declared import Field
 from pipelines.pipedrive.forecasts import forecasts
 from pipelines.pipedrive.options import ListingsPipeline, PipedriveOptions, Said, SalesPipeline, fields_of
@@ -35,7 +35,7 @@ from pipelines.pipedrive.reading import (
 )
 from pipelines.pipedrive.stored import TIMES, payload_of, together
 from pipelines.sales import fact
-from pipelines.turns import SAME_SAVE, in_force, number, with_attributes
+from pipelines.turns import SAME_SAVE, in_force, number, once, with_attributes
 
 KEPT = ("add_time", "person_id", "org_id", *TIMES)
 SALES_FACTS = ("deal.created", "deal.stage_entered", "deal.amount_changed", "deal.won", "deal.lost")

@@ -13,11 +13,11 @@ from decimal import Decimal
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
-from pipelines.pipedrive.changes import changes, instant, once
+from pipelines.pipedrive.changes import changes, instant
 from pipelines.pipedrive.phases import LOST, WON, standing, statuses_of
 from pipelines.pipedrive.reading import CLOSE_DATE
 from pipelines.sales import losses as losses_of
-from pipelines.turns import SAME_SAVE, in_force
+from pipelines.turns import SAME_SAVE, in_force, once
 
 _NOTHING = pl.lit(Decimal(0), DECIMAL)
 

@@ -16,12 +16,12 @@ from pipelines.decoding import problems
 from pipelines.identification import fields_of as identifying
 from pipelines.identification import identified
 from pipelines.leads import CARRIED, leads_created, lifecycle_entered, referrals
-from pipelines.pipedrive.changes import changes, has_strange_time, instant, once, said, several
+from pipelines.pipedrive.changes import changes, has_strange_time, instant, said, several
 from pipelines.pipedrive.declared import Field
 from pipelines.pipedrive.options import PipedriveOptions, Said, fields_of
 from pipelines.pipedrive.reading import OWNER, Wanted, own_fields
 from pipelines.pipedrive.stored import payload_of, together
-from pipelines.turns import in_force
+from pipelines.turns import in_force, once
 
 KEPT = ("add_time", "org_id")
 

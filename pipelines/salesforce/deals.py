@@ -29,7 +29,7 @@ from pipelines.salesforce.changes import (
 from pipelines.salesforce.customers import Customers
 from pipelines.salesforce.options import Said, Sales, SalesforceOptions, fields_of
 from pipelines.salesforce.reading import CURRENCY, OWNER, Wanted
-from pipelines.turns import in_force, number, turns, with_attributes
+from pipelines.turns import in_force, number, once, turns, with_attributes
 
 ATTRIBUTES = ("product", "segment", "market", "industry", "category", "campaign")
 RECORD_TYPE = "RecordType.DeveloperName"
@@ -95,7 +95,7 @@ def facts(records: pl.LazyFrame, options: SalesforceOptions, zone: str) -> pl.La
         deal_type=current(RECORD_TYPE) if wanted(options).fields.count(RECORD_TYPE) else pl.lit(None, pl.String),
     )
     types = [one.record_type for one in options.sales if one.record_type]
-    deals = opened.filter(pl.col("deal_type").is_in(types)) if types else opened
+    deals = once(opened.filter(pl.col("deal_type").is_in(types)) if types else opened)
     stated = in_force(
         pl.concat([_of(deals, sales, options, zone) for sales in options.sales], how="diagonal"),
         changes(deals, "OwnerId", OWNER),
