@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 
 import orjson
 import polars as pl
+from at_hand import at_hand
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kr_definitions.events import COVERED, current
 from pipelines.load import Lake, Source, StreamChange, bring_up_to_date, fetch
 from pipelines.raw_zone import StreamLoad
 from pipelines.sandbox.company import Company
-from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.source import Account, Connector, Covered, Mark, Options, Read, Record, SourceError
 
@@ -161,7 +161,7 @@ class CrmOffice:
     @contextmanager
     def serving(self, application: ASGIApp) -> Iterator[str]:
         """The CRM is this application while the block runs; gives its URL."""
-        with serving(application) as base_url:
+        with at_hand(application) as base_url:
             self.configure(base_url=base_url)
             yield base_url
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from at_hand import at_hand
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from typer.testing import CliRunner
@@ -31,7 +32,6 @@ from pipelines.load import Lake
 from pipelines.sandbox import hubspot, stripe, zendesk
 from pipelines.sandbox.company import Activity, Change, Company, Contact, Invoice, Sale, Ticket
 from pipelines.sandbox.hubspot.shown import Merge, owner_id
-from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 
 LUCIA, LUCIA_BEFORE, QUIQUE, XIMENA = 777_000_123_4567, 777_000_765_4321, 888_000_222_2222, 888_000_333_3333
@@ -282,7 +282,7 @@ class World:
             ]
         )
         self.environment.setenv("HITO_NOW", self.present.isoformat())
-        with serving(vendors) as base_url:
+        with at_hand(vendors) as base_url:
             for source in ("crm", "soporte", "cobros"):
                 self.environment.setenv(f"SOURCES__AGENCIA__{source.upper()}__BASE_URL", f"{base_url}/{source}")
             return run(self.home, ["agencia"])

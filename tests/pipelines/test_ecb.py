@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from at_hand import at_hand
 from shop import StillClock
 from starlette.applications import Starlette
 from starlette.responses import Response
@@ -24,7 +25,6 @@ from pipelines.ecb.rates import facts, published_at
 from pipelines.load import Lake, Source, bring_up_to_date, fetch
 from pipelines.sandbox import ecb as stand_in
 from pipelines.sandbox.business import business, ventas_marketing
-from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.source import Account, Covered, Read, Record, SourceConfigError, VendorError
 
@@ -50,7 +50,7 @@ class Bank:
                 self.asked.append(scope["path"].rpartition("/")[2])
             await app(scope, receive, send)
 
-        with serving(counted) as url:
+        with at_hand(counted) as url:
             self.monkeypatch.setenv(BASE_URL, url)
             yield
 

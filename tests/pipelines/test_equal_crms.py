@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from at_hand import at_hand
 from starlette.applications import Starlette
 
 from kr_definitions.events import COVERED, EVENT_SCHEMA, current
@@ -28,7 +29,6 @@ from pipelines.sandbox.business.plan import Business
 from pipelines.sandbox.company import Company
 from pipelines.sandbox.hubspot.shown import owner_id
 from pipelines.sandbox.salesforce.names import NOBODY, id_of, user_id
-from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.source import Account, Connector, Options
 from pipelines.zendesk import ZENDESK, ZendeskOptions
@@ -293,7 +293,7 @@ def facts(
     clock, found = SharedClock(folder / "clock.json", MORNINGS[0]), []
     for morning in MORNINGS:
         company = COMPANIES[name](1, FOUNDED, morning.date(), ZONE)
-        with serving(vendor.stand_in(Desk(company, morning, clock))) as base_url:
+        with at_hand(vendor.stand_in(Desk(company, morning, clock))) as base_url:
             for key, value in {**vendor.credentials, "base_url": base_url}.items():
                 environment.setenv(f"SOURCES__COMPANY__{vendor.connector.kind}__{key}".upper(), value)
             loads = fetch(source, lake, clock, morning)

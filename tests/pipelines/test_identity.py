@@ -15,6 +15,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from at_hand import at_hand
 from bytes_of import mentions
 from pydantic import ValidationError
 from starlette.applications import Starlette
@@ -31,7 +32,6 @@ from pipelines.identification import Known, identifiers
 from pipelines.load import Lake
 from pipelines.sandbox import hubspot, stripe, zendesk
 from pipelines.sandbox.company import Activity, Change, Company, Contact, Invoice, Ticket
-from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.stripe import StripeOptions
 from pipelines.zendesk import ZendeskOptions
@@ -178,7 +178,7 @@ class World:
             ]
         )
         self.environment.setenv("HITO_NOW", present.isoformat())
-        with serving(vendors) as base_url:
+        with at_hand(vendors) as base_url:
             for source in ("crm", "soporte", "cobros"):
                 self.environment.setenv(f"SOURCES__AGENCIA__{source.upper()}__BASE_URL", f"{base_url}/{source}")
             assert not run(self.home, ["agencia"]).failed

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import psycopg
 import pytest
+from at_hand import at_hand
 from postgres import PASSWORD
 
 from kr_definitions import catalogue
@@ -22,7 +23,6 @@ from pipelines.sandbox.business import business, ventas_b2b
 from pipelines.sandbox.company import Company
 from pipelines.sandbox.hubspot.records import shelf
 from pipelines.sandbox.hubspot.shown import Shown
-from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.source import Account
 from pipelines.sql import SQL, SqlOptions
@@ -143,7 +143,7 @@ def test_the_warehouse_of_a_company_tells_what_its_hubspot_tells(
     for morning in MORNINGS:
         company = business(ventas_b2b.PLAN)(1, FOUNDED, morning.date(), ZONE)
         fill(database, company, morning)
-        with serving(hubspot.app(Desk(company, morning, clock))) as base_url:
+        with at_hand(hubspot.app(Desk(company, morning, clock))) as base_url:
             for key, value in {**hubspot.CREDENTIALS, "base_url": base_url}.items():
                 monkeypatch.setenv(f"SOURCES__OFFICE__HUBSPOT__{key}".upper(), value)
             for source, lake in (crm, tables):

@@ -15,6 +15,7 @@ import orjson
 import polars as pl
 import pytest
 import requests
+from at_hand import at_hand
 from shop import code
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
@@ -23,7 +24,6 @@ from pipelines.load import Lake, Source, bring_up_to_date, fetch
 from pipelines.raw_zone import StreamLoad
 from pipelines.sandbox import stripe as stand_in
 from pipelines.sandbox.company import Company, Invoice, Subscription, estate_agency
-from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.source import Account, Read, Record, SourceConfigError, VendorError
 from pipelines.stripe import STRIPE, StripeOptions
@@ -87,7 +87,7 @@ class Books:
         clock = SharedClock(self.folder / "clock.json", present)
         self.asked = []
         app = around(stand_in.app(Desk(of, present, clock), **stand_in_options))
-        with serving(self._noting(app)) as url:
+        with at_hand(self._noting(app)) as url:
             self.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
             loads = fetch(self.source, self.lake, clock, present)
         bring_up_to_date([self.source], self.lake, present)
@@ -98,7 +98,7 @@ class Books:
         """What a reading of the invoices gives, without a lake."""
         clock = SharedClock(self.folder / "clock.json", present)
         invoices = self.source.streams()[0]
-        with serving(around(stand_in.app(Desk(of, present, clock)))) as url:
+        with at_hand(around(stand_in.app(Desk(of, present, clock)))) as url:
             self.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
             pages = invoices.fetch(Read(since, present, "", clock))
             return [record for page in pages for record in page]
@@ -840,7 +840,7 @@ def test_an_event_that_was_not_asked_for_is_loud(books: Books) -> None:
 def ask(of: Company, present: datetime, folder: Path, path: str, **headers: str) -> requests.Response:
     clock = SharedClock(folder / "clock.json", present)
     given = {"Authorization": f"Bearer {stand_in.CREDENTIALS['api_key']}", **headers}
-    with serving(stand_in.app(Desk(of, present, clock))) as url:
+    with at_hand(stand_in.app(Desk(of, present, clock))) as url:
         return requests.get(url + path, headers=given, timeout=5)
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import polars as pl
 import pytest
+from at_hand import at_hand
 from shop import code
 
 from pipelines.sandbox import stripe as stand_in
 from pipelines.sandbox.company import Company, Invoice, TakenBack
-from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.source import Account, Covered, Read, Record, SourceConfigError, Stream
 from pipelines.stripe import STRIPE, StripeOptions
@@ -59,7 +59,7 @@ class Books:
         clock, stream = SharedClock(self.folder / "clock.json", present), self.stream(name)
         self.asked = []
         cursor = "category=category&product=product" if name == "credit_notes" else ""
-        with serving(self._noting(stand_in.app(Desk(company, present, clock)))) as url:
+        with at_hand(self._noting(stand_in.app(Desk(company, present, clock)))) as url:
             self.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
             return drained(stream.fetch(Read(since, present, cursor, clock)))
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
+from at_hand import at_hand
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from kr_definitions.coverage import coverage
@@ -19,7 +20,6 @@ from pipelines.load import Lake, Source, bring_up_to_date, fetch
 from pipelines.raw_zone import StreamLoad
 from pipelines.sandbox import youtube as stand_in
 from pipelines.sandbox.company import Company, Video, estate_agency
-from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.source import Account, Read, Record, SourceConfigError, VendorError
 from pipelines.youtube import YOUTUBE, YouTubeOptions
@@ -65,7 +65,7 @@ class Channel:
         self, of: Company, present: datetime, around: Around = lambda app: app, **stand_in_options: Any
     ) -> dict[str, StreamLoad]:
         clock = SharedClock(self.folder / "clock.json", present)
-        with serving(around(stand_in.app(Desk(of, present, clock), **stand_in_options))) as url:
+        with at_hand(around(stand_in.app(Desk(of, present, clock), **stand_in_options))) as url:
             self.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
             loads = fetch(self.source, self.lake, clock, present)
         bring_up_to_date([self.source], self.lake, present)
@@ -75,7 +75,7 @@ class Channel:
         """What one stream's fetch gives, without a lake."""
         clock = SharedClock(self.folder / "clock.json", present)
         fetch_stream = next(s.fetch for s in self.source.streams() if s.name == stream)
-        with serving(around(stand_in.app(Desk(of, present, clock)))) as url:
+        with at_hand(around(stand_in.app(Desk(of, present, clock)))) as url:
             self.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
             return [record for page in fetch_stream(Read(None, present, None, clock)) for record in page]
 

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import polars as pl
 import pytest
+from at_hand import at_hand
 from helpdesk_office import MARCH, at, changes, company, ticket
 from shop import code
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -22,7 +23,6 @@ from pipelines.load import Lake, Source, StreamChange, bring_up_to_date, fetch
 from pipelines.raw_zone import RawZone, StreamLoad
 from pipelines.sandbox import zendesk as stand_in
 from pipelines.sandbox.company import Company, Contact, Ticket, estate_agency
-from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.source import Account, Covered, Mark, Read, Record, VendorError
 from pipelines.ticketing import instant
@@ -58,7 +58,7 @@ class Agency:
     ) -> dict[str, StreamLoad]:
         clock = self.clock(present)
         app = stand_in.app(Desk(of, present, clock), **{"surveys_from": APRIL, **stand_in_options})
-        with serving(around(app)) as url:
+        with at_hand(around(app)) as url:
             self.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
             loads = fetch(self.source, self.lake, clock, present)
         self.waited_seconds = clock.waited_seconds()
@@ -73,7 +73,7 @@ class Agency:
         """What one stream's fetch gives, without a lake."""
         fetch_stream = next(s.fetch for s in self.source.streams() if s.name == stream)
         desk = Desk(of, asked.until, SharedClock(self.folder / "clock.json"))
-        with serving(around(stand_in.app(desk, **{"surveys_from": APRIL, **stand_in_options}))) as url:
+        with at_hand(around(stand_in.app(desk, **{"surveys_from": APRIL, **stand_in_options}))) as url:
             self.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
             return [record for page in fetch_stream(asked) if not isinstance(page, Mark) for record in page]
 
@@ -340,7 +340,7 @@ def test_a_reading_of_surveys_goes_on_from_any_of_its_marks(agency: Agency, surv
             else:
                 keys += [record.key for record in page]
 
-    with serving(stand_in.app(Desk(whole, at(20), clock), surveys_from=surveys_from)) as url:
+    with at_hand(stand_in.app(Desk(whole, at(20), clock), surveys_from=surveys_from)) as url:
         agency.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
         keys, marks, covered = read(None)
         assert ("500/gone" in keys, len(keys) > 129, len(marks) >= 3) == (True, True, True)
@@ -570,7 +570,7 @@ def test_no_more_is_held_than_was_done_to_tickets_that_come_later(agency: Agency
     clock, held = agency.clock(APRIL), []
     many = company(*(ticket(n, created_at=at(n), **life(n)) for n in range(1, 21)))
     desk = Desk(many, APRIL, clock)
-    with serving(stand_in.app(desk, page_size=4)) as url:
+    with at_hand(stand_in.app(desk, page_size=4)) as url:
         agency.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
         office = Helpdesk(agency.account, "agencia", clock)
         gathered = histories.Histories(office, 0)
@@ -708,7 +708,7 @@ def test_a_long_reading_of_users_goes_on_where_it_was_interrupted(agency: Agency
     agency.with_options(identified_by=["email"])
     stream = next(s for s in agency.source.streams() if s.name == "customers")
     of, asked = company(*(ticket(n) for n in range(1, 8))), Read(None, at(20), None, agency.clock(at(20)))
-    with serving(stand_in.app(Desk(of, at(20), asked.clock), page_size=3)) as url:  # type: ignore[arg-type]
+    with at_hand(stand_in.app(Desk(of, at(20), asked.clock), page_size=3)) as url:  # type: ignore[arg-type]
         agency.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
         whole = list(stream.fetch(asked))
         first = whole[1]

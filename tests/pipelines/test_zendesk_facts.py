@@ -10,13 +10,13 @@ from typing import Any
 import orjson
 import polars as pl
 import pytest
+from at_hand import at_hand
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pipelines.raw_zone import RAW_SCHEMA
-from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import SharedClock
 from pipelines.source import Account, Mark, Read, Record
 from pipelines.understanding import understand
@@ -44,7 +44,7 @@ class Vendor:
             monkeypatch.setenv(SETTINGS + key, "any")
 
     def records(self, stream_name: str, since: datetime | None = SINCE) -> list[Record]:
-        with serving(self._app()) as url:
+        with at_hand(self._app()) as url:
             self.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
             pages = self._stream(stream_name).fetch(Read(since, NOW, None, self.clock))
             return [record for page in pages if not isinstance(page, Mark) for record in page]
