@@ -11,7 +11,8 @@ aliases, tags, files over 256 KiB, and implicit types other than null, true/fals
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -113,9 +114,9 @@ def looked_through(text: str, file: str) -> tuple[Document, list[Problem]]:
     _refuse_whole(text, file)
     reading = _Reading(file)
     try:
-        _refuse_endless(text, file)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        reading.find_tricks(text)
+        events = _events(text, file)
+        node = _Composer(events).get_single_node()
+        reading.find_tricks(events)
         content = None if node is None else reading.plain(node, ())
     except yaml.MarkedYAMLError as error:
         # Of what is unfinished, or of a bracket, it is where it began that is of use.
@@ -150,10 +151,29 @@ def _refuse_whole(text: str, file: str) -> None:
         raise DeclarationErrors([Problem(file, line, "", "a control character", "Remove it")])
 
 
-def _refuse_endless(text: str, file: str) -> None:
-    """Endless nesting and further documents, before anything is built from them."""
-    depth = 0
+class _Composer(yaml.composer.Composer, yaml.resolver.Resolver):
+    """The tree of nodes that the events of a text make."""
+
+    def __init__(self, events: Iterable[yaml.Event]) -> None:
+        yaml.composer.Composer.__init__(self)
+        yaml.resolver.Resolver.__init__(self)
+        self._left = deque(events)
+
+    def check_event(self, *choices: type[yaml.Event]) -> bool:
+        return bool(self._left) and isinstance(self._left[0], choices)
+
+    def peek_event(self) -> yaml.Event:
+        return self._left[0]
+
+    def get_event(self) -> yaml.Event:
+        return self._left.popleft()
+
+
+def _events(text: str, file: str) -> list[yaml.Event]:
+    """What a text is made of, in order; refused are endless nesting and further documents."""
+    depth, found = 0, []
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        found.append(event)
         mark = event.start_mark
         line = mark.line + 1 if mark else 1
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -163,6 +183,7 @@ def _refuse_endless(text: str, file: str) -> None:
             before = text[: mark.index if mark else 0]
             if any(row.strip() and not row.lstrip().startswith("#") for row in before.splitlines()):
                 raise DeclarationErrors([Problem(file, line, "", "a second document", "One document a file")])
+    return found
 
 
 @dataclass
@@ -175,9 +196,9 @@ class _Reading:
     refused: set[Path] = field(default_factory=set)
     _seen: set[int] = field(default_factory=set)
 
-    def find_tricks(self, text: str) -> None:
+    def find_tricks(self, events: Iterable[yaml.Event]) -> None:
         """Anchors, aliases and tags."""
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in events:
             line = event.start_mark.line + 1 if event.start_mark else 1
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 self._refuse(line, "an anchor or alias", "Write the value out")

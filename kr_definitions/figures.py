@@ -94,11 +94,13 @@ class Series:
             self.known.of(types, first, last, remembered)
             for last, first in asked.select("as_of", "window_start").iter_rows()
         ]
+        found = pl.Series("_knowledge", read, dtype=pl.String)
+        if logged.unconverted.is_empty():
+            return found
         spans = asked.select("as_of", "window_start")
         ever = spans.with_columns(pl.lit(None, dtype=pl.Date).alias("window_start"))
         amounts = window_sums(logged.unconverted, spans, ["of_windows"]).get_column("of_windows")
         amounts += window_sums(logged.unconverted, ever, ["lasting"]).get_column("lasting")
-        found = pl.Series("_knowledge", read, dtype=pl.String)
         return pl.select(
             pl.when((amounts > 0) & (found == "known")).then(pl.lit("partly")).otherwise(found).alias("_knowledge")
         ).to_series()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import zoneinfo
 from datetime import time
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import holidays
@@ -36,8 +37,14 @@ class Declared(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+@cache
+def zones() -> frozenset[str]:
+    """The names of all time zones; it takes a search through hundreds of files to know them."""
+    return frozenset(zoneinfo.available_timezones())
+
+
 def _known_zone(name: str) -> str:
-    if name not in zoneinfo.available_timezones():
+    if name not in zones():
         raise ValueError("not a time zone | Use an IANA name such as Europe/Madrid")
     return name
 

@@ -232,9 +232,9 @@ def _microseconds(instant: datetime) -> int:
 
 def _stated(facts: pl.LazyFrame, source: str, stream: str) -> pl.DataFrame:
     held = facts.collect()
-    said = [column.name for column in held if column.null_count() < held.height]
+    named = [column.name for column in held if column.null_count() < held.height]
     identified = held.with_columns(source=pl.lit(source), stream=pl.lit(stream)).with_columns(
-        content_hash=content_hash(said or held.columns), fact_id=fact_id()
+        content_hash=content_hash(named or held.columns), fact_id=fact_id()
     )
     distinct = identified.unique(_STATEMENT, keep="first", maintain_order=True)
     said = distinct.unique(["fact_id", "content_hash"])

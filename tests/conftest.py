@@ -1,11 +1,27 @@
-"""How properties are searched for exceptions: the same examples on every run, many more of them in a soak."""
+"""How properties are searched for exceptions: the same examples on every run, many more of them in a soak.
+
+And what makes thousands of tests quick: each worker has a core, so Polars needs no second thread in it (that it changes
+nothing is what `faults/test_determinism` shows), and what was imported is not looked through for garbage all the time.
+"""
 
 from __future__ import annotations
 
 import os
 
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
+
+import gc
+
 from hypothesis import settings
+
+gc.disable()
 
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)
 settings.register_profile("soak", deadline=None, database=None, max_examples=2000)
 settings.load_profile("soak" if os.environ.get("HITO_SOAK") else "ci")
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.enable()

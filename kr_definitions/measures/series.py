@@ -29,22 +29,16 @@ def window_sums(partials: pl.DataFrame, windows: pl.DataFrame, columns: list[str
 
     Exact: the columns are decimals or integers. Days without a row count as zero.
     """
-    running = day_totals(partials.select("day", *columns)).with_columns(pl.col(columns).cum_sum())
-    asked = windows.with_row_index("_row").with_columns((pl.col("window_start").dt.offset_by("-1d")).alias("_before"))
-    at_end = _at(asked, running, "as_of", columns)
-    at_start = _at(asked, running, "_before", columns)
-    differences = [(at_end[name].fill_null(0) - at_start[name].fill_null(0)).alias(name) for name in columns]
+    running = day_totals(partials.select("day", *columns))
+    days = running.get_column("day")
+    through = days.search_sorted(windows.get_column("as_of"), side="right")
+    before = days.search_sorted(windows.get_column("window_start"), side="left")
+    differences = []
+    for name in columns:
+        sums = running.get_column(name).cum_sum()
+        so_far = pl.concat([pl.Series(name, [0], dtype=sums.dtype), sums])
+        differences.append(so_far.gather(through) - so_far.gather(before))
     return windows.with_columns(differences)
-
-
-def _at(asked: pl.DataFrame, running: pl.DataFrame, on: str, columns: list[str]) -> pl.DataFrame:
-    found = (
-        asked.select("_row", on)
-        .sort(on)
-        .join_asof(running, left_on=on, right_on="day", strategy="backward")
-        .sort("_row")
-    )
-    return found.select(columns)
 
 
 def within_windows(partials: pl.DataFrame, windows: pl.DataFrame) -> pl.LazyFrame:

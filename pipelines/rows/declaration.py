@@ -27,7 +27,6 @@ the ones in force now, so that a corrected amount corrects the sale.
 from __future__ import annotations
 
 import re
-import zoneinfo
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -39,6 +38,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from kr_definitions.expressions import Expression, predicate, scalar
+from kr_definitions.organisation import zones
 from kr_definitions.vocabulary import DTYPES
 from pipelines.rows.checks import Found, problems
 from pipelines.source import Options
@@ -50,7 +50,7 @@ _DIRECTIVES = "aAbBdefHIjmMpSTyYzZ%"
 
 
 def _known_zone(name: str) -> str:
-    if name not in zoneinfo.available_timezones():
+    if name not in zones():
         raise ValueError(f"{name} is not a time zone | Use an IANA name such as Europe/Madrid")
     return name
 
