@@ -31,6 +31,8 @@ _MAGIC: dict[bytes, Callable[[bytes], bytes]] = {
     b"\x78\x9c": zlib.decompress,
     b"\x78\xda": zlib.decompress,
 }
+_BETWEEN = b"\n\0\n"
+"""What no text that is looked for holds."""
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{12,}={0,2}")
 
 
@@ -40,8 +42,9 @@ def mentions(root: Path, needles: Collection[str]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
-        parts = [name.encode(), *(readings(path) if path.is_file() else ())]
-        held = {needle for needle, text in sought.items() if any(text in part for part in parts)}
+        parts = dict.fromkeys([name.encode(), *(readings(path) if path.is_file() else ())])
+        everything = _BETWEEN.join(parts)
+        held = {needle for needle, text in sought.items() if text in everything}
         if held:
             found[name] = held
     return found
