@@ -11,17 +11,22 @@ import os
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
 import gc
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
-
-gc.disable()
 
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)
 settings.register_profile("soak", deadline=None, database=None, max_examples=2000)
 settings.load_profile("soak" if os.environ.get("HITO_SOAK") else "ci")
 
 
-def pytest_collection_finish() -> None:
-    gc.collect()
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[object]:
+    """What is imported for all the tests stays: it is no garbage, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
