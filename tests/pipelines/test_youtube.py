@@ -237,7 +237,7 @@ def of_videos(
     """One reading of the videos: their ids, and its cursor."""
     clock = SharedClock(channel.folder / "clock.json", at(20))
     fetch_videos = next(one.fetch for one in channel.source.streams() if one.name == "videos")
-    with serving(around(stand_in.app(Desk(of, at(20), clock)))) as url:
+    with at_hand(around(stand_in.app(Desk(of, at(20), clock)))) as url:
         channel.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
         pages, found = fetch_videos(Read(None, at(20), cursor, clock)), list[str]()
         try:
