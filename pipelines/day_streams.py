@@ -24,6 +24,7 @@ import polars as pl
 
 from pipelines import profile_days, profiles
 from pipelines.observations import covered as observed_from
+from pipelines.profile_days import is_number
 from pipelines.source import Account, Covered, Read, Record, SourceError, Stream, VendorError
 
 _DAY = timedelta(days=1)
@@ -68,7 +69,7 @@ def daily(profile: Profile, name: str, event_type: str, told: Callable[[Read], M
     def fetch(read: Read) -> Generator[list[Record], None, Covered]:
         figures = told(read)
         yield [profile_days.record(profile.id, day, figures[day]) for day in sorted(figures)]
-        spans = runs(day for day, figure in figures.items() if is_figure(figure))
+        spans = runs(day for day, figure in figures.items() if is_number(figure))
         if not spans:
             found = f"{name}: what is told of {len(figures)} days is no number on any of them"
             raise VendorError(profile.source, found, _NOT_COUNTED)
@@ -113,10 +114,10 @@ def followers(
             refused = f"what came and went is not known: {failure.found}. {failure.do}"
         yield [profiles.metric(profile.id, "came_and_went", refused)]
         yield [profiles.day(profile.id, day, gained=days[day].gained, lost=days[day].lost) for day in sorted(days)]
-        if not is_figure(count):
+        if not is_number(count):
             found = f"{name}: their number is told to be {str(count)[:20]}, which is none"
             raise VendorError(profile.source, found, _NOT_COUNTED)
-        before = before.after(day for day, one in days.items() if is_figure(one.gained) and is_figure(one.lost))
+        before = before.after(day for day, one in days.items() if is_number(one.gained) and is_number(one.lost))
         earlier = before.span if before.is_told and not _Before.of(profile, read).is_told else None
         start = observed_from(read, zone).start
         return Covered(start, read.until, before.text(), earlier=() if earlier is None else (earlier,))
@@ -143,11 +144,6 @@ def runs(days: Iterable[date]) -> list[tuple[date, date]]:
         else:
             found.append((day, day))
     return found
-
-
-def is_figure(value: Any) -> bool:
-    """Whether what is told is a number that can be counted."""
-    return str(value).isascii() and str(value).isdecimal()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ figures mean (`pipelines.profiles`, `pipelines.profile_days`).
 A day is California's: what ended at 08:00 GMT, or at 07:00 in summer, is the day before
 (https://developers.facebook.com/documentation/pages-api/platforminsights/page). A day that is over can be told up to
 two days later, and as nothing at all rather than as zero; so what is covered ends with the last day that was told, and
-begins after the last hole before it. A day whose figure is no number is a hole.
+a day that was not told, or whose figure is no number, is a hole in it.
 
 A total is of the days that end between two instants, both included: asked for from one midnight to the next it is the
 total of two days, so it is asked for from an hour later on.
@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from pipelines import profile_days
+from pipelines.day_streams import runs
 from pipelines.meta.api import READ_AGAIN, Graph
 from pipelines.source import Account, Covered, Mark, Read, Record, SourceConfigError, Stream, VendorError
 
@@ -98,7 +99,7 @@ class Run:
         """What was told of days, which may have been told before."""
         days = {day for day, figure in figures.items() if profile_days.is_number(figure)}
         if self.first is not None and self.last is not None:
-            days |= {self.first + _DAY * n for n in range((self.last - self.first).days + 1)}
+            days |= {*_between(self.first, self.last)}
         self.last = self.first = max(days, default=None)
         while self.first is not None and self.first - _DAY in days:
             self.first -= _DAY
@@ -120,15 +121,16 @@ def daily(
     def fetch(read: Read) -> Generator[list[Record] | Mark, None, Covered]:
         graph = Graph(account, read.clock, vendor)
         days = asked_days(read.since, read.until, keeps(graph))
-        run, after = _resumed(read.mark)
+        told, after = _resumed(read.mark)
         for chunk in metric.chunks([day for day in days if after is None or day > after]):
             figures = metric.of(graph, profile, chunk)
-            run.told(figures)
+            told |= {day for day, figure in figures.items() if profile_days.is_number(figure)}
             yield [profile_days.record(profile, day, figures[day]) for day in sorted(figures)]
-            yield Mark(orjson.dumps([chunk[-1], run.first, run.last]).decode())
-        if run.first is None or run.last is None:
+            yield Mark(orjson.dumps([chunk[-1], runs(told)]).decode())
+        if not told:
             raise SourceConfigError(graph.source, untold(vendor, metric.name, days), WITHOUT)
-        return Covered(midnight(run.first), midnight(run.last + _DAY))
+        *earlier, (start, end) = ((midnight(first), midnight(last + _DAY)) for first, last in runs(told))
+        return Covered(start, end, earlier=tuple(earlier))
 
     return Stream(
         name=name,
@@ -147,11 +149,17 @@ def untold(vendor: str, metric: str, days: Sequence[date]) -> str:
     return f"{vendor} tells nothing of the metric {metric} from {days[0]} to {days[-1]}"
 
 
-def _resumed(mark: str | None) -> tuple[Run, date | None]:
+def _resumed(mark: str | None) -> tuple[set[date], date | None]:
+    """The days told by the reading that was interrupted, and up to which one it had asked."""
     if mark is None:
-        return Run(), None
-    after, first, last = (None if text is None else date.fromisoformat(text) for text in orjson.loads(mark))
-    return Run(first, last), after
+        return set(), None
+    after, spans = orjson.loads(mark)
+    told = {day for first, last in spans for day in _between(date.fromisoformat(first), date.fromisoformat(last))}
+    return told, date.fromisoformat(after)
+
+
+def _between(first: date, last: date) -> Iterator[date]:
+    yield from (first + _DAY * n for n in range((last - first).days + 1))
 
 
 def _series(source: str, told: list[Any], asked: frozenset[date]) -> dict[date, Any]:

@@ -7,17 +7,16 @@ else where it tells who came and went. Each is a metric: one that cannot be read
 the rest as it is, and is told of in the quarantine.
 
 What is covered is what is known without a hole: the days of the readings, as long as there was one each day; those of
-which Meta kept the number, where the last of them reaches the readings'; and what was reckoned, once the day of the
-first reading was told. A number stands for the day, in the organisation's zone, on which it was read or kept.
+which Meta kept the number, up to the last one that it has told; and what was reckoned, once the day of the first
+reading was told. A number stands for the day, in the organisation's zone, on which it was read or kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -107,39 +106,30 @@ class _Known:
     """What is known of an account's followers, as the cursor carries it from one reading to the next.
 
     anchor: when the number was first read. start: from when on there was a reading each day. runs: by name, the days
-    told of each metric. told: up to when what lies apart before `start` has been told as covered.
+    told of each metric.
     """
 
     anchor: datetime | None
     start: datetime
     runs: dict[str, Run]
-    told: datetime | None
 
     @classmethod
     def after(cls, read: Read, zone: ZoneInfo) -> _Known:
         """What was known before a reading, and its own day."""
         said: Mapping[str, Any] = orjson.loads(read.cursor) if read.cursor else {}
-        times = {name: _instant(said.get(name)) for name in ("read_at", "start", "anchor", "told")}
+        times = {name: _instant(said.get(name)) for name in ("read_at", "start", "anchor")}
         today = read.until.astimezone(zone).date()
         start, read_at = times["start"], times["read_at"]
         if start is None or read_at is None or read_at.astimezone(zone).date() < today - _DAY:
             start = datetime.combine(today, time.min, zone).astimezone(UTC)
         anchor = read.until if read.since is None else times["anchor"]
-        return cls(anchor, start, {name: _run(days) for name, days in said.get("runs", {}).items()}, times["told"])
+        return cls(anchor, start, {name: _run(days) for name, days in said.get("runs", {}).items()})
 
     def covered(self, read: Read, zone: ZoneInfo) -> Covered:
-        """What is covered, with the cursor: the readings, and what reaches them.
-
-        A reading that no other one is before covers no whole day; it may tell of what lies apart instead, once.
-        """
-        spans = [*self._kept(zone), *self._reckoned(zone)]
+        """What is covered, with the cursor: the readings, what reaches them, and what lies apart before them."""
+        spans = sorted([*self._kept(zone), *self._reckoned(zone)])
         start = min([self.start, *(since for since, until in spans if until >= self.start)])
-        covered = Covered(start, read.until)
-        if start.astimezone(zone).date() == read.until.astimezone(zone).date():
-            apart = max(spans, key=itemgetter(1), default=None)
-            if apart is not None and apart[1] != self.told:
-                covered, self.told = Covered(*apart), apart[1]
-        return replace(covered, cursor=self._cursor(read))
+        return Covered(start, read.until, self._cursor(read), earlier=tuple(one for one in spans if one[1] < start))
 
     def _kept(self, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
         run = self.runs.get("count", Run())
@@ -163,7 +153,6 @@ class _Known:
             "read_at": read.until,
             "start": self.start,
             "anchor": self.anchor,
-            "told": self.told,
             "runs": {name: [run.first, run.last] for name, run in self.runs.items()},
         }
         return orjson.dumps(said).decode()

@@ -15,10 +15,11 @@ from meta_company import Only
 from social import Exchange, Office, at, changing, company, follows, post
 
 from kr_definitions.coverage import coverage
-from pipelines.day_streams import is_figure, runs
+from pipelines.day_streams import runs
 from pipelines.linkedin import LINKEDIN, LinkedInOptions
 from pipelines.linkedin.days import asked_days
 from pipelines.linkedin.posts import PAYLOAD, facts
+from pipelines.profile_days import is_number
 from pipelines.sandbox import linkedin as stand_in
 from pipelines.sandbox.faults import FAULTS, Fault, Faulty
 from pipelines.source import Read
@@ -99,7 +100,7 @@ def test_days_make_spans_without_holes() -> None:
     [(0, True), (12, True), ("12", True), (None, False), (-3, False), ("1 234", False), (True, False), (1.5, False)],
 )
 def test_a_figure_is_a_number_that_can_be_counted(told: Any, expected: bool) -> None:
-    assert is_figure(told) is expected
+    assert is_number(told) is expected
 
 
 # Followers and days
