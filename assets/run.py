@@ -182,8 +182,11 @@ def _held_back(home: Home, organisation: str, run_id: str) -> list[str]:
 
 def _set_aside(home: Home, organisation: str, run_id: str, most: int = 10) -> list[str]:
     """The records that a run set aside, as lines: the first ones, and how many more there are."""
+    from pipelines.rows.records import spoken  # noqa: PLC0415 - it takes what a run takes
+
     rows = home.lake(organisation).quarantine().filter(pl.col("run_id") == run_id)
-    told = rows.select(pl.format("{}.{} {}: {}", "source", "stream", "record_key", "problem")).collect().to_series()
+    key = spoken(pl.col("record_key"))
+    told = rows.select(pl.format("{}.{} {}: {}", "source", "stream", key, "problem")).collect().to_series()
     more = [f"and {len(told) - most} more (the lake's quarantine table has them all)"] if len(told) > most else []
     return [*told.head(most).to_list(), *more]
 

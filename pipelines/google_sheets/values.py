@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipelines.google_sheets.declaration import SheetStream
+from pipelines.rows.cells import FIRST_TYPED_YEAR, LAST_YEAR
 from pipelines.rows.declaration import ISO, UNIX, UNIX_MS
 
 LOADING = "Loading..."
@@ -23,8 +24,8 @@ LOADING = "Loading..."
 
 _ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#ERROR!"})
 _ORIGIN = datetime(1899, 12, 30)  # noqa: DTZ001 - a sheet's days have no zone
-_FIRST_DAY, _LAST_DAY = 18_264, 109_938
-"""1950 to 2200: a number outside is a year, an amount or a time of day alone."""
+_FIRST_DAY, _LAST_DAY = ((datetime(year, 1, 1) - _ORIGIN).days for year in (FIRST_TYPED_YEAR, LAST_YEAR + 1))  # noqa: DTZ001 - as above
+"""The first and the one after the last: a number outside is a year, an amount or a time of day alone."""
 
 _SIGNIFICANT_DIGITS = 15
 """As many as a sheet computes with."""

@@ -14,12 +14,15 @@ import re
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
-from pipelines.rows.declaration import ISO, UNIX, UNIX_MS, Ambiguous, Cells, ColumnType, Flag
+from pipelines.rows.declaration import ISO, UNIX, UNIX_MS, Ambiguous, Cells, ColumnType, Flag, Handwritten
 
 Read = tuple[pl.Expr, pl.Expr]
 
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 """A year outside these is a day and month read as a year, or a year without its century."""
+
+FIRST_TYPED_YEAR = 1950
+"""Where people may have typed it, an earlier year is a slip of the hand: 1926 for 2026."""
 
 _TENTH_OF_A_BILLIONTH = 1e-10
 MOST_DIGITS = 15
@@ -41,18 +44,21 @@ def cell(name: str, declared: ColumnType, cells: Cells, zone: str) -> Read:
     if declared.type == "boolean":
         return _boolean(name, text, declared)
     if declared.type == "date":
-        return _date(name, text, declared.format)
+        return _date(name, text, declared.format, _first_year(cells))
     if declared.type == "instant":
-        return instant(name, text, declared.format, declared.zone or zone, declared.ambiguous)
+        return instant(name, text, declared.format, declared.zone or zone, declared.ambiguous, _first_year(cells))
     return pl.col(name), pl.lit(None, pl.String)
 
 
-def instant(name: str, text: pl.Expr, written: str, zone: str, ambiguous: Ambiguous) -> Read:
+def instant(
+    name: str, text: pl.Expr, written: str, zone: str, ambiguous: Ambiguous, first_year: int = FIRST_YEAR
+) -> Read:
     """A text as an instant. A day alone is its beginning; a local time that has no single instant is a problem."""
     if written in (UNIX, UNIX_MS):
         number = pl.when(text.str.contains(r"^\d{1,15}$")).then(text).cast(pl.Int64, strict=False)
         microseconds = number * (1_000_000 if written == UNIX else 1_000)
-        return _within_years(name, text, microseconds.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"), "a time")
+        at = microseconds.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        return _within_years(name, text, at, "a time", first_year)
     if written == ISO:
         naive, shift, is_day = _iso(text)
         local = _local(naive, zone, ambiguous, is_day)
@@ -68,7 +74,7 @@ def instant(name: str, text: pl.Expr, written: str, zone: str, ambiguous: Ambigu
         naive = text.str.to_date(written, strict=False).cast(pl.Datetime("us"))
         value, has_offset = _local(naive, zone, ambiguous, pl.lit(value=True)), pl.lit(value=False)
     how = "a time in ISO 8601" if written == ISO else f"a time written as {written}"
-    value, problem = _within_years(name, text, value, how, naive)
+    value, problem = _within_years(name, text, value, how, first_year, naive)
     is_one = value.is_not_null() | has_offset | naive.is_null() | problem.is_not_null()
     at = naive.dt.to_string("%Y-%m-%d %H:%M:%S")
     change = pl.format("{}: " + _escaped(zone) + " has no single instant at {} (the clock changes)", pl.lit(name), at)
@@ -137,12 +143,17 @@ def _boolean(name: str, text: pl.Expr, declared: ColumnType) -> Read:
     return value, _unless(value, name, text, f"one of {', '.join((*declared.yes, *declared.no))}")
 
 
-def _date(name: str, text: pl.Expr, written: str) -> Read:
+def _first_year(cells: Cells) -> int:
+    return FIRST_TYPED_YEAR if isinstance(cells, Handwritten) else FIRST_YEAR
+
+
+def _date(name: str, text: pl.Expr, written: str, first_year: int) -> Read:
     if written in (UNIX, UNIX_MS):
-        value, problem = instant(name, text, written, "UTC", "refuse")
+        value, problem = instant(name, text, written, "UTC", "refuse", first_year)
         return value.dt.date(), problem
     value = text.str.to_date("%Y-%m-%d" if written == ISO else written, strict=False)
-    return _within_years(name, text, value, "a day in ISO 8601" if written == ISO else f"a day written as {written}")
+    how = "a day in ISO 8601" if written == ISO else f"a day written as {written}"
+    return _within_years(name, text, value, how, first_year)
 
 
 def _iso(text: pl.Expr) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
@@ -173,11 +184,18 @@ def _local(naive: pl.Expr, zone: str, ambiguous: Ambiguous, is_day: pl.Expr) -> 
     return pl.when(is_day).then(beginning).otherwise(at).dt.convert_time_zone("UTC")
 
 
-def _within_years(name: str, text: pl.Expr, value: pl.Expr, what: str, naive: pl.Expr | None = None) -> Read:
+def _within_years(
+    name: str, text: pl.Expr, value: pl.Expr, what: str, first_year: int, naive: pl.Expr | None = None
+) -> Read:
     """The value where its year is one, and the problem where there is no such time or its year is none."""
     read = value if naive is None else naive
-    within = pl.when(read.dt.year().is_between(FIRST_YEAR, LAST_YEAR))
-    return within.then(value), _unless(within.then(read), name, text, what)
+    year = read.dt.year()
+    within = pl.when(year.is_between(first_year, LAST_YEAR))
+    is_early = year.is_between(FIRST_YEAR, first_year, closed="left")
+    early = f"{name}: it is before {first_year} (where that stands for no day, name it under nulls)"
+    return within.then(value), pl.coalesce(
+        pl.when(is_early).then(pl.lit(early)), _unless(within.then(read), name, text, what)
+    )
 
 
 def _unless(value: pl.Expr, name: str, text: pl.Expr, what: str) -> pl.Expr:

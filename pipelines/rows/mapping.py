@@ -17,6 +17,7 @@ import polars as pl
 
 from kr_definitions.events import FACT_SCHEMA, RATE
 from kr_definitions.vocabulary import DTYPES, UTC_MICROSECONDS
+from pipelines.plausibility import EARLIEST
 from pipelines.rows import cells, states
 from pipelines.rows.declaration import EventRule, Moment, RowStream
 from pipelines.rows.records import CHANGED, KEY, PLACE, PROBLEM
@@ -126,6 +127,11 @@ class Mapping:
         """What an event cannot do without and a row does not say."""
         if rule.at is not None:
             yield _empty(pl.col(_of(index, AT)), f"{rule.name}: {rule.at.column} is empty")
+            if self._is_of_one_row(rule):
+                is_early = pl.col(_of(index, AT)) < EARLIEST
+                yield pl.when(is_early).then(
+                    pl.lit(f"{rule.name}: {rule.at.column} is before the year {EARLIEST.year}")
+                )
         for column in ("subject_id", *(() if self._is_of_states(rule) else _FIGURES)):
             if column in rule.texts:
                 said = column.removesuffix("_id")
@@ -133,6 +139,10 @@ class Mapping:
         if rule.currency is not None:
             is_code = pl.col(_of(index, "currency")).str.contains(CURRENCY)
             yield pl.when(~is_code).then(pl.lit(f"{rule.name}: its currency is no code of three capital letters"))
+        if rule.quantity is not None and self._is_of_one_row(rule):
+            said = ", ".join(sorted(self.stream.value(rule.quantity).columns))
+            negative = f"{rule.name}: its quantity is negative{f' ({said})' if said else ''}"
+            yield pl.when(pl.col(_of(index, "quantity")) < 0).then(pl.lit(negative))
         if rule.each_rise_of is not None:
             count = pl.col(rule.each_rise_of)
             yield _empty(count, f"{rule.name}: {rule.each_rise_of} is empty")
@@ -140,6 +150,10 @@ class Mapping:
             yield pl.when(~is_count).then(
                 pl.lit(f"{rule.name}: {rule.each_rise_of} counts nothing (0 to {MOST_RISES})")
             )
+
+    def _is_of_one_row(self, rule: EventRule) -> bool:
+        """Whether each row that an event is about is one: then the row can be told whose event says what none may."""
+        return self.stream.states is None and not rule.once
 
     def _is_of_states(self, rule: EventRule) -> bool:
         """Whether an event is found among the states of a thing, many of which do not say its figures yet."""

@@ -33,6 +33,13 @@ def escaped(text: pl.Expr) -> pl.Expr:
     return text
 
 
+def spoken(record_key: pl.Expr) -> pl.Expr:
+    """A record's key as people write what is in it."""
+    for sign, instead in reversed(_ESCAPED):
+        record_key = record_key.str.replace_all(instead, sign, literal=True)
+    return record_key
+
+
 def group_of(record_key: pl.Expr) -> pl.Expr:
     """What a record's rows are read together by: the part of its key that stands before what orders them."""
     return record_key.str.split(APART).list.first()

@@ -236,6 +236,8 @@ def test_keys_of_several_columns_stay_apart_whatever_is_in_them(folder: Path) ->
         ("F1;3/3/26;Retiro;200", "fecha: '9/9/99' is not a time written as %d/%m/%Y"),
         ("F1;;Retiro;200", "flyers.distributed: fecha is empty"),
         ("F1;3/3/2026;Retiro;", "flyers.distributed: its quantity is empty"),
+        ("F1;3/3/2026;Retiro;-5", "flyers.distributed: its quantity is negative (folletos)"),
+        ("F1;3/3/1926;Retiro;200", "flyers.distributed: fecha is before the year 2000"),
         ("F1;3/3/2026;Retiro;Ana Ruiz", "folletos: 'aaa aaaa' is not a number with '.' before the decimals"),
         ("F1;3/3/2026;Retiro;1.200,5", "folletos: '9.999,9' is not a number with '.' before the decimals"),
         ("F1;3/3/2026;Retiro;6123456789012345", "folletos: '9999999999999999' is not a number"),

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from pipelines.files.declaration import Csv, FilesOptions
 from pipelines.rows.cells import cell
-from pipelines.rows.declaration import ColumnType
+from pipelines.rows.declaration import Cells, ColumnType, Handwritten
 from pipelines.rows.mapping import Mapping
-from pipelines.rows.records import KEY, PLACE, PROBLEM
+from pipelines.rows.records import KEY, PLACE, PROBLEM, escaped, spoken
 
 
 def read(
@@ -220,9 +220,10 @@ def test_a_time_is_in_the_zone_that_the_column_names_and_not_in_the_organisation
         ("2,49e-4", None),
         ("0,12345678", "tasa: 0,12345678 has more than six decimals"),
         ("1,2345e-4", "tasa: 1,2345e-4 has more than six decimals"),
+        ("-1", "rate.observed: its quantity is negative (tasa)"),
     ],
 )
-def test_an_exchange_rate_is_not_rounded_in_silence(text: str, problem: str | None) -> None:
+def test_an_exchange_rate_is_not_rounded_in_silence_and_never_negative(text: str, problem: str | None) -> None:
     rate = {"type": "rate.observed", "at": "fecha", "subject": "moneda", "quantity": "tasa"}
     declared = {"path": "x", "format": {"type": "csv", "decimal": ","}, "delivery": "snapshot", "key": "moneda"}
     stream = FilesOptions.model_validate(
@@ -231,3 +232,17 @@ def test_an_exchange_rate_is_not_rounded_in_silence(text: str, problem: str | No
     row = {"fecha": "2026-10-06", "moneda": "CHF", "tasa": text, KEY: "CHF", PLACE: "tasas.csv row 2", PROBLEM: None}
     rows = pl.LazyFrame([row], schema=dict.fromkeys(row, pl.String))
     assert Mapping(stream, "Europe/Madrid").understood(rows).collect().item(0, PROBLEM) == problem
+
+
+@pytest.mark.parametrize(("declared", "text"), [("date", "1926-03-01"), ("instant", "1926-03-01 10:30")])
+def test_a_year_that_only_a_slip_of_the_hand_writes_is_refused_where_people_type(declared: str, text: str) -> None:
+    column = ColumnType.model_validate({"type": declared})
+    told = "when: it is before 1950 (where that stands for no day, name it under nulls)"
+    for cells, problem in ((Handwritten(), told), (Cells(), None)):
+        read = pl.select(when=pl.lit(text)).select(*cell("when", column, cells, "UTC"))
+        assert (read.item(0, 0) is None, read.item(0, 1)) == (problem is not None, problem)
+
+
+def test_a_key_is_told_as_its_parts_are_written() -> None:
+    for text in ("06/10/2026", "a%2Fb", "!a@b", "%25"):
+        assert pl.select(spoken(escaped(pl.lit(text)))).item() == text
