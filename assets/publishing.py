@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 import polars as pl
 
-from assets import closing, steps
+from assets import closing, set_aside, steps
 from assets.home import Home
 from assets.publication import Publication, Results, publish
 from assets.publication.results import EVENTS_SCHEMA, Lack
@@ -44,6 +44,7 @@ def _results(home: Home, catalogue: Catalogue, at: datetime, run_id: str) -> Res
     memory = steps.memory(home, organisation).complete()
     now = current(memory.history, memory.editions).select(COMPUTED_SCHEMA.keys()).collect()
     said = check_ins.stated(lake_of_org.log.scan()).collect()
+    aside = set_aside.standing(home, catalogue)
     return Results(
         organisation=catalogue.organisation,
         key_results=tables.key_results(catalogue),
@@ -57,7 +58,10 @@ def _results(home: Home, catalogue: Catalogue, at: datetime, run_id: str) -> Res
         findings=steps.findings(home, organisation).collect(),
         loads=lake_of_org.loads().collect(),
         quarantine=lake_of_org.quarantine().collect(),
-        feeds=_feeds(home, catalogue),
+        set_aside=aside,
+        remarks=steps.findings_frame(organisation, set_aside.remarks(home, catalogue, aside), at, None),
+        streams=set_aside.streams(home, catalogue),
+        feeds=set_aside.needed(home, catalogue),
         late_days={definition.id: in_use.lateness(definition.types) for definition in catalogue.definitions},
         lacking=_lacking(home, catalogue, now),
         titles={objective.id: objective.title for objective in catalogue.objectives},
@@ -97,17 +101,4 @@ def _lacking(home: Home, catalogue: Catalogue, current: pl.DataFrame) -> dict[st
         definition.id: lacking(definition, catalogue.organisation, log, *windows[definition.id], in_use).rows()
         for definition in catalogue.definitions
         if definition.id in windows and definition.period is not None
-    }
-
-
-def _feeds(home: Home, catalogue: Catalogue) -> dict[str, list[tuple[str, str]]]:
-    """The streams that each key result depends on."""
-    streams = [
-        (source.name, stream.name, set(stream.feeds))
-        for source in home.sources(catalogue)
-        for stream in source.streams()
-    ]
-    return {
-        definition.id: [(source, stream) for source, stream, feeds in streams if feeds & set(definition.types)]
-        for definition in catalogue.definitions
     }

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import polars as pl
 
+from assets import set_aside
 from assets.checks import Audit, Finding, audit_events, audit_progress
 from assets.checks.rules import Severity
 from assets.home import Home
 from assets.publication.results import FINDINGS_SCHEMA
 from kr_definitions import tables
 from kr_definitions.catalogue import Catalogue, Definition
-from kr_definitions.check_ins import CHECKED_IN
 from kr_definitions.compute import resolved
 from kr_definitions.coverage import Feeds
 from kr_definitions.editions import EDITIONS_SCHEMA, Refused
@@ -31,7 +31,7 @@ from kr_definitions.failures import Failure
 from kr_definitions.history import COMPUTATIONS_SCHEMA, COMPUTED_SCHEMA, HISTORY_SCHEMA, current
 from kr_definitions.objective_history import OBJECTIVE_HISTORY_SCHEMA, gained
 from kr_definitions.remembering import RECORDED_MOVERS_SCHEMA, Checked, Memory, Run, remember
-from pipelines import check_ins, lake
+from pipelines import lake
 from pipelines.load import Source, StreamChange, bring_up_to_date
 
 _TICK = timedelta(microseconds=1)
@@ -74,37 +74,11 @@ def state_events(
     changes = bring_up_to_date(
         home.sources(catalogue), home.lake(organisation), started_at, check, run_id, catalogue.organisation
     )
-    aside = _check_ins_aside(home.sources(catalogue), changes)
-    if aside:
-        _keep_findings(home, organisation, replace(found[0], findings=aside), started_at, run_id)
-    return changes, replace(found[0], findings=(*found[0].findings, *aside))
-
-
-def _check_ins_aside(sources: Sequence[Source], changes: Sequence[StreamChange]) -> tuple[Finding, ...]:
-    """What people said and no reader sees: told by each run until it is taken, mended or taken back."""
-    streams = {(source.name, one.name) for source in sources for one in source.streams() if CHECKED_IN in one.feeds}
-    found = [one for one in changes if (one.source, one.stream) in streams and one.quarantined]
-    return tuple(_of_check_ins(one) for one in found)
-
-
-def _of_check_ins(change: StreamChange, most: int = 5) -> Finding:
-    """Names no one: of a sheet's row its key may be a person's."""
-    is_ours = change.source == check_ins.NAME
-    told = [
-        f"{' on '.join(key.split('/')[:2])}: {problem}" if is_ours else problem
-        for key, problem in change.set_aside.head(most).select("record_key", "problem").iter_rows()
-    ]
-    more = [f"and {change.quarantined - most:,} more"] if change.quarantined > most else []
-    return Finding(
-        check="check_ins.are_taken",
-        severity="warning",
-        says="What a person says is shown beside what is computed.",
-        found=f"Set aside from {change.source}.{change.stream}: {'; '.join([*told, *more])}",
-        do="Take it back (hito check-in ID --withdraw) and say it again" if is_ours else "Mend the rows of the file",
-        key_results=(),
-        failed=change.quarantined,
-        checked=change.quarantined,
-    )
+    said = set_aside.check_ins(home.sources(catalogue), changes)
+    if said:
+        _keep_findings(home, organisation, replace(found[0], findings=said), started_at, run_id)
+    remarks = set_aside.remarks(home, catalogue, set_aside.standing(home, catalogue))
+    return changes, replace(found[0], findings=(*found[0].findings, *said, *remarks))
 
 
 def remember_progress(
@@ -152,7 +126,8 @@ def remember_progress(
     remarks = (*(_of_retired_id(one) for one in found.refused), *failed, *_unexplained(found.history), *late)
     if remarks:
         _keep_findings(home, organisation.id, replace(audits[0], findings=remarks), started_at, run_id)
-    audit = replace(audits[0], findings=(*audits[0].findings, *remarks))
+    aside = set_aside.remarks(home, catalogue, set_aside.standing(home, catalogue))  # of which publication tells
+    audit = replace(audits[0], findings=(*audits[0].findings, *remarks, *aside))
     return Computed(audit, found.history, found.figures)
 
 
@@ -326,11 +301,20 @@ def findings(home: Home, organisation: str) -> pl.LazyFrame:
 
 
 def _keep_findings(home: Home, organisation: str, audit: Audit, started_at: datetime, run_id: str) -> None:
+    if audit.findings:
+        rows = findings_frame(organisation, audit.findings, started_at, run_id)
+        lake.append(home.findings(organisation), rows, writer="findings")
+
+
+def findings_frame(
+    organisation: str, findings: Sequence[Finding], recorded_at: datetime, run_id: str | None
+) -> pl.DataFrame:
+    """Findings as rows: `FINDINGS_SCHEMA`."""
     rows = [
         {
             "organisation": organisation,
             "run_id": run_id,
-            "recorded_at": started_at,
+            "recorded_at": recorded_at,
             "check": finding.check,
             "severity": finding.severity,
             "says": finding.says,
@@ -341,7 +325,6 @@ def _keep_findings(home: Home, organisation: str, audit: Audit, started_at: date
             "checked": finding.checked,
             "is_crash": finding.is_crash,
         }
-        for finding in audit.findings
+        for finding in findings
     ]
-    if rows:
-        lake.append(home.findings(organisation), pl.DataFrame(rows, schema=dict(FINDINGS_SCHEMA)), writer="findings")
+    return pl.DataFrame(rows, schema=dict(FINDINGS_SCHEMA))

@@ -23,7 +23,7 @@ import polars as pl
 from kr_definitions.events import EVENT_SCHEMA
 from kr_definitions.organisation import Organisation
 from kr_definitions.vocabulary import UTC_MICROSECONDS
-from pipelines import event_log, identity, lake, mapped
+from pipelines import aside, event_log, identity, lake, mapped
 from pipelines.addresses import without_addresses
 from pipelines.event_log import EventLog
 from pipelines.raw_zone import OnPage, RawZone, StreamLoad
@@ -47,16 +47,6 @@ LOADS_SCHEMA: dict[str, pl.DataType] = {
     "failure": pl.String(),
     "recorded_at": UTC_MICROSECONDS,
     "run_id": pl.String(),
-}
-
-QUARANTINE_SCHEMA: dict[str, pl.DataType] = {
-    "source": pl.String(),
-    "stream": pl.String(),
-    "record_id": pl.String(),
-    "record_key": pl.String(),
-    "problem": pl.String(),
-    "recorded_at": UTC_MICROSECONDS,
-    "run_id": pl.String(),  # the run that set it aside
 }
 
 
@@ -84,7 +74,14 @@ class Lake:
 
     def quarantine(self) -> pl.LazyFrame:
         """Every row of the raw zone that could not be understood, once: `QUARANTINE_SCHEMA`."""
-        return lake.scan(self.root / "quarantine", QUARANTINE_SCHEMA)
+        return self._noted_aside().filter(pl.col("problem").is_not_null())
+
+    def set_aside(self) -> pl.LazyFrame:
+        """The records that are set aside now, with what was noted last of each: `QUARANTINE_SCHEMA`."""
+        return aside.standing(self._noted_aside())
+
+    def _noted_aside(self) -> pl.LazyFrame:
+        return lake.scan(self.root / "quarantine", aside.QUARANTINE_SCHEMA)
 
     def suppressed(self) -> Suppressed:
         """What was erased and must not come back."""
@@ -290,7 +287,9 @@ def bring_up_to_date(
     loads = lake_of_org.loads().filter(pl.col("covered_to").is_not_null()).collect()
     changes: list[StreamChange] = []
     rows: list[pl.DataFrame] = [pl.DataFrame(schema=dict(EVENT_SCHEMA))]
-    problems: list[pl.DataFrame] = []
+    problems = [pl.DataFrame(schema=aside.QUARANTINE_SCHEMA).drop("run_id")]
+    set_aside = lake_of_org.set_aside().collect()
+    mended = [set_aside.clear()]
     accounted_for = 0
     for source in sources:
         for stream in source.streams():
@@ -299,8 +298,8 @@ def bring_up_to_date(
             stored = mapped.stored_at(lake_of_org.raw, source.name, stream.name)
             is_still_so = mapped.is_still_so(last, mapping, stored)
             mapped_until = last["read_at"] if last is not None and is_still_so else None
-            aside = lake_of_org.quarantine().filter(pl.col("source") == source.name, pl.col("stream") == stream.name)
-            records = mapped.to_map(lake_of_org.raw, source.name, stream, mapped_until, aside)
+            of_stream = set_aside.filter(pl.col("source") == source.name, pl.col("stream") == stream.name)
+            records = mapped.to_map(lake_of_org.raw, source.name, stream, mapped_until, of_stream.lazy())
             versions = lake_of_org.raw.scan(source.name, stream.name)
             understood = understand(stream, source.name, records, recorded_at, versions)
             stated = event_log.statements(
@@ -321,6 +320,7 @@ def bring_up_to_date(
             )
             rows += [stated, event_log.readings(read, stream.feeds, source.name, stream.name, mapping, recorded_at)]
             problems.append(understood.problems)
+            mended.append(of_stream.lazy().join(understood.touched, on="record_key", how="semi").collect())
             changes.append(_change(source.name, stream.name, stated, understood.problems))
             accounted_for += changes[-1].events_stated + changes[-1].events_retracted + read.height * len(stream.feeds)
     statements = pl.concat(rows)
@@ -328,21 +328,13 @@ def bring_up_to_date(
         links = identity.statements(pl.concat([log.scan(), statements.lazy()]), organisation, recorded_at)
         statements, accounted_for = pl.concat([statements, links]), accounted_for + links.height
     audit(statements, accounted_for)
-    with lake_of_org.writing(suppressed, lake_of_org.root / "quarantine", log.path):
-        _set_aside(lake_of_org.root / "quarantine", problems, run_id)
+    quarantine = lake_of_org.root / "quarantine"
+    with lake_of_org.writing(suppressed, quarantine, log.path):
+        aside.note(quarantine, pl.concat(problems), run_id)
         log.append(statements, before)
+        # Last: a run that is killed before it tries them again, as what they say may not be in the log.
+        aside.note_mended(quarantine, pl.concat(mended), recorded_at, run_id)
     return changes
-
-
-def _set_aside(quarantine: Path, problems: Sequence[pl.DataFrame], run_id: str | None) -> None:
-    """Append the problems that are not in the quarantine yet, in one commit."""
-    before = lake.version(quarantine)
-    held = lake.scan(quarantine, QUARANTINE_SCHEMA).select("record_id", "problem")
-    found = pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA).drop("run_id"), *problems])
-    new = found.lazy().join(held, on=["record_id", "problem"], how="anti").collect()
-    new = new.with_columns(pl.lit(run_id, pl.String).alias("run_id"))
-    if new.height:
-        lake.append_after(before, quarantine, new, writer="quarantine")
 
 
 def _change(source: str, stream: str, stated: pl.DataFrame, problems: pl.DataFrame) -> StreamChange:

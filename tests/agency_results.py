@@ -24,7 +24,8 @@ from kr_definitions.objective_history import OBJECTIVE_HISTORY_SCHEMA
 from kr_definitions.organisation import Organisation, Title
 from kr_definitions.periods import Calendar, Every, Span, windows
 from kr_definitions.seals import STANDING_SCHEMA
-from pipelines.load import LOADS_SCHEMA, QUARANTINE_SCHEMA
+from pipelines.aside import QUARANTINE_SCHEMA
+from pipelines.load import LOADS_SCHEMA
 
 ORGANISATION = Organisation(
     id="inmobiliaria",
@@ -233,6 +234,7 @@ KINDS = (
         unit="customers",
         every="working_day",
         type="activity",
+        feeds=(("crm", "calls"),),
     ),
 )
 
@@ -273,6 +275,7 @@ def results() -> Results:
         findings=pl.DataFrame([_finding()], schema=dict(FINDINGS_SCHEMA)),
         loads=pl.DataFrame(_loads(), schema=dict(LOADS_SCHEMA)),
         quarantine=pl.DataFrame(_quarantine(), schema=dict(QUARANTINE_SCHEMA)),
+        set_aside=pl.DataFrame(_quarantine(), schema=dict(QUARANTINE_SCHEMA)),
         feeds={kind.id: kind.feeds for kind in KINDS},
         check_ins=pl.DataFrame(_check_ins(rows), schema=dict(CHECK_INS_SCHEMA)),
         seals=pl.DataFrame(_seals(), schema=dict(STANDING_SCHEMA)),

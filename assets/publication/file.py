@@ -91,7 +91,7 @@ def _joined(rows: pl.DataFrame, before: pl.DataFrame, kept: Collection[str]) -> 
 
 
 def read(target: Path, names: Collection[str] | None = None) -> dict[str, pl.DataFrame]:
-    """The published tables of these names, or all of them, as they now are.
+    """The published tables of these names, or all of them, as they now are; a column that the file lacks is null.
 
     Raises `PublicationError` where there is no file or not one of ours.
     """
@@ -100,10 +100,17 @@ def read(target: Path, names: Collection[str] | None = None) -> dict[str, pl.Dat
     try:
         with _connected(target) as connection:
             asked = tables() if names is None else names
-            return {name: _in_utc(connection.sql(f'SELECT * FROM published."{name}"').pl()) for name in asked}  # noqa: S608
+            before = {name: _in_utc(connection.sql(f'SELECT * FROM published."{name}"').pl()) for name in asked}  # noqa: S608
+            return {name: _whole(tables()[name], rows) for name, rows in before.items()}
     except duckdb.Error as error:
         found = " ".join(str(error).split())[:300]
         raise PublicationError(f"{target}: could not be read ({found}). Publish it anew with hito run") from error
+
+
+def _whole(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with the columns too that the table has gained since they were published."""
+    lacking = [column for column in table.columns if column.name not in rows.columns]
+    return rows.with_columns(pl.lit(None, column.polars_type).alias(column.name) for column in lacking)
 
 
 def _in_utc(rows: pl.DataFrame) -> pl.DataFrame:

@@ -5,7 +5,7 @@ Belongs here: what publication is handed. Does not: the tables that are made of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache, partial
@@ -70,7 +70,8 @@ Stream = tuple[str, str]
 @cache
 def schemas() -> Mapping[str, Mapping[str, pl.DataType]]:
     """The columns of each frame of `Results`."""
-    from pipelines.load import LOADS_SCHEMA, QUARANTINE_SCHEMA  # noqa: PLC0415 - loading takes dlt, which takes seconds
+    from pipelines.aside import QUARANTINE_SCHEMA  # noqa: PLC0415 - as below
+    from pipelines.load import LOADS_SCHEMA  # noqa: PLC0415 - loading takes dlt, which takes seconds
 
     return {
         "key_results": KEY_RESULTS_SCHEMA,
@@ -84,6 +85,8 @@ def schemas() -> Mapping[str, Mapping[str, pl.DataType]]:
         "findings": FINDINGS_SCHEMA,
         "loads": LOADS_SCHEMA,
         "quarantine": QUARANTINE_SCHEMA,
+        "set_aside": QUARANTINE_SCHEMA,
+        "remarks": FINDINGS_SCHEMA,
         "check_ins": CHECK_INS_SCHEMA,
         "seals": STANDING_SCHEMA,
     }
@@ -99,13 +102,15 @@ class Results:
 
     history: all that was ever recorded (`HISTORY_SCHEMA`). editions: what key results have meant; of those that it
     lacks, what the history says. computations: what the runs computed, and what they knew. contributions: the events
-    behind the figures that hold now. restatement_events: those that moved figures. key_results, objectives: as
-    declared and rolled up. objective_history: all that was ever told of objectives. findings: of all runs. loads,
-    quarantine: as the lake keeps them. feeds: the streams that each key result depends on, where they are known; an
-    empty list says that no source states its events. lacking: by key result, the amounts in other currencies that no
-    rate converts (rows of `LACKING_SCHEMA`), where there are any and it is unreliable. late_days: how many days after
-    a day facts of it can still arrive, by key result. titles: of the objectives, those too that nothing was rolled up
-    to. check_ins: those in force on each day. seals: beside what is now known.
+    behind the figures that hold now. restatement_events: those that moved figures. key_results, objectives: as declared
+    and rolled up. objective_history: all that was ever told of objectives. findings: of all runs. loads, quarantine: as
+    the lake keeps them. set_aside: the records of declared streams that are set aside now. remarks: what is found of
+    how things stand, whichever run is published. streams: those that are declared; None: all. feeds: the streams that
+    each key result depends on, where they are known; an empty list says that no source states its events. lacking: by
+    key result, the amounts in other currencies that no rate converts (rows of `LACKING_SCHEMA`), where there are any
+    and it is unreliable. late_days: how many days after a day facts of it can still arrive, by key result. titles: of
+    the objectives, those too that nothing was rolled up to. check_ins: those in force on each day. seals: beside what
+    is now known.
     """
 
     organisation: Organisation
@@ -120,8 +125,11 @@ class Results:
     findings: pl.DataFrame = field(default_factory=partial(_empty, "findings"))
     loads: pl.DataFrame = field(default_factory=partial(_empty, "loads"))
     quarantine: pl.DataFrame = field(default_factory=partial(_empty, "quarantine"))
+    set_aside: pl.DataFrame = field(default_factory=partial(_empty, "set_aside"))
+    remarks: pl.DataFrame = field(default_factory=partial(_empty, "remarks"))
     check_ins: pl.DataFrame = field(default_factory=partial(_empty, "check_ins"))
     seals: pl.DataFrame = field(default_factory=partial(_empty, "seals"))
+    streams: Collection[Stream] | None = None
     feeds: Mapping[str, Sequence[Stream]] = field(default_factory=dict)
     lacking: Mapping[str, Sequence[Lack]] = field(default_factory=dict)
     late_days: Mapping[str, int] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from assets.publication import readings
 from assets.publication.results import Lack, Results
 from assets.publication.trend import sparkline
 from kr_definitions.finality import REVISIONS_SCHEMA, expected_revisions
@@ -97,6 +98,7 @@ def current_progress(results: Results, daily: pl.DataFrame, published_at: dateti
         .join(_trends(own), on="key_result_id", how="left", validate="1:1")
         .join(_unknown_beside(daily), on="key_result_id", how="left", validate="1:1")
         .join(_said(results), on=["key_result_id", "as_of"], how="left", validate="1:1")
+        .join(readings.of_key_results(results), on="key_result_id", how="left", validate="1:1")
         .join(_sealed(results), on=["key_result_id", "period_start", "period_end"], how="left", validate="1:1")
         .with_columns(pl.coalesce("_every", "every").alias("every"))
         .drop("_every")
@@ -145,25 +147,6 @@ def objectives(results: Results) -> pl.DataFrame:
     """Objectives by day, the newest marked."""
     is_latest = pl.col("as_of") == pl.col("as_of").max().over("objective_id")
     return results.objectives.with_columns(is_latest.alias("is_latest")).sort("objective_id", "as_of")
-
-
-def loads(results: Results) -> pl.DataFrame:
-    """Readings of the sources, each with how many records its run set aside, as not to be understood."""
-    counted = results.quarantine.group_by("source", "stream", "run_id").agg(
-        pl.len().cast(pl.Int64).alias("quarantined")
-    )
-    is_latest = pl.col("recorded_at") == pl.col("recorded_at").max().over("source", "stream")
-    return (
-        results.loads.join(counted, on=["source", "stream", "run_id"], how="left", validate="m:1")
-        .with_columns(pl.col("quarantined").fill_null(0), is_latest.alias("is_latest"))
-        .sort("recorded_at", "source", "stream")
-    )
-
-
-def data_quality(results: Results, last: str | None) -> pl.DataFrame:
-    """The findings of the checks; `is_current` are those of the last run (`last_run`)."""
-    is_current = pl.col("run_id").eq_missing(pl.lit(last, pl.String))
-    return results.findings.rename({"key_results": "concerned"}).with_columns(is_current.alias("is_current"))
 
 
 def organisation(results: Results) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from assets.publication import standing
+from assets.publication import readings, standing
 from assets.publication.results import Publication, Results
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 
@@ -147,8 +147,8 @@ def _of_organisation(results: Results, publication: Publication) -> dict[str, pl
         "check_ins": lambda: standing.check_ins(results),
         "seals": lambda: standing.seals(results),
         "organisations": lambda: standing.organisation(results),
-        "data_quality": lambda: standing.data_quality(results, last),
-        "loads": lambda: standing.loads(results),
+        "data_quality": lambda: readings.data_quality(results, last),
+        "loads": lambda: readings.loads(results),
     }
     return {name: rows() for name, rows in make.items()}
 

@@ -80,6 +80,7 @@ def line_of(row: Row, daily: pl.DataFrame, sheet: Sheet) -> Line:
 def _notes(row: Row, daily: pl.DataFrame, sheet: Sheet) -> Iterator[str | None]:
     language = sheet.words
     yield _problem(row, sheet)
+    yield language.say("set_aside", streams=row["set_aside_in"]) if row["set_aside"] else None
     yield _revision(row, language)
     yield _sealed(row, language)
     yield _said(row, sheet)

@@ -91,9 +91,9 @@ def _restated(sheet: Sheet, row: Row, phrase: str, **places: object) -> str:
 
 
 def loads(sheet: Sheet) -> Iterator[RenderableType]:
-    """What each source brought when it was last read, and why a stream of it was not read."""
+    """What each source brought when it was last read, what of it is set aside, and why a stream was not read."""
     has_said_nothing = (pl.col("source") == BUILT_IN) & (pl.col("delivered") == 0) & pl.col("covered_to").is_not_null()
-    latest = sheet.tables["loads"].filter("is_latest", ~has_said_nothing).sort("source", "stream")
+    latest = _latest(sheet).filter(~has_said_nothing).sort("source", "stream")
     if latest.is_empty():
         return
     table = grid()
@@ -111,6 +111,11 @@ def loads(sheet: Sheet) -> Iterator[RenderableType]:
         yield marked(sheet.marks.statuses["missed"], "red", Text(told, style="red"))
 
 
+def _latest(sheet: Sheet) -> pl.DataFrame:
+    """The newest reading of each stream that is declared; of a file that does not say which are, of each."""
+    return sheet.tables["loads"].filter("is_latest", pl.col("is_declared").fill_null(value=True))
+
+
 def _unread(sheet: Sheet, source: str, failure: object, streams: Sequence[str]) -> str:
     """What a source said when streams of it could not be read: once, however many they are."""
     account = f"{sheet.organisation['organisation']}.{source}: "
@@ -120,16 +125,20 @@ def _unread(sheet: Sheet, source: str, failure: object, streams: Sequence[str]) 
 
 
 def _load(sheet: Sheet, source: str, streams: pl.DataFrame) -> list[Text]:
-    counts = [int(streams.get_column(name).sum()) for name in ("inserted", "duplicates", "quarantined")]
+    counts = [_total(streams.get_column(name)) for name in ("inserted", "duplicates", "set_aside")]
     styles = ["", QUIET, "yellow" if counts[2] else QUIET]
     read_to = streams.get_column("covered_to").min()
     is_read = streams.get_column("covered_to").null_count() == 0 and isinstance(read_to, datetime)
     until = Text(_instant(sheet, read_to), style=QUIET) if is_read else Text(sheet.say("not_read"), style="red")  # type: ignore[arg-type]
     written = [
-        Text(sheet.marks.plain(numbers.number(count, sheet.words)), style=style)
+        Text(sheet.marks.plain(numbers.NOT_KNOWN if count is None else numbers.number(count, sheet.words)), style=style)
         for count, style in zip(counts, styles, strict=True)
     ]
     return [Text(sheet.marks.text(source)), *written, until]
+
+
+def _total(counts: pl.Series) -> int | None:
+    return None if counts.null_count() else int(counts.sum())
 
 
 def _instant(sheet: Sheet, instant: datetime) -> str:
@@ -145,7 +154,7 @@ def _instant(sheet: Sheet, instant: datetime) -> str:
 
 def nothing_found(sheet: Sheet) -> Text:
     """What no finding means: all is well only where all was read."""
-    unread = sheet.tables["loads"].filter("is_latest", pl.col("covered_to").is_null()).get_column("source")
+    unread = _latest(sheet).filter(pl.col("covered_to").is_null()).get_column("source")
     if unread.is_empty():
         return sheet.quiet("checks_passed")
     return Text(sheet.say("checks_unread", sources=", ".join(unread.unique().sort())), style="yellow")

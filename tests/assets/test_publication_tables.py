@@ -19,7 +19,8 @@ from assets.publication.results import FINDINGS_SCHEMA
 from assets.publication.tables import tables
 from kr_definitions.history import HISTORY_SCHEMA, KEY_RESULTS_SCHEMA
 from kr_definitions.organisation import Organisation, Title
-from pipelines.load import LOADS_SCHEMA, QUARANTINE_SCHEMA
+from pipelines.aside import QUARANTINE_SCHEMA
+from pipelines.load import LOADS_SCHEMA
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "tables.md"
 TODAY, YESTERDAY = date(2026, 5, 14), date(2026, 5, 13)
@@ -315,6 +316,54 @@ def test_what_a_run_set_aside_is_counted_at_its_own_reading_though_a_clock_stand
     made = Results(ORGANISATION, declared(), loads=readings, quarantine=quarantine)
     counted = frames(Publication("c", RAN, [made]))["loads"].select("run_id", "quarantined")
     assert counted.rows() == [("a", 2), ("b", 1), ("c", 0)]
+
+
+def aside(*streams: str) -> pl.DataFrame:
+    """A record that is set aside of each of these streams of the CRM."""
+    rows = [{"source": "crm", "stream": stream, "record_key": str(n)} for n, stream in enumerate(streams)]
+    return pl.DataFrame(rows, schema=QUARANTINE_SCHEMA)
+
+
+def test_what_stands_set_aside_is_counted_at_the_newest_reading_of_each_declared_stream() -> None:
+    readings = loads(
+        load(recorded_at=RAN - timedelta(days=1), run_id="before"),
+        load(),
+        load(stream="deals"),
+        load(stream="renamed"),
+    )
+    declared_streams = [("crm", "calls"), ("crm", "deals"), ("calls", "crm")]
+    made = Results(
+        ORGANISATION, declared(), loads=readings, set_aside=aside("calls", "calls"), streams=declared_streams
+    )
+    found = frames(Publication("run", RAN, [made]))["loads"]
+    assert found.select("stream", "is_latest", "is_declared", "set_aside").rows() == [
+        ("calls", False, True, None),
+        ("calls", True, True, 2),
+        ("deals", True, True, 0),
+        ("renamed", True, False, None),
+    ]
+
+
+def test_a_key_result_says_what_is_set_aside_of_the_streams_that_it_needs() -> None:
+    standing_aside = aside("calls", "calls", "deals", "tickets")
+
+    def told(*streams: str) -> tuple[object, object, object]:
+        feeds = {CALLS: [("crm", stream) for stream in streams]}
+        found = standing(row(TODAY, 7.0), feeds=feeds, set_aside=standing_aside)
+        return found["set_aside"], found["set_aside_in"], found["problem"]
+
+    assert told("calls", "deals", "meetings") == (3, "crm.calls (2), crm.deals (1)", None)
+    assert told("meetings") == (0, None, None)
+
+
+def test_what_is_found_of_how_things_stand_is_current_beside_the_findings_of_the_last_run_that_read() -> None:
+    remarks = finding("-", check="records.are_understood", severity="warning")
+    made = Results(ORGANISATION, declared(), findings=finding("run"), remarks=remarks, loads=loads(load()))
+    found = frames(Publication("erase", RAN, [made]))["data_quality"]
+    assert found.filter("is_current")["check"].to_list() == [
+        "computed_progress.score_is_in_range",
+        "records.are_understood",
+    ]
 
 
 def test_every_objective_has_one_newest_day() -> None:

@@ -34,6 +34,7 @@ from kr_definitions.check_ins import CHECK_INS_SCHEMA
 from kr_definitions.history import HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA, STATUSES
 from kr_definitions.organisation import Title
 from kr_definitions.seals import STANDING_SCHEMA
+from pipelines.aside import QUARANTINE_SCHEMA
 from pipelines.check_ins import NAME
 from pipelines.load import LOADS_SCHEMA
 
@@ -593,9 +594,46 @@ def test_key_results_that_are_new_or_retired_are_told_but_not_those_of_the_first
 
 def test_the_last_load_is_told_by_source(agency: dict[str, pl.DataFrame]) -> None:
     lines = [" ".join(line.split()) for line in printed(agency, 100, "en").splitlines()]
-    assert "new again quarantined read until" in lines
+    assert "new again set aside read until" in lines
     assert "crm 1,169 82 2 21 Nov 05:00" in lines
     assert "youtube 0 0 0 not read" in lines
+
+
+def read_of(stream: str, **says: Any) -> dict[str, Any]:
+    counts = {"delivered": 0, "inserted": 0, "duplicates": 0}
+    when = {"covered_to": RAN_AT, "recorded_at": RAN_AT, "run_id": RUN}
+    return {"source": "office", "stream": stream, **counts, **when, **says}
+
+
+def test_what_is_set_aside_is_told_at_the_key_result_and_counted_at_its_source_in_both_languages() -> None:
+    rows = [{"source": "office", "stream": "flyers", "record_key": str(n)} for n in range(25)]
+    made = {
+        "loads": pl.DataFrame([read_of("flyers"), read_of("others")], schema=dict(LOADS_SCHEMA)),
+        "set_aside": pl.DataFrame(rows, schema=dict(QUARANTINE_SCHEMA)),
+        "feeds": {"inmobiliaria.x": [("office", "flyers")]},
+    }
+    tables = one({}, frames=made)
+    page = " ".join(printed(tables, 140).split())
+    assert "records set aside, which do not count: office.flyers (25); the value may be incomplete" in page
+    assert "office 0 0 25 21 Nov" in page
+    assert "registros apartados, que no cuentan: office.flyers (25)" in " ".join(printed(tables, 140, "es").split())
+
+
+def test_a_file_of_before_says_nothing_of_what_is_set_aside() -> None:
+    tables = one({}, frames={"loads": pl.DataFrame([read_of("flyers")], schema=dict(LOADS_SCHEMA))})
+    lacking = {"set_aside": pl.lit(None, pl.Int64), "is_declared": pl.lit(None, pl.Boolean)}
+    tables["loads"] = tables["loads"].with_columns(**lacking)
+    assert "office 0 0 — 21 Nov" in " ".join(printed(tables).split())
+
+
+def test_a_stream_that_is_declared_no_more_is_not_told_of() -> None:
+    readings = [read_of("flyers"), read_of("old", covered_to=None, failure="it failed, long ago")]
+    loads = pl.DataFrame(readings, schema=dict(LOADS_SCHEMA))
+    told = printed(one({}, frames={"loads": loads}))
+    assert ("not read" in told, "it failed, long ago" in told, "not all of it was" in told) == (True, True, True)
+    page = printed(one({}, frames={"loads": loads, "streams": [("office", "flyers")]}))
+    assert ("not read" in page, "it failed" in page, page.endswith("Checks\n  all passed\n")) == (False, False, True)
+    assert "office" in page
 
 
 def test_checks_that_all_passed_are_told_too() -> None:

@@ -25,6 +25,7 @@ from pipelines.load import LOADS_SCHEMA, fetch
 FIRST, SECOND = date(2026, 3, 10), date(2026, 3, 11)
 VISITS, SALES = "inmobiliaria.ventas.visitas", "inmobiliaria.ventas.operaciones"
 BILLED = "inmobiliaria.facturacion"
+FLYERS = "inmobiliaria.ventas.buzoneo"
 RAN = datetime(2026, 3, 11, 5, tzinfo=UTC)
 
 
@@ -199,6 +200,61 @@ def test_a_run_tells_what_failed_in_it_and_not_again_what_failed_before_though_i
     write("1;05/03/2026;Getafe;200", "2;05/03/2026;Getafe;too many")
     loaded(home, "third")
     assert told(home, "third") == (0, 1)
+
+
+def as_published(home: Home, name: str) -> tuple[dict[str, object], dict[str, object], list[str]]:
+    """The flyers' reading, their key result, and what the checks say that concerns it, as a run publishes them."""
+    catalogue = home.catalogue("inmobiliaria")
+    publish_all(home, [catalogue], morning_after(FIRST), name)
+    tables = read(home.published)
+    is_flyers = (pl.col("stream") == "buzoneo") & pl.col("is_latest")
+    found = tables["data_quality"].filter(pl.col("concerned").str.contains(FLYERS, literal=True) & pl.col("is_current"))
+    return tables["loads"].row(by_predicate=is_flyers, named=True), published((home, None), FLYERS), found["found"]
+
+
+def test_a_row_that_is_set_aside_is_told_at_its_key_result_by_every_run_until_it_is_mended(sheets):
+    home, write = sheets
+    write("1;05/03/2026;Getafe;200", "2;05/03/2026;Getafe;many")
+    loaded(home, "first")
+    loaded(home, "second")
+    reading, key_result, found = as_published(home, "second")
+    assert (reading["quarantined"], reading["set_aside"]) == (0, 1)
+    assert (key_result["set_aside"], key_result["set_aside_in"]) == (1, "buzoneo.buzoneo (1)")
+    (told,) = found
+    assert told.startswith("1 record of buzoneo.buzoneo set aside: buzoneo.csv row 3: ")
+    write("1;05/03/2026;Getafe;200", "2;05/03/2026;Getafe;100")
+    loaded(home, "mended")
+    reading, key_result, found = as_published(home, "mended")
+    assert (reading["set_aside"], key_result["set_aside"], list(found)) == (0, 0, [])
+
+
+def test_the_checks_of_a_run_and_of_its_key_results_tell_of_what_is_still_set_aside(sheets):
+    home, write = sheets
+    catalogue = home.catalogue("inmobiliaria")
+    write("1;05/03/2026;Getafe;200", "2;05/03/2026;Getafe;many")
+    loaded(home, "first")
+    _, of_events = steps.state_events(home, catalogue, morning_after(FIRST), "second")
+    of_progress = steps.remember_progress(home, catalogue, FIRST, morning_after(FIRST), "second", [FLYERS]).audit
+    for audit in (of_events, of_progress):
+        (finding,) = audit.of(FLYERS)
+        assert (finding.check, finding.severity, finding.failed) == ("records.are_understood", "warning", 1)
+    assert of_progress.held_back == ()
+    assert of_progress.of(SALES) == ()
+
+
+def test_a_stream_that_is_declared_no_more_is_marked_and_nothing_of_it_stands(sheets, tmp_path):
+    home, write = sheets
+    write("1;05/03/2026;Getafe;many")
+    loaded(home, "first")
+    declared = tmp_path / "declared"
+    shutil.copytree(FOLDER / "inmobiliaria", declared / "inmobiliaria")
+    sources = declared / "inmobiliaria" / "organisation.yaml"
+    text = sources.read_text("utf-8")
+    assert text.count("\n  buzoneo:\n") == 1
+    sources.write_text(text.replace("\n  buzoneo:\n", "\n  octavillas:\n"))
+    reading, key_result, found = as_published(Home(home.root, declared), "first")
+    assert (reading["is_declared"], reading["set_aside"], key_result["set_aside"]) == (False, None, 0)
+    assert list(found) == []
 
 
 def test_a_lake_of_before_runs_were_noted_is_read_on(sheets):
