@@ -64,7 +64,7 @@ def state_events(
     organisation = catalogue.organisation.id
     found: list[Audit] = []
 
-    def check(statements: pl.DataFrame, stated: int) -> None:
+    def check(statements: pl.LazyFrame, stated: int) -> None:
         audit = audit_events(statements, started_at, stated)
         found.append(audit)
         _keep_findings(home, organisation, audit, started_at, run_id)

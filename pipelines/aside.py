@@ -17,13 +17,18 @@ import polars as pl
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import lake
 
-QUARANTINE_SCHEMA: dict[str, pl.DataType] = {
+# One row for each record that is set aside, and what is wrong with it.
+SET_ASIDE_SCHEMA: dict[str, pl.DataType] = {
     "source": pl.String(),
     "stream": pl.String(),
     "record_id": pl.String(),
     "record_key": pl.String(),
-    "problem": pl.String(),  # null: what was wrong is no more
+    "problem": pl.String(),  # in the table, null: what was wrong is no more
     "recorded_at": UTC_MICROSECONDS,
+}
+
+QUARANTINE_SCHEMA: dict[str, pl.DataType] = {
+    **SET_ASIDE_SCHEMA,
     "run_id": pl.String(),  # the run that set it aside, or found it mended
 }
 

@@ -10,6 +10,7 @@ another name changes nothing, a deletion is a record that states nothing, and a 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +32,7 @@ from kr_definitions.events import (
 )
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import lake
+from pipelines.pieces import ROWS_A_PIECE, in_order
 
 
 class ContradictoryFacts(Exception):
@@ -81,37 +83,89 @@ class EventLog:
         """The version to take before reading what statements are made from; None of a log that does not exist yet."""
         return lake.version(self.path)
 
-    def append(self, statements: pl.DataFrame, after: int | None) -> int:
+    def append(self, statements: pl.DataFrame | Sequence[pl.LazyFrame], after: int | None) -> int:
         """Append statements that the log does not hold yet, in one commit; returns how many there were.
 
-        after: the log's `version()` before it was read for them. Raises `Overtaken` where it has moved on since.
+        statements: in one frame, or in pieces, which are read one by one (at once what is in their `ORDER`). after: the
+        log's `version()` before it was read for them. Raises `Overtaken` where it has moved on since.
         """
+        pieces = [statements.lazy()] if isinstance(statements, pl.DataFrame) else statements
         held = self.scan().select("event_id")
         # Chosen and ordered by their ids: `unique` and `sort` of whole rows take several times the memory.
-        positions = (
-            statements.lazy()
-            .select("event_type", "occurred_at", "event_id")
-            .with_row_index("position")
+        places = (
+            pl.concat([_placed(piece.select(ORDER), number) for number, piece in enumerate(pieces)])
             .unique("event_id")
             .join(held, on="event_id", how="anti")
-            .sort("event_type", "occurred_at", "event_id")
-            .select("position")
+            .sort(ORDER)
+            .select("piece", "row")
             .collect()
-            .to_series()
         )
-        if positions.len():
-            lake.append_after(after, self.path, statements[positions], writer="event-log")
-        return positions.len()
+        if places.height:
+            # In one chunk: of several, deltalake writes whichever comes first.
+            lake.append_after(after, self.path, pl.concat(in_order(pieces, places), rechunk=True), writer="event-log")
+        return places.height
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What has to be appended so that the log states of some records what they now say: `rows`.
+
+    to_state: `fact_id`, `record_key` and `event_id` of each fact to state, and where it lies (`piece`, `row`).
+    to_retract: `fact_id` and `record_key` of each statement to withdraw, and its `event_id`.
+    """
+
+    to_state: pl.DataFrame
+    to_retract: pl.DataFrame
+    recorded_at: datetime
+    facts: Sequence[pl.LazyFrame]
+    of_stream: pl.LazyFrame
+
+    def rows(self) -> Iterator[pl.DataFrame]:
+        """The statements (`EVENT_SCHEMA`), without reasons, some thousands at a time: retractions, then facts."""
+        if self.to_retract.height:
+            withdrawn = self.of_stream.join(self.to_retract.lazy().select("event_id"), on="event_id", how="semi")
+            for held in withdrawn.collect_batches(chunk_size=ROWS_A_PIECE):
+                rows = held.with_columns(
+                    event_type=pl.lit(RETRACTED), retracts="event_id", reason=pl.lit(None, pl.String)
+                )
+                yield _rows(rows.with_columns(retraction_id().alias("event_id")), self.recorded_at)
+        for (number,), of_piece in sorted(self.to_state.partition_by("piece", as_dict=True).items()):
+            chosen = of_piece.sort("row")
+            facts = self.facts[number].collect()[chosen.get_column("row")]
+            yield _rows(facts.with_columns(chosen.get_column("event_id")), self.recorded_at)
 
 
 def statements(
     log: pl.LazyFrame, facts: pl.LazyFrame, touched: pl.LazyFrame, source: str, stream: str, recorded_at: datetime
 ) -> pl.DataFrame:
-    """What has to be appended so that the log states, for the touched records, exactly these facts; without reasons.
+    """The rows of `changes` that facts which are few bring about (`FACT_SCHEMA` columns): `EVENT_SCHEMA`."""
+    found = changes(log, [identified(facts, source, stream).lazy()], touched, source, stream, recorded_at)
+    return pl.concat([pl.DataFrame(schema=dict(EVENT_SCHEMA)), *found.rows()])
 
-    facts: `FACT_SCHEMA` columns. touched: `record_key` of every record of the stream that was read anew; one that
-    states no fact any more has its events retracted. A fact that moves from one record to another is stated anew, so
-    that it does not go with the record that it has left. Returns `EVENT_SCHEMA` rows. Raises `ContradictoryFacts`.
+
+def identified(facts: pl.LazyFrame, source: str, stream: str) -> pl.DataFrame:
+    """Facts (`FACT_SCHEMA` columns) with their identities."""
+    held = facts.collect()
+    said = [column.name for column in held if column.null_count() < held.height]
+    return held.with_columns(source=pl.lit(source), stream=pl.lit(stream)).with_columns(
+        content_hash=content_hash(said or held.columns), fact_id=fact_id()
+    )
+
+
+def changes(
+    log: pl.LazyFrame,
+    facts: Sequence[pl.LazyFrame],
+    touched: pl.LazyFrame,
+    source: str,
+    stream: str,
+    recorded_at: datetime,
+) -> Changes:
+    """What has to be appended so that the log states, for the touched records, exactly these facts.
+
+    facts: `identified`, in pieces, of which no more than one is held at a time. touched: `record_key` of every record
+    of the stream that was read anew; one that states no fact any more has its events retracted. A fact that moves from
+    one record to another is stated anew, so that it does not go with the record that it has left. Raises
+    `ContradictoryFacts`.
     """
     stated = _stated(facts, source, stream)
     of_stream = log.filter((pl.col("source") == source) & (pl.col("stream") == stream))
@@ -119,6 +173,7 @@ def statements(
     held = (
         current(of_stream)
         .filter(pl.col("event_type") != COVERED)
+        .select(*_STATEMENT, "event_id")
         .join(is_touched, on="record_key", how="left")
         .join(stated.lazy().select("fact_id", is_stated=pl.lit(value=True)).unique(), on="fact_id", how="left")
         .filter(pl.col("is_touched") | pl.col("is_stated"))
@@ -132,18 +187,29 @@ def statements(
         .unique("fact_id", keep="first", maintain_order=True)
     )
     to_retract = held.join(same, on="fact_id", how="anti")
-    retractions = to_retract.with_columns(
-        pl.lit(RETRACTED).alias("event_type"), pl.col("event_id").alias("retracts"), reason=pl.lit(None, pl.String)
-    ).with_columns(retraction_id().alias("event_id"), pl.lit(recorded_at, UTC_MICROSECONDS).alias("recorded_at"))
-    earlier = of_stream.filter(pl.col("event_type") == RETRACTED).select("fact_id", "event_id", "recorded_at").collect()
+    retractions = to_retract.select("fact_id", retracts="event_id").select(
+        "fact_id", retraction_id().alias("event_id"), pl.lit(recorded_at, UTC_MICROSECONDS).alias("recorded_at")
+    )
+    earlier = (
+        of_stream.filter(pl.col("event_type") == RETRACTED)
+        .select("fact_id", "event_id", "recorded_at")
+        .join(to_state.lazy().select("fact_id"), on="fact_id", how="semi")
+        .collect()
+    )
     follows = (
-        pl.concat([earlier, retractions.select(earlier.columns)])
+        pl.concat([earlier, retractions])
         .sort("recorded_at")
         .unique("fact_id", keep="last", maintain_order=True)
         .select("fact_id", pl.col("event_id").alias("follows"))
     )
-    events = to_state.join(follows, on="fact_id", how="left").with_columns(event_id().alias("event_id"))
-    return _rows(pl.concat([retractions, events], how="diagonal"), recorded_at)
+    to_state = to_state.join(follows, on="fact_id", how="left").with_columns(event_id().alias("event_id"))
+    return Changes(
+        to_state.select("fact_id", "record_key", "event_id", "piece", "row"),
+        to_retract.select("fact_id", "record_key", "event_id"),
+        recorded_at,
+        facts,
+        of_stream,
+    )
 
 
 def readings(
@@ -169,7 +235,7 @@ def readings(
             mapping=pl.lit(mapping),
         )
     )
-    return _identified(rows, recorded_at)
+    return _of_itself(rows, recorded_at)
 
 
 def tombstones(erased: pl.LazyFrame, recorded_at: datetime) -> pl.DataFrame:
@@ -192,7 +258,7 @@ def tombstones(erased: pl.LazyFrame, recorded_at: datetime) -> pl.DataFrame:
             subject_id="covers",
         )
     )
-    return _identified(rows, recorded_at)
+    return _of_itself(rows, recorded_at)
 
 
 def renewed(rows: pl.DataFrame) -> pl.DataFrame:
@@ -225,24 +291,36 @@ def renewed(rows: pl.DataFrame) -> pl.DataFrame:
 _STATEMENT = ["fact_id", "content_hash", "record_key"]
 """Which fact, what is said of it, and the record that says it."""
 
+ORDER = ["event_type", "occurred_at", "event_id"]
+"""How the statements of one commit lie in the log."""
+
 
 def _microseconds(instant: datetime) -> int:
     return round(instant.timestamp() * 1_000_000)
 
 
-def _stated(facts: pl.LazyFrame, source: str, stream: str) -> pl.DataFrame:
-    held = facts.collect()
-    named = [column.name for column in held if column.null_count() < held.height]
-    identified = held.with_columns(source=pl.lit(source), stream=pl.lit(stream)).with_columns(
-        content_hash=content_hash(named or held.columns), fact_id=fact_id()
-    )
-    distinct = identified.unique(_STATEMENT, keep="first", maintain_order=True)
+def _stated(facts: Sequence[pl.LazyFrame], source: str, stream: str) -> pl.DataFrame:
+    """What is said of each fact, once, by which record, and where it lies."""
+    empty = pl.LazyFrame(schema=dict.fromkeys(_STATEMENT, pl.String))
+    pieces = [_placed(piece.select(_STATEMENT), number) for number, piece in enumerate(facts)]
+    placed = pl.concat([_placed(empty, 0).collect(), *(piece.collect() for piece in pieces)])
+    distinct = placed.unique(_STATEMENT, keep="first", maintain_order=True)
     said = distinct.unique(["fact_id", "content_hash"])
     twice = said.filter(pl.col("fact_id").is_duplicated())
     if twice.height:
-        types, keys = (twice.get_column(name).unique().sort().head(3).to_list() for name in ("event_type", "fact_key"))
+        told = pl.concat([piece.select("fact_id", "event_type", "fact_key") for piece in facts])
+        told = told.join(twice.lazy(), on="fact_id", how="semi")
+        types, keys = (
+            told.select(pl.col(name).unique().sort().head(3)).collect().to_series().to_list()
+            for name in ("event_type", "fact_key")
+        )
         raise ContradictoryFacts(f"{source}.{stream}", types, keys)
     return distinct
+
+
+def _placed(piece: pl.LazyFrame, number: int) -> pl.LazyFrame:
+    """Rows with the number of their piece, and theirs in it."""
+    return piece.with_row_index("row").with_columns(piece=pl.lit(number, pl.UInt32))
 
 
 def complete(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -254,7 +332,7 @@ def complete(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _identified(rows: pl.LazyFrame, recorded_at: datetime) -> pl.DataFrame:
+def _of_itself(rows: pl.LazyFrame, recorded_at: datetime) -> pl.DataFrame:
     """What the log says of itself, as rows of it: stated once, and never withdrawn."""
     content = content_hash(rows.collect_schema().names())
     identified = complete(rows).with_columns(content_hash=content, fact_id=fact_id())
@@ -262,9 +340,5 @@ def _identified(rows: pl.LazyFrame, recorded_at: datetime) -> pl.DataFrame:
 
 
 def _rows(rows: pl.DataFrame, recorded_at: datetime) -> pl.DataFrame:
-    return (
-        complete(rows.lazy())
-        .with_columns(pl.lit(recorded_at, UTC_MICROSECONDS).alias("recorded_at"))
-        .select(EVENT_SCHEMA.keys())
-        .collect()
-    )
+    at = pl.lit(recorded_at, UTC_MICROSECONDS).alias("recorded_at")
+    return complete(rows.lazy()).with_columns(at).select(EVENT_SCHEMA.keys()).collect()

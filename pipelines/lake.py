@@ -28,12 +28,14 @@ from urllib.parse import unquote
 
 import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]
-from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
 _MARK = ".newest_version"
 _RESTORE = "Restore the folder from a backup"
+_ROWS_A_GROUP = 20_000
+"""Of a file: so many rows are in memory while they are written, and are read or left out together."""
 
 
 class LakeError(Exception):
@@ -187,6 +189,7 @@ def append_after(before: int | None, path: Path, rows: pl.DataFrame, writer: str
                 mode="error" if before is None else "append",
                 schema_mode="merge",
                 commit_properties=_noting(writer, following),
+                writer_properties=WriterProperties(compression="SNAPPY", max_row_group_size=_ROWS_A_GROUP),
             )
         except DeltaError:
             if (found := version(path)) == before:

@@ -20,17 +20,17 @@ from typing import Any
 
 import polars as pl
 
-from kr_definitions.events import EVENT_SCHEMA
 from kr_definitions.organisation import Organisation
 from kr_definitions.vocabulary import UTC_MICROSECONDS
-from pipelines import aside, event_log, identity, lake, mapped
+from pipelines import aside, identity, lake, mapped
 from pipelines.addresses import without_addresses
 from pipelines.event_log import EventLog
 from pipelines.raw_zone import OnPage, RawZone, StreamLoad
+from pipelines.saying import Saying
 from pipelines.source import Account, Clock, Connector, Mark, Options, Read, RequestRefused, Stream, UnforeseenError
 from pipelines.suppression import Suppressed, SuppressedOf
+from pipelines.throwaway import throwaway_folder
 from pipelines.under_way import Marks, UnderWay
-from pipelines.understanding import understand
 
 # One row for each stream that a run tried to read; delivered = inserted + duplicates, and suppressed is what was served
 # as well of people who were erased. Where covered_to is null the reading did not complete, and failure says why.
@@ -265,11 +265,13 @@ def bring_up_to_date(
     sources: Sequence[Source],
     lake_of_org: Lake,
     started_at: datetime,
-    audit: Callable[[pl.DataFrame, int], None] = lambda statements, stated: None,
+    audit: Callable[[pl.LazyFrame, int], None] = lambda statements, stated: None,
     run_id: str | None = None,
     organisation: Organisation | None = None,
 ) -> list[StreamChange]:
     """Bring the event log up to the raw zone: map what is new, state it, and state what has been read; one commit.
+
+    Records are understood part by part, and what they say waits on the disk: what is held of all of them are ids.
 
     audit: is shown the statements (`EVENT_SCHEMA`) before they are appended, and how many the streams account for; what
     it raises leaves the log as it was. run_id: which run this is. organisation: says what makes two customers one.
@@ -286,60 +288,33 @@ def bring_up_to_date(
     stated_readings = {(row["source"], row["stream"]): row for row in log.readings().iter_rows(named=True)}
     loads = lake_of_org.loads().filter(pl.col("covered_to").is_not_null()).collect()
     changes: list[StreamChange] = []
-    rows: list[pl.DataFrame] = [pl.DataFrame(schema=dict(EVENT_SCHEMA))]
-    problems = [pl.DataFrame(schema=aside.QUARANTINE_SCHEMA).drop("run_id")]
+    problems = [pl.DataFrame(schema=aside.SET_ASIDE_SCHEMA)]
     set_aside = lake_of_org.set_aside().collect()
     mended = [set_aside.clear()]
-    accounted_for = 0
-    for source in sources:
-        for stream in source.streams():
-            mapping = mapped.mapping_of(stream, source.options)
-            last = stated_readings.get((source.name, stream.name))
-            stored = mapped.stored_at(lake_of_org.raw, source.name, stream.name)
-            is_still_so = mapped.is_still_so(last, mapping, stored)
-            mapped_until = last["read_at"] if last is not None and is_still_so else None
-            of_stream = set_aside.filter(pl.col("source") == source.name, pl.col("stream") == stream.name)
-            records = mapped.to_map(lake_of_org.raw, source.name, stream, mapped_until, of_stream.lazy())
-            versions = lake_of_org.raw.scan(source.name, stream.name)
-            understood = understand(stream, source.name, records, recorded_at, versions)
-            stated = event_log.statements(
-                log.scan(), understood.facts, understood.touched, source.name, stream.name, recorded_at
-            )
-            if last is not None and last["mapping"] != mapping:
-                arrived = mapped.arrived_since(lake_of_org.raw, source.name, stream, last["read_at"])
-                stated = mapped.by_mapping(stated, stream, arrived)
-            new_loads = loads.filter((pl.col("source") == source.name) & (pl.col("stream") == stream.name))
-            if last is not None:
-                # The last reading is stated again where what it says has changed, so that the log knows of the change.
-                new_loads = new_loads.filter(
-                    pl.col("recorded_at") > last["read_at"] if is_still_so else pl.col("recorded_at") >= last["read_at"]
-                )
-            read = new_loads.with_columns(
-                pl.col("recorded_at").alias("read_at"),
-                stored.search_sorted(new_loads.get_column("recorded_at"), side="right").alias("quantity"),
-            )
-            rows += [stated, event_log.readings(read, stream.feeds, source.name, stream.name, mapping, recorded_at)]
-            problems.append(understood.problems)
-            mended.append(of_stream.lazy().join(understood.touched, on="record_key", how="semi").collect())
-            changes.append(_change(source.name, stream.name, stated, understood.problems))
-            accounted_for += changes[-1].events_stated + changes[-1].events_retracted + read.height * len(stream.feeds)
-    statements = pl.concat(rows)
-    if organisation is not None:
-        links = identity.statements(pl.concat([log.scan(), statements.lazy()]), organisation, recorded_at)
-        statements, accounted_for = pl.concat([statements, links]), accounted_for + links.height
-    audit(statements, accounted_for)
-    quarantine = lake_of_org.root / "quarantine"
-    with lake_of_org.writing(suppressed, quarantine, log.path):
-        aside.note(quarantine, pl.concat(problems), run_id)
-        log.append(statements, before)
-        # Last: a run that is killed before it tries them again, as what they say may not be in the log.
-        aside.note_mended(quarantine, pl.concat(mended), recorded_at, run_id)
+    with throwaway_folder("log") as folder:
+        saying = Saying(lake_of_org.raw, log, folder, recorded_at)
+        for source in sources:
+            for stream in source.streams():
+                last = stated_readings.get((source.name, stream.name))
+                is_of_stream = (pl.col("source") == source.name) & (pl.col("stream") == stream.name)
+                mapping, tried = mapped.mapping_of(stream, source.options), set_aside.filter(is_of_stream)
+                said = saying.add(source.name, stream, mapping, last, loads.filter(is_of_stream), tried)
+                problems.append(said.problems)
+                mended.append(said.mended)
+                told = said.problems.select("record_key", "problem")
+                changes.append(StreamChange(source.name, stream.name, said.stated, said.retracted, told))
+        if organisation is not None:
+            links = identity.statements(pl.concat([log.scan(), *saying.statements()]), organisation, recorded_at)
+            saying.state(links)
+        statements = saying.statements()
+        audit(pl.concat(statements), saying.accounted_for)
+        quarantine = lake_of_org.root / "quarantine"
+        with lake_of_org.writing(suppressed, quarantine, log.path):
+            aside.note(quarantine, pl.concat(problems), run_id)
+            log.append(statements, before)
+            # Last: a run that is killed before it tries them again, as what they say may not be in the log.
+            aside.note_mended(quarantine, pl.concat(mended), recorded_at, run_id)
     return changes
-
-
-def _change(source: str, stream: str, stated: pl.DataFrame, problems: pl.DataFrame) -> StreamChange:
-    retracted = int(stated.get_column("retracts").is_not_null().sum())
-    return StreamChange(source, stream, stated.height - retracted, retracted, problems.select("record_key", "problem"))
 
 
 def _next_instant(now: datetime, loads: pl.DataFrame) -> datetime:

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-Use = Literal["dlt", "files"]
-_USES: tuple[Use, ...] = ("dlt", "files")
+Use = Literal["dlt", "files", "log"]
+_USES: tuple[Use, ...] = ("dlt", "files", "log")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from pipelines.source import Stream, seen_of
 
 @dataclass(frozen=True)
 class Understood:
-    """Records as facts, and those that could not be understood."""
+    """Records as facts, and those that could not be understood (`aside.SET_ASIDE_SCHEMA`)."""
 
     facts: pl.LazyFrame
     touched: pl.LazyFrame

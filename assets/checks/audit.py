@@ -20,6 +20,7 @@ import polars as pl
 
 from assets.checks import frames, suites
 from assets.checks.expectations import Outcome, run
+from assets.checks.frames import Frame, height, rows_at
 from assets.checks.rules import Severity, Suite
 from kr_definitions.events import EVENT_SCHEMA
 from kr_definitions.history import COMPUTED_SCHEMA
@@ -100,14 +101,16 @@ class Audit:
         )
 
 
-def audit_events(events: pl.DataFrame, at: datetime, stated: int | None = None) -> Audit:
+def audit_events(events: pl.DataFrame | pl.LazyFrame, at: datetime, stated: int | None = None) -> Audit:
     """Check the events of one load.
 
-    events: EVENT_SCHEMA, those that the load appends (coverage and retractions included). at: the run's instant.
+    events: EVENT_SCHEMA, those that the load appends (coverage and retractions included); where they are lazy, no more
+    than some thousands are held at once. at: the run's instant.
     stated: how many rows the load says that it appends; None: not known, at least one. Without any event a load passes
     only if it says so (0).
     """
     suite = suites.batch_of_events(at, stated)
+    events = events.lazy()
     columns = frames.columns_of(events, EVENT_SCHEMA)
     if failed := _wrong_columns(suite, columns, events):
         return failed
@@ -131,7 +134,7 @@ def audit_progress(computed: pl.DataFrame, due: pl.DataFrame, key_results: pl.Da
     return audit(suite, prepared, everybody=tuple(sorted({*everybody, *found})))
 
 
-def audit(suite: Suite, prepared: Mapping[str, pl.DataFrame], everybody: tuple[str, ...] = ()) -> Audit:
+def audit(suite: Suite, prepared: Mapping[str, Frame], everybody: tuple[str, ...] = ()) -> Audit:
     """Check a suite on prepared frames. everybody: the key results that a finding about a whole frame concerns."""
     outcomes = run(suite, prepared)
     findings = [
@@ -143,16 +146,14 @@ def audit(suite: Suite, prepared: Mapping[str, pl.DataFrame], everybody: tuple[s
         findings = [_no_rules(suite, everybody)]
     return Audit(
         suite=suite.name,
-        rows=prepared["rows"].height,
+        rows=height(prepared["rows"]),
         outcomes={outcome.rule.name: outcome.result for outcome in outcomes},
         checked={outcome.rule.name: outcome.checked for outcome in outcomes},
         findings=tuple(sorted(findings, key=lambda finding: finding.severity != "critical")),
     )
 
 
-def _wrong_columns(
-    suite: Suite, columns: pl.DataFrame, rows: pl.DataFrame, everybody: tuple[str, ...] = ()
-) -> Audit | None:
+def _wrong_columns(suite: Suite, columns: pl.DataFrame, rows: Frame, everybody: tuple[str, ...] = ()) -> Audit | None:
     """The audit of a frame with other columns than declared: the other rules would only crash on it."""
     only = Suite(suite.name, tuple(rule for rule in suite.rules if rule.frame == "columns"), suite.keys)
     found = audit(only, {"columns": columns, "rows": rows}, everybody)
@@ -171,7 +172,7 @@ def _no_rules(suite: Suite, everybody: tuple[str, ...]) -> Finding:
     )
 
 
-def _finding(suite: Suite, outcome: Outcome, frame: pl.DataFrame, everybody: tuple[str, ...]) -> Finding:
+def _finding(suite: Suite, outcome: Outcome, frame: Frame, everybody: tuple[str, ...]) -> Finding:
     rule = outcome.rule
     about = Finding(f"{suite.name}.{rule.name}", rule.severity, rule.says, found="", do=rule.do, key_results=everybody)
     if outcome.crash is not None:
@@ -182,10 +183,10 @@ def _finding(suite: Suite, outcome: Outcome, frame: pl.DataFrame, everybody: tup
             is_crash=True,
         )
     if outcome.observed is not None:
-        return replace(about, found=outcome.observed, checked=frame.height)
-    broken = frame[list(outcome.failed)]
-    keys = suite.keys.get(rule.frame, tuple(frame.columns[:1]))
-    shown = [name for name in (*keys, *rule.shows) if name in frame.columns]
+        return replace(about, found=outcome.observed, checked=height(frame))
+    broken = rows_at(frame, outcome.failed)
+    keys = suite.keys.get(rule.frame, tuple(broken.columns[:1]))
+    shown = [name for name in (*keys, *rule.shows) if name in broken.columns]
     rows = broken.head(MOST_ROWS_SHOWN).select(list(dict.fromkeys(shown))).to_dicts()
     return replace(
         about,

@@ -18,8 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
-
+from assets.checks.frames import Frame, height
 from assets.checks.rules import Condition, Rule, Suite
 
 MOST_ROWS_AT_ONCE = 20_000
@@ -48,7 +47,7 @@ class Outcome:
         return "passed" if self.checked else "nothing_to_check"
 
 
-def run(suite: Suite, frames: Mapping[str, pl.DataFrame]) -> list[Outcome]:
+def run(suite: Suite, frames: Mapping[str, Frame]) -> list[Outcome]:
     """The outcome of every rule of the suite, in its order. Raises `KeyError` for a rule on a frame that is missing."""
     found: dict[str, Outcome] = {}
     with _quiet():
@@ -60,18 +59,19 @@ def run(suite: Suite, frames: Mapping[str, pl.DataFrame]) -> list[Outcome]:
     return [found[rule.name] for rule in suite.rules]
 
 
-def _outcomes(rules: list[Rule], frame: pl.DataFrame) -> Iterator[Outcome]:
-    """Long frames are cut for the rules that can be, so that pandas never holds more than one piece."""
-    if frame.height <= MOST_ROWS_AT_ONCE:
+def _outcomes(rules: list[Rule], frame: Frame) -> Iterator[Outcome]:
+    """Long frames are cut for the rules that can be, so that no more than one piece is held, here or by pandas."""
+    if height(frame) <= MOST_ROWS_AT_ONCE:
         yield from _validated(rules, frame, first=0)
         return
     yield from _validated([rule for rule in rules if not rule.is_row_by_row], frame, first=0)
-    for first in range(0, frame.height, MOST_ROWS_AT_ONCE):
-        piece = frame.slice(first, MOST_ROWS_AT_ONCE)
-        yield from _validated([rule for rule in rules if rule.is_row_by_row], piece, first)
+    row_by_row, first = [rule for rule in rules if rule.is_row_by_row], 0
+    for piece in frame.lazy().collect_batches(chunk_size=MOST_ROWS_AT_ONCE):
+        yield from _validated(row_by_row, piece, first)
+        first += piece.height
 
 
-def _validated(rules: list[Rule], frame: pl.DataFrame, first: int) -> Iterator[Outcome]:
+def _validated(rules: list[Rule], frame: Frame, first: int) -> Iterator[Outcome]:
     import great_expectations as gx  # noqa: PLC0415 - takes seconds
 
     if not rules:
@@ -87,15 +87,16 @@ def _validated(rules: list[Rule], frame: pl.DataFrame, first: int) -> Iterator[O
         yield _outcome(rule, by_rule.get(rule.name), first)
 
 
-def _as_pandas(rules: list[Rule], frame: pl.DataFrame) -> Any:
+def _as_pandas(rules: list[Rule], frame: Frame) -> Any:
     """Only the columns that the rules look at (a frame without columns would have no rows either)."""
     used = {
         column
         for rule in rules
         for column in (*_columns_of(rule.arguments), *(condition[0] for condition in rule.where))
     }
-    present = [name for name in frame.columns if name in used]
-    return frame.select(present or frame.columns[:1]).to_pandas()
+    columns = frame.collect_schema().names()
+    present = [name for name in columns if name in used]
+    return frame.lazy().select(present or columns[:1]).collect().to_pandas()
 
 
 def _columns_of(arguments: Mapping[str, Any]) -> list[str]:

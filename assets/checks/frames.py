@@ -5,7 +5,7 @@ Belongs here: joins and derived columns, each named like a statement. Does not: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -23,11 +23,30 @@ _TEXTS = [name for name, dtype in EVENT_SCHEMA.items() if dtype == pl.String()]
 _FLOATS = [name for name, dtype in COMPUTED_SCHEMA.items() if dtype == pl.Float64()]
 
 
-def columns_of(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+Frame = pl.DataFrame | pl.LazyFrame
+"""A frame that rules look at. One that is lazy may be longer than what can be held: it is read in pieces."""
+
+
+def height(frame: Frame) -> int:
+    """How many rows it has."""
+    return int(frame.lazy().select(pl.len()).collect().item())
+
+
+def rows_at(frame: Frame, positions: Sequence[int]) -> pl.DataFrame:
+    """The rows at these positions, in their order."""
+    if isinstance(frame, pl.DataFrame):
+        return frame[list(positions)]
+    wanted = pl.LazyFrame({"_position": positions}, schema={"_position": pl.get_index_type()})
+    placed = frame.with_row_index("_position").join(wanted, on="_position", how="semi")
+    return placed.sort("_position").drop("_position").collect()
+
+
+def columns_of(frame: Frame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     """Column by column, the type that is declared and the type that was found."""
     declared = pl.DataFrame({"column": list(schema), "declared": [str(dtype) for dtype in schema.values()]})
+    columns = frame.collect_schema()
     found = pl.DataFrame(
-        {"column": frame.columns, "found": [str(dtype) for dtype in frame.dtypes]},
+        {"column": columns.names(), "found": [str(dtype) for dtype in columns.dtypes()]},
         schema={"column": pl.String, "found": pl.String},
     )
     return declared.join(found, on="column", how="full", coalesce=True).with_columns(
@@ -35,7 +54,7 @@ def columns_of(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.Dat
     )
 
 
-def events_frames(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
+def events_frames(events: pl.LazyFrame) -> dict[str, Frame]:
     """events: EVENT_SCHEMA."""
     mail = [
         pl.when(pl.col(name).str.contains(_IN_KEY if name == "record_key" else ADDRESS)).then(pl.lit(name))

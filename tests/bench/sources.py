@@ -26,6 +26,9 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent), str(HERE)]
 
+import assets  # noqa: E402, F401 - first: its memory is allocated as the command line has it
+
+# isort: split
 from accounts import ACCOUNTS, Bench  # noqa: E402 - found by the paths above
 
 RECORDS = 100_000

@@ -248,7 +248,7 @@ STOPS = [
     Stage("before", "pipelines.lake:settle", "customers"),
     Stage("before", "pipelines.lake:append_after", "loads"),
     Stage("before", "pipelines.load:bring_up_to_date"),
-    Stage("after", "pipelines.event_log:statements", nth=2),
+    Stage("after", "pipelines.event_log:changes", nth=2),
     Stage("before", "pipelines.lake:append_after", "events"),
     Stage("before", "pipelines.lake:write_deltalake", nth=2),
 ]

@@ -20,7 +20,7 @@ STAGES = [
     Stage("after", "dlt.pipeline.pipeline:Pipeline.extract"),
     Stage("before", "dlt.common.libs.deltalake:merge_delta_table"),
     Stage("before", "pipelines.lake:append_after", "loads"),
-    Stage("after", "pipelines.event_log:statements", nth=2),
+    Stage("after", "pipelines.event_log:changes", nth=2),
     Stage("before", "pipelines.lake:append_after", "quarantine"),
     Stage("before", "pipelines.lake:append_after", "events"),
     Stage("before", "pipelines.lake:write_deltalake", nth=2),

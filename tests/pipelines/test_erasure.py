@@ -783,7 +783,7 @@ def test_a_mapping_that_had_begun_before_states_nothing_and_sets_nothing_aside(r
     served = Shop([customer(WHO)], [order("1", WHO, amount=f"strange {WHO}")])
     fetch(shop.source(served), Lake(root), shop.StillClock(at(2)), at(2))
 
-    def erasing_meanwhile(statements: pl.DataFrame, stated: int) -> None:
+    def erasing_meanwhile(statements: pl.LazyFrame, stated: int) -> None:
         erase(root, WHO, 3)
 
     with pytest.raises(Overtaken):

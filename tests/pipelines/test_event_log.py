@@ -26,10 +26,11 @@ from kr_definitions.events import (
     current,
     facts_frame,
 )
-from pipelines.event_log import ContradictoryFacts, EventLog, readings, statements
+from pipelines import mapped, pieces
+from pipelines.event_log import ORDER, ContradictoryFacts, EventLog, changes, identified, readings, statements
 from pipelines.lake import Overtaken
 from pipelines.load import Lake, Source, bring_up_to_date, fetch
-from pipelines.mapped import by_mapping
+from pipelines.mapped import by_mapping, by_records
 from pipelines.source import Account, Covered, Options, Read, Record, Stream
 
 Said = Mapping[str, str]
@@ -453,12 +454,37 @@ def test_what_a_new_record_says_by_a_changed_mapping_is_its_own_saying_and_so_is
     } == till.load()
 
 
+def test_what_is_stated_in_parts_is_what_is_stated_at_once(tmp_path, monkeypatch):
+    def life(folder: Path) -> pl.DataFrame:
+        till = Till(folder, {f"{group}/{n}": str(n) for group in "abc" for n in range(3)})
+        till.load()
+        till.amounts = {**till.amounts, "a/1": "7", "d/1": "8"}
+        till.load()
+        till.times, till.version = 10, "2"
+        till.load()
+        return Lake(folder).log.scan().sort("event_id").collect()
+
+    at_once = life(tmp_path / "at once")
+    monkeypatch.setattr(mapped, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(mapped, "_A_PART", {"rows": 3, "bytes": 1_000})
+    monkeypatch.setattr(pieces, "ROWS_A_PIECE", 2)
+    assert at_once.equals(life(tmp_path / "in parts"))
+
+
+def test_what_is_stated_in_parts_lies_in_the_log_in_its_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(pieces, "ROWS_A_PIECE", 2)
+    Till(tmp_path, {f"a/{n}": str(n) for n in range(30)}).load()
+    rows = Lake(tmp_path).log.scan().select(ORDER).collect()
+    assert rows.equals(rows.sort(ORDER))
+
+
 def test_a_fact_that_a_record_read_anew_takes_from_another_one_has_no_reason(tmp_path):
     """The one that it is taken from was not read anew, but nor did the mapping take it."""
     log = told({"r": {"a": "7"}})
-    moved = stated(log, {"r": {}, "s": {"a": "7"}}, 1)
     stream = Till(tmp_path, {}).streams(Account("test", "till", "UTC"), Options())[0]
-    arrived = pl.LazyFrame({"group": ["s"]})
-    assert [None, None] == by_mapping(moved, stream, arrived).get_column("reason").to_list()
-    arrived = pl.LazyFrame({"group": []}, {"group": pl.String})
-    assert ["mapping", "mapping"] == by_mapping(moved, stream, arrived).get_column("reason").to_list()
+    said, touched = facts([deal("a", "s", "7")]), pl.LazyFrame({"record_key": ["r", "s"]})
+    moved = changes(log.lazy(), [identified(said, "crm", "deals").lazy()], touched, "crm", "deals", at(1))
+    for arrived, reason in ((["s"], None), ([], "mapping")):
+        groups = pl.LazyFrame({"group": arrived}, {"group": pl.String})
+        rows = pl.concat(list(moved.rows()))
+        assert [reason, reason] == by_mapping(rows, by_records(moved, stream, groups)).get_column("reason").to_list()
