@@ -60,7 +60,7 @@ VENDORS = {
     "salesforce": Vendor("ventas-b2b", settings={"batch": 10}),
     "pipedrive": Vendor("revops", settings={"tokens_a_day": 10**9}),
     "zendesk": Vendor("inmobiliaria", settings={"page_size": 10}),
-    "freshdesk": Vendor("inmobiliaria", {"subdomain": "agencia"}),
+    "freshdesk": Vendor("inmobiliaria", {"subdomain": "agencia", "first_ticket": None}),
     "jira": Vendor(
         "inmobiliaria",
         {"site": "agencia", "projects": ["SUP"], "solved": ["Resolved"], "closed": ["Closed"]},
