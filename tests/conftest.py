@@ -16,6 +16,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from pipelines import source
+
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)
 settings.register_profile("soak", deadline=None, database=None, max_examples=2000)
 settings.load_profile("soak" if os.environ.get("HITO_SOAK") else "ci")
@@ -30,3 +32,13 @@ def pytest_collection() -> Iterator[object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def secrets_of_one_test() -> Iterator[None]:
+    """What one test signs in with is no secret to the next one, whose errors may say the same word."""
+    before = set(source._never_told)
+    yield
+    if source._never_told != before:
+        source._never_told.intersection_update(before)
+        source._told.cache_clear()
