@@ -28,6 +28,7 @@ from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS
 from pipelines.stripe.money import currency
 from pipelines.stripe.monthly import prices
 from pipelines.stripe.stating import address, instant, stated
+from pipelines.turns import once
 
 FEEDS = (
     "subscription.started",
@@ -55,12 +56,12 @@ _ABOUT = pl.duration(days=1)
 
 def facts(records: pl.LazyFrame, *, livemode: bool) -> pl.LazyFrame:
     """What subscriptions state. records: of each subscription, all of its states."""
-    said = _said(records, livemode=livemode)
+    said = once(_said(records, livemode=livemode))
     is_started = ~pl.col("status").is_in(_NOT_STARTED).fill_null(value=False)
     present = said.filter(pl.col("kind").is_null() & is_started)
-    shown = _shown(said, present)
-    levels = _levels(shown)
-    whole = _with_ends(present, levels).with_columns(problem=_problem())
+    shown = once(_shown(said, present))
+    levels = once(_levels(shown))
+    whole = once(_with_ends(present, levels).with_columns(problem=_problem()))
     ended = whole.filter(pl.col("status") == "canceled")
     beside = ("category", "product")
     return pl.concat(
