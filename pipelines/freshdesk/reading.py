@@ -110,7 +110,7 @@ def _archived(
             raise _nowhere(helpdesk)
         if ticket is not None:
             found.append(_record(helpdesk, ticket, read, is_gone=_is_gone(ticket), is_archived=True))
-        if number % PAGE_SIZE == 1 and found:
+        if number % PAGE_SIZE == 1:
             yield found
             yield _mark(ARCHIVED, number - 1)
             found = []

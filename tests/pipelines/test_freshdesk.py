@@ -376,6 +376,15 @@ def test_a_reading_of_the_archive_goes_on_where_it_was_interrupted(office: Offic
     assert rest.covered == whole.covered == Covered(None, at(150))
 
 
+def test_what_was_asked_for_and_is_nowhere_is_not_asked_for_again_after_an_interruption(office: Office) -> None:
+    marks = office.first(office.served(company(replace(OPEN, id=250)), at(150)), "tickets", at(150)).marks
+    assert [mark for mark in marks if '"archived"' in mark] == [
+        '{"list":"archived","highest":200,"from":null}',
+        '{"list":"archived","highest":100,"from":null}',
+        '{"list":"archived","highest":0,"from":null}',
+    ]
+
+
 def test_a_plan_without_an_archive_has_archived_nothing(office: Office) -> None:
     vendor = office.served(company(OPEN, replace(OPEN, id=3)), at(150), has_archive=False)
     reading = office.first(vendor, "tickets", at(150))
