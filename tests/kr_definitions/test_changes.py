@@ -22,7 +22,8 @@ from kr_definitions import catalogue, meaning
 from kr_definitions.catalogue import Catalogue, Definition
 from kr_definitions.changes import Changed, Changes, Deployed, Rolled, changes
 from kr_definitions.compute import compute
-from kr_definitions.declarations import KeyResult, MonthOf, MonthsFrom
+from kr_definitions.declarations import KeyResult
+from kr_definitions.declared_periods import MonthOf, MonthsFrom
 from kr_definitions.editions import following
 from kr_definitions.effects import Days, Move, Moved
 from kr_definitions.fields import WORDS, changed_fields
