@@ -6,7 +6,7 @@ Belongs here: requests, answers and what is in them. Does not: what they mean (`
 
 Like the vendor: only the present is known; counts are texts; subscribers are rounded down to three significant digits;
 every request costs a unit, wrong ones too, and units come back at midnight in California. A video is uploaded, private,
-a day before it is published, and is in the list of uploads then, but cannot be seen.
+a day before it is published, and is in the list of uploads then, but cannot be seen. The list has the newest 20,000.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ UPLOADS = "UU" + CHANNEL.removeprefix("UC")
 
 UNITS_A_DAY = 10_000
 UPLOADED_BEFORE = timedelta(days=1)
+MOST_LISTED = 20_000
 _QUOTA_EXCEEDED = (
     "The request cannot be completed because you have exceeded your "
     '<a href="/youtube/v3/getting-started#quota">quota</a>.'
@@ -58,7 +59,8 @@ class _YouTube:
         present = self.desk.present
         listed = [v for v in self.desk.company.videos if v.published_at - UPLOADED_BEFORE <= present]
         kept = [v for v in listed if v.removed_at is None or v.removed_at > present]
-        self.uploads = sorted(kept, key=lambda video: (video.published_at, video.id), reverse=True)
+        newest_first = sorted(kept, key=lambda video: (video.published_at, video.id), reverse=True)
+        self.uploads = newest_first[:MOST_LISTED]
         self.public = {video.id: video for video in kept if video.published_at <= present}
 
     def starlette(self) -> Starlette:
