@@ -12,7 +12,8 @@ each time after twice as long. Limits of a resource (`resource-specific`) are by
 waited. Where that does not help, the error names the reason.
 
 *Lists* are whole at once, so far as the vendor documents (only its search lags behind, and is not used). Events are
-asked for from an hour before the last reading: what was read before is read again, and changes nothing.
+asked for from an hour before the last reading: what was read before is read again, and changes nothing. A list that is
+gone on with from an object that was deleted since (`resource_missing`) is begun anew.
 """
 
 from __future__ import annotations
@@ -59,12 +60,18 @@ class Api:
         self.session.auth = _Bearer(key)
         self.session.headers["Stripe-Version"] = self.settings.get("api_version") or API_VERSION
 
-    def listed(self, path: str, params: Mapping[str, Any]) -> Iterator[list[Item]]:
-        """Pages of a list, newest first. Raises `VendorError` where the list does not get on or repeats itself."""
-        place: dict[str, str] = {}
+    def listed(self, path: str, params: Mapping[str, Any], after: str | None = None) -> Iterator[list[Item]]:
+        """Pages of a list, newest first. Raises `VendorError` where the list does not get on or repeats itself.
+
+        after: the object that a reading had come to that was interrupted.
+        """
+        place: dict[str, str] = {"starting_after": after} if after else {}
         seen: set[str] = set()
         while True:
             response = self._get(path, {**params, "limit": PAGE_SIZE, **place})
+            if after and not seen and _error(response).get("code") == "resource_missing":
+                after, place = None, {}
+                continue
             answer = whole_json(self.source, response, ("object", "data", "has_more"))
             page = self._page(path, answer)
             ids = {item["id"] for item in page}

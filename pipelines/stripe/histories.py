@@ -16,20 +16,36 @@ invoice and no event tells of that time: pauses, and cancellations that were tak
 have several intervals invoices bill a part each, so that they are not gone by.
 
 A record is named by the subscription, and where it is a state of the past, after a slash, by what told of it.
+
+A reading of all that is interrupted goes on where it was, in the list of subscriptions or in that of invoices, as long
+as events reach as far back as they did when it began; after that all is read anew.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
 
-from pipelines.source import Account, Covered, Read, Record, VendorError
+from pipelines.source import Account, Covered, Mark, Read, Record, VendorError
 from pipelines.stripe.api import READ_AGAIN, Api, Item
-from pipelines.stripe.reading import EVENTS_TRUSTED, Kind, events, gone, why_all_are_read
+from pipelines.stripe.reading import (
+    EVENTS_KEPT,
+    EVENTS_TRUSTED,
+    Kind,
+    Pages,
+    events,
+    gone,
+    in_order,
+    place,
+    present_of,
+    reached,
+    why_all_are_read,
+)
 from pipelines.stripe.states import before, billed, known_discounts, state
 
 _SUBSCRIPTION = "customer.subscription."
@@ -39,7 +55,7 @@ CHANGES = (
 )
 """Discounts come and go with events of their own."""
 
-_IDS_A_PAGE = 100
+_SOON = timedelta(hours=1)
 _EXPANDED = "discounts.source.coupon"
 _ENDED = ("canceled", "incomplete_expired")
 
@@ -54,7 +70,7 @@ def subscription_of(record_key: pl.Expr) -> pl.Expr:
     return record_key.str.split("/").list.first()
 
 
-def fetch(account: Account, labels: Labels, read: Read, *, livemode: bool) -> Generator[list[Record], None, Covered]:
+def fetch(account: Account, labels: Labels, read: Read, *, livemode: bool) -> Pages:
     """Read the subscriptions that were changed, or all, and what they have been."""
     api = Api(account, read.clock, livemode=livemode)
     kind = Kind(
@@ -77,49 +93,78 @@ def fetch(account: Account, labels: Labels, read: Read, *, livemode: bool) -> Ge
     return Covered(None, read.until, kind.keeps)
 
 
+@dataclass
+class _Walk:
+    """How far a reading of all has got.
+
+    events_from: from when on events are gone by (epoch seconds). first: when the first subscription began that it came
+    past; several: those with several intervals. subscription, invoice: the last ones that it came past in their lists.
+    """
+
+    events_from: int
+    first: float
+    several: list[str] = field(default_factory=list)
+    subscription: str | None = None
+    invoice: str | None = None
+
+
 class _Reading:
     """One reading of the subscriptions of an account."""
 
     def __init__(self, api: Api, kind: Kind, labels: Labels, read: Read) -> None:
         self.api, self.kind, self.labels, self.read = api, kind, labels, read
 
-    def changed(self, since: datetime) -> Iterator[list[Record]]:
+    def changed(self, since: datetime) -> Iterator[list[Record] | Mark]:
         """What had an event since: as it is, and as it was after and before each event."""
         happened = self._happened(since)
-        ids = list(happened)
-        for start in range(0, len(ids), _IDS_A_PAGE):
+        changed = {id_: max(event["created"] for event, _ in of_it) for id_, of_it in happened.items()}
+        for ids, mark in in_order(changed, self.read):
             page: list[Record] = []
-            for id_ in ids[start : start + _IDS_A_PAGE]:
+            for id_ in ids:
                 item = self.api.found(self.kind.path, self.kind.object, id_, self.kind.of_one)
                 page += [gone(id_)] if item is None else [self._present(item), *self._past(item, happened[id_])]
             yield page
+            yield mark
 
-    def everything(self) -> Iterator[list[Record]]:
+    def everything(self) -> Iterator[list[Record] | Mark]:
         """All that there are, what events tell of them, and what invoices tell of the time before."""
-        events_from = self.read.until - EVENTS_TRUSTED
-        happened = self._happened(events_from)
-        several, first = set[str](), self.read.until.timestamp()
-        for page in self.api.listed(self.kind.path, self.kind.of_list):
+        walk = self._begun()
+        if walk.invoice is None:
+            yield from self._listed(walk)
+        if walk.first < walk.events_from:
+            yield from self._billed(walk)
+
+    def _begun(self) -> _Walk:
+        """Where the reading is: at its beginning, or where it was interrupted, if events still reach as far back."""
+        now = present_of(self.read)
+        said = reached(self.read)
+        if now - datetime.fromtimestamp(said.get("events_from", 0), UTC) > EVENTS_KEPT - _SOON:
+            return _Walk(int((now - EVENTS_TRUSTED).timestamp()), self.read.until.timestamp())
+        return _Walk(**said)
+
+    def _listed(self, walk: _Walk) -> Iterator[list[Record] | Mark]:
+        """All that there are, and what events tell of them."""
+        happened = self._happened(datetime.fromtimestamp(walk.events_from, UTC))
+        for page in self.api.listed(self.kind.path, self.kind.of_list, walk.subscription):
             records: list[Record] = []
             for item in page:
                 began = _began(item, self.read.until)
-                first = min(first, began)
+                walk.first = min(walk.first, began)
                 of_it = happened.get(item["id"], [])
                 records += [self._present(item), *self._past(item, of_it)]
-                if not of_it and item.get("status") not in _ENDED and began < events_from.timestamp():
-                    records.append(self._state(item, {}, "listed", int(events_from.timestamp()), ""))
+                if not of_it and item.get("status") not in _ENDED and began < walk.events_from:
+                    records.append(self._state(item, {}, "listed", walk.events_from, ""))
                 if len({(one["interval"], one["interval_count"]) for one in records[-1].payload["items"]}) > 1:
-                    several.add(item["id"])
+                    walk.several.append(item["id"])
             yield records
-        if first < events_from.timestamp():
-            yield from self._billed(events_from, several)
+            if page:
+                walk.subscription = page[-1]["id"]
+                yield place(**asdict(walk))
 
     def _happened(self, since: datetime) -> dict[str, _Dated]:
         """The events of each subscription, newest first, with what they show."""
         found: dict[str, _Dated] = {}
         for event, shown in events(self.api, self.kind, since):
-            if not isinstance(event.get("created"), int):
-                raise VendorError(self.api.source, "/v1/events answered an event without its time", READ_AGAIN)
             id_ = shown["id"] if event["type"].startswith(_SUBSCRIPTION) else shown.get("subscription")
             if isinstance(id_, str):  # a discount may be a customer's, or an invoice's
                 found.setdefault(id_, []).append((event, shown))
@@ -142,10 +187,10 @@ class _Reading:
                 shown = now  # noqa: PLW2901 - of a discount's event, what the subscription was until its next one
             yield self._state(shown, known, "after", at, name, places[name])
 
-    def _billed(self, until: datetime, several: set[str]) -> Iterator[list[Record]]:
+    def _billed(self, walk: _Walk) -> Iterator[list[Record] | Mark]:
         """What invoices billed of periods that began before events tell of them; after a gap, in the gap."""
-        first, last = self.read.since.timestamp() if self.read.since else 0, until.timestamp()
-        for page in self.api.listed("/v1/invoices", {"expand[]": f"data.{_EXPANDED}"}):
+        first, several = self.read.since.timestamp() if self.read.since else 0, {*walk.several}
+        for page in self.api.listed("/v1/invoices", {"expand[]": f"data.{_EXPANDED}"}, walk.invoice):
             records: list[Record] = []
             for invoice in page:
                 if not isinstance(invoice.get("created"), int):
@@ -156,9 +201,12 @@ class _Reading:
                     records += [
                         Record(f"{id_}/{invoice['id']}/{one['kind']}/{one['at']}", None, one)
                         for one in states
-                        if id_ not in several and one["at"] < last
+                        if id_ not in several and one["at"] < walk.events_from
                     ]
             yield records
+            if page:
+                walk.invoice = page[-1]["id"]
+                yield place(**asdict(walk))
 
     def _lines(self, invoice: Item) -> list[Item]:
         lines = invoice.get("lines") or {}

@@ -12,6 +12,9 @@ and when other metadata is to be kept. As a list cannot be asked for what was ch
 objects a request: an invoice of two years ago that was voided during the gap is found. What a list cannot show is what
 is in it no longer: an object deleted during a gap stays as it was. The vendor deletes only drafts, which state nothing,
 and, on demand, the data of test mode.
+
+A reading that is interrupted goes on where it was: in a list after the last object of a page, through events with those
+objects whose last change is later than that of those that were read. What changed meanwhile, the next reading finds.
 """
 
 from __future__ import annotations
@@ -22,8 +25,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
+
 from pipelines.people import People, Place
-from pipelines.source import Account, Covered, Read, Record, VendorError
+from pipelines.source import Account, Covered, Mark, Read, Record, VendorError
 from pipelines.stripe.api import READ_AGAIN, Api, Item
 
 EVENTS_KEPT = timedelta(days=30)
@@ -72,7 +77,10 @@ class Kind:
         return {"expand[]": self.expanded} if self.expanded else {}
 
 
-def fetch(account: Account, kind: Kind, read: Read, *, livemode: bool) -> Generator[list[Record], None, Covered]:
+Pages = Generator[list[Record] | Mark, None, Covered]
+
+
+def fetch(account: Account, kind: Kind, read: Read, *, livemode: bool) -> Pages:
     """Read the objects that were changed, or all."""
     api = Api(account, read.clock, livemode=livemode)
     why_all = why_all_are_read(kind, read)
@@ -80,40 +88,75 @@ def fetch(account: Account, kind: Kind, read: Read, *, livemode: bool) -> Genera
         yield from _through_events(api, kind, read, read.since)
         return Covered(read.since, read.until, kind.keeps)
     logger.info("%s.%s: all are read through the list: %s", api.source, kind.name, why_all)
-    for page in api.listed(kind.path, kind.of_list):
+    for page in api.listed(kind.path, kind.of_list, reached(read).get("after")):
         yield [_record(kind, item, read.until) for item in page]
+        if page:
+            yield place(after=page[-1]["id"])
     return Covered(None, read.until, kind.keeps)
+
+
+def reached(read: Read) -> dict[str, Any]:
+    """Where an interrupted reading had got to; empty where there was none."""
+    return dict(orjson.loads(read.mark)) if read.mark else {}
+
+
+def place(**where: Any) -> Mark:
+    """Where a reading has got to."""
+    return Mark(orjson.dumps(where).decode())
+
+
+def present_of(read: Read) -> datetime:
+    """The time by which events are gone: a reading may be gone on with days after it began."""
+    return read.until if read.mark is None else max(read.until, read.clock.now())
 
 
 def why_all_are_read(kind: Kind, read: Read) -> str | None:
     """Why events are not enough; None where they are."""
     if read.since is None:
         return "nothing has been read before"
-    if read.until - read.since > EVENTS_TRUSTED:
+    if present_of(read) - read.since > EVENTS_TRUSTED:
         return f"the last reading is of {read.since:%Y-%m-%d}, and events are kept for {EVENTS_KEPT.days} days"
     if (read.cursor or "") != kind.keeps:
         return "other metadata is to be kept"
     return None
 
 
-def _through_events(api: Api, kind: Kind, read: Read, since: datetime) -> Iterator[list[Record]]:
+def _through_events(api: Api, kind: Kind, read: Read, since: datetime) -> Iterator[list[Record] | Mark]:
     """What the objects are now that had an event since; one that is gone is deleted."""
-    ids = list(_changed_ids(api, kind, since))
-    for start in range(0, len(ids), _IDS_A_PAGE):
-        batch = ids[start : start + _IDS_A_PAGE]
+    for batch, mark in in_order(_changed(api, kind, since), read):
         found = {id_: api.found(kind.path, kind.object, id_, kind.of_one) for id_ in batch}
         yield [gone(id_) if item is None else _record(kind, item, read.until) for id_, item in found.items()]
+        yield mark
 
 
-def _changed_ids(api: Api, kind: Kind, since: datetime) -> dict[str, None]:
-    """The ids, each once, most recently changed first."""
-    ids: dict[str, None] = {}
+def in_order(changed: Mapping[str, int], read: Read) -> Iterator[tuple[list[str], Mark]]:
+    """Ids, a hundred together, with the place after them; from where an interrupted reading was.
+
+    changed: id -> when it was changed last. The least recent ones come first, so that what is changed while they are
+    read comes after whatever place was passed.
+    """
+    last = tuple(reached(read).get("changed", (0, "")))
+    ordered = sorted((at, id_) for id_, at in changed.items() if (at, id_) > last)
+    for start in range(0, len(ordered), _IDS_A_PAGE):
+        batch = ordered[start : start + _IDS_A_PAGE]
+        yield [id_ for _, id_ in batch], place(changed=batch[-1])
+
+
+def _changed(api: Api, kind: Kind, since: datetime) -> dict[str, int]:
+    """The ids of what was changed since, with when it was last (epoch seconds)."""
+    changed: dict[str, int] = {}
     if kind.lists_new:
         for page in api.listed(kind.path, {**kind.of_list, "created[gte]": int(since.timestamp())}):
-            ids |= dict.fromkeys(item["id"] for item in page)
-    for _, changed in events(api, kind, since):
-        ids[changed["id"]] = None
-    return ids
+            changed |= {item["id"]: _created(api, kind.path, item) for item in page}
+    for event, of in events(api, kind, since):
+        changed[of["id"]] = max(event["created"], changed.get(of["id"], 0))
+    return changed
+
+
+def _created(api: Api, path: str, item: Item) -> int:
+    if not isinstance(item.get("created"), int):
+        raise VendorError(api.source, f"{path} answered with something without its time", READ_AGAIN)
+    return int(item["created"])
 
 
 def events(api: Api, kind: Kind, since: datetime) -> Iterator[tuple[Item, Item]]:
@@ -123,6 +166,7 @@ def events(api: Api, kind: Kind, since: datetime) -> Iterator[tuple[Item, Item]]
             changed = (event.get("data") or {}).get("object") or {}
             if event.get("type") not in kind.changes or not isinstance(changed.get("id"), str):
                 raise VendorError(api.source, "/v1/events answered an event that was not asked for", READ_AGAIN)
+            _created(api, "/v1/events", event)
             yield event, changed
 
 

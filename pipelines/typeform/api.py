@@ -57,9 +57,8 @@ class Api:
             raise SourceConfigError(self.source, found, do)
         return whole_json(self.source, response, ("id", "fields"))
 
-    def responses(self, form: str, since: datetime | None, kind: Kind = "completed") -> Iterator[list[Item]]:
-        """Responses of a type in the order of their times, from a second on; each comes once."""
-        start = None if since is None else second(since)
+    def responses(self, form: str, start: str | None, kind: Kind = "completed") -> Iterator[list[Item]]:
+        """Responses of a type in the order of their times, from a second on (`second`); each comes once."""
         promised: int | None = None
         seen: set[str] = set()
         while True:

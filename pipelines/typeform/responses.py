@@ -13,7 +13,7 @@ Belongs here: reading answers, and the facts that they state. Does not: HTTP (`a
 Of a response are kept its token, its time, the number or good and bad, and the hidden fields that the options name; no
 text, no label, no address, nothing of the browser. A response that is deleted leaves nothing behind: each reading asks
 how many there are up to where the last one ended, and where that is not as many as were then, and once every
-`reread_days`, all are read.
+`reread_days`, all are read. A reading of all that is interrupted goes on from the second that it had come to.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -33,8 +33,8 @@ import polars as pl
 from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS
 from pipelines.novelty import FEWEST_DOUBTED
 from pipelines.people import People, Place
-from pipelines.source import Account, Covered, Read, Record, SourceConfigError, Stream, VendorError
-from pipelines.typeform.api import READ_AGAIN, Api, Item, questions, refuse_unknown
+from pipelines.source import Account, Covered, Mark, Read, Record, SourceConfigError, Stream, VendorError
+from pipelines.typeform.api import READ_AGAIN, Api, Item, questions, refuse_unknown, second
 from pipelines.typeform.options import HOSTS, Form, TypeformOptions
 
 RESPONDENT = "respondent"
@@ -44,6 +44,7 @@ PROCESSED_WITHIN = timedelta(minutes=10)
 NUMBERS = frozenset({"opinion_scale", "rating", "nps", "number"})
 CHOICES = frozenset({"multiple_choice", "picture_choice", "dropdown", "yes_no", "legal"})
 
+PAGES_A_MARK = 10
 KEY_LENGTH = 12
 """Of a token, as a record's key: what is held is carried from one reading to the next."""
 
@@ -93,17 +94,32 @@ class Known:
     all_read_at: datetime
 
     def text(self) -> str:
-        keys = b64encode(zlib.compress("".join(sorted(self.keys)).encode(), 9)).decode()
-        said = {"form": self.form, "rule": self.rule, "keys": keys, "count": self.count}
+        said = {"form": self.form, "rule": self.rule, "keys": _packed(self.keys), "count": self.count}
         return orjson.dumps({**said, "until": self.until, "all_read_at": self.all_read_at}).decode()
 
     @classmethod
     def of(cls, text: str) -> Known:
         said = orjson.loads(text)
-        keys = zlib.decompress(b64decode(said["keys"])).decode()
-        each = frozenset(keys[at : at + KEY_LENGTH] for at in range(0, len(keys), KEY_LENGTH))
         until, all_read_at = (datetime.fromisoformat(said[name]) for name in ("until", "all_read_at"))
-        return cls(said["form"], said["rule"], each, until, said["count"], all_read_at)
+        return cls(said["form"], said["rule"], _unpacked(said["keys"]), until, said["count"], all_read_at)
+
+
+@dataclass
+class _Walk:
+    """How far a reading of all has got. start: the second that it had come to; count: of `Known`, when it began."""
+
+    count: int
+    start: str | None = None
+    found: set[str] = field(default_factory=set)
+
+    def mark(self) -> Mark:
+        said = {"count": self.count, "start": self.start, "found": _packed(self.found)}
+        return Mark(orjson.dumps(said).decode())
+
+    @classmethod
+    def of(cls, mark: str) -> _Walk:
+        said = orjson.loads(mark)
+        return cls(said["count"], said["start"], {*_unpacked(said["found"])})
 
 
 @dataclass
@@ -117,32 +133,47 @@ class _Reading:
     api: Api = field(init=False)
     question: Item = field(init=False)
 
-    def pages(self) -> Generator[list[Record], None, Covered]:
+    def pages(self) -> Generator[list[Record] | Mark, None, Covered]:
         self.api = Api(self.account, HOSTS[self.options.region], self.read.clock)
         self._refuse_unknown()
         known = Known.of(self.read.cursor) if self.read.cursor else None
-        since = self.read.since if known is not None and not self._is_due(known) else None
-        if since is not None and known is not None and self.api.count(self.form.id, known.until) != known.count:
-            since = None
         until = self.read.until - PROCESSED_WITHIN
+        since = self._since(known)
         count = self.api.count(self.form.id, until)
+        if since is None or known is None:
+            return (yield from self._all(known, until, count))
         found: set[str] = set()
-        for page in self.api.responses(self.form.id, since):
+        for page in self.api.responses(self.form.id, second(since)):
             records = [self._record(one) for one in page]
             found.update(record.key for record in records)
             yield records
-        if len(found) < (count if since is None else 0):
+        after = Known(self.form.id, self._rule, known.keys | found, until, count, known.all_read_at)
+        return Covered(since, self.read.until, after.text())
+
+    def _since(self, known: Known | None) -> datetime | None:
+        """From when on responses are read; None for all of them."""
+        if known is None or self.read.mark or self._is_due(known):
+            return None
+        return self.read.since if self.api.count(self.form.id, known.until) == known.count else None
+
+    def _all(self, known: Known | None, until: datetime, count: int) -> Generator[list[Record] | Mark, None, Covered]:
+        """All responses, and those that are known and not among them."""
+        walk = _Walk.of(self.read.mark) if self.read.mark else _Walk(count)
+        for number, page in enumerate(self.api.responses(self.form.id, walk.start), start=1):
+            records = [self._record(one) for one in page]
+            walk.found.update(record.key for record in records)
+            yield records
+            if page and number % PAGES_A_MARK == 0 and page[-1].get("submitted_at"):
+                walk.start = page[-1]["submitted_at"]
+                yield walk.mark()
+        if len(walk.found) < count:
             raise VendorError(self.api.source, f"the responses to {self.form.id} became fewer", READ_AGAIN)
-        if known is None or since is not None:
-            keys = frozenset(found if known is None else known.keys | found)
-            all_read_at = self.read.until if known is None else known.all_read_at
-        else:
-            gone = known.keys - found
+        if known is not None:
+            gone = known.keys - walk.found
             self._refuse_doubtful(known, len(gone))
             yield [Record(key, None, {}, is_deleted=True) for key in sorted(gone)]
-            keys, all_read_at = frozenset(found), self.read.until
-        after = Known(self.form.id, self._rule, keys, until, count, all_read_at)
-        return Covered(since, self.read.until, after.text())
+        after = Known(self.form.id, self._rule, frozenset(walk.found), until, walk.count, self.read.until)
+        return Covered(None, self.read.until, after.text())
 
     def _is_due(self, known: Known) -> bool:
         """Whether all has to be read: from time to time, and where something else is asked than was."""
@@ -222,6 +253,15 @@ class _Reading:
 def key_of(token: str) -> str:
     """A response's key."""
     return token[:KEY_LENGTH].ljust(KEY_LENGTH, "_")
+
+
+def _packed(keys: Collection[str]) -> str:
+    return b64encode(zlib.compress("".join(sorted(keys)).encode(), 9)).decode()
+
+
+def _unpacked(text: str) -> frozenset[str]:
+    keys = zlib.decompress(b64decode(text)).decode()
+    return frozenset(keys[at : at + KEY_LENGTH] for at in range(0, len(keys), KEY_LENGTH))
 
 
 def _by_number(good_from: Decimal | None, bad_to: Decimal | None, number: Any) -> tuple[str | None, str | None]:

@@ -17,7 +17,7 @@ from shop import code
 from pipelines.sandbox import stripe as stand_in
 from pipelines.sandbox.company import Company, Invoice, TakenBack
 from pipelines.sandbox.stand_in import Desk, SharedClock
-from pipelines.source import Account, Covered, Read, Record, SourceConfigError, Stream
+from pipelines.source import Account, Covered, Mark, Read, Record, SourceConfigError, Stream
 from pipelines.stripe import STRIPE, StripeOptions
 from pipelines.stripe.credit_notes import facts as of_credit_notes
 from pipelines.stripe.given_back import disputed, refunded
@@ -78,7 +78,7 @@ class Books:
 
 
 def drained(pages: Generator[Any, None, Covered]) -> list[Record]:
-    return [record for page in pages for record in page]
+    return [record for page in pages if not isinstance(page, Mark) for record in page]
 
 
 def understood(facts: Any, payload: pl.Struct, *records: Record) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from pipelines.sandbox import stripe as stand_in
 from pipelines.sandbox.company import Billed, Change, Company, Invoice, Subscription, Terms
 from pipelines.sandbox.server import serving
 from pipelines.sandbox.stand_in import Desk, SharedClock
-from pipelines.source import Account, Read, Record, VendorError
+from pipelines.source import Account, Mark, Read, Record, VendorError
 from pipelines.stripe import STRIPE, StripeOptions
 from pipelines.stripe.api import Api
 from pipelines.stripe.states import before, known_discounts, state
@@ -82,8 +82,8 @@ class Books:
         with serving(stand_in.app(Desk(company, present, clock))) as url:
             self.monkeypatch.setenv(SETTINGS + "BASE_URL", url)
             for page in self.stream.fetch(Read(since, present, CURSOR, clock)):
-                assert isinstance(page, list)
-                self.held |= {record.key: record for record in page}
+                if not isinstance(page, Mark):
+                    self.held |= {record.key: record for record in page}
 
     def facts(self) -> list[Item]:
         rows = [{**record.payload, "record_key": key} for key, record in self.held.items() if not record.is_deleted]

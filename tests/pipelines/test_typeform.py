@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -421,3 +422,36 @@ def test_answers_of_somebody_who_is_erased_go_with_them(office: Office) -> None:
     people = office.source.streams()[0].people
     [record] = read(office, company(replace(opinion(5)))).records
     assert people.is_theirs(record.key, record.payload, lambda kind, id_: (kind, id_) == ("respondent", code("75")))
+
+
+# Interrupted
+
+
+@pytest.fixture
+def a_mark_a_page(monkeypatch: pytest.MonkeyPatch, small_pages: None) -> None:
+    monkeypatch.setattr(import_module("pipelines.typeform.responses"), "PAGES_A_MARK", 1)
+
+
+@pytest.mark.usefixtures("a_mark_a_page")
+def test_a_long_reading_goes_on_where_it_was_interrupted(office: Office) -> None:
+    whole = read(office, crowd(175))
+    rest = read(office, crowd(175), after=Read(None, NOW, None, office.clock, whole.marks[2]))
+    kept = [record.key for page in whole.pages[:3] for record in page]
+    assert ({*kept, *rest.keys}, len(asked(office))) == ({*whole.keys}, 1)
+    assert rest.covered == whole.covered
+
+
+@pytest.mark.usefixtures("a_mark_a_page")
+def test_what_was_deleted_during_an_interruption_is_missed_by_the_next_reading(office: Office) -> None:
+    whole, fewer = read(office, crowd(175)), company(*crowd(175).opinions[1:])
+    rest = read(office, fewer, after=Read(None, NOW, None, office.clock, whole.marks[1]))
+    later = read(office, fewer, after=again(office, rest))
+    assert [one.key for one in later.records if one.is_deleted] == [whole.keys[0]]
+
+
+@pytest.mark.usefixtures("a_mark_a_page")
+def test_a_reading_of_all_that_was_interrupted_is_gone_on_with_as_one(office: Office) -> None:
+    whole = read(office, crowd(175))
+    found = read(office, crowd(175), after=replace(again(office, whole), mark=whole.marks[0]))
+    assert found.covered is not None
+    assert (found.covered.start, found.covered.cursor) == (None, whole.covered.cursor)
