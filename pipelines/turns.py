@@ -31,8 +31,11 @@ def first_moment(day: pl.Expr, zone: str) -> pl.Expr:
 
 
 def once(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """A frame that is computed now: one that much is made of would stand in the plan of it dozens of times."""
-    return frame.collect().lazy()
+    """A frame that is computed now: one that much is made of would stand in the plan of it dozens of times.
+
+    In one piece: Polars 2.1 panics where `pl.format` follows a filter of a frame that lies in several.
+    """
+    return frame.collect().rechunk().lazy()
 
 
 def turns(values: pl.LazyFrame) -> pl.LazyFrame:
