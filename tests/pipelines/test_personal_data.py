@@ -99,7 +99,7 @@ RULES: Mapping[str, Mapping[str, Keeps]] = {
         "disputes": Keeps(about="customer"),
     },
     "holded": {"invoices": Keeps(about="contact_id"), "credit_notes": Keeps(about="contact_id")},
-    "typeform": {"responses_compra": Keeps(about="customer")},
+    "typeform": {"responses_compra": Keeps(about="customer"), "started_compra": NOBODY},
     "wordpress": {"articles": NOBODY},
     "google_sheets": {"visits": Keeps(being="", about="row.customer", beside="row.agent")},
     "files": {"visits": Keeps(being="", about="row.customer", beside="row.agent")},
@@ -126,7 +126,11 @@ OPTIONS: Mapping[str, Any] = {
     "ecb": {"currencies": ["USD"]},
     "stripe": {"identified_by": ["email"]},
     "holded": {},
-    "typeform": {"forms": {"compra": {"id": "u6nX", "rating": {"field": "x", "bad_to": 6}, "customer": "cliente"}}},
+    "typeform": {
+        "forms": {
+            "compra": {"id": "u6nX", "rating": {"field": "x", "bad_to": 6}, "customer": "cliente", "started": True}
+        }
+    },
     "wordpress": {"site": "https://x.example"},
     "google_sheets": {"spreadsheet": "1" * 44, "streams": {"visits": {**VISITS, "sheet": "x"}}},
     "files": {"streams": {"visits": {**VISITS, "path": "x.csv", "format": "csv", "delivery": "snapshot"}}},
