@@ -29,8 +29,9 @@ from kr_definitions.coverage import Feeds
 from kr_definitions.editions import EDITIONS_SCHEMA, Refused
 from kr_definitions.failures import Failure
 from kr_definitions.history import COMPUTATIONS_SCHEMA, COMPUTED_SCHEMA, HISTORY_SCHEMA, current
+from kr_definitions.memory import RECORDED_MOVERS_SCHEMA, Checked, Memory, Run
 from kr_definitions.objective_history import OBJECTIVE_HISTORY_SCHEMA, gained
-from kr_definitions.remembering import RECORDED_MOVERS_SCHEMA, Checked, Memory, Run, remember
+from kr_definitions.remembering import remember
 from pipelines import lake
 from pipelines.load import Source, StreamChange, bring_up_to_date
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kr_definitions.complaints import parse
-from kr_definitions.declarations import Happening, KeyResult, MonthOf, MonthsFrom, Objective, ObjectiveFile
+from kr_definitions.declarations import KeyResult, Objective, ObjectiveFile
+from kr_definitions.declared_periods import Happening, MonthOf, MonthsFrom
 from kr_definitions.documents import DeclarationErrors, Document, Problem, looked_through, read
 from kr_definitions.meaning import Meaning, meaning
 from kr_definitions.measures import Measured

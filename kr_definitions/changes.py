@@ -27,9 +27,10 @@ from kr_definitions.editions import Change, Edition, Refused, following, in_forc
 from kr_definitions.effects import Effect, Standing, effect, standing
 from kr_definitions.fields import Field, changed_fields
 from kr_definitions.history import COMPUTED_SCHEMA, current
+from kr_definitions.memory import Memory
 from kr_definitions.organisation import Organisation
 from kr_definitions.rejudging import NeedsTheLog, rejudged, with_period
-from kr_definitions.remembering import Memory, predecessor
+from kr_definitions.remembering import predecessor
 
 _DESCRIBED = {
     "title_es": "title.es", "title_en": "title.en", "type": "type", "level": "level", "owner": "owner", "unit": "unit",

@@ -1,7 +1,8 @@
 """The closed expression language as a tree: each node checked for its types and translated into Polars, or refused.
 
-Belongs here: names, literals, conditions, arithmetic and choices. Does not: functions (`expression_functions`), what
-may be written (`expression_text`), or what it is for (`expressions`).
+Belongs here: names, literals, conditions, arithmetic and choices. Does not: what operators compute
+(`expression_operators`), functions (`expression_functions`), what may be written (`expression_text`), or what it is for
+(`expressions`).
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import reduce
 from typing import Any, NoReturn
 
 import polars as pl
 from sqlglot import exp
 
 from kr_definitions.expression_functions import TRANSLATIONS
+from kr_definitions.expression_operators import ARITHMETIC, COMPARISONS, CONNECTIVES, compared, computed, connected
 from kr_definitions.expression_text import ALLOWED, FUNCTIONS, ExpressionError
 from kr_definitions.expression_types import KINDS, ORDERED, Typed, condition, conversion, kind_of, quoted
 from kr_definitions.vocabulary import DECIMAL
@@ -25,34 +26,7 @@ from kr_definitions.vocabulary import DECIMAL
 MOST_DEPTH = 48
 """Levels of the tree; AND and OR between any number of terms are one level."""
 
-Operation = Callable[[pl.Expr, pl.Expr], pl.Expr]
-
-_COMPARISONS: Mapping[Any, tuple[str, Operation]] = {
-    exp.EQ: ("=", operator.eq),
-    exp.NEQ: ("<>", operator.ne),
-    exp.LT: ("<", operator.lt),
-    exp.LTE: ("<=", operator.le),
-    exp.GT: (">", operator.gt),
-    exp.GTE: (">=", operator.ge),
-}
-_MIRRORED: Mapping[Operation, Operation] = {
-    operator.eq: operator.eq,
-    operator.ne: operator.ne,
-    operator.lt: operator.gt,
-    operator.le: operator.ge,
-    operator.gt: operator.lt,
-    operator.ge: operator.le,
-}
-_ARITHMETIC: Mapping[Any, tuple[str, Operation]] = {
-    exp.Add: ("+", operator.add),
-    exp.Sub: ("-", operator.sub),
-    exp.Mul: ("*", operator.mul),
-}
-_CONNECTIVES: Mapping[Any, tuple[str, Operation]] = {
-    exp.And: ("AND", operator.and_),
-    exp.Or: ("OR", operator.or_),
-}
-_BARE = (exp.Is, exp.In, exp.Between, exp.Like, exp.ILike, exp.Not, *_COMPARISONS)
+_BARE = (exp.Is, exp.In, exp.Between, exp.Like, exp.ILike, exp.Not, *COMPARISONS)
 """Conditions that SQL's dialects bind differently beside another comparison: they need parentheses there."""
 _MOMENTS = (exp.DataType.Type.DATE, exp.DataType.Type.TIMESTAMPTZ)
 _FLAGS = frozenset({"safe", "coalesce", "typed"})
@@ -96,9 +70,9 @@ class Translator:
             exp.Coalesce: self._coalesce,
             exp.Nullif: self._nullif,
             exp.Div: self._divided,
-            **dict.fromkeys(_COMPARISONS, self._comparison),
-            **dict.fromkeys(_ARITHMETIC, self._arithmetic),
-            **dict.fromkeys(_CONNECTIVES, self._connective),
+            **dict.fromkeys(COMPARISONS, self._comparison),
+            **dict.fromkeys(ARITHMETIC, self._arithmetic),
+            **dict.fromkeys(CONNECTIVES, self._connective),
         }
 
     def value(self, node: exp.Expression, kind: str | None = None, what: str = "") -> Typed:
@@ -198,11 +172,11 @@ class Translator:
 
     def _comparison(self, node: exp.Binary) -> Typed:
         self.only(node, "this", "expression")
-        sign, compare = _COMPARISONS[type(node)]
+        sign, compare = COMPARISONS[type(node)]
         left, right = self._operands(node.this, node.expression)
         if sign not in ("=", "<>") and left.kind not in ORDERED:
             self.refuse(node, f"{sign} between two {left.kind}s", "They can be equal (=) or not (<>)")
-        return condition(_held_together(compare, left, right), f"{left.inner} {sign} {right.inner}")
+        return condition(compared(compare, left, right), f"{left.inner} {sign} {right.inner}")
 
     def _operands(self, *nodes: exp.Expression) -> list[Typed]:
         """What is compared with one another: values of one kind, none of them NULL as such."""
@@ -224,10 +198,10 @@ class Translator:
         self.refuse(other, f"{right.shown} beside {left.shown}", conversion(right, left.kind))
 
     def _connective(self, node: exp.Connector) -> Typed:
-        word, connect = _CONNECTIVES[type(node)]
-        connected = [self.value(term, "boolean", word) for term in terms(node)]
-        together = _balanced(connect, [term.expr for term in connected])
-        return condition(together, f" {word} ".join(term.inner for term in connected))
+        word, connect = CONNECTIVES[type(node)]
+        parts = [self.value(term, "boolean", word) for term in terms(node)]
+        together = connected(connect, [part.expr for part in parts])
+        return condition(together, f" {word} ".join(part.inner for part in parts))
 
     def _not(self, node: exp.Not) -> Typed:
         self.only(node, "this")
@@ -265,7 +239,7 @@ class Translator:
         term, low, high = self._operands(node.this, node.args["low"], node.args["high"])
         if term.kind not in ORDERED:
             self.refuse(node, f"BETWEEN of {term.kind}s", "It takes text, numbers, dates or instants")
-        inside = _held_together(operator.ge, term, low) & _held_together(operator.le, term, high)
+        inside = compared(operator.ge, term, low) & compared(operator.le, term, high)
         return condition(inside, f"{term.inner} BETWEEN {low.inner} AND {high.inner}")
 
     def _like(self, node: exp.Like | exp.ILike) -> Typed:
@@ -289,10 +263,10 @@ class Translator:
 
     def _arithmetic(self, node: exp.Binary) -> Typed:
         self.only(node, "this", "expression")
-        sign, compute = _ARITHMETIC[type(node)]
+        sign, compute = ARITHMETIC[type(node)]
         left, right = self.value(node.this, "number", sign), self.value(node.expression, "number", sign)
-        computed = _that_fits(compute, left.expr, right.expr)
-        return Typed("number", computed, f"{left.inner} {sign} {right.inner}", is_atomic=False)
+        result = computed(compute, left.expr, right.expr)
+        return Typed("number", result, f"{left.inner} {sign} {right.inner}", is_atomic=False)
 
     def _divided(self, node: exp.Div) -> Typed:
         self.only(node, "this", "expression")
@@ -300,8 +274,8 @@ class Translator:
         if right.literal == Decimal(0):
             self.refuse(node.expression, "a division by zero", "Divide by something else")
         divisor = right.expr if right.literal is not None else pl.when(right.expr != Decimal(0)).then(right.expr)
-        computed = _that_fits(operator.truediv, left.expr, divisor)
-        return Typed("number", computed, f"{left.inner} / {right.inner}", is_atomic=False)
+        result = computed(operator.truediv, left.expr, divisor)
+        return Typed("number", result, f"{left.inner} / {right.inner}", is_atomic=False)
 
     # Choices
 
@@ -322,7 +296,7 @@ class Translator:
         if node.this is None:
             return self.value(branch.this, "boolean", "CASE WHEN")
         term, value = self._operands(node.this, branch.this)
-        return condition(_held_together(operator.eq, term, value), f"{term.inner} = {value.inner}")
+        return condition(compared(operator.eq, term, value), f"{term.inner} = {value.inner}")
 
     def _coalesce(self, node: exp.Coalesce) -> Typed:
         self.only(node, "this", "expressions")
@@ -337,7 +311,7 @@ class Translator:
     def _nullif(self, node: exp.Nullif) -> Typed:
         self.only(node, "this", "expression")
         term, other = self._operands(node.this, node.expression)
-        is_other = _held_together(operator.eq, term, other).fill_null(value=False)
+        is_other = compared(operator.eq, term, other).fill_null(value=False)
         return Typed(term.kind, pl.when(~is_other).then(term.expr), f"nullif({term.text}, {other.text})")
 
     def _of_one_kind(self, *nodes: exp.Expression) -> tuple[str, list[Typed]]:
@@ -352,27 +326,8 @@ class Translator:
         return known[0][1].kind, values
 
 
-def _held_together(compare: Operation, left: Typed, right: Typed) -> pl.Expr:
-    """A comparison, with what uses no column on the right: on the left, Polars may lose the height of the frame."""
-    if left.expr.meta.root_names():
-        return compare(left.expr, right.expr)
-    return _MIRRORED[compare](right.expr, left.expr)
-
-
 def _is_moment(node: exp.Cast) -> bool:
     return node.to.this in _MOMENTS and isinstance(node.this, exp.Literal) and bool(node.this.is_string)
-
-
-_LARGEST = 1e31
-"""Numbers have 38 digits, six of them after the point."""
-
-
-def _that_fits(compute: Callable[[Any, Any], Any], left: pl.Expr, right: pl.Expr) -> pl.Expr:
-    """Exact arithmetic; null where a result would be too large for it, which would stop every key result at once."""
-    roughly = compute(left.cast(pl.Float64), right.cast(pl.Float64))
-    fits = roughly.abs() < _LARGEST
-    exact: pl.Expr = compute(pl.when(fits).then(left), pl.when(fits).then(right))
-    return exact.cast(DECIMAL)
 
 
 def terms(node: exp.Connector) -> Iterator[exp.Expression]:
@@ -386,13 +341,6 @@ def terms(node: exp.Connector) -> Iterator[exp.Expression]:
             pending += [term.expression, term.this]
         else:
             yield term
-
-
-def _balanced(connect: Operation, terms: list[pl.Expr]) -> pl.Expr:
-    """Terms connected as a flat tree, so that a long chain is not a deep one."""
-    while len(terms) > 1:
-        terms = [reduce(connect, terms[at : at + 2]) for at in range(0, len(terms), 2)]
-    return terms[0]
 
 
 def _depth(tree: exp.Expression) -> int:

@@ -15,7 +15,7 @@ import polars as pl
 
 from kr_definitions import progress as formulas
 from kr_definitions.coverage import Coverage, Knowledge
-from kr_definitions.declarations import Baseline, KeyResult
+from kr_definitions.declarations import KeyResult
 from kr_definitions.measures import Context
 from kr_definitions.measures.base import Frames
 from kr_definitions.measures.series import THE_BEGINNING, divided, window_sums
@@ -30,6 +30,7 @@ from kr_definitions.periods import (
     window_before,
     windows,
 )
+from kr_definitions.targets import Baseline
 
 _DAY = timedelta(days=1)
 _IS_KNOWN = pl.col("_knowledge") == "known"

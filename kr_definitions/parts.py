@@ -16,7 +16,8 @@ import polars as pl
 from kr_definitions import progress as formulas
 from kr_definitions.catalogue import Definition, happening
 from kr_definitions.coverage import Coverage, Feeds, coverage
-from kr_definitions.declarations import Each, KeyResult, MonthOf, MonthsFrom
+from kr_definitions.declarations import Each, KeyResult
+from kr_definitions.declared_periods import MonthOf, MonthsFrom
 from kr_definitions.events import COVERED, LINKED, current
 from kr_definitions.figures import asked_days
 from kr_definitions.identities import with_customers

@@ -11,26 +11,23 @@ from typing import Literal
 
 import polars as pl
 
-from kr_definitions.declarations import (
+from kr_definitions.declarations import KeyResult, Part
+from kr_definitions.measures import DailyMax, Gain, Steps
+from kr_definitions.measures.series import divided
+from kr_definitions.targets import (
     AtLeast,
     AtMost,
     Baseline,
     Delta,
-    KeyResult,
+    Maintained,
     NotAbove,
     NotBelow,
-    Part,
     Reach,
     Relative,
     Within,
 )
-from kr_definitions.measures import DailyMax, Gain, Steps
-from kr_definitions.measures.series import divided
 
 Preset = Literal["viva", "engagedly", "upraise", "servicenow"]
-
-
-Maintained = AtLeast | AtMost | Within | NotBelow | NotAbove
 
 TOLERANCE = 1e-12
 """How far from a line a float may be and still be on it: 5/7 · 1.2 and 6/7 differ in their last digit."""

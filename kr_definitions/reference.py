@@ -19,12 +19,14 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from kr_definitions.declarations import Each, Guardrail, KeyResult, Objective, Part, Period, Target
+from kr_definitions.declarations import Each, Guardrail, KeyResult, Objective, Part
+from kr_definitions.declared_periods import Period
 from kr_definitions.expression_text import FUNCTIONS
 from kr_definitions.expression_types import kind_of, quoted
 from kr_definitions.measures import MEASURES
 from kr_definitions.measures.selection import Cohort
 from kr_definitions.organisation import Declared, Organisation, Title
+from kr_definitions.targets import Target
 from kr_definitions.vocabulary import SHARED_COLUMNS, vocabulary
 
 Entry = Mapping[str, Any]

@@ -16,7 +16,7 @@ from kr_definitions import progress as formulas
 from kr_definitions.catalogue import Definition
 from kr_definitions.compute import composed
 from kr_definitions.coverage import Coverage
-from kr_definitions.declarations import MonthOf, MonthsFrom
+from kr_definitions.declared_periods import MonthOf, MonthsFrom
 from kr_definitions.figures import Compared, asked_baseline, judged, reported_baselines
 from kr_definitions.organisation import Organisation
 from kr_definitions.parts import Part, naming_types, parts_of

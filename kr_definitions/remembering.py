@@ -1,137 +1,29 @@
 """What a run has to remember: the rows that the history gains, the editions that begin, and what it all was made from.
 
 Belongs here: one run's additions to everything that is remembered, as a pure function. Does not: storage and checks
-(`assets.steps`), which rows moved (`history`), why (`causes`), what an edition is (`editions`).
+(`assets.steps`), the shapes that are handed over (`memory`), which rows moved (`history`), why (`arrivals`), what an
+edition is (`editions`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
-from functools import partial
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 import polars as pl
 
+from kr_definitions.arrivals import Arrivals
 from kr_definitions.catalogue import Definition, recalled
-from kr_definitions.causes import MOVERS_SCHEMA, arrivals_since, causes, movers, reread_since
+from kr_definitions.causes import MOVERS_SCHEMA
 from kr_definitions.compute import compute, resolved
-from kr_definitions.contributions import contributions
-from kr_definitions.coverage import Feeds, as_text
+from kr_definitions.coverage import as_text
 from kr_definitions.documents import DeclarationErrors
-from kr_definitions.editions import (
-    CAUSE_OF,
-    EDITIONS_SCHEMA,
-    Edition,
-    Refused,
-    completed,
-    following,
-    retired,
-    untold,
-)
-from kr_definitions.events import LINKED, RATE
-from kr_definitions.failures import Failure, Failures
-from kr_definitions.history import (
-    COMPUTATIONS_SCHEMA,
-    HISTORY_SCHEMA,
-    KEY,
-    movements,
-    newest,
-    withdrawn,
-)
+from kr_definitions.editions import CAUSE_OF, EDITIONS_SCHEMA, Edition, following, retired, untold
+from kr_definitions.failures import Failures
+from kr_definitions.history import COMPUTATIONS_SCHEMA, HISTORY_SCHEMA, KEY, movements, newest, withdrawn
+from kr_definitions.memory import RECORDED_MOVERS_SCHEMA, TICK, Check, Checked, Gained, Memory, Run
 from kr_definitions.organisation import Organisation
-from kr_definitions.parts import read
-from kr_definitions.rates import used
-
-_TICK = timedelta(microseconds=1)
-
-# The events that moved reported figures, as they are kept; recorded with the rows that they moved.
-RECORDED_MOVERS_SCHEMA: Mapping[str, pl.DataType] = {
-    **MOVERS_SCHEMA,
-    "recorded_at": HISTORY_SCHEMA["recorded_at"],
-    "run_id": HISTORY_SCHEMA["run_id"],
-}
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What is remembered: `HISTORY_SCHEMA`, `EDITIONS_SCHEMA` and `COMPUTATIONS_SCHEMA`."""
-
-    history: pl.LazyFrame = field(default_factory=lambda: pl.LazyFrame(schema=dict(HISTORY_SCHEMA)))
-    editions: pl.DataFrame = field(default_factory=partial(pl.DataFrame, schema=dict(EDITIONS_SCHEMA)))
-    computations: pl.DataFrame = field(default_factory=partial(pl.DataFrame, schema=dict(COMPUTATIONS_SCHEMA)))
-
-    def complete(self) -> Memory:
-        """The same, with the editions that a run which was killed had begun."""
-        return Memory(self.history, completed(self.editions, self.history), self.computations)
-
-    def last_computed(self) -> dict[str, datetime]:
-        """Of each key result, the newest statement of the log that its rows were last computed from.
-
-        Of one that only a run computed that was killed before it said so: when its last row was recorded, less a tick.
-        """
-        rows = self.history.group_by("key_result_id").agg(pl.col("recorded_at").max()).collect()
-        found = {name: at - _TICK for name, at in rows.iter_rows()}
-        for at, known_until, names in (
-            self.computations.sort("recorded_at").select("recorded_at", "known_until", "key_results").iter_rows()
-        ):
-            for name in names:
-                if name not in found or found[name] <= at:
-                    found[name] = known_until or at
-        return found
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run that computes. recorded_at: later than everything that was recorded. through: the last day to compute.
-
-    Every day that was ever recorded is computed too, whatever `through` says: an edition begins with all of its days,
-    and what explains a row is what arrived since the run before.
-    """
-
-    run_id: str
-    recorded_at: datetime
-    through: date
-    organisation: Organisation
-    feeds: Feeds | None = None
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What the checks left of computed figures. quality: by key result, in one word."""
-
-    figures: pl.DataFrame
-    held_back: Collection[str] = ()
-    quality: Mapping[str, str] = field(default_factory=dict)
-
-
-Check = Callable[[pl.DataFrame, Sequence[Definition]], Checked]
-"""(computed figures, the definitions that gave them) -> what may be remembered of them."""
-
-
-@dataclass(frozen=True)
-class Gained:
-    """What a run adds, to be written `in_order`: what a kill leaves undone is found by the next run.
-
-    figures: all that the definitions in force gave. refused: those whose ids were retired. failures: those whose
-    function fails: nothing is added of them. unexplained: those whose function does not say which events it counted.
-    """
-
-    history: pl.DataFrame
-    editions: pl.DataFrame
-    movers: pl.DataFrame
-    computations: pl.DataFrame
-    figures: pl.DataFrame
-    refused: tuple[Refused, ...] = ()
-    failures: tuple[Failure, ...] = ()
-    unexplained: tuple[Failure, ...] = ()
-
-    def in_order(self) -> tuple[pl.DataFrame, ...]:
-        """The rows of the movers, the history, the editions and the computations.
-
-        Movers of which the history has no row (a kill came between) are nobody's: readers join them to it.
-        """
-        return self.movers, self.history, self.editions, self.computations
 
 
 def everything(figures: pl.DataFrame, definitions: Sequence[Definition]) -> Checked:  # noqa: ARG001 - a `Check`
@@ -165,7 +57,7 @@ def remember(
     failing = {failure.definition.id for failure in failures}
     checked = check(figures, [definition for definition in computed if definition.id not in failing])
     editions = [e for e in editions if e.definition.id not in failing and e.definition.id not in checked.held_back]
-    arrived = _Arrivals(log, memory.last_computed(), run, unexplained)
+    arrived = Arrivals(log, memory.last_computed(), run, unexplained)
     old, moved_old, is_split = _brought_up_to_date(run, memory, editions, log, check, arrived)
     figures_now = _with_editions(checked.figures, editions)
     new, moved_new = _moved(memory, editions, figures_now, arrived, run.organisation)
@@ -176,7 +68,7 @@ def remember(
     new = _recorded(new, run, checked.quality, run.recorded_at, late)
     rows = [
         edition.row(
-            run.recorded_at + _TICK * edition.supersedes, run.run_id, is_split=is_split.get(edition.definition.id)
+            run.recorded_at + TICK * edition.supersedes, run.run_id, is_split=is_split.get(edition.definition.id)
         )
         for edition in editions
         if edition.change
@@ -199,83 +91,6 @@ def remember(
 # --- what moved -------------------------------------------------------------------------------------------------------
 
 
-class _Arrivals:
-    """What the log gained since each key result was last computed."""
-
-    def __init__(self, log: pl.LazyFrame, since: Mapping[str, datetime], run: Run, failures: Failures) -> None:
-        self._log, self._since, self._run, self._failures = log, since, run, failures
-        self._found: dict[datetime | None, pl.DataFrame] = {}
-
-    def explained(
-        self, moved: pl.DataFrame, definitions: Sequence[Definition], organisation: Organisation
-    ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Restated rows with their `cause`, and the events that moved them (`MOVERS_SCHEMA`)."""
-        by_since: dict[datetime | None, list[Definition]] = {}
-        names = set(moved.get_column("key_result_id"))
-        for definition in definitions:
-            if definition.id in names:
-                by_since.setdefault(self._since.get(definition.id), []).append(definition)
-        rows = [moved.clear().with_columns(cause=pl.lit(None, pl.String))]
-        found = [pl.DataFrame(schema=dict(MOVERS_SCHEMA))]
-        for instant, group in by_since.items():
-            of_group = moved.filter(pl.col("key_result_id").is_in([definition.id for definition in group]))
-            arrivals = self._arrivals(instant)
-            types_of = {definition.id: _depends_on(definition) for definition in group}
-            known = self._log.filter(pl.col("recorded_at") <= instant) if instant else self._log.clear()
-            before, after = (
-                contributions(group, organisation, log, self._run.through, self._run.feeds, self._failures)
-                for log in (known, self._log)
-            )
-            erased = self._by_erasure(of_group, group, organisation, known, arrivals)
-            rates = pl.concat([self._rates(group, organisation, log) for log in (known, self._log)])
-            told = movers(of_group, erased, before, after, arrivals, self._log, types_of, rates)
-            reread = reread_since(self._log, instant, organisation.zone, self._run.feeds)
-            why = causes(of_group, erased, told, arrivals, types_of, reread)
-            rows.append(of_group.with_columns(why.alias("cause")))
-            found.append(told)
-        return pl.concat(rows), pl.concat(found)
-
-    def _rates(self, definitions: Sequence[Definition], organisation: Organisation, log: pl.LazyFrame) -> pl.LazyFrame:
-        """The rates that the amounts of a log are converted by (`rates.USED_SCHEMA`)."""
-        _, _, found = read(definitions, organisation, log, self._run.feeds)
-        return used(log, found, organisation)
-
-    def _by_erasure(
-        self,
-        moved: pl.DataFrame,
-        definitions: Sequence[Definition],
-        organisation: Organisation,
-        known: pl.LazyFrame,
-        arrivals: pl.DataFrame,
-    ) -> pl.DataFrame:
-        """The restated rows that an erasure has a part in.
-
-        What was erased is not in the log any more, neither as it is nor as it was known. So it has a part in what was
-        known then not coming to what was reported, and in all that moved though what is known comes to the same.
-        """
-        if not arrivals.filter(pl.col("change") == "erased").height:
-            return moved.clear()
-        run = self._run
-        then = compute(definitions, organisation, known, run.through, run.feeds, self._failures)
-        makings = {name: f"_{name}" for name in ("value", "numerator", "denominator", "events")}
-        beside = then.select(*KEY, *(pl.col(name).alias(as_then) for name, as_then in makings.items()))
-        found = moved.join(beside, on=KEY, how="left", nulls_equal=True, maintain_order="left")
-        was_other = pl.col("_value").ne_missing(pl.col("previous_value"))
-        is_same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(as_then)) for name, as_then in makings.items())
-        return found.filter(was_other | is_same).select(moved.columns)
-
-    def _arrivals(self, instant: datetime | None) -> pl.DataFrame:
-        if instant not in self._found:
-            self._found[instant] = arrivals_since(self._log, instant, self._run.organisation.zone)
-        return self._found[instant]
-
-
-def _depends_on(definition: Definition) -> tuple[str, ...]:
-    """The event types by which its figures can move."""
-    reads_amounts = any(measure.reads_amounts for measure in definition.measures)
-    return (*definition.types, LINKED, *([RATE] if reads_amounts else []))
-
-
 def _with_editions(figures: pl.DataFrame, editions: Iterable[Edition]) -> pl.DataFrame:
     """The figures of these editions, with their numbers and versions."""
     numbered = pl.DataFrame(
@@ -290,7 +105,7 @@ def _moved(
     memory: Memory,
     editions: Sequence[Edition],
     figures: pl.DataFrame,
-    arrived: _Arrivals,
+    arrived: Arrivals,
     organisation: Organisation,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What the history of these editions lacks of their figures, with causes; and the events that moved what moved."""
@@ -315,7 +130,7 @@ def _recorded(
     is_late = pl.col("key_result_id").is_in(list(late))
     return (
         rows.with_columns(
-            pl.when(is_late).then(pl.lit(at + _TICK, instant)).otherwise(pl.lit(at, instant)).alias("recorded_at"),
+            pl.when(is_late).then(pl.lit(at + TICK, instant)).otherwise(pl.lit(at, instant)).alias("recorded_at"),
             pl.lit(run.run_id).alias("run_id"),
             pl.col("key_result_id").replace_strict(quality, default="passed", return_dtype=pl.String).alias("quality"),
         )
@@ -360,7 +175,7 @@ def _opening(rows: pl.DataFrame, history: pl.LazyFrame, editions: Iterable[Editi
 
 
 def _brought_up_to_date(
-    run: Run, memory: Memory, editions: Sequence[Edition], log: pl.LazyFrame, check: Check, arrived: _Arrivals
+    run: Run, memory: Memory, editions: Sequence[Edition], log: pl.LazyFrame, check: Check, arrived: Arrivals
 ) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, bool]]:
     """The last rows of the editions that are superseded, what moved them, and of which key results they are known."""
     rows, found = [pl.DataFrame(schema=dict(HISTORY_SCHEMA))], [pl.DataFrame(schema=dict(MOVERS_SCHEMA))]

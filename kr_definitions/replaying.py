@@ -19,8 +19,8 @@ from kr_definitions.coverage import Feeds, feeds_of
 from kr_definitions.editions import in_force
 from kr_definitions.events import ERASED
 from kr_definitions.history import COMPUTED_SCHEMA, KEY, as_known_at
+from kr_definitions.memory import Memory
 from kr_definitions.organisation import Organisation
-from kr_definitions.remembering import Memory
 
 Reason = Literal["definition", "erasure", "not_computed_yet", "not_computed", "sources", "unexplained"]
 """Why a replayed key result differs from what was reported: its definition was another one; records were erased since;

@@ -13,21 +13,9 @@ import polars as pl
 from kr_definitions import progress as formulas
 from kr_definitions.catalogue import Catalogue, Definition
 from kr_definitions.compute import due_days
-from kr_definitions.declarations import (
-    AtLeast,
-    AtMost,
-    Delta,
-    KeyResult,
-    NotAbove,
-    NotBelow,
-    Objective,
-    Part,
-    Reach,
-    Relative,
-    Target,
-    Within,
-)
+from kr_definitions.declarations import KeyResult, Objective, Part
 from kr_definitions.history import KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
+from kr_definitions.targets import AtLeast, AtMost, Delta, NotAbove, NotBelow, Reach, Relative, Target, Within
 from kr_definitions.units import unit
 
 

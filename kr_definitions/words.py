@@ -6,6 +6,7 @@ Belongs here: how a value may be written. Does not: what any model means.
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -74,6 +75,33 @@ Days = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,3} days?$"}),
 ]
 Number = Annotated[Decimal, BeforeValidator(_number)]
+
+MICROSECONDS = {"minutes": 60_000_000, "hours": 3_600_000_000, "days": 86_400_000_000}
+"""Of the units that an elapsed time is written in."""
+
+
+def _elapsed(value: Any) -> Any:
+    found = re.fullmatch(r"([1-9][0-9]{0,3}) (minute|hour|day)s?", str(value))
+    if not found:
+        raise ValueError("not a length of time | Write it as in '5 minutes', '4 hours' or '30 days'")
+    return timedelta(microseconds=int(found[1]) * MICROSECONDS[f"{found[2]}s"])
+
+
+def length(span: timedelta) -> str:
+    """A length of time in the largest unit that it is whole in."""
+    for unit in ("days", "hours", "minutes"):
+        count, rest = divmod(round(span.total_seconds() * 1_000_000), MICROSECONDS[unit])
+        if not rest:
+            break
+    return f"{count} {unit if count != 1 else unit[:-1]}"
+
+
+Elapsed = Annotated[
+    timedelta,
+    BeforeValidator(_elapsed),
+    PlainSerializer(length, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,3} (minute|hour|day)s?$"}),
+]
 
 
 def one_of(what: str, *keys: str) -> Discriminator:

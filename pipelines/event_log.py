@@ -32,7 +32,7 @@ from kr_definitions.events import (
 )
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import lake
-from pipelines.pieces import ROWS_A_PIECE, in_order
+from pipelines.pieces import ROWS_A_PIECE, together
 
 
 class ContradictoryFacts(Exception):
@@ -102,7 +102,7 @@ class EventLog:
         )
         if places.height:
             # In one chunk: of several, deltalake writes whichever comes first.
-            lake.append_after(after, self.path, pl.concat(in_order(pieces, places), rechunk=True), writer="event-log")
+            lake.append_after(after, self.path, together(pieces, places), writer="event-log")
         return places.height
 
 

@@ -69,3 +69,19 @@ def in_order(pieces: Sequence[pl.LazyFrame], places: pl.DataFrame) -> Iterator[p
             span = pieces[number].slice(begin, end - begin + 1).collect()
             found.append(span[rows - begin].with_columns(of_piece.get_column("turn")))
         yield pl.concat(found).sort("turn").drop("turn")
+
+
+def together(pieces: Sequence[pl.LazyFrame], places: pl.DataFrame) -> pl.DataFrame:
+    """The rows that are wanted (`in_order`), at least one, as one frame in one chunk.
+
+    Most columns of most rows say nothing, and an empty one takes as much room as another: of each type one is made, and
+    those that say something are put together one by one, so that none of the others is held twice.
+    """
+    schema = pieces[0].collect_schema()
+    told = pl.concat([piece.select(pl.all().is_not_null().any()) for piece in pieces]).select(pl.all().any()).collect()
+    said = [name for name in schema if told.item(0, name)]
+    frames = list(in_order([piece.select(said) for piece in pieces], places))
+    columns = {name: pl.concat([frame.drop_in_place(name) for frame in frames], rechunk=True) for name in said}
+    kinds = {dtype for name, dtype in schema.items() if name not in columns}
+    empty = {dtype: pl.repeat(None, places.height, dtype=dtype, eager=True) for dtype in kinds}
+    return pl.DataFrame([columns[name] if name in columns else empty[schema[name]].alias(name) for name in schema])

@@ -1,7 +1,8 @@
 """How properties are searched for exceptions: the same examples on every run, many more of them in a soak.
 
-And what makes thousands of tests quick: each worker has a core, so Polars needs no second thread in it (that it changes
-nothing is what `faults/test_determinism` shows), and what was imported is not looked through for garbage all the time.
+And what makes thousands of tests quick: there are more workers than cores, so Polars needs no second thread in one
+(that it changes nothing is what `faults/test_determinism` shows), and what was imported is not looked through for
+garbage all the time.
 """
 
 from __future__ import annotations

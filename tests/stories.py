@@ -14,8 +14,9 @@ from kr_definitions.catalogue import Definition
 from kr_definitions.coverage import Feeds
 from kr_definitions.editions import EDITIONS_SCHEMA
 from kr_definitions.history import COMPUTATIONS_SCHEMA, HISTORY_SCHEMA, current
+from kr_definitions.memory import RECORDED_MOVERS_SCHEMA, Memory, Run
 from kr_definitions.organisation import Organisation
-from kr_definitions.remembering import RECORDED_MOVERS_SCHEMA, Memory, Run, remember
+from kr_definitions.remembering import remember
 from pipelines import identity
 from pipelines.event_log import readings, statements
 

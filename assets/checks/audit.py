@@ -166,7 +166,7 @@ def _no_rules(suite: Suite, everybody: tuple[str, ...]) -> Finding:
         severity="critical",
         says="A suite has rules.",
         found="none, so nothing was checked",
-        do="Look at assets/checks/suites.py",
+        do="Look at assets/checks/suites",
         key_results=everybody,
         is_crash=True,
     )

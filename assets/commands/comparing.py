@@ -26,8 +26,8 @@ from kr_definitions.changes import Changes, Deployed, changes
 from kr_definitions.documents import DeclarationErrors, Problem
 from kr_definitions.editions import EDITIONS_SCHEMA
 from kr_definitions.history import HISTORY_SCHEMA
+from kr_definitions.memory import Memory
 from kr_definitions.organisation import Organisation
-from kr_definitions.remembering import Memory
 from pipelines import lake
 
 _TABLES = ("editions", "progress_history", "key_results", "objectives", "organisations")

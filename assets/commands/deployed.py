@@ -19,8 +19,8 @@ from kr_definitions.coverage import Feeds, feeds_of
 from kr_definitions.documents import DeclarationErrors
 from kr_definitions.editions import in_force
 from kr_definitions.history import current
+from kr_definitions.memory import Memory
 from kr_definitions.organisation import Organisation
-from kr_definitions.remembering import Memory
 from kr_definitions.vocabulary import nearest
 
 

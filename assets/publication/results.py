@@ -17,9 +17,9 @@ from kr_definitions.contributions import CONTRIBUTIONS_SCHEMA
 from kr_definitions.editions import EDITIONS_SCHEMA, completed
 from kr_definitions.events import EVENT_SCHEMA
 from kr_definitions.history import COMPUTATIONS_SCHEMA, HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA
+from kr_definitions.memory import RECORDED_MOVERS_SCHEMA
 from kr_definitions.objective_history import OBJECTIVE_HISTORY_SCHEMA
 from kr_definitions.organisation import Organisation, Title
-from kr_definitions.remembering import RECORDED_MOVERS_SCHEMA
 from kr_definitions.seals import STANDING_SCHEMA
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 

@@ -11,14 +11,16 @@ from pydantic import Tag
 
 from kr_definitions.measures.additive import Count, Figure, Share, Sum
 from kr_definitions.measures.base import Context, Measured
+from kr_definitions.measures.conversion import Conversion
 from kr_definitions.measures.distinct import DailyMax, Distinct
+from kr_definitions.measures.duration import Duration
 from kr_definitions.measures.forecast import ForecastAccuracy
 from kr_definitions.measures.function import Function
 from kr_definitions.measures.levels import Gain, Level, Open
 from kr_definitions.measures.membership import Participation, Retention
 from kr_definitions.measures.numbers import Largest, Mean, Median, Quantile, Smallest
 from kr_definitions.measures.ratio import Ratio
-from kr_definitions.measures.subjects import Conversion, Duration, Steps
+from kr_definitions.measures.steps import Steps
 from kr_definitions.words import one_of
 
 MEASURES: dict[str, type[Measured]] = {

@@ -13,7 +13,7 @@ import polars as pl
 from kr_definitions.expressions import Expression, predicate
 from kr_definitions.measures.base import Bounds, Context, Filter, Kind, Measured, of_sum, words
 from kr_definitions.measures.claims import NOTHING, ON_ITS_DAY, ONE, claims, stated
-from kr_definitions.measures.selection import Cohorts, Selection, cohort_filters, columns_of, ranked_money, selected
+from kr_definitions.measures.selection import Cohort, Cohorts, OfCohorts, Selection, columns_of, selected
 from kr_definitions.measures.series import window_sums, with_plain_value, with_ratio
 from kr_definitions.organisation import Declared
 from kr_definitions.vocabulary import DECIMAL
@@ -126,7 +126,7 @@ class ShareOf(Declared):
     reached: str
 
 
-class Share(Measured):
+class Share(OfCohorts):
     """The part of the events for which something holds.
 
     Numerator and denominator are kept. An event for which `reached` is unknown (null) counts in neither. A window
@@ -141,12 +141,8 @@ class Share(Measured):
         return self.share.of
 
     @property
-    def also_read(self) -> tuple[str, ...]:
-        return tuple(name for cohort in self.among for name in cohort.types)
-
-    @property
-    def is_of_period(self) -> bool:
-        return any(cohort.is_of_period for cohort in self.among)
+    def cohorts(self) -> tuple[Cohort, ...]:
+        return self.among
 
     @property
     def kind(self) -> Kind:
@@ -156,10 +152,7 @@ class Share(Measured):
         yield ("share", "reached"), self.share.reached, self.share.of
         if self.share.where is not None:
             yield ("share", "where"), self.share.where, self.share.of
-        yield from cohort_filters(self.among)
-
-    def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
-        return ranked_money(self.among, log, context)
+        yield from super().filters()
 
     def reached(self) -> Expression:
         """The declared predicate, checked. Raises `ExpressionError`."""

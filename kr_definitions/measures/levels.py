@@ -1,6 +1,6 @@
 """Levels: what a day ends with. The last figures observed, how much they gained, and what is open.
 
-Belongs here: values that one day hands to the next. Does not: what happens within a window (`additive`, `subjects`).
+Belongs here: values that one day hands to the next. Does not: what happens within a window (`additive`, `conversion`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Statistics of a number that events carry: mean, median, quantile, smallest, largest.
 
-Belongs here: one number an event. Does not: elapsed times (`subjects`), levels (`levels`), sums (`additive`).
+Belongs here: one number an event. Does not: elapsed times (`duration`), levels (`levels`), sums (`additive`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A measure over a measure, both kept.
 
 Belongs here: ratios of values that the other measures give. Does not: shares of events (`additive`), of subjects
-(`subjects`) or of members (`membership`), which know of which each one is a part.
+(`conversion`) or of members (`membership`), which know of which each one is a part.
 """
 
 from __future__ import annotations

@@ -214,7 +214,34 @@ def filtered(events: pl.LazyFrame, where: str | None, types: tuple[str, ...]) ->
     return events if checked is None else events.filter(checked.expr())
 
 
-class Selection(Measured):
+class OfCohorts(Measured):
+    """What is measured of certain cohorts alone (the field `among`, which each has where it reads best)."""
+
+    @property
+    def cohorts(self) -> tuple[Cohort, ...]:
+        """What `among` says."""
+        raise NotImplementedError
+
+    @property
+    def is_of_period(self) -> bool:
+        return any(cohort.is_of_period for cohort in self.cohorts)
+
+    @property
+    def also_read(self) -> tuple[str, ...]:
+        return tuple(name for cohort in self.cohorts for name in cohort.types)
+
+    def filters(self) -> Iterator[Filter]:
+        for i, cohort in enumerate(self.cohorts):
+            for path, text, types in cohort.filters():
+                yield ("among", i, *path), text, types
+
+    def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        """The events whose amounts cohorts are ranked by."""
+        of_amounts = (cohort for cohort in self.cohorts if isinstance(cohort, Top) and cohort.by.sum == "amount")
+        return concatenated([cohort.ranked(log, context) for cohort in of_amounts])
+
+
+class Selection(OfCohorts):
     """Events of some types, narrowed by a filter (`where`) and by whom or what they are of (`among`)."""
 
     where: str | None = None
@@ -226,20 +253,13 @@ class Selection(Measured):
         return self.types
 
     @property
-    def is_of_period(self) -> bool:
-        return any(cohort.is_of_period for cohort in self.among)
-
-    @property
-    def also_read(self) -> tuple[str, ...]:
-        return tuple(name for cohort in self.among for name in cohort.types)
+    def cohorts(self) -> tuple[Cohort, ...]:
+        return self.among
 
     def filters(self) -> Iterator[Filter]:
         if self.where is not None:
             yield ("where",), self.where, self.counted
-        yield from cohort_filters(self.among)
-
-    def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
-        return ranked_money(self.among, log, context)
+        yield from super().filters()
 
     def selected(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """The events of a log (current events, with `day`) that the measure is over."""
@@ -285,20 +305,7 @@ def selected(
     return events
 
 
-def ranked_money(among: tuple[Cohort, ...], log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
-    """The events whose amounts cohorts are ranked by."""
-    of_amounts = (cohort for cohort in among if isinstance(cohort, Top) and cohort.by.sum == "amount")
-    return concatenated([cohort.ranked(log, context) for cohort in of_amounts])
-
-
 def concatenated(frames: Iterable[pl.LazyFrame | None]) -> pl.LazyFrame | None:
     """Those that there are, one after the other; None where there is none."""
     found = [frame for frame in frames if frame is not None]
     return pl.concat(found) if found else None
-
-
-def cohort_filters(among: tuple[Cohort, ...]) -> Iterator[Filter]:
-    """The filters of cohorts, with their places below the measure."""
-    for i, cohort in enumerate(among):
-        for path, text, types in cohort.filters():
-            yield ("among", i, *path), text, types

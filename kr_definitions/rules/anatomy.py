@@ -11,8 +11,8 @@ from kr_definitions.documents import Path
 from kr_definitions.measures import Conversion, Distinct, Duration, Measured, Open, Participation, Retention, Share
 from kr_definitions.measures.levels import Transitions
 from kr_definitions.measures.membership import Roster
+from kr_definitions.measures.pairs import FromTo
 from kr_definitions.measures.selection import Selection, Top
-from kr_definitions.measures.subjects import FromTo
 from kr_definitions.vocabulary import vocabulary
 
 

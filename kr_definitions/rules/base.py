@@ -12,7 +12,8 @@ from functools import cached_property, wraps
 from pydantic import TypeAdapter, ValidationError
 
 from kr_definitions.complaints import parse
-from kr_definitions.declarations import KeyResult, MonthOf, MonthsFrom, Objective, Period
+from kr_definitions.declarations import KeyResult, Objective
+from kr_definitions.declared_periods import MonthOf, MonthsFrom, Period
 from kr_definitions.documents import Document, Path, Problem, Severity
 from kr_definitions.expressions import ExpressionError, predicate
 from kr_definitions.measures import Measure, Measured, Ratio

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 from kr_definitions import conditions
 from kr_definitions.currencies import CURRENCIES
-from kr_definitions.declarations import KeyResult, MonthOf, MonthsFrom
+from kr_definitions.declarations import KeyResult
+from kr_definitions.declared_periods import MonthOf, MonthsFrom
 from kr_definitions.documents import Path, Problem, short
 from kr_definitions.expression_types import quoted
 from kr_definitions.expressions import Expression, ExpressionError, predicate

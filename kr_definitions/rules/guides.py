@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from kr_definitions.declarations import KeyResult, MonthsFrom
+from kr_definitions.declarations import KeyResult
+from kr_definitions.declared_periods import MonthsFrom
 from kr_definitions.documents import Problem
 from kr_definitions.periods import Span, shift_months
 from kr_definitions.rules.base import (

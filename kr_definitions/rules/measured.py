@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from kr_definitions.declarations import KeyResult, MonthOf, MonthsFrom
+from kr_definitions.declarations import KeyResult
+from kr_definitions.declared_periods import MonthOf, MonthsFrom
 from kr_definitions.documents import Path, Problem, short
 from kr_definitions.measures import (
     Count,

@@ -9,18 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from kr_definitions.declarations import (
-    AtLeast,
-    AtMost,
-    Delta,
-    KeyResult,
-    NotAbove,
-    NotBelow,
-    Reach,
-    Relative,
-    Target,
-    Within,
-)
+from kr_definitions.declarations import KeyResult
 from kr_definitions.documents import Path, Problem
 from kr_definitions.measures import Gain, Level, Measured, Open, Steps
 from kr_definitions.progress import accumulates, baseline_of, is_to_date
@@ -32,6 +21,7 @@ from kr_definitions.rules.base import (
     each_key_result,
     into,
 )
+from kr_definitions.targets import AtLeast, AtMost, Delta, NotAbove, NotBelow, Reach, Relative, Target, Within
 
 RULES: Rules = {}
 _rule = into(RULES)

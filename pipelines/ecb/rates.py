@@ -4,7 +4,8 @@ Belongs here: which table is read, how far it reaches, and the facts. Does not: 
 
 A rate is dated at 16:00 in Frankfurt on its day, when it is published: in a zone where it is the next day by then, it
 is the next day's. Past rates are not revised as a rule; those of the last ninety days are compared at every reading,
-and one that was put right is a correction.
+and one that was put right is a correction. The table begins in 1999; nothing is known of a time before 2000
+(`plausibility`), so neither are its rates.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import polars as pl
 
 from kr_definitions.events import RATE
 from kr_definitions.vocabulary import DECIMAL, nearest
-from pipelines.ecb.tables import READ_AGAIN, RECENT, WHOLE, Rate, Tables
+from pipelines.ecb.tables import READ_AGAIN, RECENT, WHOLE, Rate, Table, Tables
+from pipelines.plausibility import EARLIEST
 from pipelines.source import Account, Covered, Read, Record, SourceConfigError, Stream, VendorError
 
 FRANKFURT = ZoneInfo("Europe/Berlin")
@@ -26,6 +28,8 @@ PUBLISHED = time(16)
 _RECENT_DAYS = timedelta(days=80)
 _LONGEST_SILENCE = timedelta(days=6)
 """No holidays of the bank are so many days on end: a newest table that is older is a file that nobody keeps up."""
+
+_RECORDS_A_PAGE = 1_000
 
 PAYLOAD = pl.Struct({"day": pl.String(), "currency": pl.String(), "rate": pl.String()})
 
@@ -47,27 +51,32 @@ def _fetch(account: Account, currencies: Sequence[str], read: Read) -> Generator
     """The last ninety days where all before them has been read of these currencies; else everything."""
     asked = ",".join(currencies)
     is_recent = read.since is not None and read.cursor == asked and read.until - read.since < _RECENT_DAYS
-    tables = Tables(account, read.clock)
-    found = tables.rates(RECENT if is_recent else WHOLE)
+    table = Tables(account, read.clock).whole(RECENT if is_recent else WHOLE)
     if not is_recent:
-        _refuse_unknown(tables.source, currencies, found)
-    newest = max(one.day for one in found)
-    _refuse_old(tables.source, newest, read.until)
-    yield [
-        Record(f"{one.day}/{one.currency}", None, {"day": str(one.day), "currency": one.currency, "rate": one.rate})
-        for one in found
-        if one.currency in currencies
-    ]
-    return Covered(read.since if is_recent else None, _read_until(newest, read.until), asked)
+        _refuse_unknown(table, currencies)
+    _refuse_old(table.source, table.newest, read.until)
+    records: list[Record] = []
+    for day, rates in table.days():
+        if day < EARLIEST.date():
+            continue
+        records += [_record(one) for one in rates if one.currency in currencies]
+        if len(records) >= _RECORDS_A_PAGE:
+            yield records
+            records = []
+    yield records
+    return Covered(read.since if is_recent else None, _read_until(table.newest, read.until), asked)
 
 
-def _refuse_unknown(source: str, currencies: Sequence[str], found: Sequence[Rate]) -> None:
-    known = {one.currency for one in found}
+def _record(one: Rate) -> Record:
+    return Record(f"{one.day}/{one.currency}", None, {"day": str(one.day), "currency": one.currency, "rate": one.rate})
+
+
+def _refuse_unknown(table: Table, currencies: Sequence[str]) -> None:
     for currency in currencies:
-        if currency not in known:
-            like = nearest(currency, sorted(known))
+        if currency not in table.currencies:
+            like = nearest(currency, sorted(table.currencies))
             raise SourceConfigError(
-                source,
+                table.source,
                 f"the European Central Bank publishes no rate of {currency}",
                 "Keep a file of its rates (kind: files)" + (f", or name another: {', '.join(like)}" if like else ""),
             )

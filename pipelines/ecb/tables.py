@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from io import BytesIO
 from xml.etree import ElementTree
 
 from pipelines.http import PatientSession, whole_answer
@@ -43,35 +44,55 @@ class Tables:
         self.source, self.base_url = settings.source, settings.base_url(HOST)
         self.session = PatientSession(self.source, clock)
 
-    def rates(self, name: str) -> list[Rate]:
-        """All rates of a table, as it is written. Raises `VendorError` for what is no whole table."""
+    def whole(self, name: str) -> Table:
+        """A table. Raises `VendorError` for what is no whole one."""
         response = self.session.get(f"{self.base_url}/stats/eurofxref/{name}")
-        text = whole_answer(self.source, response).content
+        return Table(self.source, name, whole_answer(self.source, response).content)
+
+
+class Table:
+    """A whole table, as it is written. newest: the newest day that it has rates of; currencies: all that it has.
+
+    It is gone through day by day, as often as it is asked: thirty currencies since 1999 are a few megabytes of text,
+    and a hundred times as much as a tree.
+    """
+
+    def __init__(self, source: str, name: str, text: bytes) -> None:
+        self.source, self.name, self._text = source, name, text
         if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-            raise VendorError(self.source, f"{name} declares a document type, as no table does", READ_AGAIN)
+            raise VendorError(source, f"{name} declares a document type, as no table does", READ_AGAIN)
+        days, self.currencies = set[date](), set[str]()
+        for day, rates in self.days():
+            if day in days or len({one.currency for one in rates}) < len(rates):
+                raise VendorError(source, f"{name} has two rates of one day and currency", READ_AGAIN)
+            days.add(day)
+            self.currencies.update(one.currency for one in rates)
+        if not days:
+            raise VendorError(source, f"{name} holds no rates", READ_AGAIN)
+        self.newest = max(days)
+
+    def days(self) -> Iterator[tuple[date, list[Rate]]]:
+        """Each day that has rates, with them."""
         try:
-            root = ElementTree.fromstring(text)  # noqa: S314 - nothing in it can be expanded, as it declares nothing
+            # Nothing in it can be expanded, as it declares nothing.
+            for _, cube in ElementTree.iterparse(BytesIO(self._text)):  # noqa: S314
+                if cube.tag != _CUBE or (said := cube.get("time")) is None:
+                    continue
+                if rates := [Rate(self._day(said), *told) for told in _told(cube)]:
+                    yield rates[0].day, rates
+                cube.clear()
         except ElementTree.ParseError as failure:
-            raise VendorError(self.source, f"{name} is no whole XML ({failure})", READ_AGAIN) from None
-        found = list(self._found(root, name))
-        if not found:
-            raise VendorError(self.source, f"{name} holds no rates", READ_AGAIN)
-        if len({(one.day, one.currency) for one in found}) < len(found):
-            raise VendorError(self.source, f"{name} has two rates of one day and currency", READ_AGAIN)
-        return found
+            raise VendorError(self.source, f"{self.name} is no whole XML ({failure})", READ_AGAIN) from None
 
-    def _found(self, root: ElementTree.Element, name: str) -> Iterator[Rate]:
-        for of_day in root.iter(_CUBE):
-            day = of_day.get("time")
-            if day is None:
-                continue
-            for cube in of_day.iter(_CUBE):
-                currency, rate = cube.get("currency"), cube.get("rate")
-                if cube is not of_day and currency is not None and rate is not None and rate != "N/A":
-                    yield Rate(self._day(day, name), currency, rate)
-
-    def _day(self, text: str, name: str) -> date:
+    def _day(self, text: str) -> date:
         try:
             return date.fromisoformat(text)
         except ValueError:
-            raise VendorError(self.source, f"{name} has a table of no day ({text[:20]!r})", READ_AGAIN) from None
+            raise VendorError(self.source, f"{self.name} has a table of no day ({text[:20]!r})", READ_AGAIN) from None
+
+
+def _told(of_day: ElementTree.Element) -> Iterator[tuple[str, str]]:
+    for cube in of_day.iter(_CUBE):
+        currency, rate = cube.get("currency"), cube.get("rate")
+        if cube is not of_day and currency is not None and rate is not None and rate != "N/A":
+            yield currency, rate

@@ -18,8 +18,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS
-from pipelines.holded.documents import COMMON, understood
+from pipelines.holded.documents import COMMON, stated, understood
 from pipelines.holded.options import HoldedOptions
 from pipelines.holded.reading import OF_CONTACTS, Kind, fetch
 from pipelines.source import Account, Stream
@@ -55,23 +54,7 @@ def facts(records: pl.LazyFrame, organisation: str, credited: str | None) -> pl.
     )
     return pl.concat(
         [
-            _stated(said, "issued", pl.col("net")),
-            _stated(said.filter(pl.col("is_annulled")), "voided", -pl.col("net")),
+            stated(said, "credit_note", "issued", pl.col("at"), pl.col("net")),
+            stated(said.filter(pl.col("is_annulled")), "credit_note", "voided", pl.col("at"), -pl.col("net")),
         ]
-    )
-
-
-def _stated(said: pl.LazyFrame, what: str, how_much: pl.Expr) -> pl.LazyFrame:
-    return said.select(
-        "record_key",
-        "currency",
-        "category",
-        "product",
-        "problem",
-        fact_key=pl.format("credit_note/{}/{}", "record_key", pl.lit(what)),
-        event_type=pl.lit(f"credit_note.{what}"),
-        subject_id="record_key",
-        account_id="contact_id",
-        occurred_at=pl.col("at").cast(UTC_MICROSECONDS),
-        amount=how_much.cast(DECIMAL),
     )

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from kr_definitions.vocabulary import DECIMAL
+from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS
 
 COMMON = {
     "status": pl.String(),
@@ -119,4 +119,21 @@ def _problem() -> pl.Expr:
                 *map(shown, ("discount", "subtotal", "tax", "total")),
             )
         )
+    )
+
+
+def stated(said: pl.LazyFrame, document: str, what: str, when: pl.Expr, how_much: pl.Expr) -> pl.LazyFrame:
+    """The fact that a document was issued, paid or voided, at an instant and with an amount."""
+    return said.select(
+        "record_key",
+        "currency",
+        "category",
+        "product",
+        "problem",
+        fact_key=pl.format("{}/{}/{}", pl.lit(document), "record_key", pl.lit(what)),
+        event_type=pl.lit(f"{document}.{what}"),
+        subject_id="record_key",
+        account_id="contact_id",
+        occurred_at=when.cast(UTC_MICROSECONDS),
+        amount=how_much.cast(DECIMAL),
     )

@@ -20,10 +20,9 @@ from decimal import Decimal, InvalidOperation
 
 import polars as pl
 
-from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS
 from pipelines.holded import payments
 from pipelines.holded.api import Item
-from pipelines.holded.documents import COMMON, amount, understood
+from pipelines.holded.documents import COMMON, amount, stated, understood
 from pipelines.holded.options import HoldedOptions
 from pipelines.holded.reading import OF_CONTACTS, Kind, fetch
 from pipelines.holded.texts import amount as amount_of
@@ -72,7 +71,7 @@ def facts(records: pl.LazyFrame, organisation: str, *, with_payments: bool) -> p
     settled = stays.filter(is_nothing & (pl.col("paid_at").is_not_null() | is_free))
     each = [
         _of_itself(said),
-        _stated(settled, "paid", pl.coalesce("paid_at", "at"), pl.col("net")),
+        stated(settled, "invoice", "paid", pl.coalesce("paid_at", "at"), pl.col("net")),
         payments.facts(paid, said),
     ]
     return pl.concat(each, how="diagonal")
@@ -81,23 +80,7 @@ def facts(records: pl.LazyFrame, organisation: str, *, with_payments: bool) -> p
 def _of_itself(said: pl.LazyFrame) -> pl.LazyFrame:
     annulled = said.filter(pl.col("is_annulled"))
     each = [
-        _stated(said, "issued", pl.col("at"), pl.col("net")),
-        _stated(annulled, "voided", pl.col("at"), -pl.col("net")),
+        stated(said, "invoice", "issued", pl.col("at"), pl.col("net")),
+        stated(annulled, "invoice", "voided", pl.col("at"), -pl.col("net")),
     ]
     return pl.concat(each)
-
-
-def _stated(said: pl.LazyFrame, what: str, when: pl.Expr, how_much: pl.Expr) -> pl.LazyFrame:
-    return said.select(
-        "record_key",
-        "currency",
-        "category",
-        "product",
-        "problem",
-        fact_key=pl.format("invoice/{}/{}", "record_key", pl.lit(what)),
-        event_type=pl.lit(f"invoice.{what}"),
-        subject_id="record_key",
-        account_id="contact_id",
-        occurred_at=when.cast(UTC_MICROSECONDS),
-        amount=how_much.cast(DECIMAL),
-    )

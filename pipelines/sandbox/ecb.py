@@ -8,7 +8,7 @@ significant digits, currencies that come and go. The rates are invented: each wa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache
@@ -41,14 +41,46 @@ _UNTIL: Mapping[str, date] = {"RUB": date(2022, 3, 1), "HRK": date(2022, 12, 30)
 _GONE: Mapping[str, float] = {"RUB": 90.0, "HRK": 7.53}
 
 
-def app(desk: Desk) -> Starlette:
-    """The stand-in."""
-    return _Bank(desk).starlette()
+OTHERS: Mapping[str, float] = {
+    "AUD": 1.7,
+    "CAD": 1.6,
+    "CNY": 8.1,
+    "CZK": 24.5,
+    "DKK": 7.46,
+    "HKD": 9.1,
+    "HUF": 385.0,
+    "ILS": 3.9,
+    "INR": 101.0,
+    "ISK": 145.0,
+    "KRW": 1650.0,
+    "MYR": 4.9,
+    "NOK": 11.6,
+    "NZD": 1.95,
+    "PHP": 66.0,
+    "PLN": 4.25,
+    "RON": 5.05,
+    "SEK": 11.1,
+    "SGD": 1.5,
+    "THB": 37.5,
+    "TRY": 48.0,
+    "ZAR": 20.2,
+}
+"""What the vendor publishes as well; its tables are larger than these need to be."""
+
+
+_ALL = {**MIDDLES, **OTHERS, **_GONE}
+
+
+def app(desk: Desk, first: date = FIRST, currencies: Iterable[str] = MIDDLES) -> Starlette:
+    """The stand-in. first: when its table begins; currencies: those of which it always has rates."""
+    return _Bank(desk, first, tuple(currencies)).starlette()
 
 
 @dataclass
 class _Bank:
     desk: Desk
+    first: date
+    currencies: tuple[str, ...]
 
     def starlette(self) -> Starlette:
         spans = {"eurofxref-hist.xml": None, "eurofxref-hist-90d.xml": 90, "eurofxref-daily.xml": 1}
@@ -57,8 +89,8 @@ class _Bank:
     def _table(self, most: int | None) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:  # noqa: ARG001
             days = list(self._days())
-            first = FIRST if most is None else days[0] - timedelta(days=most - 1)
-            cubes = "".join(_of_day(day) for day in days if day >= first)
+            first = self.first if most is None else days[0] - timedelta(days=most - 1)
+            cubes = "".join(self._of_day(day) for day in days if day >= first)
             return Response(_ENVELOPE.format(cubes=cubes), media_type="text/xml")
 
         return answer
@@ -67,10 +99,15 @@ class _Bank:
         """The days of which rates have been published, the newest first."""
         now = self.desk.present.astimezone(FRANKFURT)
         day = now.date() if now.time() >= time(16) else now.date() - timedelta(days=1)
-        while day >= FIRST:
+        while day >= self.first:
             if is_published(day):
                 yield day
             day -= timedelta(days=1)
+
+    def _of_day(self, day: date) -> str:
+        known = [currency for currency, last in _UNTIL.items() if day <= last]
+        rates = "".join(f"<Cube currency='{one}' rate='{rate(one, day)}'/>" for one in (*self.currencies, *known))
+        return f"<Cube time='{day}'>{rates}</Cube>"
 
 
 @cache
@@ -85,7 +122,7 @@ def is_published(day: date) -> bool:
 
 def rate(currency: str, day: date) -> str:
     """What one euro is worth in a currency on a day, as the table says it: with five significant digits."""
-    middle = {**MIDDLES, **_GONE}[currency]
+    middle = _ALL[currency]
     turn, of_currency = day.toordinal(), sum(map(ord, currency))
     wandering = 0.04 * sin(turn / 97 + of_currency) + 0.01 * sin(turn / 11 + of_currency) + 0.003 * sin(turn * 1.7)
     return f"{float(f'{middle * (1 + wandering):.5g}'):.6f}".rstrip("0").rstrip(".")
@@ -94,12 +131,6 @@ def rate(currency: str, day: date) -> str:
 def rated_at(day: date) -> datetime:
     """When the rates of a day are published."""
     return datetime.combine(day, time(16), FRANKFURT)
-
-
-def _of_day(day: date) -> str:
-    known = [currency for currency, last in _UNTIL.items() if day <= last]
-    rates = "".join(f"<Cube currency='{one}' rate='{rate(one, day)}'/>" for one in (*MIDDLES, *known))
-    return f"<Cube time='{day}'>{rates}</Cube>"
 
 
 _ENVELOPE = (

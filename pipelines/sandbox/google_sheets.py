@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl
 
 import orjson
 from cryptography.exceptions import InvalidSignature
@@ -25,10 +24,20 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from pipelines.sandbox.company import value_at
+from pipelines.sandbox.googleapis import (
+    Json,
+    Refusal,
+    form_of,
+    guarded,
+    is_by_refresh_token,
+    not_signed_in,
+    signed_in,
+    wrong_key,
+)
 from pipelines.sandbox.sheets import ONLINE, Sheet, standing
 from pipelines.sandbox.stand_in import Desk, Limit
 
@@ -50,7 +59,6 @@ _RANGE = re.compile(r"(?:'((?:[^']|'')+)'|([^'!]+))!A(\d+):([A-Z]+)(\d+)")
 _NUMBERS = frozenset({"folletos"})
 _SPARE_ROWS = 20
 
-Json = dict[str, Any]
 Rows = Sequence[Sequence[Any]]
 
 
@@ -90,21 +98,20 @@ class _Sheets:
         return Starlette(
             routes=[
                 Route("/token", self.token, methods=["POST"]),
-                Route(f"{place}/values:batchGet", self._guarded(self.values)),
-                Route(place, self._guarded(self.spreadsheet)),
+                Route(f"{place}/values:batchGet", guarded(self._admit, self.values)),
+                Route(place, guarded(self._admit, self.spreadsheet)),
             ]
         )
 
     async def token(self, request: Request) -> JSONResponse:
         """A new access token for an hour, by a refresh token or by the service account's signature."""
-        form = dict(parse_qsl((await request.body()).decode()))
+        form = await form_of(request)
         is_signed = form.get("grant_type") == _JWT_BEARER and self._is_signed(form.get("assertion", ""))
-        if not is_signed and form != {"grant_type": "refresh_token", **CREDENTIALS}:
-            says = "Invalid JWT Signature." if "assertion" in form else "Token has been expired or revoked."
-            return JSONResponse({"error": "invalid_grant", "error_description": says}, 400)
+        if not is_signed and not is_by_refresh_token(form, CREDENTIALS):
+            return not_signed_in("Invalid JWT Signature.") if "assertion" in form else not_signed_in()
         issued = f"sandbox-sheets-access-token-{len(self.tokens) + 1}"
         self.tokens[issued] = self.desk.clock.now() + TOKEN_LIFE
-        return JSONResponse({"access_token": issued, "expires_in": 3599, "scope": SCOPE, "token_type": "Bearer"})
+        return signed_in(issued, SCOPE)
 
     def _is_signed(self, assertion: str) -> bool:
         signed, _, signature = assertion.rpartition(".")
@@ -120,37 +127,26 @@ class _Sheets:
         who = {"iss": SERVICE_ACCOUNT, "scope": SCOPE, "aud": "https://oauth2.googleapis.com/token"}
         return bool(claims == who and 0 < lasts <= 3600 and now > 0)
 
-    def _guarded(self, handler: Callable[[Request], Json]) -> Callable[[Request], Response]:
-        def answer(request: Request) -> Response:
-            try:
-                self._admit(request)
-                return JSONResponse(handler(request))
-            except _Refusal as refusal:
-                return JSONResponse({"error": refusal.error}, refusal.error["code"])
-
-        return answer
-
     def _admit(self, request: Request) -> None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         key, now = request.headers.get("x-goog-api-key"), self.desk.clock.now()
         if key is not None and key != API_KEY:
-            reason = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
-            message = "API key not valid. Please pass a valid API key."
-            raise _Refusal(400, "INVALID_ARGUMENT", message, details=[reason])
+            raise wrong_key()
         if key is None and (scheme != "Bearer" or self.tokens.get(token, now) <= now):
             message = "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie…"
-            raise _Refusal(401, "UNAUTHENTICATED", message)
+            raise Refusal(401, message, status="UNAUTHENTICATED")
         for limit, whose in ((self.of_user, "Read requests per minute per user"), (self.of_project, "Read requests")):
             if limit.wait_seconds(now) is not None:
                 message = f"Quota exceeded for quota metric 'Read requests' and limit '{whose}' of service"
-                raise _Refusal(429, "RESOURCE_EXHAUSTED", f"{message} 'sheets.googleapis.com' for consumer 'project'.")
+                says = f"{message} 'sheets.googleapis.com' for consumer 'project'."
+                raise Refusal(429, says, status="RESOURCE_EXHAUSTED")
         if request.path_params["id"] != SPREADSHEET:
-            raise _Refusal(404, "NOT_FOUND", "Requested entity was not found.")
+            raise Refusal(404, "Requested entity was not found.", status="NOT_FOUND")
 
     def spreadsheet(self, request: Request) -> Json:
         """What there is: a chart on a sheet of its own besides. Cells it does not show."""
         if "fields" not in request.query_params:
-            raise _Refusal(400, "INVALID_ARGUMENT", "This stand-in shows no whole spreadsheets.")
+            raise _invalid("This stand-in shows no whole spreadsheets.")
         found = [self._sheet(number, title) for number, title in enumerate(self.tabs)]
         chart = {"sheetId": 99, "title": "Gráfico", "sheetType": "OBJECT"}
         return {
@@ -173,7 +169,7 @@ class _Sheets:
         """The values of the ranges that are asked for, unformatted."""
         asked = request.query_params
         if asked.get("valueRenderOption") != "UNFORMATTED_VALUE":
-            raise _Refusal(400, "INVALID_ARGUMENT", "This stand-in shows no formatted values.")
+            raise _invalid("This stand-in shows no formatted values.")
         ranges = [self._range(text) for text in asked.getlist("ranges")]
         return {"spreadsheetId": SPREADSHEET, "valueRanges": ranges}
 
@@ -181,22 +177,20 @@ class _Sheets:
         parts = _RANGE.fullmatch(text)
         title = "" if parts is None else (parts[1] or parts[2]).replace("''", "'")
         if parts is None or title not in self.tabs:
-            raise _Refusal(400, "INVALID_ARGUMENT", f"Unable to parse range: {text}")
+            raise _invalid(f"Unable to parse range: {text}")
         rows, columns = self._size(title)
         first, last, width = int(parts[3]), min(int(parts[5]), rows), _number(parts[4])
         if first > rows or width > columns:
             message = f"Range ({text}) exceeds grid limits. Max rows: {rows}, max columns: {columns}"
-            raise _Refusal(400, "INVALID_ARGUMENT", message)
+            raise _invalid(message)
         name = title if re.fullmatch(r"[A-Za-z_]\w*", title) else "'" + title.replace("'", "''") + "'"
         values = _trimmed([_trimmed(row[:width], ("",)) for row in self.tabs[title][first - 1 : last]], ([],))
         told: Json = {"range": f"{name}!A{first}:{parts[4]}{last}", "majorDimension": "ROWS"}
         return {**told, **({"values": values} if values else {})}
 
 
-class _Refusal(Exception):
-    def __init__(self, code: int, status: str, message: str, **more: Any) -> None:
-        super().__init__(message)
-        self.error: Json = {"code": code, "message": message, "status": status, **more}
+def _invalid(message: str) -> Refusal:
+    return Refusal(400, message, status="INVALID_ARGUMENT")
 
 
 def serial(day: date) -> int:

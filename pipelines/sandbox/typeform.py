@@ -3,10 +3,9 @@
 Belongs here: requests, answers and what is in them. Does not: what they mean (`pipelines.typeform`).
 
 Like the vendor: responses go by the second of their submission (opened ones by that of their opening), both ends of a
-span included; `total_items` counts
-what a request left on later pages too; without a type only completed ones come; an opened form has no time of
-submission (but the year 1); what was deleted is nowhere; `after` and `before` go by the order of processing, and not
-beside an order. Texts, addresses and browsers are in the records.
+span included; `total_items` counts what a request left on later pages too; without a type only completed ones come; an
+opened form has no time of submission (but the year 1); what was deleted is nowhere; `after` and `before` go by the
+order of processing, and not beside an order. Texts, addresses and browsers are in the records.
 """
 
 from __future__ import annotations
@@ -43,16 +42,27 @@ def app(desk: Desk, requests_a_second: int = REQUESTS_A_SECOND) -> Starlette:
     return _Typeform(desk, Limit(requests_a_second, 1)).starlette()
 
 
+@dataclass(frozen=True, slots=True)
+class _Response:
+    """What requests ask of a response, beside what it is of; the rest is made for those that are shown."""
+
+    opinion: Opinion
+    token: str
+    response_type: str
+    landed_at: str
+    submitted_at: str
+
+
 @dataclass
 class _Typeform:
     desk: Desk
     limit: Limit
-    opened: list[Opinion] = field(init=False)
+    opened: list[_Response] = field(init=False)
 
     def __post_init__(self) -> None:
         present = self.desk.present
         self.opened = [
-            one
+            _response(one, one.opened_at, present)
             for one in self.desk.company.opinions
             if one.opened_at is not None
             and one.opened_at <= present
@@ -117,45 +127,61 @@ class _Typeform:
         if not 1 <= size <= 1000:
             raise _Refusal("page_size must be between 1 and 1000")
         types = query.get("response_type", "completed").split(",")
-        found = [record for one in self.opened if (record := self._record(one))["response_type"] in types]
         by_time = "submitted_at" if "completed" in types else "landed_at"
-        found = [one for one in found if _is_asked_for(one[by_time], query.get("since"), query.get("until"))]
+        since, until = (_second(query[name]) if name in query else None for name in ("since", "until"))
+        found = [
+            one
+            for one in self.opened
+            if one.response_type in types and _is_asked_for(getattr(one, by_time), since, until)
+        ]
         by, _, way = query.get("sort", f"{by_time},desc").partition(",")
-        found.sort(key=lambda one: (one[by], one["token"]), reverse=way == "desc")
+        found.sort(key=lambda one: (getattr(one, by), one.token), reverse=way == "desc")
         found = _walked(found, query.get("after"), query.get("before"))
-        page = found[:size]
+        page = [_shown(one) for one in found[:size]]
         return JSONResponse({"total_items": len(found), "page_count": ceil(len(found) / size), "items": page})
 
-    def _record(self, opinion: Opinion) -> Json:
-        token = hashlib.sha256(f"typeform {opinion.id}".encode()).hexdigest()[:32]
-        is_answered = opinion.answered_at is not None and opinion.answered_at <= self.desk.present
-        assert opinion.opened_at is not None
-        said = {
-            "hidden": {
-                "cliente": str(opinion.contact_id),
-                "envio": str(opinion.id),
-                "enviada": opinion.asked_at.isoformat(),
-            },
-            "calculated": {"score": 0},
-            "answers": _answers(opinion),
-            "thankyou_screen_ref": "gracias",
-        }
-        return {
-            "landing_id": token,
-            "token": token,
-            "response_id": token,
-            "response_type": "completed" if is_answered else "started",
-            "landed_at": _text(opinion.opened_at),
-            "submitted_at": _text(opinion.answered_at) if is_answered and opinion.answered_at else NEVER,
-            "metadata": {
-                "user_agent": "Mozilla/5.0 (Marta's iPhone)",
-                "platform": "mobile",
-                "referer": "https://agencia.typeform.com/to/u6nXL7kd",
-                "network_id": "83.45.12.7",
-                "browser": "default",
-            },
-            **(said if is_answered else {}),
-        }
+
+def _response(opinion: Opinion, opened_at: datetime, present: datetime) -> _Response:
+    answered_at = opinion.answered_at
+    if answered_at is not None and answered_at > present:
+        answered_at = None
+    return _Response(
+        opinion,
+        hashlib.sha256(f"typeform {opinion.id}".encode()).hexdigest()[:32],
+        "started" if answered_at is None else "completed",
+        _text(opened_at),
+        NEVER if answered_at is None else _text(answered_at),
+    )
+
+
+def _shown(one: _Response) -> Json:
+    opinion = one.opinion
+    said = {
+        "hidden": {
+            "cliente": str(opinion.contact_id),
+            "envio": str(opinion.id),
+            "enviada": opinion.asked_at.isoformat(),
+        },
+        "calculated": {"score": 0},
+        "answers": _answers(opinion),
+        "thankyou_screen_ref": "gracias",
+    }
+    return {
+        "landing_id": one.token,
+        "token": one.token,
+        "response_id": one.token,
+        "response_type": one.response_type,
+        "landed_at": one.landed_at,
+        "submitted_at": one.submitted_at,
+        "metadata": {
+            "user_agent": "Mozilla/5.0 (Marta's iPhone)",
+            "platform": "mobile",
+            "referer": "https://agencia.typeform.com/to/u6nXL7kd",
+            "network_id": "83.45.12.7",
+            "browser": "default",
+        },
+        **(said if one.response_type == "completed" else {}),
+    }
 
 
 class _Refusal(Exception):
@@ -163,14 +189,16 @@ class _Refusal(Exception):
 
 
 def _is_asked_for(at: str, since: str | None, until: str | None) -> bool:
-    return (since is None or _second(since) <= at) and (until is None or at <= _second(until))
+    return (since is None or since <= at) and (until is None or at <= until)
 
 
-def _walked(found: list[Json], after: str | None, before: str | None) -> list[Json]:
+def _walked(found: list[_Response], after: str | None, before: str | None) -> list[_Response]:
     """What stands after or before a response in the order of processing; all, where that response is not there."""
     token = after or before
-    order = sorted(found, key=lambda one: (one["submitted_at"], one["token"]))
-    places = [place for place, one in enumerate(order) if one["token"] == token]
+    if token is None:
+        return found
+    order = sorted(found, key=lambda one: (one.submitted_at, one.token))
+    places = [place for place, one in enumerate(order) if one.token == token]
     if not places:
         return found
     return order[places[0] + 1 :] if after else order[: places[0]][::-1]

@@ -6,14 +6,13 @@ Belongs here: requests, answers and what is in them. Does not: what they mean (`
 
 Like the vendor: only the present is known; counts are texts; subscribers are rounded down to three significant digits;
 every request costs a unit, wrong ones too, and units come back at midnight in California. A video is uploaded, private,
-a day before it is published, and is in the list of uploads then, but cannot be seen.
+a day before it is published, and is in the list of uploads then, but cannot be seen. The list has the newest 20,000.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -22,11 +21,11 @@ from zoneinfo import ZoneInfo
 import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pipelines.sandbox import youtube_analytics
 from pipelines.sandbox.company import Video
+from pipelines.sandbox.googleapis import WRONG_KEY, Json, Refusal, guarded, wrong_key
 from pipelines.sandbox.stand_in import Desk
 
 CREDENTIALS: dict[str, str] = {"api_key": "sandbox-youtube-key", **youtube_analytics.CREDENTIALS}
@@ -35,13 +34,12 @@ UPLOADS = "UU" + CHANNEL.removeprefix("UC")
 
 UNITS_A_DAY = 10_000
 UPLOADED_BEFORE = timedelta(days=1)
+MOST_LISTED = 20_000
 _QUOTA_EXCEEDED = (
     "The request cannot be completed because you have exceeded your "
     '<a href="/youtube/v3/getting-started#quota">quota</a>.'
 )
 _QUOTA_ZONE = ZoneInfo("America/Los_Angeles")
-
-Json = dict[str, Any]
 
 
 def app(desk: Desk, units_a_day: int = UNITS_A_DAY, *, hides_subscribers: bool = False) -> Starlette:
@@ -61,44 +59,29 @@ class _YouTube:
         present = self.desk.present
         listed = [v for v in self.desk.company.videos if v.published_at - UPLOADED_BEFORE <= present]
         kept = [v for v in listed if v.removed_at is None or v.removed_at > present]
-        self.uploads = sorted(kept, key=lambda video: (video.published_at, video.id), reverse=True)
+        newest_first = sorted(kept, key=lambda video: (video.published_at, video.id), reverse=True)
+        self.uploads = newest_first[:MOST_LISTED]
         self.public = {video.id: video for video in kept if video.published_at <= present}
 
     def starlette(self) -> Starlette:
         handlers = {"channels": self.channels, "playlistItems": self.playlist_items, "videos": self.videos}
-        routes = [Route(f"/youtube/v3/{name}", self._guarded(handler)) for name, handler in handlers.items()]
+        routes = [Route(f"/youtube/v3/{name}", guarded(self._admit, handler)) for name, handler in handlers.items()]
         return Starlette(routes=[*routes, *youtube_analytics.Analytics(self.desk, CHANNEL).routes()])
-
-    def _guarded(self, handler: Callable[[Request], Json]) -> Callable[[Request], Response]:
-        def answer(request: Request) -> Response:
-            try:
-                self._admit(request)
-                return JSONResponse(handler(request))
-            except _Refusal as refusal:
-                return JSONResponse({"error": refusal.error}, refusal.error["code"])
-
-        return answer
 
     def _admit(self, request: Request) -> None:
         key = request.headers.get("x-goog-api-key") or request.query_params.get("key")
         if key is None:
-            raise _Refusal(403, "The request is missing a valid API key.", "forbidden", status="PERMISSION_DENIED")
+            raise _refusal(403, "The request is missing a valid API key.", "forbidden", status="PERMISSION_DENIED")
         if key != CREDENTIALS["api_key"]:
-            raise _Refusal(
-                400,
-                "API key not valid. Please pass a valid API key.",
-                "badRequest",
-                status="INVALID_ARGUMENT",
-                details=[{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}],
-            )
+            raise wrong_key(errors=[{"message": WRONG_KEY, "domain": "global", "reason": "badRequest"}])
         day = self.desk.clock.now().astimezone(_QUOTA_ZONE).date()
         if day != self.quota_day:
             self.quota_day, self.units_used = day, 0
         if self.units_used >= self.units_a_day:
-            raise _Refusal(403, _QUOTA_EXCEEDED, "quotaExceeded", domain="youtube.quota")
+            raise _refusal(403, _QUOTA_EXCEEDED, "quotaExceeded", domain="youtube.quota")
         self.units_used += 1
         if "part" not in request.query_params:
-            raise _Refusal(400, "No filter selected. Expected: part", "missingRequiredParameter")
+            raise _refusal(400, "No filter selected. Expected: part", "missingRequiredParameter")
 
     def channels(self, request: Request) -> Json:
         found = [CHANNEL] if CHANNEL in request.query_params.get("id", "").split(",") else []
@@ -112,7 +95,7 @@ class _YouTube:
     def playlist_items(self, request: Request) -> Json:
         if request.query_params.get("playlistId") != UPLOADS:
             missing = "The playlist identified with the request's <code>playlistId</code> parameter cannot be found."
-            raise _Refusal(404, missing, "playlistNotFound", domain="youtube.playlistItem")
+            raise _refusal(404, missing, "playlistNotFound", domain="youtube.playlistItem")
         size = min(int(request.query_params.get("maxResults", 5)), 50)
         start = _place(request.query_params.get("pageToken"))
         page = self.uploads[start : start + size]
@@ -126,7 +109,7 @@ class _YouTube:
     def videos(self, request: Request) -> Json:
         ids = [video for video in request.query_params.get("id", "").split(",") if video]
         if len(ids) > 50:
-            raise _Refusal(400, "The request specifies an invalid filter parameter.", "invalidFilters")
+            raise _refusal(400, "The request specifies an invalid filter parameter.", "invalidFilters")
         found = [self.public[video] for video in ids if video in self.public]
         items = [_resource(request, "video", video.id, _video(video)) for video in found]
         return _answer("video", items, len(items), len(items))
@@ -168,17 +151,14 @@ class _YouTube:
         return datetime.combine(self.desk.company.founded, time.min, UTC)
 
 
-class _Refusal(Exception):
-    def __init__(self, code: int, message: str, reason: str, domain: str = "global", **more: Any) -> None:
-        super().__init__(reason)
-        entry = {"message": message, "domain": domain, "reason": reason}
-        self.error: Json = {"code": code, "message": message, "errors": [entry], **more}
+def _refusal(code: int, message: str, reason: str, domain: str = "global", **more: Any) -> Refusal:
+    return Refusal(code, message, errors=[{"message": message, "domain": domain, "reason": reason}], **more)
 
 
 def _resource(request: Request, kind: str, id_: str, parts: Json) -> Json:
     asked = request.query_params["part"].split(",")
     if unknown := [part for part in asked if part not in parts and part != "id"]:
-        raise _Refusal(400, f"'{unknown[0]}'", "unknownPart", domain="youtube.part")
+        raise _refusal(400, f"'{unknown[0]}'", "unknownPart", domain="youtube.part")
     return {
         "kind": f"youtube#{kind}",
         "etag": _etag(kind, id_),
@@ -255,5 +235,5 @@ def _place(token: str | None) -> int:
         place: int = 0 if token is None else int(orjson.loads(base64.urlsafe_b64decode(token)))
     except (ValueError, TypeError):
         message = "The request specifies an invalid page token."
-        raise _Refusal(400, message, "invalidPageToken", domain="youtube.parameter") from None
+        raise _refusal(400, message, "invalidPageToken", domain="youtube.parameter") from None
     return place

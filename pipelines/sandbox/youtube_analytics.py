@@ -12,14 +12,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
-from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from pipelines.sandbox.googleapis import (
+    Json,
+    Refusal,
+    form_of,
+    guarded,
+    is_by_refresh_token,
+    not_signed_in,
+    signed_in,
+)
 from pipelines.sandbox.stand_in import Desk
 
 CREDENTIALS: dict[str, str] = {
@@ -34,8 +41,6 @@ METRICS = ("views", "subscribersGained", "subscribersLost")
 _ZONE = ZoneInfo("America/Los_Angeles")
 _DAY = timedelta(days=1)
 
-Json = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class Analytics:
@@ -45,35 +50,34 @@ class Analytics:
     channel: str
 
     def routes(self) -> list[Route]:
-        return [Route("/token", self.token, methods=["POST"]), Route("/v2/reports", self.reports)]
+        return [Route("/token", self.token, methods=["POST"]), Route("/v2/reports", guarded(self._admit, self.reports))]
 
     async def token(self, request: Request) -> JSONResponse:
         """A new access token for an hour."""
-        form = dict(parse_qsl((await request.body()).decode()))
-        if form != {"grant_type": "refresh_token", **CREDENTIALS}:
-            says = "Token has been expired or revoked."
-            return JSONResponse({"error": "invalid_grant", "error_description": says}, 400)
-        scope = "https://www.googleapis.com/auth/yt-analytics.readonly"
-        return JSONResponse({"access_token": ISSUED, "expires_in": 3599, "scope": scope, "token_type": "Bearer"})
+        if not is_by_refresh_token(await form_of(request), CREDENTIALS):
+            return not_signed_in()
+        return signed_in(ISSUED, "https://www.googleapis.com/auth/yt-analytics.readonly")
 
-    def reports(self, request: Request) -> JSONResponse:
+    def _admit(self, request: Request) -> None:
+        if request.headers.get("authorization") != f"Bearer {ISSUED}":
+            raise Refusal(401, "Request had invalid authentication credentials.", status="UNAUTHENTICATED")
+        if request.query_params.get("ids") != f"channel=={self.channel}":
+            raise Refusal(403, "Forbidden", status="PERMISSION_DENIED")
+
+    def reports(self, request: Request) -> Json:
         """The figures of the days that are asked for and that are ready."""
         asked = request.query_params
-        if request.headers.get("authorization") != f"Bearer {ISSUED}":
-            return _refusal(401, "Request had invalid authentication credentials.", "UNAUTHENTICATED")
-        if asked.get("ids") != f"channel=={self.channel}":
-            return _refusal(403, "Forbidden", "PERMISSION_DENIED")
         metrics = asked.get("metrics", "").split(",")
         if asked.get("dimensions") != "day" or not {*metrics} <= {*METRICS}:
-            return _refusal(400, "The query is not supported.", "INVALID_ARGUMENT")
+            raise Refusal(400, "The query is not supported.", status="INVALID_ARGUMENT")
         try:
             first, last = (date.fromisoformat(asked[name]) for name in ("startDate", "endDate"))
-        except (KeyError, ValueError):
-            return _refusal(400, "Invalid value for startDate or endDate.", "INVALID_ARGUMENT")
+        except (KeyError, ValueError) as error:
+            raise Refusal(400, "Invalid value for startDate or endDate.", status="INVALID_ARGUMENT") from error
         headers = [{"name": "day", "columnType": "DIMENSION", "dataType": "STRING"}]
         headers += [{"name": name, "columnType": "METRIC", "dataType": "INTEGER"} for name in metrics]
         rows = [[str(day), *(self._figures(day)[name] for name in metrics)] for day in self._ready(first, last)]
-        return JSONResponse({"kind": "youtubeAnalytics#resultTable", "columnHeaders": headers, "rows": rows})
+        return {"kind": "youtubeAnalytics#resultTable", "columnHeaders": headers, "rows": rows}
 
     def _ready(self, first: date, last: date) -> Iterator[date]:
         day, ready = max(first, self.desk.company.founded), (self.desk.present - LATE).astimezone(_ZONE).date()
@@ -90,7 +94,3 @@ class Analytics:
             "subscribersGained": 0 if profile is None else profile.gained(start, end),
             "subscribersLost": 0 if profile is None else profile.lost(start, end),
         }
-
-
-def _refusal(status: int, message: str, word: str) -> JSONResponse:
-    return JSONResponse({"error": {"code": status, "message": message, "status": word}}, status)

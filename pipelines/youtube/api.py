@@ -21,6 +21,9 @@ HOST = "https://youtube.googleapis.com"
 QUOTA_ZONE = ZoneInfo("America/Los_Angeles")
 READ_AGAIN = "Nothing is counted as read; the next run reads it again"
 
+MOST_LISTED = 20_000
+"""So many of a channel's uploads are listed, the newest (github.com/mattwright324/youtube-metadata, issue 177)."""
+
 _MOST_A_REQUEST = 50
 
 
@@ -46,25 +49,25 @@ class Api:
             raise VendorError(self.source, "/youtube/v3/channels answered a channel without statistics", READ_AGAIN)
         return found
 
-    def uploads(self, playlist: str, counted: int) -> Iterator[dict[str, Any]]:
-        """Every video of the list that can be seen without its owner's permission.
+    def uploads(self, playlist: str, counted: int) -> dict[str, str | None]:
+        """The videos of the list, newest first, by their privacy; where it has no more than it gives, all of them.
 
         counted: how many public ones the channel is said to have: a list that has fewer, and fewer than it says itself,
         is not whole. (That it says more than it has is known to happen: github.com/youtube/api-samples, issue 231.)
         """
         listed, total = self._listed(playlist)
         public = [video for video, status in listed.items() if status == "public"]
-        if len(listed) < total and len(public) < counted:
+        if len(listed) < min(total, MOST_LISTED) and len(public) < counted:
             found = f"the list of uploads says that it has {total} videos, and {len(listed)} came"
             raise VendorError(self.source, found, READ_AGAIN)
-        yield from self._videos([*listed], {*public})
+        return listed
 
-    def videos(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Those of some videos that can be seen without their owner's permission, whatever lists them."""
-        return self._videos(ids, ())
+    def videos(self, ids: Sequence[str], public: Collection[str] = ()) -> Iterator[list[dict[str, Any]]]:
+        """Pages of those of some videos that can be seen without their owner's permission, whatever lists them.
 
-    def _videos(self, ids: Sequence[str], public: Collection[str]) -> Iterator[dict[str, Any]]:
-        """Videos by their ids. An answer may leave some out: they are asked for until nothing more comes."""
+        An answer may leave some out: they are asked for until nothing more comes. public: those that are listed as
+        such, which cannot all be missing.
+        """
         for start in range(0, len(ids), _MOST_A_REQUEST):
             found: dict[str, dict[str, Any]] = {}
             left = list(ids[start : start + _MOST_A_REQUEST])
@@ -77,7 +80,7 @@ class Api:
             if len(left) > 1 and public:
                 text = f"/youtube/v3/videos knows none of {len(left)} videos that are listed as public"
                 raise VendorError(self.source, text, READ_AGAIN)
-            yield from found.values()
+            yield list(found.values())
 
     def _listed(self, playlist: str) -> tuple[dict[str, str | None], int]:
         """Video -> privacy status, newest first; and how many the list says that there are.

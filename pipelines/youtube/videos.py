@@ -5,7 +5,8 @@ Belongs here: reading them, and the facts that they state. Does not: HTTP (`api`
 `video.published` happens at the video's `publishedAt`: for one that was private, unlisted or announced before, that is
 when the public could see it first. Every reading is of all videos that anybody can see, newest first; one that was
 there and is not listed any more is asked for by its id, and withdrawn where YouTube has it no more, or not for
-everybody. A thousand videos cost 41 of the 10,000 units that a project has a day.
+everybody. A thousand videos cost 41 of the 10,000 units that a project has a day. Of a channel that has more than
+YouTube lists, days before the oldest one listed are not covered.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import polars as pl
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines.source import Account, Covered, Read, Record, Stream, VendorError
-from pipelines.youtube.api import READ_AGAIN, Api
+from pipelines.youtube.api import MOST_LISTED, READ_AGAIN, Api
 
 PAYLOAD = pl.Struct(
     {
@@ -51,12 +52,25 @@ def videos(account: Account, channel: str) -> Stream:
 
 def _fetch(account: Account, channel: str, read: Read) -> Generator[list[Record], None, Covered]:
     api = Api(account, read.clock)
-    found = {str(video["id"]): video for video in _listed(api, channel)}
-    unlisted = [video for video in _ids(read.cursor) if video not in found]
-    found |= {str(video["id"]): video for video in api.videos(unlisted)}
-    yield [Record(key, None, _kept(video, read.until)) for key, video in found.items()]
-    public = [key for key, video in found.items() if _is_public(video)]
-    return Covered(None, read.until, _cursor(public))
+    playlist, counted = _counted(api, channel)
+    listed = {} if playlist is None else api.uploads(playlist, counted)
+    expected = {video for video, status in listed.items() if status == "public"}
+    found, public, oldest = set[str](), list[str](), read.until
+    for page in api.videos([*listed], expected):
+        records = [Record(str(video["id"]), None, _kept(video, read.until)) for video in page]
+        found.update(record.key for record in records)
+        public += _public(page)
+        oldest = min([oldest, *(at for one in records if (at := _instant(one.payload["published_at"])) is not None)])
+        yield records
+    if playlist is not None and not public:
+        raise VendorError(api.source, "the channel is said to have videos, but none can be seen", READ_AGAIN)
+    for page in api.videos([video for video in _ids(read.cursor) if video not in found]):
+        public += _public(page)
+        yield [Record(str(video["id"]), None, _kept(video, read.until)) for video in page]
+    start = None
+    if len(listed) >= MOST_LISTED and len(expected) < counted:
+        start = oldest if read.since is None else max(read.since, oldest)
+    return Covered(start, read.until, _cursor(public))
 
 
 def _cursor(ids: list[str]) -> str:
@@ -67,23 +81,21 @@ def _ids(cursor: str | None) -> list[str]:
     return [] if cursor is None else zlib.decompress(b64decode(cursor)).decode().split()
 
 
-def _is_public(video: Mapping[str, Any]) -> bool:
-    return bool((video.get("status") or {}).get("privacyStatus") == "public")
+def _public(page: list[dict[str, Any]]) -> list[str]:
+    """The ids of those that everybody can see."""
+    return [str(video["id"]) for video in page if (video.get("status") or {}).get("privacyStatus") == "public"]
 
 
-def _listed(api: Api, channel: str) -> list[dict[str, Any]]:
-    """The videos that are listed. Raises `VendorError` where the answers contradict each other."""
+def _counted(api: Api, channel: str) -> tuple[str | None, int]:
+    """The list of a channel's uploads, and how many public ones it is said to have; of one without any, no list."""
     found = api.channel(channel, "contentDetails,statistics")
     counted = str(found["statistics"].get("videoCount"))
     if counted == "0":
-        return []  # the vendor has no list of uploads for a channel without any
+        return None, 0
     uploads = ((found.get("contentDetails") or {}).get("relatedPlaylists") or {}).get("uploads")
     if not uploads:
         raise VendorError(api.source, "/youtube/v3/channels answered without the list of uploads", READ_AGAIN)
-    listed = list(api.uploads(uploads, int(counted) if counted.isdecimal() else 0))
-    if not any(_is_public(video) for video in listed):
-        raise VendorError(api.source, "the channel is said to have videos, but none can be seen", READ_AGAIN)
-    return listed
+    return str(uploads), int(counted) if counted.isdecimal() else 0
 
 
 def _kept(video: Mapping[str, Any], now: datetime) -> dict[str, Any]:

@@ -660,7 +660,7 @@ def test_a_suite_without_rules_does_not_pass() -> None:
     found = audit(Suite("empty", ()), {"rows": progress()}, everybody=(CALLS,))
     assert not found.passed
     assert found.findings[0].line == (
-        "empty.has_rules: A suite has rules. Found: none, so nothing was checked. Look at assets/checks/suites.py."
+        "empty.has_rules: A suite has rules. Found: none, so nothing was checked. Look at assets/checks/suites."
     )
     assert found.publishable(progress()).height == 0
 

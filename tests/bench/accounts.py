@@ -1,58 +1,23 @@
 """What the benchmarks of sources read: one account a source, and the company that its stand-in is served over.
 
-A source is added by a function that returns its `Bench` and a line in `ACCOUNTS`. Companies are built by the tests' own
-builders; one record in ten has a longer life than the others, as most records of a company never change.
+A source is added by a function that returns its `Bench` and a line in `ACCOUNTS`: here for systems in which a company
+works, in `published` for what it publishes, in `tables` for tables. Companies are built by the tests' own builders; one
+record in ten has a longer life than the others, as most records of a company never change.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Mapping
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
+import published
+import tables
+from bench import Bench
 from starlette.types import ASGIApp
 
 from pipelines.sandbox.stand_in import Desk, SharedClock
-from pipelines.source import Account, Connector, Options, Stream
-
-
-def _nothing(folder: Path) -> Mapping[str, str]:
-    return {}
-
-
-@dataclass(frozen=True)
-class Bench:
-    """One account as it is read.
-
-    app: the stand-in over so many records, or None where rows of a table are read: then `make` makes it and `rows`
-    fetches the rows and nothing else. open: settings that depend on the folder. settings: the account's others.
-    """
-
-    connector: Connector
-    options: Options
-    of: str
-    now: datetime
-    settings: Mapping[str, str] = field(default_factory=dict)
-    app: Callable[[int, SharedClock], ASGIApp] | None = None
-    make: Callable[[int, Path], None] = lambda records, folder: None
-    rows: Callable[[Path], int] = lambda folder: 0
-    open: Callable[[Path], Mapping[str, str]] = _nothing
-
-    @property
-    def kind(self) -> str:
-        return self.connector.kind
-
-    @property
-    def account(self) -> Account:
-        return Account("bench", self.kind, "Europe/Madrid")
-
-    def stream(self) -> Stream:
-        """The stream that is read."""
-        return next(one for one in self.connector.streams(self.account, self.options) if one.name == self.of)
 
 
 def salesforce() -> Bench:
@@ -134,37 +99,60 @@ def jira() -> Bench:
 
 def holded() -> Bench:
     """Invoices of ten years: five hundred pages, read twice, and one in ten that is asked for by itself."""
-    from holded_books import at, company, invoice  # noqa: PLC0415
+    from holded_books import at, company  # noqa: PLC0415
 
     from pipelines.holded import HOLDED, HoldedOptions  # noqa: PLC0415
     from pipelines.sandbox.holded import CREDENTIALS, app  # noqa: PLC0415
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
-        days = [at(1, 8, year=2016) + number * timedelta(days=3600) / records for number in range(records)]
-        issued = [
-            invoice(
-                number, created_at=day, issued_at=day, paid_at=day + timedelta(days=3) if number % 10 == 0 else None
-            )
-            for number, day in enumerate(days, start=1)
-        ]
-        return app(Desk(company(*issued), at(1), clock), requests_a_minute=10**9, requests_a_month=10**9)
+        most = {"requests_a_minute": 10**9, "requests_a_month": 10**9}
+        return app(Desk(company(*_invoices(records)), at(1), clock), **most)
 
     return Bench(HOLDED, HoldedOptions(), "invoices", at(1), CREDENTIALS, serve)
 
 
-def facebook() -> Bench:
-    """Posts, one an hour: eleven years of a busy page."""
-    from helpdesk_office import at  # noqa: PLC0415
-    from meta_company import on, post  # noqa: PLC0415
+def stripe() -> Bench:
+    """Invoices of ten years: a thousand pages."""
+    from holded_books import at, company  # noqa: PLC0415
 
-    from pipelines.facebook import FACEBOOK, FacebookOptions  # noqa: PLC0415
-    from pipelines.sandbox.facebook import CREDENTIALS, PAGE, app  # noqa: PLC0415
+    from pipelines.sandbox.stripe import CREDENTIALS, app  # noqa: PLC0415
+    from pipelines.stripe import STRIPE, StripeOptions  # noqa: PLC0415
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
-        posts = [post(n, at(60) - timedelta(hours=n), "facebook") for n in range(1, records + 1)]
-        return app(Desk(on("facebook", *posts), at(60), clock))
+        return app(Desk(company(*_invoices(records)), at(1), clock))
 
-    return Bench(FACEBOOK, FacebookOptions(page=PAGE), "posts", at(60), CREDENTIALS, serve)
+    return Bench(STRIPE, StripeOptions(), "invoices", at(1), CREDENTIALS, serve)
+
+
+def stripe_subscriptions() -> Bench:
+    """Subscriptions of 500 days, a quarter as many as records: two states and two invoices tell of each.
+
+    One in ten came to cost more, on its twentieth day.
+    """
+    from holded_books import at, company, invoice  # noqa: PLC0415
+
+    from pipelines.sandbox.company import Billed, Change, Invoice, Subscription, Terms  # noqa: PLC0415
+    from pipelines.sandbox.stripe import CREDENTIALS, app  # noqa: PLC0415
+    from pipelines.stripe import STRIPE, StripeOptions  # noqa: PLC0415
+
+    def one(number: int, started: datetime) -> Subscription:
+        more = (Change(started + timedelta(days=20), Terms(80_00)),) if number % 10 == 0 else ()
+        return Subscription(number, number, "plan", 50_00, started, None, terms=more)
+
+    def billed(of: Subscription) -> Iterator[Invoice]:
+        for month in range(2):
+            begins, ends = (of.started_at + timedelta(days=30) * n for n in (month, month + 1))
+            line = Billed(of.id, of.at(begins).amount_cents, begins, ends)
+            said = {"customer_id": of.id, "created_at": begins, "issued_at": begins, "paid_at": begins}
+            yield invoice(2 * of.id + month, lines=(line,), **said)
+
+    def serve(records: int, clock: SharedClock) -> ASGIApp:
+        many = records // 4
+        held = [one(n, at(1) - (many - n) * timedelta(days=500) / many) for n in range(many)]
+        issued = (each for of in held for each in billed(of))
+        return app(Desk(replace(company(*issued), subscriptions=tuple(held)), at(1), clock))
+
+    return Bench(STRIPE, StripeOptions(), "subscriptions", at(1), CREDENTIALS, serve)
 
 
 def inmovilla() -> Bench:
@@ -183,76 +171,8 @@ def inmovilla() -> Bench:
     return Bench(INMOVILLA, options, "leads", day(2), CREDENTIALS, serve)
 
 
-def sql() -> Bench:
-    """Rows of a table that says what is so now, as a warehouse has them."""
-    from warehouse import NOW  # noqa: PLC0415
-
-    from pipelines.sql import SQL, SqlOptions  # noqa: PLC0415
-
-    won = {"type": "deal.won", "when": "stage = 'won'", "at": "closed_at", "subject": "id"}
-    deals = {
-        "table": "deal", "delivery": "changes", "cursor": "updated_at", "key": "id", "zone": "UTC",
-        "columns": {"amount": "number"}, "events": [{**won, "amount": "amount", "currency": "'EUR'"}],
-    }  # fmt: skip
-
-    def make(records: int, folder: Path) -> None:
-        with closing(sqlite3.connect(folder / "crm.db")) as table:
-            table.execute(
-                "CREATE TABLE deal (id INTEGER PRIMARY KEY, stage TEXT, amount NUMERIC(10, 2), closed_at DATETIME, "
-                "updated_at DATETIME, note TEXT)"
-            )
-            closed = (f"{NOW - timedelta(days=60) + timedelta(seconds=n):%Y-%m-%d %H:%M:%S}" for n in range(records))
-            rows = ((n, "won" if n % 3 == 0 else "open", n * 1.5, at, at, "x" * 200) for n, at in enumerate(closed))
-            table.executemany("INSERT INTO deal VALUES (?, ?, ?, ?, ?, ?)", rows)
-            table.commit()
-
-    def rows(folder: Path) -> int:
-        with closing(sqlite3.connect(folder / "crm.db")) as table:
-            asked = table.execute("SELECT id, stage, amount, closed_at, updated_at FROM deal ORDER BY updated_at, id")
-            return sum(1 for _ in asked)
-
-    def credentials(folder: Path) -> Mapping[str, str]:
-        return {"credentials": f"sqlite:///{folder / 'crm.db'}"}
-
-    options = SqlOptions.model_validate({"streams": {"deals": deals}})
-    return Bench(SQL, options, "deals", NOW, make=make, rows=rows, open=credentials)
-
-
-def google_sheets() -> Bench:
-    """Rows of a sheet that is as wide as a new one."""
-    from helpdesk_office import at, company  # noqa: PLC0415
-
-    from pipelines.google_sheets import GOOGLE_SHEETS, SheetsOptions  # noqa: PLC0415
-    from pipelines.sandbox.google_sheets import CREDENTIALS, SPREADSHEET, app  # noqa: PLC0415
-
-    rule = {"type": "flyers.distributed", "at": "fecha", "subject": "id", "quantity": "folletos"}
-    stream = {"sheet": "Buzoneo", "key": "id", "columns": {"folletos": "number"}, "events": [rule]}
-    options = SheetsOptions.model_validate({"spreadsheet": SPREADSHEET, "streams": {"buzoneo": stream}})
-
-    def serve(records: int, clock: SharedClock) -> ASGIApp:
-        rows = [[f"F{n}", 45_000 + n % 1_000, n % 300] for n in range(records)]
-        return app(Desk(company(), at(10), clock), tabs={"Buzoneo": [["id", "fecha", "folletos"], *rows]})
-
-    return Bench(GOOGLE_SHEETS, options, "buzoneo", at(10), CREDENTIALS, serve)
-
-
-def linkedin() -> Bench:
-    """Posts of years; LinkedIn's quota would take days for so many."""
-    from social import at, company, post  # noqa: PLC0415
-
-    from pipelines.linkedin import LINKEDIN, LinkedInOptions  # noqa: PLC0415
-    from pipelines.sandbox.linkedin import CREDENTIALS, ORGANIZATION, app  # noqa: PLC0415
-
-    def serve(records: int, clock: SharedClock) -> ASGIApp:
-        half_an_hour = timedelta(minutes=30)
-        posts = (post(5 * n + 1, at(1) - n * half_an_hour, network="linkedin", kind="image") for n in range(records))
-        return app(Desk(company(*posts), at(2), clock), 10**9)
-
-    return Bench(LINKEDIN, LinkedInOptions(organization=ORGANIZATION), "posts", at(2), CREDENTIALS, serve)
-
-
 ACCOUNTS: dict[str, Callable[[], Bench]] = {
-    "google_sheets": google_sheets,
+    "google_sheets": tables.google_sheets,
     "salesforce": salesforce,
     "pipedrive": pipedrive,
     "hubspot": hubspot,
@@ -260,11 +180,30 @@ ACCOUNTS: dict[str, Callable[[], Bench]] = {
     "freshdesk": freshdesk,
     "jira": jira,
     "holded": holded,
-    "linkedin": linkedin,
+    "stripe": stripe,
+    "subscriptions": stripe_subscriptions,
+    "linkedin": published.linkedin,
+    "facebook": published.facebook,
+    "instagram": published.instagram,
+    "x": published.x,
+    "youtube": published.youtube,
+    "wordpress": published.wordpress,
+    "typeform": published.typeform,
     "inmovilla": inmovilla,
-    "facebook": facebook,
-    "sql": sql,
+    "sql": tables.sql,
+    "files": tables.files,
+    "ecb": tables.ecb,
 }
+
+
+def _invoices(records: int) -> Iterator[Any]:
+    """Invoices of ten years, one after the other; one in ten was paid."""
+    from holded_books import at, invoice  # noqa: PLC0415
+
+    for number in range(1, records + 1):
+        day = at(1, 8, year=2016) + (number - 1) * timedelta(days=3600) / records
+        paid = day + timedelta(days=3) if number % 10 == 0 else None
+        yield invoice(number, created_at=day, issued_at=day, paid_at=paid)
 
 
 def _course(number: int, begin: datetime, stages: tuple[str, ...]) -> list[tuple[datetime, str]]:

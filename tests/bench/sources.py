@@ -2,7 +2,7 @@
 
 `make bench` shows, for each source in `accounts.ACCOUNTS`: records per second, CPU seconds and peak memory of
 
-* *asked*: the same requests, one after the other, each answer parsed as JSON and let go;
+* *asked*: the same requests, one after the other, each answer parsed (JSON or XML) and let go;
 * *read*: the stream's fetch, each record let go;
 * *loaded*: fetch, raw zone, understanding and event log.
 
@@ -21,7 +21,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+if TYPE_CHECKING:
+    import requests
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent), str(HERE)]
@@ -29,11 +33,23 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent), str(HERE)]
 import assets  # noqa: E402, F401 - first: its memory is allocated as the command line has it
 
 # isort: split
-from accounts import ACCOUNTS, Bench  # noqa: E402 - found by the paths above
+from accounts import ACCOUNTS  # noqa: E402 - found by the paths above
+from bench import Bench  # noqa: E402
 
 RECORDS = 100_000
 PASSES = ("asked", "read", "loaded")
-_HEADERS = frozenset({"accept", "authorization", "content-type", "linkedin-version", "token", "x-api-token"})
+_HEADERS = frozenset(
+    {
+        "accept",
+        "authorization",
+        "content-type",
+        "linkedin-version",
+        "stripe-version",
+        "token",
+        "x-api-token",
+        "x-goog-api-key",
+    }
+)
 
 
 def serve(bench: Bench, records: int, folder: Path) -> None:
@@ -95,8 +111,15 @@ def asked(bench: Bench, folder: Path) -> int:
             while answer.status_code == 429:
                 clock.sleep(60)
                 answer = session.request(method, url, headers=headers, data=body, timeout=60)
-            answers += bool(answer.json())
+            answers += _parsed(answer)
     return answers
+
+
+def _parsed(answer: requests.Response) -> bool:
+    """Whether there is something in an answer."""
+    if "xml" in answer.headers.get("content-type", ""):
+        return len(ElementTree.fromstring(answer.content)) > 0
+    return bool(answer.json())
 
 
 def loaded(bench: Bench, folder: Path) -> int:
@@ -183,14 +206,14 @@ def main() -> None:
         return
     records = int(given[0]) if given else RECORDS
     print(f"\nsources: {records:,} records, a first reading; × is against the requests alone")
-    print(f"{'':12}{'':8}{'records/s':>10}{'CPU s':>8}{'× CPU':>7}{'MiB':>7}{'grew':>6}{'× MiB':>7}")
+    print(f"{'':14}{'':8}{'records/s':>10}{'CPU s':>8}{'× CPU':>7}{'MiB':>7}{'grew':>6}{'× MiB':>7}")
     for name in given[1:] or ACCOUNTS:
         found = in_processes(name, records)
         bare, count = found["asked"], found["read"]["records"]
         for what in PASSES:
             one = found[what]
             print(
-                f"{name if what == PASSES[0] else '':12}{what:8}{count / one['wall']:10,.0f}{one['cpu']:8.1f}"
+                f"{name if what == PASSES[0] else '':14}{what:8}{count / one['wall']:10,.0f}{one['cpu']:8.1f}"
                 f"{one['cpu'] / bare['cpu']:7.1f}{one['mib']:7.0f}{one['mib'] - one['base']:6.0f}"
                 f"{one['mib'] / bare['mib']:7.2f}",
                 flush=True,

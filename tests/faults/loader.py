@@ -111,7 +111,7 @@ def watch(lake: str, days: int, seed: int, until: str, told: str) -> None:
     agency = Agency(days, seed)
     reads, wrong = 0, []
     while not Path(until).exists():
-        time.sleep(0.2)  # noqa: TID251 - somebody else's process, in real time
+        time.sleep(0.5)  # noqa: TID251 - somebody else's process, in real time
         events = current(load.Lake(Path(lake)).log.scan()).collect()
         covered_to = events.filter(pl.col("event_type") == COVERED).get_column("covered_to").max()
         if covered_to is not None:

@@ -22,14 +22,16 @@ from kr_definitions import catalogue, meaning
 from kr_definitions.catalogue import Catalogue, Definition
 from kr_definitions.changes import Changed, Changes, Deployed, Rolled, changes
 from kr_definitions.compute import compute
-from kr_definitions.declarations import KeyResult, MonthOf, MonthsFrom
+from kr_definitions.declarations import KeyResult
+from kr_definitions.declared_periods import MonthOf, MonthsFrom
 from kr_definitions.editions import following
 from kr_definitions.effects import Days, Move, Moved
 from kr_definitions.fields import WORDS, changed_fields
 from kr_definitions.history import newest
+from kr_definitions.memory import Run
 from kr_definitions.organisation import Organisation
 from kr_definitions.rejudging import NeedsTheLog, rejudged
-from kr_definitions.remembering import Run, remember
+from kr_definitions.remembering import remember
 from kr_definitions.replaying import FIGURES
 from kr_definitions.tables import key_results, objectives
 from kr_definitions.vocabulary import DECIMAL, vocabulary

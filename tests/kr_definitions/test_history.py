@@ -18,7 +18,8 @@ from kr_definitions.compute import compute
 from kr_definitions.coverage import Feeds
 from kr_definitions.events import ERASED, EVENT_SCHEMA
 from kr_definitions.history import as_known_at, as_reported
-from kr_definitions.remembering import Run, remember
+from kr_definitions.memory import Run
+from kr_definitions.remembering import remember
 
 MADRID = "Europe/Madrid"
 SALES = definition(**MARCH, measure={"sum": "amount", "of": "deal.won"})

@@ -36,7 +36,8 @@ from kr_definitions.catalogue import Definition
 from kr_definitions.coverage import Feeds
 from kr_definitions.editions import CAUSE_OF
 from kr_definitions.history import COMPUTED_SCHEMA, HISTORY_SCHEMA, KEY, as_known_at, as_reported, current
-from kr_definitions.remembering import Check, Checked, Gained, Memory, Run, remember
+from kr_definitions.memory import Check, Checked, Gained, Memory, Run
+from kr_definitions.remembering import remember
 from kr_definitions.replaying import replay
 from pipelines.event_log import readings, statements
 

@@ -28,7 +28,7 @@ from kr_definitions.catalogue import Definition, happening
 from kr_definitions.compute import compute
 from kr_definitions.contributions import contributions, made_of, on_day
 from kr_definitions.coverage import Feeds
-from kr_definitions.declarations import MonthOf, MonthsFrom
+from kr_definitions.declared_periods import MonthOf, MonthsFrom
 from kr_definitions.events import RATE, as_known_at, current
 from kr_definitions.history import COMPUTED_SCHEMA
 from kr_definitions.measures import Gain, Ratio, Steps

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kr_definitions.declarations import FromUntil, Half, Month, Quarter, Year
+from kr_definitions.declared_periods import FromUntil, Half, Month, Quarter, Year
 from kr_definitions.periods import (
     Calendar,
     Every,

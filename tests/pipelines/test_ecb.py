@@ -101,6 +101,13 @@ def test_the_whole_table_is_read_once_and_then_what_is_recent(bank):
     assert {"2026-03-06/USD"} < {one.key for one in whole} & {one.key for one in recent}
 
 
+def test_rates_from_before_anything_is_known_are_left_out(bank):
+    """The vendor's table begins in 1999, and no fact can be of a time before 2000."""
+    desk = Desk(bank.company, FRIDAY, SharedClock(bank.folder / "clock.json", FRIDAY))
+    found, covered = bank.read(asked(), stand_in.app(desk, date(1999, 12, 20)))
+    assert (min(one.key for one in found), covered.start) == ("2000-01-03/USD", None)
+
+
 @pytest.mark.parametrize(("since", "cursor"), [(FRIDAY, "USD"), (FRIDAY - 12 * WEEK, "GBP,USD")])
 def test_the_whole_table_is_read_again_for_another_currency_and_after_a_long_time(bank, since, cursor):
     _, covered = bank.read(asked(FRIDAY + WEEK, since, cursor), None, "USD", "GBP")

@@ -12,7 +12,7 @@ from pipelines import lake, mapped, pieces
 from pipelines.aside import SET_ASIDE_SCHEMA
 from pipelines.mapped import to_map
 from pipelines.novelty import Novelty
-from pipelines.pieces import Pieces, in_order
+from pipelines.pieces import Pieces, in_order, together
 from pipelines.raw_zone import RAW_SCHEMA, RawZone
 from pipelines.source import Covered, Read, Record, Stream
 
@@ -111,6 +111,18 @@ def test_rows_of_pieces_are_told_in_one_order(tmp_path: Path) -> None:
     wanted = places.filter(pl.col("n") != 4).sort("n").select("piece", "row")
     assert (6, [0, 1, 2, 3, 5]) == (aside.height, pl.concat(list(in_order(found, wanted))).get_column("n").to_list())
     assert (3, 2) == (len(found), len(list((tmp_path / "aside").iterdir())))
+
+
+def test_rows_of_pieces_are_put_together_with_what_only_some_of_them_say() -> None:
+    at = pl.Datetime("us", "UTC")
+    shape = {"n": pl.Int64, "said": pl.String, "never": pl.String, "at": at, "nor": pl.String}
+    nothing = dict.fromkeys(("never", "at", "nor"))
+    told = [[{"n": 2, "said": None, **nothing}, {"n": 0, "said": None, **nothing}], [{"n": 1, "said": "a", **nothing}]]
+    places = pl.DataFrame({"piece": [0, 1, 0], "row": [1, 0, 0]})
+    whole = together([pl.LazyFrame(rows, schema=shape) for rows in told], places)
+    assert (pl.Schema(shape), [1] * len(shape)) == (whole.schema, whole.n_chunks("all"))
+    assert [(0, None), (1, "a"), (2, None)] == whole.select("n", "said").rows()
+    assert {(None, None, None)} == set(whole.select("never", "at", "nor").rows())
 
 
 def test_few_rows_touch_no_disk(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,7 +22,7 @@ from pipelines.raw_zone import StreamLoad
 from pipelines.sandbox import youtube as stand_in
 from pipelines.sandbox.company import Company, Video, estate_agency
 from pipelines.sandbox.stand_in import Desk, SharedClock
-from pipelines.source import Account, Read, Record, SourceConfigError, VendorError
+from pipelines.source import Account, Covered, Read, Record, SourceConfigError, VendorError
 from pipelines.youtube import YOUTUBE, YouTubeOptions
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -233,8 +234,8 @@ def test_the_last_video_of_a_channel_is_withdrawn_too(channel: Channel) -> None:
 
 def of_videos(
     channel: Channel, of: Company, around: Around = lambda app: app, cursor: str | None = None
-) -> tuple[list[str], str | None]:
-    """One reading of the videos: their ids, and its cursor."""
+) -> tuple[list[str], Covered]:
+    """One reading of the videos: their ids, and what it covered."""
     clock = SharedClock(channel.folder / "clock.json", at(20))
     fetch_videos = next(one.fetch for one in channel.source.streams() if one.name == "videos")
     with at_hand(around(stand_in.app(Desk(of, at(20), clock)))) as url:
@@ -244,7 +245,7 @@ def of_videos(
             while True:
                 found += [record.key for record in next(pages) if isinstance(record, Record)]
         except StopIteration as end:
-            return found, end.value.cursor
+            return found, end.value
 
 
 MANY = company(*(video(n, at(1) + timedelta(hours=n)) for n in range(1, 121)))
@@ -282,12 +283,22 @@ def test_a_video_that_is_listed_no_more_stays_while_youtube_has_it(channel: Chan
             content["pageInfo"]["totalResults"] = 2
 
     three = company(video(1), video(2), video(3))
-    whole, cursor = of_videos(channel, three)
-    found, again = of_videos(channel, three, changing(unlist), cursor)
-    assert (sorted(found), again) == (sorted(whole), cursor)
-    found, after = of_videos(channel, company(video(1), video(2)), cursor=cursor)
+    whole, first = of_videos(channel, three)
+    found, again = of_videos(channel, three, changing(unlist), first.cursor)
+    assert (sorted(found), again) == (sorted(whole), first)
+    found, after = of_videos(channel, company(video(1), video(2)), cursor=first.cursor)
     assert sorted(found) == ["video-00001", "video-00002"]
-    assert after != cursor
+    assert after.cursor != first.cursor
+
+
+def test_days_before_the_oldest_video_that_youtube_lists_are_not_covered(channel: Channel, monkeypatch: Any) -> None:
+    """Of a channel with more uploads than it lists, the list says that it has as many as it lists."""
+    for module in ("pipelines.youtube.api", "pipelines.youtube.videos", "pipelines.sandbox.youtube"):
+        monkeypatch.setattr(import_module(module), "MOST_LISTED", 100)
+    found, covered = of_videos(channel, MANY)
+    assert (100, at(1) + timedelta(hours=21), at(20)) == (len(found), covered.start, covered.end)
+    hundred = company(*MANY.videos[20:])
+    assert (100, None) == (len(of_videos(channel, hundred)[0]), of_videos(channel, hundred)[1].start)
 
 
 def test_a_private_video_counts_once_it_is_public(channel: Channel) -> None:

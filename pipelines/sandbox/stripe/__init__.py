@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -86,18 +87,18 @@ class _Stripe:
             )
         subscribed = [one for one in self.desk.company.subscriptions if one.started_at <= present]
         self.subscriptions = _newest_first([subscriptions.subscription(one, present) for one in subscribed])
-        happened = [event for one in known for event in records.invoiced(one, self.drafts_deleted.get(one.id))]
-        happened += [event for one in known for event in records.taken_back(one)]
-        happened += [event for one in subscribed for event in subscriptions.subscribed(one)]
+        happened = chain(
+            (event for one in known for event in records.invoiced(one, self.drafts_deleted.get(one.id))),
+            (event for one in known for event in records.taken_back(one)),
+            (event for one in subscribed for event in subscriptions.subscribed(one)),
+        )
         people = records.customers(self.desk.company, present)
         gone = {f"cus_{one}": at for one, at in self.customers_deleted.items() if at <= present}
         self.customers = _newest_first([one for one in people if one["id"] not in gone])
         self.customers_gone = [{"id": id_, "object": "customer", "deleted": True} for id_ in gone]
-        happened += [event for one in people for event in records.known(one, gone.get(one["id"]))]
-        oldest = records.seconds(present - EVENTS_KEPT)
-        self.events = _newest_first(
-            [event for event in happened if oldest <= event["created"] <= records.seconds(present)]
-        )
+        happened = chain(happened, (event for one in people for event in records.known(one, gone.get(one["id"]))))
+        oldest, newest = records.seconds(present - EVENTS_KEPT), records.seconds(present)
+        self.events = _newest_first([event for event in happened if oldest <= event["created"] <= newest])
 
     def _is_deleted(self, invoice: Invoice) -> bool:
         at = self.drafts_deleted.get(invoice.id)
@@ -222,13 +223,14 @@ def _list(request: Request, url: str, objects: list[Json], known: set[str]) -> J
     if not 1 <= size <= 100:
         raise _Refusal(400, f"This value must be between 1 and 100: {size}", "parameter_invalid_integer", "limit")
     asked = {name: _whole(text, name) for name, text in query.items() if name.startswith("created[")}
-    found = [item for item in objects if all(_holds(name, item["created"], bound) for name, bound in asked.items())]
+    found = objects
+    for name, bound in asked.items():
+        found = [item for item in found if _holds(name, item["created"], bound)]
     start = 0
     if (after := query.get("starting_after")) is not None:
-        places = [place for place, item in enumerate(found) if item["id"] == after]
-        if not places:
+        start = next((place for place, item in enumerate(found, start=1) if item["id"] == after), 0)
+        if not start:
             raise _Refusal(400, f"No such object: '{after}'", "resource_missing", "starting_after")
-        start = places[0] + 1
     page = found[start : start + size]
     return {"object": "list", "url": url, "has_more": start + size < len(found), "data": page}
 
