@@ -25,10 +25,9 @@ import polars as pl
 from pipelines import profile_days, profiles
 from pipelines.observations import covered as observed_from
 from pipelines.profile_days import is_number
-from pipelines.source import Account, Covered, Read, Record, SourceError, Stream, VendorError
+from pipelines.source import READ_AGAIN, Account, Covered, Read, Record, SourceError, Stream, VendorError
 
 _DAY = timedelta(days=1)
-_NOT_COUNTED = "Nothing is counted as read; the next run reads it again"
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def daily(profile: Profile, name: str, event_type: str, told: Callable[[Read], M
         spans = runs(day for day, figure in figures.items() if is_number(figure))
         if not spans:
             found = f"{name}: what is told of {len(figures)} days is no number on any of them"
-            raise VendorError(profile.source, found, _NOT_COUNTED)
+            raise VendorError(profile.source, found, READ_AGAIN)
         *earlier, (start, end) = ((profile.midnight(first), profile.midnight(last + _DAY)) for first, last in spans)
         return Covered(start, end, earlier=tuple(earlier))
 
@@ -116,7 +115,7 @@ def followers(
         yield [profiles.day(profile.id, day, gained=days[day].gained, lost=days[day].lost) for day in sorted(days)]
         if not is_number(count):
             found = f"{name}: their number is told to be {str(count)[:20]}, which is none"
-            raise VendorError(profile.source, found, _NOT_COUNTED)
+            raise VendorError(profile.source, found, READ_AGAIN)
         before = before.after(day for day, one in days.items() if is_number(one.gained) and is_number(one.lost))
         earlier = before.span if before.is_told and not _Before.of(profile, read).is_told else None
         start = observed_from(read, zone).start

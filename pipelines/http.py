@@ -18,7 +18,7 @@ import requests
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from pipelines.source import Clock, RequestRefused, SourceConfigError, VendorError, never_tell
+from pipelines.source import READ_AGAIN, Clock, RequestRefused, SourceConfigError, VendorError, never_tell
 
 TIMEOUT_SECONDS = (10, 60)
 MOST_ATTEMPTS = 8
@@ -87,7 +87,7 @@ class PatientSession(requests.Session):
             raise VendorError(
                 self.source,
                 f"{request.method} {_place(request.url)} failed {MOST_ATTEMPTS} times, at last with {failure.found}",
-                "Nothing is counted as read; the next run reads it again",
+                READ_AGAIN,
             ) from None
 
     def _send_once(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
@@ -176,7 +176,7 @@ def whole_answer(source: str, response: requests.Response) -> requests.Response:
     if response.status_code >= 400:
         refused = VendorError if response.status_code >= 500 else RequestRefused
         found = f"{_place(response.url)} answered HTTP {response.status_code}"
-        raise refused(source, found, "Nothing is counted as read; the next run reads it again")
+        raise refused(source, found, READ_AGAIN)
     return response
 
 
@@ -188,7 +188,7 @@ def whole_json(source: str, response: requests.Response, must_have: Collection[s
     page, and an empty page the end.
     """
     place = _place(whole_answer(source, response).url)
-    do = "Nothing is counted as read; the next run reads it again"
+    do = READ_AGAIN
     try:
         content = response.json()
     except ValueError:

@@ -288,6 +288,10 @@ def _in_base64(secret: str) -> Iterator[str]:
             yield from (whole.decode(), whole.translate(bytes.maketrans(b"+/", b"-_")).decode())
 
 
+READ_AGAIN = "Nothing is counted as read; the next run reads it again"
+"""What becomes of a reading that broke off, where there is nothing to do about it."""
+
+
 class SourceError(Exception):
     """A source could not be read: names the source, what was found and what to do. Never holds a secret or a payload.
 
@@ -318,5 +322,5 @@ class UnforeseenError(SourceError):
         super().__init__(
             source,
             f"its reading broke off where that was not foreseen ({type(broken).__name__})",
-            "Nothing is counted as read; the next run reads it again. If it does so again, report what the log says",
+            f"{READ_AGAIN}. If it does so again, report what the log says",
         )

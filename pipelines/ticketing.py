@@ -29,7 +29,6 @@ SurveySent = Literal["solved", "closed"]
 USER = "user"
 """What an id of a person is: of a customer and of an agent alike."""
 
-READ_AGAIN = "Nothing is counted as read; the next run reads it again"
 
 _FURTHEST_AHEAD = timedelta(minutes=5)
 

@@ -18,9 +18,9 @@ import polars as pl
 
 from kr_definitions.events import RATE
 from kr_definitions.vocabulary import DECIMAL, nearest
-from pipelines.ecb.tables import READ_AGAIN, RECENT, WHOLE, Rate, Table, Tables
+from pipelines.ecb.tables import RECENT, WHOLE, Rate, Table, Tables
 from pipelines.plausibility import EARLIEST
-from pipelines.source import Account, Covered, Read, Record, SourceConfigError, Stream, VendorError
+from pipelines.source import READ_AGAIN, Account, Covered, Read, Record, SourceConfigError, Stream, VendorError
 
 FRANKFURT = ZoneInfo("Europe/Berlin")
 PUBLISHED = time(16)

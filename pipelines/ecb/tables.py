@@ -18,11 +18,10 @@ from xml.etree import ElementTree
 
 from pipelines.http import PatientSession, whole_answer
 from pipelines.settings import Settings
-from pipelines.source import Account, Clock, VendorError
+from pipelines.source import READ_AGAIN, Account, Clock, VendorError
 
 HOST = "https://www.ecb.europa.eu"
 RECENT, WHOLE = "eurofxref-hist-90d.xml", "eurofxref-hist.xml"
-READ_AGAIN = "Nothing is counted as read; the next run reads it again"
 
 _CUBE = "{http://www.ecb.int/vocabulary/2002-08-01/eurofxref}Cube"
 

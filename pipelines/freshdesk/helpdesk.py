@@ -31,8 +31,8 @@ from requests.auth import HTTPBasicAuth
 
 from pipelines.http import PatientSession
 from pipelines.settings import Settings
-from pipelines.source import Account, Clock, SourceConfigError, VendorError
-from pipelines.ticketing import READ_AGAIN, instant, place
+from pipelines.source import READ_AGAIN, Account, Clock, SourceConfigError, VendorError
+from pipelines.ticketing import instant, place
 
 PAGE_SIZE = 100
 MOST_PAGES = 300

@@ -22,11 +22,10 @@ from pipelines import google
 from pipelines.google_sheets.places import Box, Range
 from pipelines.http import PatientSession, whole_json
 from pipelines.settings import Settings
-from pipelines.source import Account, Clock, SourceConfigError, VendorError
+from pipelines.source import READ_AGAIN, Account, Clock, SourceConfigError, VendorError
 
 HOST = "https://sheets.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/spreadsheets.readonly"
-READ_AGAIN = "Nothing is counted as read; the next run reads it again"
 
 _PROPERTIES = "properties(locale),sheets(properties(sheetId,title,sheetType,gridProperties),merges)"
 

@@ -18,14 +18,14 @@ from typing import Any
 import polars as pl
 
 from kr_definitions.vocabulary import nearest
-from pipelines.google_sheets.api import READ_AGAIN, Api, Cell, Grid
+from pipelines.google_sheets.api import Api, Cell, Grid
 from pipelines.google_sheets.declaration import SheetsOptions, SheetStream
 from pipelines.google_sheets.places import Box, Range, letters
 from pipelines.google_sheets.values import LOADING, Odd, as_text, is_nothing
 from pipelines.rows.mapping import Mapping
 from pipelines.rows.whole import Reach, Whole
 from pipelines.rows.written import Row, Written
-from pipelines.source import Account, Covered, Read, Record, SourceError, VendorError
+from pipelines.source import READ_AGAIN, Account, Covered, Read, Record, SourceError, VendorError
 
 CELLS_A_PIECE = 200_000
 """An answer of so many cells has a few megabytes."""

@@ -26,14 +26,13 @@ import requests
 
 from pipelines.http import LONGEST_WAIT_SECONDS, PatientSession, whole_json
 from pipelines.settings import Settings
-from pipelines.source import Account, Clock, SourceConfigError, VendorError
+from pipelines.source import READ_AGAIN, Account, Clock, SourceConfigError, VendorError
 
 HOST = "https://api.holded.com"
 PAGE_SIZE = 200
 LAST_DAY = date(2099, 12, 31)
 """Documents may be dated ahead, by mistake too: those that are have to be found as well."""
 
-READ_AGAIN = "Nothing is counted as read; the next run reads it again"
 
 Item = dict[str, Any]
 

@@ -19,7 +19,7 @@ import orjson
 
 from pipelines.http import whole_json
 from pipelines.hubspot.access import Access
-from pipelines.source import VendorError
+from pipelines.source import READ_AGAIN, VendorError
 
 LIST_LIMIT = 100
 HISTORY_LIMIT = 50
@@ -60,7 +60,7 @@ class Api:
         return whole_json(self.source, response, must_have)
 
     def _strange(self, found: str) -> VendorError:
-        return VendorError(self.source, found, "Nothing is counted as read; the next run reads it again")
+        return VendorError(self.source, found, READ_AGAIN)
 
     @contextmanager
     def _documented(self, what: str) -> Iterator[None]:

@@ -28,10 +28,9 @@ import requests
 from pipelines.http import PatientSession, retry_after_seconds
 from pipelines.inmovilla.times import naive
 from pipelines.settings import Settings
-from pipelines.source import Account, Clock, RequestRefused, SourceConfigError, VendorError
+from pipelines.source import READ_AGAIN, Account, Clock, RequestRefused, SourceConfigError, VendorError
 
 HOST = "https://procesos.inmovilla.com/api/v1"
-READ_AGAIN = "Nothing is counted as read; the next run reads it again"
 
 PAGE_SIZE = 10
 MOST_PAGES = 500

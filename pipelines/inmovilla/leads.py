@@ -25,13 +25,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import polars as pl
 
-from pipelines.inmovilla.api import DAY, READ_AGAIN, Api, Item, Pace, TooManyLeads
+from pipelines.inmovilla.api import DAY, Api, Item, Pace, TooManyLeads
 from pipelines.inmovilla.times import WRITTEN, instant, local, midnight, naive
 from pipelines.novelty import FEWEST_DOUBTED
 from pipelines.people import People, Place
 from pipelines.recent import Recent, remembered
 from pipelines.rows import cells
-from pipelines.source import Account, Covered, Mark, Read, Record, Stream, VendorError
+from pipelines.source import READ_AGAIN, Account, Covered, Mark, Read, Record, Stream, VendorError
 
 if TYPE_CHECKING:
     from pipelines.inmovilla import InmovillaOptions

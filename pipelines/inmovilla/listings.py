@@ -27,13 +27,13 @@ import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
 from pipelines.ids import packed, unpacked
-from pipelines.inmovilla.api import READ_AGAIN, Api, Item, Pace
+from pipelines.inmovilla.api import Api, Item, Pace
 from pipelines.inmovilla.times import WRITTEN, instant, last_instant, local, midnight, naive
 from pipelines.novelty import FEWEST_DOUBTED
 from pipelines.people import People, Place
 from pipelines.recent import remembered
 from pipelines.rows import cells
-from pipelines.source import Account, Covered, Mark, Read, Record, Stream, VendorError
+from pipelines.source import READ_AGAIN, Account, Covered, Mark, Read, Record, Stream, VendorError
 
 if TYPE_CHECKING:
     from pipelines.inmovilla import InmovillaOptions

@@ -26,9 +26,9 @@ from requests.auth import HTTPBasicAuth
 
 from pipelines.http import PatientSession, retry_after_seconds, whole_json
 from pipelines.settings import Settings
-from pipelines.source import Account, Clock, SourceConfigError, VendorError
-from pipelines.ticketing import READ_AGAIN, place
+from pipelines.source import READ_AGAIN, Account, Clock, SourceConfigError, VendorError
 from pipelines.ticketing import instant as instant_of
+from pipelines.ticketing import place
 
 SEARCH_LIMIT = 100
 IDS_LIMIT = 5000

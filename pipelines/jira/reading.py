@@ -30,8 +30,7 @@ import orjson
 from pipelines.ids import packed, unpacked
 from pipelines.jira.api import Api, Item, instant, minute
 from pipelines.jira.scope import Scope
-from pipelines.source import Covered, Mark, Read, Record, VendorError
-from pipelines.ticketing import READ_AGAIN
+from pipelines.source import READ_AGAIN, Covered, Mark, Read, Record, VendorError
 
 PAGES_A_MARK = 10
 FEWEST_DOUBTED = 10

@@ -24,12 +24,11 @@ import requests
 
 from pipelines.http import PatientSession, whole_json
 from pipelines.settings import Settings
-from pipelines.source import Account, Clock, RequestRefused, SourceConfigError, VendorError
+from pipelines.source import READ_AGAIN, Account, Clock, RequestRefused, SourceConfigError, VendorError
 
 API_VERSION = "202607"
 HOST = "https://api.linkedin.com"
 OAUTH_HOST = "https://www.linkedin.com"
-READ_AGAIN = "Nothing is counted as read; the next run reads it again"
 
 POSTS_A_PAGE = 100
 _OAUTH = ("client_id", "client_secret", "refresh_token")

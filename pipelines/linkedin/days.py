@@ -19,8 +19,8 @@ import polars as pl
 
 from pipelines import day_streams
 from pipelines.day_streams import Moved, Profile
-from pipelines.linkedin.api import READ_AGAIN, Api, Object
-from pipelines.source import Account, Read, Stream, VendorError
+from pipelines.linkedin.api import Api, Object
+from pipelines.source import READ_AGAIN, Account, Read, Stream, VendorError
 
 KEPT_DAYS = 364
 """How far back LinkedIn knows days: a day less than the 12 months that it says."""

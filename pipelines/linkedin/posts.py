@@ -19,9 +19,9 @@ from typing import Any
 import polars as pl
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
-from pipelines.linkedin.api import POSTS_A_PAGE, READ_AGAIN, Api, Object
+from pipelines.linkedin.api import POSTS_A_PAGE, Api, Object
 from pipelines.recent import Recent, remembered
-from pipelines.source import Account, Covered, Mark, Read, Record, RequestRefused, Stream
+from pipelines.source import READ_AGAIN, Account, Covered, Mark, Read, Record, RequestRefused, Stream
 
 PAYLOAD = pl.Struct(
     {"id": pl.String(), "published_at": pl.String(), "state": pl.String(), "feed": pl.String(), "kind": pl.String()}

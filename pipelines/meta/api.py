@@ -23,11 +23,10 @@ import requests
 
 from pipelines.http import PatientSession, whole_json
 from pipelines.settings import Settings
-from pipelines.source import Account, Clock, RequestRefused, SourceConfigError, SourceError, VendorError
+from pipelines.source import READ_AGAIN, Account, Clock, RequestRefused, SourceConfigError, SourceError, VendorError
 
 HOST = "https://graph.facebook.com"
 VERSION = "v25.0"
-READ_AGAIN = "Nothing is counted as read; the next run reads it again"
 
 _LIMITS = {4, 17, 32, 341, 613} | set(range(80000, 80015))
 _TRANSIENT = {1, 2}

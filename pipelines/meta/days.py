@@ -24,8 +24,8 @@ import orjson
 
 from pipelines import profile_days
 from pipelines.day_streams import runs
-from pipelines.meta.api import READ_AGAIN, Graph
-from pipelines.source import Account, Covered, Mark, Read, Record, SourceConfigError, Stream, VendorError
+from pipelines.meta.api import Graph
+from pipelines.source import READ_AGAIN, Account, Covered, Mark, Read, Record, SourceConfigError, Stream, VendorError
 
 ZONE = ZoneInfo("America/Los_Angeles")
 LATE_DAYS = 3

@@ -27,8 +27,9 @@ import orjson
 import polars as pl
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
-from pipelines.meta.api import READ_AGAIN, Gone, Graph, MetricRefused, NotPermitted
+from pipelines.meta.api import Gone, Graph, MetricRefused, NotPermitted
 from pipelines.source import (
+    READ_AGAIN,
     Account,
     Covered,
     Mark,

@@ -23,9 +23,9 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from pipelines import profile_days, profiles
-from pipelines.meta.api import READ_AGAIN, Graph
+from pipelines.meta.api import Graph
 from pipelines.meta.days import LATE_DAYS, WITHOUT, ZONE, Keeps, Metric, Run, asked_days, midnight, untold
-from pipelines.source import Account, Covered, Read, Record, SourceError, Stream, VendorError
+from pipelines.source import READ_AGAIN, Account, Covered, Read, Record, SourceError, Stream, VendorError
 
 _OVERLAP = timedelta(days=LATE_DAYS)
 _DAY = timedelta(days=1)

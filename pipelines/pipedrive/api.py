@@ -23,7 +23,7 @@ import requests
 
 from pipelines.http import whole_json
 from pipelines.pipedrive.access import Access
-from pipelines.source import VendorError
+from pipelines.source import READ_AGAIN, VendorError
 
 MOST_A_PAGE = 500
 MOST_IDS = 100
@@ -50,7 +50,7 @@ class Api:
 
     def strange(self, found: str) -> VendorError:
         """Why nothing is believed of an answer."""
-        return VendorError(self.source, found, "Nothing is counted as read; the next run reads it again")
+        return VendorError(self.source, found, READ_AGAIN)
 
     @contextmanager
     def _documented(self, what: str) -> Iterator[None]:

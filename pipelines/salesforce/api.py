@@ -24,12 +24,11 @@ import requests
 
 from pipelines.http import whole_json
 from pipelines.salesforce.access import Access, error_code
-from pipelines.source import SourceConfigError, VendorError
+from pipelines.source import READ_AGAIN, SourceConfigError, VendorError
 
 MOST_BYTES = 16_384
 """Of a request's URI and headers together."""
 
-READ_AGAIN = "Nothing is counted as read; the next run reads it again"
 
 Row = dict[str, Any]
 """A record as Salesforce gives it."""

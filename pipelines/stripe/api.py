@@ -26,12 +26,11 @@ from requests.auth import AuthBase
 
 from pipelines.http import PatientSession, whole_json
 from pipelines.settings import Settings
-from pipelines.source import Account, Clock, SourceConfigError, VendorError
+from pipelines.source import READ_AGAIN, Account, Clock, SourceConfigError, VendorError
 
 HOST = "https://api.stripe.com"
 API_VERSION = "2026-03-25.dahlia"
 PAGE_SIZE = 100
-READ_AGAIN = "Nothing is counted as read; the next run reads it again"
 
 REASON = "Stripe-Rate-Limited-Reason"
 _A_RESOURCES = "resource-specific"

@@ -31,8 +31,8 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.source import Account, Covered, Mark, Read, Record, VendorError
-from pipelines.stripe.api import READ_AGAIN, Api, Item
+from pipelines.source import READ_AGAIN, Account, Covered, Mark, Read, Record, VendorError
+from pipelines.stripe.api import Api, Item
 from pipelines.stripe.reading import (
     EVENTS_KEPT,
     EVENTS_TRUSTED,

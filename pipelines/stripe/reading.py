@@ -28,8 +28,8 @@ from typing import Any
 import orjson
 
 from pipelines.people import People, Place
-from pipelines.source import Account, Covered, Mark, Read, Record, VendorError
-from pipelines.stripe.api import READ_AGAIN, Api, Item
+from pipelines.source import READ_AGAIN, Account, Covered, Mark, Read, Record, VendorError
+from pipelines.stripe.api import Api, Item
 
 EVENTS_KEPT = timedelta(days=30)
 EVENTS_TRUSTED = EVENTS_KEPT - timedelta(days=2)

@@ -27,10 +27,9 @@ import requests
 from kr_definitions.vocabulary import nearest
 from pipelines.http import PatientSession, whole_json
 from pipelines.settings import Settings
-from pipelines.source import Account, Clock, SourceConfigError, VendorError
+from pipelines.source import READ_AGAIN, Account, Clock, SourceConfigError, VendorError
 
 PAGE_SIZE = 1000
-READ_AGAIN = "Nothing is counted as read; the next run reads it again"
 
 Item = dict[str, Any]
 

@@ -33,8 +33,8 @@ import polars as pl
 from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS
 from pipelines.novelty import FEWEST_DOUBTED
 from pipelines.people import People, Place
-from pipelines.source import Account, Covered, Mark, Read, Record, SourceConfigError, Stream, VendorError
-from pipelines.typeform.api import READ_AGAIN, Api, Item, questions, refuse_unknown, second
+from pipelines.source import READ_AGAIN, Account, Covered, Mark, Read, Record, SourceConfigError, Stream, VendorError
+from pipelines.typeform.api import Api, Item, questions, refuse_unknown, second
 from pipelines.typeform.options import HOSTS, Form, TypeformOptions
 
 RESPONDENT = "respondent"

@@ -26,9 +26,9 @@ import polars as pl
 from kr_definitions.vocabulary import UTC_MICROSECONDS, nearest
 from pipelines.ids import packed, unpacked
 from pipelines.novelty import FEWEST_DOUBTED
-from pipelines.source import Account, Covered, Mark, Read, Record, SourceConfigError, Stream, VendorError
+from pipelines.source import READ_AGAIN, Account, Covered, Mark, Read, Record, SourceConfigError, Stream, VendorError
 from pipelines.wordpress.options import WordPressOptions
-from pipelines.wordpress.site import MOST_TRIES, READ_AGAIN, Item, ListChanged, Place, Site
+from pipelines.wordpress.site import MOST_TRIES, Item, ListChanged, Place, Site
 
 PAYLOAD = pl.Struct({"id": pl.String(), "date_gmt": pl.String(), "status": pl.String(), "category": pl.String()})
 FIELDS = "id,date_gmt,status,categories"

@@ -31,11 +31,10 @@ from requests.auth import HTTPBasicAuth
 from kr_definitions.vocabulary import nearest
 from pipelines.http import PatientSession
 from pipelines.settings import Settings
-from pipelines.source import Account, Clock, SourceConfigError, VendorError
+from pipelines.source import READ_AGAIN, Account, Clock, SourceConfigError, VendorError
 
 PAGE_SIZE = 100
 MOST_TRIES = 5
-READ_AGAIN = "Nothing is counted as read; the next run reads it again"
 _MOST_NOTICES = 50
 
 Item = dict[str, Any]

@@ -25,10 +25,9 @@ import requests
 
 from pipelines.http import PatientSession, whole_json
 from pipelines.settings import Settings
-from pipelines.source import Account, Clock, RequestRefused, SourceConfigError, VendorError
+from pipelines.source import READ_AGAIN, Account, Clock, RequestRefused, SourceConfigError, VendorError
 
 HOST = "https://api.x.com"
-READ_AGAIN = "Nothing is counted as read; the next run reads it again"
 
 READS_A_RUN = 1_000
 """What a run reads where nothing else is set: five dollars' worth, where the app is not the account's own."""

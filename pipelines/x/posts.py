@@ -21,8 +21,8 @@ import polars as pl
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines.recent import Recent, remembered
-from pipelines.source import Account, Covered, Mark, Read, Record, Stream, VendorError
-from pipelines.x.api import READ_AGAIN, Api, Object, Purse
+from pipelines.source import READ_AGAIN, Account, Covered, Mark, Read, Record, Stream, VendorError
+from pipelines.x.api import Api, Object, Purse
 
 if TYPE_CHECKING:
     from pipelines.x import XOptions

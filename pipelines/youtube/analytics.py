@@ -22,8 +22,8 @@ from pipelines import day_streams, google
 from pipelines.day_streams import Moved, Profile
 from pipelines.http import PatientSession, whole_json
 from pipelines.settings import Settings
-from pipelines.source import Account, Clock, Read, SourceConfigError, Stream, VendorError
-from pipelines.youtube.api import QUOTA_ZONE, READ_AGAIN, Api, slow_down
+from pipelines.source import READ_AGAIN, Account, Clock, Read, SourceConfigError, Stream, VendorError
+from pipelines.youtube.api import QUOTA_ZONE, Api, slow_down
 from pipelines.youtube.figures import HIDDEN
 
 HOST = "https://youtubeanalytics.googleapis.com"

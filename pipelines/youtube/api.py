@@ -15,11 +15,10 @@ import requests
 from pipelines.google import reasons
 from pipelines.http import PatientSession, whole_json
 from pipelines.settings import Settings
-from pipelines.source import Account, Clock, SourceConfigError, VendorError
+from pipelines.source import READ_AGAIN, Account, Clock, SourceConfigError, VendorError
 
 HOST = "https://youtube.googleapis.com"
 QUOTA_ZONE = ZoneInfo("America/Los_Angeles")
-READ_AGAIN = "Nothing is counted as read; the next run reads it again"
 
 MOST_LISTED = 20_000
 """So many of a channel's uploads are listed, the newest (github.com/mattwright324/youtube-metadata, issue 177)."""

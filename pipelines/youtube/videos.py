@@ -20,8 +20,8 @@ from typing import Any
 import polars as pl
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
-from pipelines.source import Account, Covered, Read, Record, Stream, VendorError
-from pipelines.youtube.api import MOST_LISTED, READ_AGAIN, Api
+from pipelines.source import READ_AGAIN, Account, Covered, Read, Record, Stream, VendorError
+from pipelines.youtube.api import MOST_LISTED, Api
 
 PAYLOAD = pl.Struct(
     {

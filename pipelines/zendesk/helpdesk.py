@@ -18,8 +18,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from pipelines.http import PatientSession, whole_json
 from pipelines.settings import Settings
-from pipelines.source import Account, Clock, SourceConfigError, VendorError
-from pipelines.ticketing import READ_AGAIN
+from pipelines.source import READ_AGAIN, Account, Clock, SourceConfigError, VendorError
 
 EXPORT_DELAY = timedelta(minutes=1)
 """What happened later than this before now is in no export yet."""

@@ -17,8 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.source import VendorError
-from pipelines.ticketing import READ_AGAIN
+from pipelines.source import READ_AGAIN, VendorError
 from pipelines.zendesk.helpdesk import Item
 
 REPLY = ("reply_time",)
