@@ -14,16 +14,16 @@ from typing import Any
 
 import requests
 
-from pipelines.http import PatientSession, whole_json
+from pipelines import oauth
+from pipelines.http import PatientSession
 from pipelines.settings import Settings
 from pipelines.signing import JWT_BEARER, assertion
-from pipelines.source import SourceConfigError
 
 OAUTH_HOST = "https://oauth2.googleapis.com"
-OF_SOMEBODY = ("client_id", "client_secret", "refresh_token")
 OF_SERVICE = ("client_email", "private_key")
 
 _SECONDS_TO_SIGN_IN = 3600
+_REFUSALS = (400, 401)
 
 
 def hosts(settings: Settings, host: str) -> tuple[str, str]:
@@ -32,17 +32,17 @@ def hosts(settings: Settings, host: str) -> tuple[str, str]:
     return root, OAUTH_HOST if settings.get("base_url") is None else root
 
 
-def renewed(session: PatientSession, settings: Settings, oauth: str) -> dict[str, str]:
+def renewed(session: PatientSession, settings: Settings, root: str) -> dict[str, str]:
     """The header that signs in with a new access token of whoever gave the refresh token."""
-    _require(settings, OF_SOMEBODY)
-    form = {"grant_type": "refresh_token", **{name: settings.need(name) for name in OF_SOMEBODY}}
+    settings.require(*oauth.OF_SOMEBODY)
     do = "; a refresh token of an app that is still being tested lives a week"
-    return _token(session, settings, oauth, form, OF_SOMEBODY, do)
+    form = oauth.by_refresh_token(settings)
+    return oauth.renewed(session, settings, f"{root}/token", form, do, refusals=_REFUSALS)
 
 
-def service(session: PatientSession, settings: Settings, oauth: str, scope: str) -> dict[str, str]:
+def service(session: PatientSession, settings: Settings, root: str, scope: str) -> dict[str, str]:
     """The header that signs in with a new access token of a service account."""
-    _require(settings, OF_SERVICE)
+    settings.require(*OF_SERVICE)
     now = int(session.clock.now().timestamp())
     claims = {
         "iss": settings.need("client_email"),
@@ -53,7 +53,7 @@ def service(session: PatientSession, settings: Settings, oauth: str, scope: str)
     }
     form = {"grant_type": JWT_BEARER, "assertion": assertion(settings, claims, {"alg": "RS256", "typ": "JWT"})}
     do = ", and that this key of the service account has not been deleted and the clock of this machine is right"
-    return _token(session, settings, oauth, form, OF_SERVICE, do)
+    return oauth.renewed(session, settings, f"{root}/token", form, do, OF_SERVICE, refusals=_REFUSALS)
 
 
 def status(response: requests.Response) -> str:
@@ -72,21 +72,3 @@ def reasons(response: requests.Response) -> set[str]:
         return {entry["reason"] for entry in (*error.get("errors", ()), *error.get("details", ())) if "reason" in entry}
     except (ValueError, KeyError, TypeError, AttributeError):
         return set()
-
-
-def _require(settings: Settings, names: tuple[str, ...]) -> None:
-    if missing := [name for name in names if not settings.get(name)]:
-        raise settings.missing(*missing)
-
-
-def _token(
-    session: PatientSession, settings: Settings, oauth: str, form: dict[str, str], names: tuple[str, ...], do: str
-) -> dict[str, str]:
-    response = session.post(f"{oauth}/token", data=form, headers={"Authorization": None})
-    if response.status_code in (400, 401):
-        raise SourceConfigError(
-            settings.source,
-            f"{oauth}/token refused to renew the access token (HTTP {response.status_code})",
-            f"Check {', '.join(settings.name(name) for name in names)}{do}",
-        )
-    return {"Authorization": f"Bearer {whole_json(settings.source, response, ('access_token',))['access_token']}"}

@@ -8,7 +8,8 @@ one vendor's ways of saying "slow down" (its module passes a `slow_down` functio
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -200,6 +201,16 @@ def whole_json(source: str, response: requests.Response, must_have: Collection[s
         found = ", ".join(sorted(name if _NAME.fullmatch(name) else "…" for name in content)[:8]) or "nothing"
         raise VendorError(source, f"{place} answered without {', '.join(missing)} (it has {found})", do)
     return content
+
+
+@contextmanager
+def documented(source: str, vendor: str, what: str) -> Iterator[None]:
+    """Whatever cannot be found in an answer here means that the answer is not the documented one: `VendorError`."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as failure:
+        found = f"{what} came in another shape than {vendor} documents ({type(failure).__name__})"
+        raise VendorError(source, found, READ_AGAIN) from None
 
 
 def _wait_seconds(state: RetryCallState) -> float:

@@ -47,6 +47,11 @@ class Settings:
             raise self.missing(key)
         return value
 
+    def require(self, *keys: str) -> None:
+        """Raise `SourceConfigError` where some of these settings are not set: it names all of those."""
+        if missing := [key for key in keys if not self.get(key)]:
+            raise self.missing(*missing)
+
     def base_url(self, default: str) -> str:
         """Where the vendor is: `base_url`, without a slash at its end.
 

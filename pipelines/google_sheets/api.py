@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines import google
+from pipelines import google, oauth
 from pipelines.google_sheets.places import Box, Range
 from pipelines.http import PatientSession, whole_json
 from pipelines.settings import Settings
@@ -63,7 +63,7 @@ class Api:
         self.shared = "Share the spreadsheet with the service account (its client_email), as with anybody, to view"
         if any(self.settings.get(name) for name in google.OF_SERVICE):
             self._sign_in(lambda: google.service(self.session, self.settings, self.oauth, SCOPE))
-        elif any(self.settings.get(name) for name in google.OF_SOMEBODY):
+        elif any(self.settings.get(name) for name in oauth.OF_SOMEBODY):
             self.shared = "Share the spreadsheet with whoever the refresh token is of, to view"
             self._sign_in(lambda: google.renewed(self.session, self.settings, self.oauth))
         elif key := self.settings.get("api_key"):

@@ -14,14 +14,13 @@ import re
 
 import requests
 
-from pipelines.http import PatientSession, retry_after_seconds, whole_json
+from pipelines import oauth
+from pipelines.http import PatientSession, retry_after_seconds
 from pipelines.settings import Settings
 from pipelines.source import Account, Clock, SourceConfigError, VendorError
 
 WAIT_SECONDS = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0}
 """How long each limit lasts: a refusal may come without saying it."""
-
-_OAUTH = ("client_id", "client_secret", "refresh_token")
 
 
 class Access:
@@ -39,33 +38,13 @@ class Access:
                 f"Set {self.settings.name('api_version')} to v3 or to a dated version such as 2026-03",
             )
         self.session = PatientSession(self.source, clock, slow_down=self._slow_down)
-        self.session.headers.update(self._sign_in())
-
-    def _sign_in(self) -> dict[str, str]:
-        if token := self.settings.get("access_token"):
-            return _bearer(token)
-        missing = [name for name in _OAUTH if not self.settings.get(name)]
-        if len(missing) == len(_OAUTH):
-            raise self.settings.missing("access_token")
-        if missing:
-            raise self.settings.missing(*missing)
-        headers = self._renewed_token()
-        self.session.renew_token = self._renewed_token
-        return headers
+        self.session.headers.update(oauth.signed_in(self.session, self.settings, "access_token", self._renewed_token))
 
     def _renewed_token(self) -> dict[str, str]:
         """Access tokens live for half an hour: a new one, as the header that carries it."""
-        form = {"grant_type": "refresh_token", **{name: self.settings.need(name) for name in _OAUTH}}
         url = f"{self.root}/oauth/{'v1' if self.version == 'v3' else self.version}/token"
-        response = self.session.post(url, data=form, headers={"Authorization": None})
-        if response.status_code == 400:
-            raise SourceConfigError(
-                self.source,
-                f"{url} refused to renew the access token (HTTP 400)",
-                f"Check {', '.join(self.settings.name(name) for name in _OAUTH)}; "
-                "where the app was removed from the account, install it again",
-            )
-        return _bearer(whole_json(self.source, response, ("access_token",))["access_token"])
+        do = "; where the app was removed from the account, install it again"
+        return oauth.renewed(self.session, self.settings, url, oauth.by_refresh_token(self.settings), do)
 
     def _slow_down(self, response: requests.Response) -> float | None:
         if response.status_code == 423:  # the record is locked for a moment
@@ -84,10 +63,6 @@ class Access:
             )
         asked = retry_after_seconds(response, self.clock.now())
         return asked or WAIT_SECONDS.get(policy, 0.0)
-
-
-def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
 
 
 def _policy(response: requests.Response) -> str:

@@ -11,13 +11,13 @@ and nothing counts as read.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
 import orjson
 
-from pipelines.http import whole_json
+from pipelines.http import documented, whole_json
 from pipelines.hubspot.access import Access
 from pipelines.source import READ_AGAIN, VendorError
 
@@ -62,16 +62,8 @@ class Api:
     def _strange(self, found: str) -> VendorError:
         return VendorError(self.source, found, READ_AGAIN)
 
-    @contextmanager
-    def _documented(self, what: str) -> Iterator[None]:
-        """Whatever cannot be found in an answer here means that the answer is not the documented one."""
-        try:
-            yield
-        except (KeyError, TypeError, ValueError, AttributeError) as failure:
-            found = (
-                f"{what} were answered in another shape than HubSpot documents ({type(failure).__name__}: {failure})"
-            )
-            raise self._strange(found) from None
+    def _documented(self, what: str) -> AbstractContextManager[None]:
+        return documented(self.source, "HubSpot", what)
 
     # What the account declares
 

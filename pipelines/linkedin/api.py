@@ -15,14 +15,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import requests
 
-from pipelines.http import PatientSession, whole_json
+from pipelines import oauth
+from pipelines.http import PatientSession, documented, whole_json
 from pipelines.settings import Settings
 from pipelines.source import READ_AGAIN, Account, Clock, RequestRefused, SourceConfigError, VendorError
 
@@ -31,7 +32,6 @@ HOST = "https://api.linkedin.com"
 OAUTH_HOST = "https://www.linkedin.com"
 
 POSTS_A_PAGE = 100
-_OAUTH = ("client_id", "client_secret", "refresh_token")
 
 Object = dict[str, Any]
 """A record as LinkedIn gives it."""
@@ -45,7 +45,6 @@ class Api:
         self.source, self.clock = self.settings.source, clock
         self.urn = quote(f"urn:li:organization:{organization}", safe="")
         self.root = self.settings.base_url(HOST)
-        self.oauth = self.root if self.settings.get("base_url") else OAUTH_HOST
         self.version = self.settings.get("api_version") or API_VERSION
         if not re.fullmatch(r"20\d\d(0[1-9]|1[0-2])", self.version):
             raise SourceConfigError(
@@ -55,7 +54,7 @@ class Api:
             )
         self.session = PatientSession(self.source, clock, slow_down=self._slow_down)
         self.session.headers.update({"LinkedIn-Version": self.version, "X-Restli-Protocol-Version": "2.0.0"})
-        self.session.headers.update(self._sign_in())
+        self.session.headers.update(oauth.signed_in(self.session, self.settings, "access_token", self._renewed_token))
 
     def followers(self) -> Any:
         """How many follow the organisation now. Until version 202304 the edge was called CompanyFollowedByMember."""
@@ -149,32 +148,12 @@ class Api:
             return (
                 f"Access tokens live 60 days: sign in again and set {self.settings.name('access_token')} to a new one"
             )
-        return f"Check {', '.join(self.settings.name(name) for name in _OAUTH)}"
-
-    def _sign_in(self) -> dict[str, str]:
-        """The headers that say who asks."""
-        if token := self.settings.get("access_token"):
-            return {"Authorization": f"Bearer {token}"}
-        missing = [name for name in _OAUTH if not self.settings.get(name)]
-        if len(missing) == len(_OAUTH):
-            raise self.settings.missing("access_token")
-        if missing:
-            raise self.settings.missing(*missing)
-        headers = self._renewed_token()
-        self.session.renew_token = self._renewed_token
-        return headers
+        return f"Check {', '.join(self.settings.name(name) for name in oauth.OF_SOMEBODY)}"
 
     def _renewed_token(self) -> dict[str, str]:
-        url = f"{self.oauth}/oauth/v2/accessToken"
-        form = {"grant_type": "refresh_token", **{name: self.settings.need(name) for name in _OAUTH}}
-        response = self.session.post(url, data=form, headers={"Authorization": None})
-        if response.status_code == 400:
-            raise SourceConfigError(
-                self.source,
-                f"{url} refused to renew the access token (HTTP 400)",
-                f"Check {', '.join(self.settings.name(name) for name in _OAUTH)}; a refresh token lives a year",
-            )
-        return {"Authorization": f"Bearer {whole_json(self.source, response, ('access_token',))['access_token']}"}
+        url = f"{self.settings.base_url(OAUTH_HOST)}/oauth/v2/accessToken"
+        form, do = oauth.by_refresh_token(self.settings), "; a refresh token lives a year"
+        return oauth.renewed(self.session, self.settings, url, form, do)
 
     def _slow_down(self, response: requests.Response) -> float | None:
         if response.status_code == 426 or (response.status_code == 400 and _word(response, "code") == _NO_VERSION):
@@ -193,14 +172,8 @@ class Api:
         midnight = datetime.combine(now.date() + timedelta(days=1), time.min, now.tzinfo)
         return (midnight - now).total_seconds()
 
-    @contextmanager
-    def _documented(self, what: str) -> Iterator[None]:
-        """Whatever cannot be found in an answer here means that the answer is not the documented one."""
-        try:
-            yield
-        except (KeyError, TypeError, ValueError, AttributeError) as failure:
-            found = f"{what} came in another shape than LinkedIn documents ({type(failure).__name__})"
-            raise VendorError(self.source, found, READ_AGAIN) from None
+    def _documented(self, what: str) -> AbstractContextManager[None]:
+        return documented(self.source, "LinkedIn", what)
 
 
 _NO_VERSION = "NONEXISTENT_VERSION"

@@ -14,14 +14,14 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import requests
 
-from pipelines.http import PatientSession, whole_json
+from pipelines.http import PatientSession, documented, whole_json
 from pipelines.settings import Settings
 from pipelines.source import READ_AGAIN, Account, Clock, RequestRefused, SourceConfigError, SourceError, VendorError
 
@@ -137,14 +137,8 @@ class Graph:
             if empty > _MOST_EMPTY_PAGES:
                 raise VendorError(self.source, f"{empty} empty pages say that there are more", READ_AGAIN)
 
-    @contextmanager
-    def documented(self, what: str) -> Iterator[None]:
-        """Whatever cannot be found in an answer here means that the answer is not the documented one."""
-        try:
-            yield
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as failure:
-            found = f"{what} came in another shape than Meta documents ({type(failure).__name__})"
-            raise VendorError(self.source, found, READ_AGAIN) from None
+    def documented(self, what: str) -> AbstractContextManager[None]:
+        return documented(self.source, "Meta", what)
 
     def _page(self, answer: Mapping[str, Any], asked: set[str]) -> tuple[list[dict[str, Any]], str | None]:
         """The records of a page, and after what there are more. asked: which fields they may have."""

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 
 import requests
 
-from pipelines.http import PatientSession, retry_after_seconds, whole_json
+from pipelines import oauth
+from pipelines.http import PatientSession, retry_after_seconds
 from pipelines.settings import Settings
 from pipelines.source import Account, Clock, SourceConfigError, VendorError
 
@@ -31,7 +32,6 @@ FEWEST_TOKENS = 2_000
 """With less, a run might not come from one page with histories to the next."""
 
 OAUTH_URL = "https://oauth.pipedrive.com"
-_OAUTH = ("client_id", "client_secret", "refresh_token")
 
 WINDOW_SECONDS = 2.0
 MOST_REFUSALS = 3
@@ -58,8 +58,8 @@ class Access:
         self.most = self._tokens_a_run()
         self.session = PatientSession(self.source, clock, slow_down=self._slow_down)
         self.refusals = 0
-        self.oauth = root if self.settings.get("base_url") else OAUTH_URL
-        self.session.headers.update(self._sign_in())
+        headers = oauth.signed_in(self.session, self.settings, "api_token", self._renewed_token, _carried)
+        self.session.headers.update(headers)
 
     def get(self, url: str, params: Mapping[str, str | list[str]], cost: int) -> requests.Response:
         """One answer. Raises `VendorError` instead of asking where the run may not spend what it costs."""
@@ -75,32 +75,13 @@ class Access:
             self.clock.sleep(self.purse.rest_seconds)
         return self.session.get(url, params=dict(params))
 
-    def _sign_in(self) -> dict[str, str]:
-        """The headers that say who asks."""
-        if token := self.settings.get("api_token"):
-            return {"x-api-token": token}
-        missing = [name for name in _OAUTH if not self.settings.get(name)]
-        if len(missing) == len(_OAUTH):
-            raise self.settings.missing("api_token")
-        if missing:
-            raise self.settings.missing(*missing)
-        headers = self._renewed_token()
-        self.session.renew_token = self._renewed_token
-        return headers
-
     def _renewed_token(self) -> dict[str, str]:
         """Access tokens live for an hour: a new one, as the header that carries it."""
-        url, (client_id, secret, token) = f"{self.oauth}/oauth/token", [self.settings.need(name) for name in _OAUTH]
-        form = {"grant_type": "refresh_token", "refresh_token": token}
-        response = self.session.post(url, data=form, auth=(client_id, secret))
-        if response.status_code == 400:
-            raise SourceConfigError(
-                self.source,
-                f"{url} refused to renew the access token (HTTP 400)",
-                f"Check {', '.join(self.settings.name(name) for name in _OAUTH)}; "
-                "where the app was removed, or not used for 60 days, install it again",
-            )
-        return {"Authorization": f"Bearer {whole_json(self.source, response, ('access_token',))['access_token']}"}
+        form = oauth.by_refresh_token(self.settings)
+        app = form.pop("client_id"), form.pop("client_secret")
+        url = f"{self.settings.base_url(OAUTH_URL)}/oauth/token"
+        do = "; where the app was removed, or not used for 60 days, install it again"
+        return oauth.renewed(self.session, self.settings, url, form, do, auth=app)
 
     def _version(self, setting: str, default: str) -> str:
         version = self.settings.get(setting) or default
@@ -148,3 +129,7 @@ class Access:
         text = response.headers.get("x-ratelimit-reset", "")
         said = float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else WINDOW_SECONDS
         return said if 0 < said <= WINDOW_SECONDS else WINDOW_SECONDS
+
+
+def _carried(token: str) -> dict[str, str]:
+    return {"x-api-token": token}

@@ -15,13 +15,13 @@ read.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
 import requests
 
-from pipelines.http import whole_json
+from pipelines.http import documented, whole_json
 from pipelines.pipedrive.access import Access
 from pipelines.source import READ_AGAIN, VendorError
 
@@ -52,14 +52,8 @@ class Api:
         """Why nothing is believed of an answer."""
         return VendorError(self.source, found, READ_AGAIN)
 
-    @contextmanager
-    def _documented(self, what: str) -> Iterator[None]:
-        """Whatever cannot be found in an answer here means that the answer is not the documented one."""
-        try:
-            yield
-        except (KeyError, TypeError, ValueError, AttributeError) as failure:
-            found = f"{what} were answered in another shape than Pipedrive documents ({type(failure).__name__})"
-            raise self.strange(found) from None
+    def _documented(self, what: str) -> AbstractContextManager[None]:
+        return documented(self.source, "Pipedrive", what)
 
     # What the company has set up
 

@@ -20,7 +20,8 @@ from typing import Any
 
 import requests
 
-from pipelines.http import PatientSession, whole_json
+from pipelines.http import PatientSession
+from pipelines.oauth import token_of
 from pipelines.settings import Settings
 from pipelines.signing import JWT_BEARER, assertion
 from pipelines.source import Account, Clock, SourceConfigError, VendorError
@@ -79,26 +80,22 @@ class Access:
                 f"Salesforce refused to sign in ({_plain(_word(response, 'error')) or 'HTTP 400'})",
                 f"Check {', '.join(self.settings.name(name) for name in names)}, and that the app {allows}",
             )
-        return {"Authorization": f"Bearer {whole_json(self.source, response, ('access_token',))['access_token']}"}
+        return token_of(self.settings, response)
 
     def _grant(self) -> tuple[dict[str, str], tuple[str, ...], str]:
         """What is asked for a token with, the settings that say it, and what the app must allow."""
         if self.settings.get("private_key"):
-            self._require("client_id", "username")
+            self.settings.require("client_id", "username")
             form = {"grant_type": JWT_BEARER, "assertion": self._assertion()}
             allows = "has the certificate of this key and allows this user (admin approved users)"
             return form, ("client_id", "username", "private_key"), allows
-        self._require(*_SECRETS)
+        self.settings.require(*_SECRETS)
         form = {name: self.settings.need(name) for name in _SECRETS}
         if refresh_token := self.settings.get("refresh_token"):
             form |= {"grant_type": "refresh_token", "refresh_token": refresh_token}
             return form, (*_SECRETS, "refresh_token"), "allows refresh tokens"
         allows = "allows the client credentials flow and names the user to run as"
         return {**form, "grant_type": "client_credentials"}, _SECRETS, allows
-
-    def _require(self, *names: str) -> None:
-        if missing := [name for name in names if not self.settings.get(name)]:
-            raise self.settings.missing(*missing)
 
     def _assertion(self) -> str:
         """Who signs in, as whom and where, signed: a JSON Web Token."""

@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import requests
 
-from pipelines.http import PatientSession, whole_json
+from pipelines.http import PatientSession, documented, whole_json
 from pipelines.settings import Settings
 from pipelines.source import READ_AGAIN, Account, Clock, RequestRefused, SourceConfigError, VendorError
 
@@ -163,14 +163,8 @@ class Api:
             )
         return whole_json(self.source, response, must_have)
 
-    @contextmanager
-    def _documented(self, what: str) -> Iterator[None]:
-        """Whatever cannot be found in an answer here means that the answer is not the documented one."""
-        try:
-            yield
-        except (KeyError, TypeError, ValueError, AttributeError) as failure:
-            found = f"{what} came in another shape than X documents ({type(failure).__name__})"
-            raise VendorError(self.source, found, READ_AGAIN) from None
+    def _documented(self, what: str) -> AbstractContextManager[None]:
+        return documented(self.source, "X", what)
 
     def _reads_a_run(self) -> int:
         text = self.settings.get("reads_a_run")
