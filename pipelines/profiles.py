@@ -25,6 +25,7 @@ import polars as pl
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines.source import Record
+from pipelines.turns import first_moment
 
 PAYLOAD = pl.Struct(
     {
@@ -116,16 +117,11 @@ _COLUMNS = (
 
 def _days(said: pl.LazyFrame, days_zone: str) -> pl.LazyFrame:
     """The network's days, with when each began and ended."""
-
-    def midnight(of: pl.Expr) -> pl.Expr:
-        local = of.cast(pl.Datetime("us")).dt.replace_time_zone(days_zone, ambiguous="earliest", non_existent="null")
-        return local.dt.convert_time_zone("UTC")
-
     return (
         said.filter(pl.col("kind") == "day", pl.col("date").is_not_null())
         .with_columns(
-            starts_at=midnight(pl.col("date")),
-            ends_at=midnight(pl.col("date") + timedelta(days=1)),
+            starts_at=first_moment(pl.col("date"), days_zone),
+            ends_at=first_moment(pl.col("date") + timedelta(days=1), days_zone),
             net=pl.col("gained").cast(pl.Int64) - pl.col("lost").cast(pl.Int64),
         )
         .sort("date")

@@ -56,22 +56,8 @@ class Course:
         month forecasts nothing; one that had been forecast before it lost either is forecast as zero, once; one that is
         lost, as zero.
         """
-        turned = (self.amounts, months, losses, self.currencies)
-        moments = pl.concat([one.select("record_key", occurred_at="at") for one in turned]).unique()
-        found = in_force(moments, self.amounts, "amount", or_first=False)
-        found = in_force(found, months, "forecast_month", or_first=False)
-        found = in_force(found, losses, "is_lost", or_first=False).with_columns(
-            amount=pl.when("is_lost").then(_NOTHING).otherwise("amount")
-        )
-        return _stated(self._in_currency(found)).select(
-            "record_key",
-            "occurred_at",
-            "amount",
-            "currency",
-            "forecast_month",
-            fact_key=pl.format("deal/{}/forecast/{}", "record_key", pl.col("occurred_at").dt.epoch("ms")),
-            event_type=pl.lit("forecast.stated"),
-        )
+        expected = expectations(self.amounts, months, losses, self.currencies)
+        return forecasts(self._in_currency(expected), "currency")
 
     def _in_currency(self, facts: pl.LazyFrame) -> pl.LazyFrame:
         """Facts with the currency that their amounts were in; those without an amount are in none."""
@@ -180,8 +166,21 @@ def _repricing_key() -> pl.Expr:
     return pl.format("deal/{}/amount/{}", "record_key", pl.col("at").dt.epoch("ms"))
 
 
-def _stated(found: pl.LazyFrame) -> pl.LazyFrame:
-    """Of what was in force at each moment, the forecasts; what was saved in one click is one."""
+def expectations(
+    amounts: pl.LazyFrame, months: pl.LazyFrame, losses: pl.LazyFrame, *others: pl.LazyFrame
+) -> pl.LazyFrame:
+    """At each of these changes, the amount that was in force, of what is lost nothing, and the month."""
+    turned = (amounts, months, losses, *others)
+    moments = pl.concat([one.select("record_key", occurred_at="at") for one in turned]).unique()
+    found = in_force(moments, amounts, "amount", or_first=False)
+    found = in_force(found, months, "forecast_month", or_first=False)
+    return in_force(found, losses, "is_lost", or_first=False).with_columns(
+        amount=pl.when("is_lost").then(_NOTHING).otherwise("amount")
+    )
+
+
+def forecasts(expected: pl.LazyFrame, *beside: str) -> pl.LazyFrame:
+    """The forecasts among expectations; what was saved in one click is one. beside: what else they say."""
 
     def before(column: str) -> pl.Expr:
         return pl.col(column).shift(1).over("record_key", order_by="occurred_at")
@@ -190,11 +189,20 @@ def _stated(found: pl.LazyFrame) -> pl.LazyFrame:
     is_forecast = pl.col("amount").is_not_null() & month.is_not_null()
     is_withdrawn = ~is_forecast & before("amount").is_not_null() & before("forecast_month").is_not_null()
     is_same_save = pl.col("occurred_at") - before("occurred_at") <= SAME_SAVE
-    is_as_before = pl.all_horizontal(pl.col(name) == before(name) for name in ("amount", "currency", "forecast_month"))
+    is_as_before = pl.all_horizontal(pl.col(name) == before(name) for name in ("amount", *beside, "forecast_month"))
     is_again = is_same_save & is_as_before
-    return found.with_columns(
+    stated = expected.with_columns(
         amount=pl.when(is_withdrawn).then(_NOTHING).otherwise("amount"),
-        currency=pl.when(is_withdrawn).then(pl.coalesce("currency", before("currency"))).otherwise("currency"),
         forecast_month=pl.when(is_withdrawn).then(before("forecast_month")).otherwise("forecast_month"),
         is_stated=is_withdrawn | (is_forecast & ~is_again.fill_null(value=False)),
+        **{name: pl.when(is_withdrawn).then(pl.coalesce(name, before(name))).otherwise(name) for name in beside},
     ).filter("is_stated")
+    return stated.select(
+        "record_key",
+        "occurred_at",
+        "amount",
+        *beside,
+        "forecast_month",
+        fact_key=pl.format("deal/{}/forecast/{}", "record_key", pl.col("occurred_at").dt.epoch("ms")),
+        event_type=pl.lit("forecast.stated"),
+    )

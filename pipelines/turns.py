@@ -25,9 +25,13 @@ def number(text: pl.Expr) -> pl.Expr:
 
 
 def first_moment(day: pl.Expr, zone: str) -> pl.Expr:
-    """The first moment of a day in a zone, in UTC."""
-    local = day.cast(pl.Datetime("us"))
-    return local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+    """The first moment of a day in a zone, in UTC: one o'clock where the clocks are put forward at midnight."""
+    midnight = day.cast(pl.Datetime("us"))
+    either = (
+        (midnight + pl.duration(hours=gap)).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+        for gap in (0, 1)
+    )
+    return pl.coalesce(*either).dt.convert_time_zone("UTC")
 
 
 def once(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -45,6 +49,18 @@ def turns(values: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(before=pl.col("value").shift(1).over("record_key"))
         .filter(pl.col("value").ne_missing(pl.col("before")))
     )
+
+
+def several(text: pl.Expr) -> pl.Expr:
+    """The values of a text that has several, separated by `;`."""
+    each = text.fill_null("").str.split(";").list.eval(pl.element().str.strip_chars())
+    return each.list.eval(pl.element().filter(pl.element() != ""))
+
+
+def added(changed: pl.LazyFrame) -> pl.LazyFrame:
+    """Of changes of texts that have several values, each value that was added: record_key, at, value."""
+    more = several(pl.col("value")).list.set_difference(several(pl.col("before")))
+    return changed.select("record_key", "at", value=more).explode("value").filter(pl.col("value").is_not_null())
 
 
 def in_force(

@@ -23,6 +23,7 @@ from __future__ import annotations
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS
+from pipelines.turns import first_moment
 
 COMMON = {
     "status": pl.String(),
@@ -53,12 +54,7 @@ def amount(of: pl.Expr) -> pl.Expr:
 def begins(of: pl.Expr, organisation: str) -> pl.Expr:
     """The beginning of the day that a text says, in the organisation's zone; null where it says none."""
     said = pl.when(of.str.contains(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")).then(of)
-    on = said.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
-    either = [
-        (on + pl.duration(hours=gap)).dt.replace_time_zone(organisation, ambiguous="earliest", non_existent="null")
-        for gap in (0, 1)
-    ]
-    return pl.coalesce(either).dt.convert_time_zone("UTC")
+    return first_moment(said.str.to_date("%Y-%m-%d", strict=False), organisation)
 
 
 def understood(records: pl.LazyFrame, organisation: str) -> pl.LazyFrame:

@@ -27,14 +27,15 @@ from pipelines.hubspot.changes import (
 )
 from pipelines.hubspot.options import HubSpotOptions, ListingsPipeline, Said, SalesPipeline, properties_of
 from pipelines.hubspot.reading import LINES, Wanted
+from pipelines.listings import FACTS as LISTING_FACTS
+from pipelines.listings import captured, published
 from pipelines.sales import FACTS as SALES_FACTS
-from pipelines.sales import FORECAST_FACTS, Course, fact, losses, standing, won_as_said
+from pipelines.sales import FORECAST_FACTS, Course, losses, standing, won_as_said
 from pipelines.turns import in_force, number, once, with_attributes
 
 TYPE_ID = "0-3"
 STAGE, AMOUNT, PIPELINE, OWNER, CURRENCY = "dealstage", "amount", "pipeline", "hubspot_owner_id", "deal_currency_code"
 CLOSE_DATE = "closedate"
-LISTING_FACTS = ("listing.captured", "listing.published")
 
 
 def feeds(options: HubSpotOptions) -> tuple[str, ...]:
@@ -190,39 +191,17 @@ def _listings(all_deals: pl.LazyFrame, pipeline: ListingsPipeline, options: HubS
 
 
 def _captured(deals: pl.LazyFrame, pipeline: ListingsPipeline, currency: str | None, zone: str) -> pl.LazyFrame:
-    """A property is taken on once: on the day that the agency says, or else when it first came to that stage."""
     said_on = (
         instant(current(pipeline.captured_on), zone) if pipeline.captured_on else pl.lit(None, pl.Datetime("us", "UTC"))
     )
-    first = (
-        changes(deals, STAGE)
-        .filter(pl.col("value").is_in(pipeline.captured))
-        .unique("record_key", keep="first", maintain_order=True)
-        .join(deals.select("record_key", said_on=said_on), on="record_key")
-        .with_columns(captured_at=pl.coalesce("said_on", "at"))
-    )
-    captured = fact(first, "listing.captured", pl.format("listing/{}/captured", "record_key"), "captured_at")
-    priced = in_force(in_force(captured, _amounts(deals), "amount"), changes(deals, CURRENCY), "currency")
+    taken_on = captured(changes(deals, STAGE), pipeline.captured, deals.select("record_key", said_on=said_on))
+    priced = in_force(in_force(taken_on, _amounts(deals), "amount"), changes(deals, CURRENCY), "currency")
     known = pl.coalesce("currency", pl.lit(currency, pl.String))
     return priced.with_columns(currency=pl.when(pl.col("amount").is_not_null()).then(known))
 
 
 def _published(deals: pl.LazyFrame, portals: Said) -> pl.LazyFrame:
-    """A listing is published on each portal that is added to it, as often as it is added."""
-    added = (
-        changes(deals, portals.property)
-        .with_columns(portal=_set(pl.col("value")).list.set_difference(_set(pl.col("before"))))
-        .explode("portal")
-        .filter(pl.col("portal").is_not_null())
-    )
-    key = pl.format("listing/{}/portal/{}/{}", "record_key", "portal", pl.col("at").dt.epoch("ms"))
-    return fact(added, "listing.published", key, "at", "portal").with_columns(portal=said(portals, pl.col("portal")))
-
-
-def _set(values: pl.Expr) -> pl.Expr:
-    """The values of a property that has several, separated by `;`."""
-    each = values.fill_null("").str.split(";").list.eval(pl.element().str.strip_chars())
-    return each.list.eval(pl.element().filter(pl.element() != ""))
+    return published(changes(deals, portals.property)).with_columns(portal=said(portals, pl.col("portal")))
 
 
 # Both

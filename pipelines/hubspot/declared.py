@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from kr_definitions.vocabulary import nearest
 from pipelines.hubspot.api import Api
 from pipelines.hubspot.options import HubSpotOptions, Said
-from pipelines.source import SourceConfigError
+from pipelines.naming import require_known
 
 
 def require_properties(
@@ -25,10 +24,10 @@ def require_properties(
     if not named and not wanted:
         return
     allowed = api.property_values(object_type)
-    _require(api, f"{object_type} have no property", named, allowed)
+    require_known(api.source, f"{object_type} have no property", named, allowed)
     for name, given in wanted.items():
         if allowed.get(name):
-            _require(api, f"{name} of {object_type} has no value", given, allowed[name])
+            require_known(api.source, f"{name} of {object_type} has no value", given, allowed[name])
 
 
 def named_values(
@@ -50,14 +49,5 @@ def require_stages(api: Api, options: HubSpotOptions) -> None:
         *((one.pipeline, one.captured) for one in options.listings),
     ]
     for pipeline, wanted in named:
-        _require(api, "there is no deal pipeline", [pipeline], stages)
-        _require(api, f"deal pipeline {pipeline} has no stage", wanted, stages[pipeline])
-
-
-def _require(api: Api, problem: str, wanted: Iterable[str], known: Collection[str]) -> None:
-    for name in wanted:
-        if name not in known:
-            like = ", ".join(nearest(name, known) or sorted(known)[:10])
-            raise SourceConfigError(
-                api.source, f"{problem} {name!r}", f"Correct it in the options of organisation.yaml; there is {like}"
-            )
+        require_known(api.source, "there is no deal pipeline", [pipeline], stages)
+        require_known(api.source, f"deal pipeline {pipeline} has no stage", wanted, stages[pipeline])

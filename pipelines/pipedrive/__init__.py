@@ -15,10 +15,11 @@ from collections.abc import Callable, Generator
 from datetime import timedelta
 from functools import partial
 
+from pipelines.naming import require_known
 from pipelines.pipedrive import activities, deals, people, persons
 from pipelines.pipedrive.access import Access, Purse
 from pipelines.pipedrive.api import Api
-from pipelines.pipedrive.declared import require, require_fields, require_stages, require_types
+from pipelines.pipedrive.declared import require_fields, require_stages, require_types
 from pipelines.pipedrive.options import PipedriveOptions
 from pipelines.pipedrive.reading import Wanted, read_all
 from pipelines.pipedrive.stored import NAMES, group, seen_of
@@ -54,8 +55,8 @@ def _persons(account: Account, options: PipedriveOptions, purse: Purse) -> Strea
         fields = require_fields(api, "personFields", persons.named(options), persons.said_by(options))
         if lifecycle := options.persons.lifecycle:
             called = [lifecycle.values.get(label, label) for label in fields[lifecycle.field].labels.values()]
-            known = called or options.persons.new_customer_stages
-            require(api, "no option of the lifecycle is called", options.persons.new_customer_stages, known)
+            stages = options.persons.new_customer_stages
+            require_known(api.source, "no option of the lifecycle is called", stages, called or stages)
         return persons.wanted(options, fields)
 
     payload = persons.payload(options)

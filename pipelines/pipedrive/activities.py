@@ -16,7 +16,7 @@ import polars as pl
 from kr_definitions.vocabulary import DECIMAL
 from pipelines.decoding import problems
 from pipelines.meetings import AHEAD
-from pipelines.pipedrive.changes import current, first_moment, instant
+from pipelines.pipedrive.changes import begins, current, instant
 from pipelines.pipedrive.declared import Field
 from pipelines.pipedrive.options import PipedriveOptions
 from pipelines.pipedrive.reading import OWNER, TYPE, Wanted, own_fields
@@ -133,7 +133,7 @@ def _took_place_at(zone: str) -> pl.Expr:
     time = pl.col("due_time").str.extract(r"^(\d{1,2}:\d{2})")
     at = pl.concat_str(pl.col("due_date"), pl.lit(" "), time, pl.lit(":00"))
     exact = pl.concat_str(pl.col("due_date"), pl.lit(" "), pl.col("due_time").str.extract(r"^(\d{1,2}:\d{2}:\d{2})$"))
-    due = pl.coalesce(instant(exact), instant(at), first_moment(pl.col("due_date"), zone))
+    due = pl.coalesce(instant(exact), instant(at), begins(pl.col("due_date"), zone))
     return pl.min_horizontal(due, instant(pl.col("marked_as_done_time")))
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import polars as pl
 
 from pipelines.pipedrive.options import Said
-from pipelines.turns import SAME_SAVE, called, once
+from pipelines.turns import SAME_SAVE, called, first_moment, once
 
 UTC_INSTANT = pl.Datetime("us", "UTC")
 
@@ -31,19 +31,12 @@ def instant(text: pl.Expr, zone: str = "UTC") -> pl.Expr:
     """A time, in UTC, which those without a zone are in too; a day is its first moment in the organisation's zone."""
     zoned = text.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
     bare = text.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False).dt.replace_time_zone("UTC")
-    return pl.coalesce(zoned, bare, first_moment(text, zone))
+    return pl.coalesce(zoned, bare, begins(text, zone))
 
 
-def first_moment(text: pl.Expr, zone: str) -> pl.Expr:
-    """The first moment of a day; null where it is none."""
-    day = text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
-    return day.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
-
-
-def several(values: pl.Expr) -> pl.Expr:
-    """The options of a field that has several, separated by `;`."""
-    each = values.fill_null("").str.split(";").list.eval(pl.element().str.strip_chars())
-    return each.list.eval(pl.element().filter(pl.element() != ""))
+def begins(text: pl.Expr, zone: str) -> pl.Expr:
+    """The first moment of the day that a text says; null where it says none."""
+    return first_moment(text.str.to_date("%Y-%m-%d", strict=False), zone)
 
 
 def said(attribute: Said, value: pl.Expr) -> pl.Expr:

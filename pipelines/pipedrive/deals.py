@@ -17,7 +17,9 @@ import polars as pl
 
 from kr_definitions.vocabulary import vocabulary
 from pipelines.decoding import problems
-from pipelines.pipedrive.changes import changes, current, has_strange, has_strange_time, instant, said, several
+from pipelines.listings import FACTS as LISTING_FACTS
+from pipelines.listings import captured, published
+from pipelines.pipedrive.changes import changes, current, has_strange, has_strange_time, instant, said
 from pipelines.pipedrive.declared import Field
 from pipelines.pipedrive.forecasts import forecasts
 from pipelines.pipedrive.options import ListingsPipeline, PipedriveOptions, Said, SalesPipeline, fields_of
@@ -34,13 +36,11 @@ from pipelines.pipedrive.reading import (
     own_fields,
 )
 from pipelines.pipedrive.stored import TIMES, payload_of, together
-from pipelines.sales import fact
+from pipelines.sales import FACTS as SALES_FACTS
+from pipelines.sales import FORECAST_FACTS, fact
 from pipelines.turns import SAME_SAVE, in_force, number, once, with_attributes
 
 KEPT = ("add_time", "person_id", "org_id", *TIMES)
-SALES_FACTS = ("deal.created", "deal.stage_entered", "deal.amount_changed", "deal.won", "deal.lost")
-FORECAST_FACTS = ("forecast.stated",)
-LISTING_FACTS = ("listing.captured", "listing.published")
 WITH_HISTORY = (STAGE, STATUS, VALUE, CURRENCY, OWNER)
 
 
@@ -231,31 +231,15 @@ def _listings(all_deals: pl.LazyFrame, pipeline: ListingsPipeline, zone: str) ->
 
 
 def _captured(deals: pl.LazyFrame, pipeline: ListingsPipeline, zone: str) -> pl.LazyFrame:
-    """A property is taken on once: on the day that the agency says, or else when it first came to that stage."""
     said_on = (
         instant(current(pipeline.captured_on), zone) if pipeline.captured_on else pl.lit(None, pl.Datetime("us", "UTC"))
     )
-    first = (
-        stages_of(deals)
-        .filter(pl.col("value").is_in(pipeline.captured))
-        .unique("record_key", keep="first", maintain_order=True)
-        .join(deals.select("record_key", said_on=said_on), on="record_key")
-        .with_columns(captured_at=pl.coalesce("said_on", "at"))
-    )
-    captured = fact(first, "listing.captured", pl.format("listing/{}/captured", "record_key"), "captured_at")
-    return in_force(captured, changes(deals, VALUE, number), "amount")
+    taken_on = captured(stages_of(deals), pipeline.captured, deals.select("record_key", said_on=said_on))
+    return in_force(taken_on, changes(deals, VALUE, number), "amount")
 
 
 def _published(deals: pl.LazyFrame, portals: Said) -> pl.LazyFrame:
-    """A listing is published on each portal that is added to it, as often as it is added."""
-    added = (
-        changes(deals, portals.field)
-        .with_columns(portal=several(pl.col("value")).list.set_difference(several(pl.col("before"))))
-        .explode("portal")
-        .filter(pl.col("portal").is_not_null())
-    )
-    key = pl.format("listing/{}/portal/{}/{}", "record_key", "portal", pl.col("at").dt.epoch("ms"))
-    return fact(added, "listing.published", key, "at", "portal").with_columns(portal=said(portals, pl.col("portal")))
+    return published(changes(deals, portals.field)).with_columns(portal=said(portals, pl.col("portal")))
 
 
 # Both

@@ -9,11 +9,11 @@ error. It keeps stages and the options of fields as ids, and so do we: what they
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kr_definitions.vocabulary import nearest
+from pipelines.naming import require_known
 from pipelines.pipedrive.api import Api, Object
 from pipelines.pipedrive.options import PERSONAL_FIELDS, PipedriveOptions, Said
 from pipelines.source import SourceConfigError
@@ -83,14 +83,18 @@ def require_fields(api: Api, kind: str, names: Iterable[str], attributes: Iterab
     found = {name: _field(api, kind, name, definitions) for name in wanted}
     for attribute in attributes:
         if labels := found[attribute.field].labels:
-            require(api, f"the field {attribute.field!r} of {kind} has no option", attribute.values, labels.values())
+            require_known(
+                api.source, f"the field {attribute.field!r} of {kind} has no option", attribute.values, labels.values()
+            )
     return found
 
 
 def _field(api: Api, kind: str, name: str, definitions: list[Object]) -> Field:
     named = [one for one in definitions if name in (one["field_code"], one["field_name"])]
     if not named:
-        require(api, f"there is no field in {kind} called", [name], [str(one["field_name"]) for one in definitions])
+        require_known(
+            api.source, f"there is no field in {kind} called", [name], [str(one["field_name"]) for one in definitions]
+        )
     if len(named) > 1:
         codes = ", ".join(str(one["field_code"]) for one in named)
         raise SourceConfigError(
@@ -121,13 +125,13 @@ def require_stages(api: Api, options: PipedriveOptions) -> tuple[Field, Field]:
         *((one.pipeline, one.captured) for one in options.listings),
     ]
     for pipeline, wanted in named:
-        require(api, "there is no pipeline", [pipeline], called.values())
+        require_known(api.source, "there is no pipeline", [pipeline], called.values())
         ids = [id_ for id_, name in called.items() if name == pipeline]
         if len(ids) > 1:
             found = f"{len(ids)} pipelines are called {pipeline!r}"
             raise SourceConfigError(api.source, found, "Give them different names in Pipedrive")
         own = [str(one["name"]) for one in stages if str(one["pipeline_id"]) == ids[0] and not one["is_deleted"]]
-        require(api, f"the pipeline {pipeline!r} has no stage", wanted, own)
+        require_known(api.source, f"the pipeline {pipeline!r} has no stage", wanted, own)
     labels = {str(one["id"]): str(one["name"]) for one in stages}
     return Field(("pipeline_id",), labels=called), Field(("stage_id",), labels=labels)
 
@@ -137,16 +141,6 @@ def require_types(api: Api, options: PipedriveOptions) -> dict[str, str]:
     known = api.activity_types()
     found: dict[str, str] = {}
     for name in (*(one.type for one in options.calls), *(one.type for one in options.meetings)):
-        require(api, "there is no type of activity", [name], {*known, *known.values()})
+        require_known(api.source, "there is no type of activity", [name], {*known, *known.values()})
         found |= {key: name for key, called in known.items() if name in (key, called)}
     return found
-
-
-def require(api: Api, problem: str, wanted: Iterable[str], known: Collection[str]) -> None:
-    """Raises `SourceConfigError` for a name that is not known, with the nearest ones."""
-    for name in wanted:
-        if name not in known:
-            like = ", ".join(nearest(name, known) or sorted(known)[:10])
-            raise SourceConfigError(
-                api.source, f"{problem} {name!r}", f"Correct it in the options of organisation.yaml; there is {like}"
-            )

@@ -8,18 +8,15 @@ Pipedrive leaves the expected close date as it is when a deal is won: what was w
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import polars as pl
 
-from kr_definitions.vocabulary import DECIMAL
 from pipelines.pipedrive.changes import changes, instant
 from pipelines.pipedrive.phases import LOST, WON, standing, statuses_of
 from pipelines.pipedrive.reading import CLOSE_DATE
+from pipelines.sales import expectations
+from pipelines.sales import forecasts as stated
 from pipelines.sales import losses as losses_of
-from pipelines.turns import SAME_SAVE, in_force, once
-
-_NOTHING = pl.lit(Decimal(0), DECIMAL)
+from pipelines.turns import once
 
 
 def forecasts(deals: pl.LazyFrame, amounts: pl.LazyFrame, zone: str) -> pl.LazyFrame:
@@ -30,38 +27,7 @@ def forecasts(deals: pl.LazyFrame, amounts: pl.LazyFrame, zone: str) -> pl.LazyF
     """
     months = once(_days(deals, zone).with_columns(value=pl.col("value").dt.month_start()))
     losses = once(losses_of(statuses_of(deals), (LOST,)))
-    moments = pl.concat([one.select("record_key", occurred_at="at") for one in (amounts, months, losses)]).unique()
-    found = in_force(moments, amounts, "amount", or_first=False)
-    found = in_force(found, months, "forecast_month", or_first=False)
-    found = in_force(found, losses, "is_lost", or_first=False).with_columns(
-        amount=pl.when("is_lost").then(_NOTHING).otherwise("amount")
-    )
-    return _stated(found).select(
-        "record_key",
-        "occurred_at",
-        "amount",
-        "forecast_month",
-        fact_key=pl.format("deal/{}/forecast/{}", "record_key", pl.col("occurred_at").dt.epoch("ms")),
-        event_type=pl.lit("forecast.stated"),
-    )
-
-
-def _stated(found: pl.LazyFrame) -> pl.LazyFrame:
-    """Of what was in force at each moment, the forecasts; what was saved in one click is one."""
-
-    def before(column: str) -> pl.Expr:
-        return pl.col(column).shift(1).over("record_key", order_by="occurred_at")
-
-    month = pl.col("forecast_month")
-    is_forecast = pl.col("amount").is_not_null() & month.is_not_null()
-    is_withdrawn = ~is_forecast & before("amount").is_not_null() & before("forecast_month").is_not_null()
-    is_same_save = pl.col("occurred_at") - before("occurred_at") <= SAME_SAVE
-    is_again = is_same_save & (pl.col("amount") == before("amount")) & (month == before("forecast_month"))
-    return found.with_columns(
-        amount=pl.when(is_withdrawn).then(_NOTHING).otherwise("amount"),
-        forecast_month=pl.when(is_withdrawn).then(before("forecast_month")).otherwise("forecast_month"),
-        is_stated=is_withdrawn | (is_forecast & ~is_again.fill_null(value=False)),
-    ).filter("is_stated")
+    return stated(expectations(amounts, months, losses))
 
 
 def _days(deals: pl.LazyFrame, zone: str) -> pl.LazyFrame:

@@ -16,12 +16,12 @@ from pipelines.decoding import problems
 from pipelines.identification import fields_of as identifying
 from pipelines.identification import identified
 from pipelines.leads import CARRIED, leads_created, lifecycle_entered, referrals
-from pipelines.pipedrive.changes import changes, has_strange_time, instant, said, several
+from pipelines.pipedrive.changes import changes, has_strange_time, instant, said
 from pipelines.pipedrive.declared import Field
 from pipelines.pipedrive.options import PipedriveOptions, Said, fields_of
 from pipelines.pipedrive.reading import OWNER, Wanted, own_fields
 from pipelines.pipedrive.stored import payload_of, together
-from pipelines.turns import in_force, once
+from pipelines.turns import added, in_force, once
 
 KEPT = ("add_time", "org_id")
 
@@ -116,11 +116,6 @@ def _stages(persons: pl.LazyFrame, options: PipedriveOptions) -> pl.LazyFrame:
     if lifecycle is None:
         first = pl.lit(options.persons.new_customer_stages[0])
         return persons.select("record_key", occurred_at="created_at", lifecycle=first, account_id="record_key")
-    given = several(pl.col("value")).list.set_difference(several(pl.col("before")))
-    return (
-        changes(persons, lifecycle.field)
-        .with_columns(given=given)
-        .explode("given")
-        .filter(pl.col("given").is_not_null())
-        .select("record_key", occurred_at="at", lifecycle=said(lifecycle, pl.col("given")), account_id="record_key")
+    return added(changes(persons, lifecycle.field)).select(
+        "record_key", occurred_at="at", lifecycle=said(lifecycle, pl.col("value")), account_id="record_key"
     )

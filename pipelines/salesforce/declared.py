@@ -16,11 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from kr_definitions.vocabulary import nearest
+from pipelines.naming import require_known
 from pipelines.salesforce.api import Api, Row
 from pipelines.source import SourceConfigError
 
 PERSONAL_TYPES = frozenset({"address", "email", "encryptedstring", "location", "phone", "reference", "textarea", "url"})
+
+_DO = "Correct it in the options of organisation.yaml, or let the user see it"
 
 
 def has_field(described: Row, name: str) -> bool:
@@ -47,7 +49,7 @@ def require(
     """
     fields = {str(one["name"]): one for one in described["fields"]}
     for name in names:
-        _require(api, f"{sobject} has no field", [name], fields)
+        require_known(api.source, f"{sobject} has no field", [name], fields, _DO)
         if fields[name].get("type") in PERSONAL_TYPES:
             raise _refused(api, f"{name} of {sobject} is of the type {fields[name]['type']}, which is never fetched")
         if fields[name].get("type") == "multipicklist":
@@ -60,7 +62,7 @@ def require(
             )
     for name, given in (values or {}).items():
         if allowed := values_of(described, name):
-            _require(api, f"{name} of {sobject} has no value", given, allowed)
+            require_known(api.source, f"{name} of {sobject} has no value", given, allowed, _DO)
 
 
 def require_tracked(api: Api, sobject: str, names: Iterable[str], untracked: Collection[str]) -> None:
@@ -83,24 +85,13 @@ def require_tracked(api: Api, sobject: str, names: Iterable[str], untracked: Col
 
 def require_stages(api: Api, stages: Iterable[str], known: Collection[str]) -> None:
     """Raises `SourceConfigError` for a stage of new customers that no status and no value of a lifecycle means."""
-    _require(api, "new_customer_stages: nothing means", stages, known)
+    require_known(api.source, "new_customer_stages: nothing means", stages, known, _DO)
 
 
 def require_record_types(api: Api, described: Row, names: Iterable[str]) -> None:
     """Raises `SourceConfigError` for a record type that opportunities do not have."""
     known = [str(one.get("developerName")) for one in described.get("recordTypeInfos") or ()]
-    _require(api, "there is no record type", names, known)
-
-
-def _require(api: Api, problem: str, wanted: Iterable[str], known: Collection[str]) -> None:
-    for name in wanted:
-        if name not in known:
-            like = ", ".join(nearest(name, known) or sorted(known)[:10])
-            raise _refused(
-                api,
-                f"{problem} {name!r}",
-                f"Correct it in the options of organisation.yaml, or let the user see it; there is {like}",
-            )
+    require_known(api.source, "there is no record type", names, known, _DO)
 
 
 def _refused(
