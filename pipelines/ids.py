@@ -3,7 +3,8 @@
 Belongs here: packing a set of numeric ids, and unpacking it. Does not: what they are for (a source's reading).
 
 Ids of one kind lie close together, so what is kept is the lengths of the runs in and between them, squeezed: a
-hundred thousand of a million take some tens of kilobytes.
+hundred thousand of a million take a hundred kilobytes. Long readings pack them again and again: squeezing harder saves
+a tenth, and takes up to ten times as long.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def packed(ids: Iterable[int]) -> str:
         held = [id_ for _, id_ in run]
         lengths += [held[0] - last, len(held)]
         last = held[-1] + 1
-    return b64encode(zlib.compress(" ".join(map(str, lengths)).encode(), 9)).decode()
+    return b64encode(zlib.compress(" ".join(map(str, lengths)).encode(), 6)).decode()
 
 
 def unpacked(text: str) -> set[int]:

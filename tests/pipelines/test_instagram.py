@@ -193,6 +193,19 @@ def test_media_are_told_with_what_they_are_and_withdrawn_when_they_are_gone(offi
     assert "Marta" not in office.stored()
 
 
+def test_a_second_reading_asks_for_the_last_media_and_the_last_days_alone(office: Office) -> None:
+    only(office, "posts", "followers_gained", "followers_lost").with_options(posts_days=3)
+    company = on("instagram", *MEDIA, post(22, at(22, 10), "instagram"))
+    assert office.load(company, NOW)["posts"].delivered == 3
+    later = office.load(company, at(23, 5))
+    assert (later["posts"].delivered, later["posts"].inserted) == (2, 1)
+    [listed] = [parse_qs(one.query) for one in office.exchanges if one.path.endswith("/media")]
+    assert listed["since"] == [str(int(MEDIA[2].published_at.timestamp()))]
+    assert asked(office.exchanges, "follower_count") == [(date(2026, 3, 16), date(2026, 3, 21))]
+    went = [(date(2026, 3, day), date(2026, 3, day)) for day in range(14, 22)]
+    assert asked(office.exchanges, "follows_and_unfollows") == went
+
+
 def test_likes_that_are_hidden_are_not_told(office: Office) -> None:
     shown = office.first(office.served(on("instagram", *MEDIA), NOW), "post_reactions", NOW)
     assert [one.payload["count"] for one in shown.records] == [one.so_far(100, NOW) for one in MEDIA[::-1]]
