@@ -94,6 +94,9 @@ _ROWS_A_FRAME = 4_000
 _RECORDS_A_PART, _SECONDS_A_PART = 20_000, 60
 """A long reading is stored when it has yielded so many new records, or has taken so long, and passes a mark."""
 
+_RECORDS_WITHOUT_A_MARK = 30_000
+"""One without marks is stored when it has yielded so many; but a snapshot at once, as half of one is no state."""
+
 OnPage = Callable[[str, int], None]
 """Called after each page with the stream's name and how many records it had."""
 
@@ -265,6 +268,8 @@ class _Reading:
             if len(rows) >= _ROWS_A_FRAME:
                 yield _frame(rows)
                 rows = []
+            if size >= _RECORDS_WITHOUT_A_MARK and not self.stream.is_snapshot:
+                break
         else:
             self.is_over = True
         if rows:

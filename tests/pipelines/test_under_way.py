@@ -19,6 +19,7 @@ from dlt.load.load import Load
 from assets.clock import SystemClock
 from kr_definitions.events import current
 from pipelines import raw_zone
+from pipelines.lake import version
 from pipelines.load import Lake, Source, bring_up_to_date, fetch
 from pipelines.raw_zone import StreamLoad
 from pipelines.source import (
@@ -50,7 +51,7 @@ class Ledger:
     """An account with calls in pages, of which a day allows only so many; and which pages were asked for.
 
     changed: numbers of the calls that were changed on Tuesday. killed_at: before which page its reader is killed.
-    refuses: what a mark comes to.
+    refuses: what a mark comes to. has_marks: whether it passes any.
     """
 
     allowed: int = PAGES
@@ -58,6 +59,7 @@ class Ledger:
     killed_at: int | None = None
     refuses: Exception | None = None
     is_snapshot: bool = False
+    has_marks: bool = True
     kind: str = "ledger"
     options: type[Options] = Asked
     asked_for: list[int | str] = field(default_factory=list)
@@ -80,7 +82,8 @@ class Ledger:
                 raise VendorError("ledger", "the day's quota is used up", "The next run goes on")
             self.asked_for.append(number)
             yield [call(number * PAGE + n, MONDAY) for n in range(PAGE)]
-            yield Mark(str(number + 1))
+            if self.has_marks:
+                yield Mark(str(number + 1))
         return Covered(None, read.until)
 
 
@@ -132,6 +135,16 @@ def test_what_a_quota_leaves_is_fetched_on_the_next_day(lake: Lake) -> None:
     tuesday = run(lake, ledger, TUESDAY)
     assert ledger.asked_for == [4, 5, "changes"]
     assert (tuesday.inserted, tuesday.duplicates) == (2 * PAGE, 0)
+    assert calls(lake) == EVERY_CALL
+
+
+@pytest.mark.parametrize(("is_snapshot", "parts"), [(False, 3), (True, 1)])
+def test_without_marks_it_is_stored_in_parts_as_well_but_a_snapshot_at_once(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, *, is_snapshot: bool, parts: int
+) -> None:
+    monkeypatch.setattr(raw_zone, "_RECORDS_WITHOUT_A_MARK", 2 * PAGE)
+    load = run(lake, Ledger(has_marks=False, is_snapshot=is_snapshot), MONDAY)
+    assert (load.inserted, version(lake.raw.path("ledger", "calls"))) == (len(EVERY_CALL), parts)
     assert calls(lake) == EVERY_CALL
 
 
