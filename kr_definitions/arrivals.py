@@ -11,6 +11,7 @@ from datetime import datetime
 
 import polars as pl
 
+from kr_definitions import shapes
 from kr_definitions.catalogue import Definition
 from kr_definitions.causes import MOVERS_SCHEMA, arrivals_since, causes, movers, reread_since
 from kr_definitions.compute import compute
@@ -41,7 +42,7 @@ class Arrivals:
             if definition.id in names:
                 by_since.setdefault(self._since.get(definition.id), []).append(definition)
         rows = [moved.clear().with_columns(cause=pl.lit(None, pl.String))]
-        found = [pl.DataFrame(schema=dict(MOVERS_SCHEMA))]
+        found = [shapes.empty(MOVERS_SCHEMA)]
         for instant, group in by_since.items():
             of_group = moved.filter(pl.col("key_result_id").is_in([definition.id for definition in group]))
             arrivals = self._arrivals(instant)

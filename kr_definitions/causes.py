@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
+from kr_definitions import shapes
 from kr_definitions.coverage import Feeds, coverage
 from kr_definitions.events import COVERED, ERASED, LINKED, RATE, RETRACTED, current
 from kr_definitions.history import CAUSES, KEY
@@ -38,7 +39,7 @@ def arrivals_since(log: pl.LazyFrame, instant: datetime | None, zone: str) -> pl
     A fact that was stated and withdrawn again since is not in it. log: `EVENT_SCHEMA`.
     """
     if instant is None:
-        return pl.DataFrame(schema=dict(ARRIVALS_SCHEMA))
+        return shapes.empty(ARRIVALS_SCHEMA)
     recent = log.filter(pl.col("recorded_at") > instant)
     retractions = recent.filter(pl.col("event_type") == RETRACTED).select(
         pl.col("retracts").alias("event_id"), _reason="reason"
@@ -172,10 +173,8 @@ def movers(
         ],
         how="diagonal",
     )
-    return found.select(
-        pl.col(name).cast(dtype) if name in found.columns else pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in MOVERS_SCHEMA.items()
-    ).sort(*_OF, "first_day", "event_id", nulls_last=False)
+    found = found.select(shapes.columns(MOVERS_SCHEMA, found.columns))
+    return found.sort(*_OF, "first_day", "event_id", nulls_last=False)
 
 
 def _named(contributed: pl.DataFrame, log: pl.LazyFrame) -> pl.DataFrame:

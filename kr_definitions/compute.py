@@ -17,6 +17,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from kr_definitions import progress as formulas
+from kr_definitions import shapes
 from kr_definitions.catalogue import Definition
 from kr_definitions.coverage import Coverage, Feeds
 from kr_definitions.declarations import KeyResult
@@ -58,10 +59,10 @@ def compute(
     A definition whose function fails has no rows: it is added to `failures`; without them `FunctionError` is raised.
     """
     if not definitions:
-        return pl.DataFrame(schema=dict(COMPUTED_SCHEMA))
+        return shapes.empty(COMPUTED_SCHEMA)
     found = asked(definitions, organisation, log, through, feeds)
     logged = _logged(found.parts, found.events)
-    rows = [pl.DataFrame(schema=dict(COMPUTED_SCHEMA))]
+    rows = [shapes.empty(COMPUTED_SCHEMA)]
     for definition, parts in found.made_of:
         try:
             rows.append(_figures(definition, parts, logged, organisation, found.known, through, feeds))
@@ -144,13 +145,15 @@ def composed(
     """
     currency = organisation.currency
     rows = [(part, _shaped(definition, of_part, part.role, part.name, part.kr, currency)) for part, of_part in parts]
-    guards = pl.concat([_empty(), *(of_part for part, of_part in rows if part.role == "guardrail")])
+    guards = pl.concat(
+        [shapes.empty(COMPUTED_SCHEMA), *(of_part for part, of_part in rows if part.role == "guardrail")]
+    )
     others = [of_part for part, of_part in rows if part.role not in ("guardrail", "own")]
     whole = [of_part for part, of_part in rows if part.role == "own"]
     if not whole:
         weights = {part.name: part.weight for part, _ in rows}
         made_of = [of_part for part, of_part in rows if part.role in ("member", "part")]
-        together = pl.concat([_empty(), *made_of])
+        together = pl.concat([shapes.empty(COMPUTED_SCHEMA), *made_of])
         whole = [_together(definition, together, weights, organisation, known, through)]
     own = guarded(definition, whole[0], guards) if guards.height else whole[0]
     late_days = feeds.lateness(definition.types) if feeds else 0
@@ -163,13 +166,9 @@ def composed(
             (pl.col("as_of") > through - timedelta(days=late_days)).alias("is_provisional"),
             pl.lit(definition.meaning.content_hash).alias("definition_hash"),
         )
-        .select(pl.col(name).cast(dtype) for name, dtype in COMPUTED_SCHEMA.items())
+        .select(shapes.columns(COMPUTED_SCHEMA, COMPUTED_SCHEMA))
         .sort("key_result_id", "member", "as_of", nulls_last=False)
     )
-
-
-def _empty() -> pl.DataFrame:
-    return pl.DataFrame(schema=dict(COMPUTED_SCHEMA))
 
 
 def _shaped(
@@ -183,10 +182,7 @@ def _shaped(
         pl.lit(unit(kr, currency)).alias("unit"),
         pl.lit(kr.every, pl.String).alias("every"),
     )
-    return named.select(
-        pl.col(name).cast(dtype) if name in named.columns else pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in COMPUTED_SCHEMA.items()
-    )
+    return named.select(shapes.columns(COMPUTED_SCHEMA, named.columns))
 
 
 def _together(

@@ -15,6 +15,7 @@ from datetime import date
 
 import polars as pl
 
+from kr_definitions import shapes
 from kr_definitions.catalogue import Definition
 from kr_definitions.coverage import Feeds
 from kr_definitions.failures import Failures, keep
@@ -52,7 +53,7 @@ def contributions(
     """
     found = asked(definitions, organisation, log, through, feeds)
     claimed = _claimed(found.parts, found.events)
-    rows = [pl.DataFrame(schema=dict(CONTRIBUTIONS_SCHEMA))]
+    rows = [shapes.empty(CONTRIBUTIONS_SCHEMA)]
     for definition, parts in found.made_of:
         try:
             rows += [_of_part(definition, part, claimed[part.key], through) for part in parts]

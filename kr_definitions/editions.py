@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from kr_definitions import shapes
 from kr_definitions.catalogue import Definition
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 
@@ -97,10 +98,7 @@ def completed(editions: pl.DataFrame, history: pl.LazyFrame) -> pl.DataFrame:
         .join(begun, on=["key_result_id", "edition"], how="anti")
         .collect()
     )
-    missing = found.select(
-        pl.col(name) if name in found.columns else pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in EDITIONS_SCHEMA.items()
-    )
+    missing = found.select(shapes.columns(EDITIONS_SCHEMA, found.columns))
     return pl.concat([editions.select(EDITIONS_SCHEMA.keys()), missing]).sort("key_result_id", "edition", "recorded_at")
 
 

@@ -15,6 +15,7 @@ from datetime import datetime
 
 import polars as pl
 
+from kr_definitions import shapes
 from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS, vocabulary
 
 RETRACTED = "fact.retracted"
@@ -130,10 +131,7 @@ def facts_frame(facts: pl.LazyFrame) -> pl.LazyFrame:
         raise ValueError(f"a mapping left out {', '.join(missing)}; every fact has {', '.join(REQUIRED_FACT_COLUMNS)}")
     if unknown := [name for name in found if name not in FACT_SCHEMA]:
         raise ValueError(f"a mapping gave {', '.join(unknown)}, which the vocabulary does not declare")
-    return facts.select(
-        (pl.col(name).cast(dtype) if name in found else pl.lit(None, dtype=dtype)).alias(name)
-        for name, dtype in FACT_SCHEMA.items()
-    )
+    return facts.select(shapes.columns(FACT_SCHEMA, found))
 
 
 def empty_log() -> pl.LazyFrame:

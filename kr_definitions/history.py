@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from kr_definitions import shapes
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 
 EXACT = pl.Decimal(38, 6)
@@ -212,10 +213,7 @@ def withdrawn(remembered: pl.LazyFrame, computed: pl.DataFrame) -> pl.DataFrame:
         .collect()
     )
     return gone.select(
-        *(
-            pl.col(name) if name in said else pl.lit(None, dtype=dtype).alias(name)
-            for name, dtype in {**COMPUTED_SCHEMA, "edition": pl.Int64(), "definition_version": pl.String()}.items()
-        ),
+        *shapes.columns({**COMPUTED_SCHEMA, "edition": pl.Int64(), "definition_version": pl.String()}, said),
         pl.lit(value=True).alias("is_withdrawn"),
         pl.col("value").alias("previous_value"),
         pl.lit(value=True).alias("is_restatement"),

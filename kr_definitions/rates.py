@@ -27,6 +27,7 @@ from typing import Literal
 
 import polars as pl
 
+from kr_definitions import shapes
 from kr_definitions.coverage import Coverage
 from kr_definitions.events import RATE, RETRACTED, UNCONVERTED, current
 from kr_definitions.organisation import Organisation
@@ -142,7 +143,7 @@ def conversions(log: pl.LazyFrame, types: Collection[str], organisation: Organis
         .collect()
     )
     if asked.is_empty():
-        return pl.DataFrame(schema=dict(CONVERSIONS_SCHEMA))
+        return shapes.empty(CONVERSIONS_SCHEMA)
     in_force = _InForce(_observed(log, organisation), organisation, known)
     rows = [(currency, day, *_conversion(in_force.steps(currency, day))) for currency, day in asked.iter_rows()]
     return pl.DataFrame(rows, schema=dict(CONVERSIONS_SCHEMA), orient="row")

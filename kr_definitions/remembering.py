@@ -13,6 +13,7 @@ from datetime import datetime
 
 import polars as pl
 
+from kr_definitions import shapes
 from kr_definitions.arrivals import Arrivals
 from kr_definitions.catalogue import Definition, recalled
 from kr_definitions.causes import MOVERS_SCHEMA
@@ -178,7 +179,7 @@ def _brought_up_to_date(
     run: Run, memory: Memory, editions: Sequence[Edition], log: pl.LazyFrame, check: Check, arrived: Arrivals
 ) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, bool]]:
     """The last rows of the editions that are superseded, what moved them, and of which key results they are known."""
-    rows, found = [pl.DataFrame(schema=dict(HISTORY_SCHEMA))], [pl.DataFrame(schema=dict(MOVERS_SCHEMA))]
+    rows, found = [shapes.empty(HISTORY_SCHEMA)], [shapes.empty(MOVERS_SCHEMA)]
     is_split: dict[str, bool] = {}
     for edition in editions:
         if edition.follows is None:

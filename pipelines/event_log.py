@@ -18,6 +18,7 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 
+from kr_definitions import shapes
 from kr_definitions.events import (
     COVERED,
     ERASED,
@@ -140,7 +141,7 @@ def statements(
 ) -> pl.DataFrame:
     """The rows of `changes` that facts which are few bring about (`FACT_SCHEMA` columns): `EVENT_SCHEMA`."""
     found = changes(log, [identified(facts, source, stream).lazy()], touched, source, stream, recorded_at)
-    return pl.concat([pl.DataFrame(schema=dict(EVENT_SCHEMA)), *found.rows()])
+    return pl.concat([shapes.empty(EVENT_SCHEMA), *found.rows()])
 
 
 def identified(facts: pl.LazyFrame, source: str, stream: str) -> pl.DataFrame:
@@ -301,9 +302,9 @@ def _microseconds(instant: datetime) -> int:
 
 def _stated(facts: Sequence[pl.LazyFrame], source: str, stream: str) -> pl.DataFrame:
     """What is said of each fact, once, by which record, and where it lies."""
-    empty = pl.LazyFrame(schema=dict.fromkeys(_STATEMENT, pl.String))
+    nothing = pl.LazyFrame(schema=dict.fromkeys(_STATEMENT, pl.String))
     pieces = [_placed(piece.select(_STATEMENT), number) for number, piece in enumerate(facts)]
-    placed = pl.concat([_placed(empty, 0).collect(), *(piece.collect() for piece in pieces)])
+    placed = pl.concat(piece.collect() for piece in (_placed(nothing, 0), *pieces))
     distinct = placed.unique(_STATEMENT, keep="first", maintain_order=True)
     said = distinct.unique(["fact_id", "content_hash"])
     twice = said.filter(pl.col("fact_id").is_duplicated())
@@ -326,10 +327,7 @@ def _placed(piece: pl.LazyFrame, number: int) -> pl.LazyFrame:
 def complete(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Rows with every column that an event has, beside others that they have; those that were left out are null."""
     found = rows.collect_schema().names()
-    return rows.with_columns(
-        pl.lit(None, dtype=dtype).alias(name) if name not in found else pl.col(name).cast(dtype)
-        for name, dtype in EVENT_SCHEMA.items()
-    )
+    return rows.with_columns(shapes.columns(EVENT_SCHEMA, found))
 
 
 def _of_itself(rows: pl.LazyFrame, recorded_at: datetime) -> pl.DataFrame:

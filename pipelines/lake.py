@@ -32,6 +32,8 @@ from deltalake import CommitProperties, DeltaTable, Schema, Transaction, WriterP
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
+from kr_definitions import shapes
+
 _MARK = ".newest_version"
 _RESTORE = "Restore the folder from a backup"
 _ROWS_A_GROUP = 20_000
@@ -126,11 +128,7 @@ def scan(path: Path, schema: dict[str, pl.DataType]) -> pl.LazyFrame:
     if not files:
         return pl.LazyFrame(schema=schema)
     found = pl.scan_parquet(files, glob=False, missing_columns="insert", extra_columns="ignore")
-    present = found.collect_schema().names()
-    return found.select(
-        pl.col(name).cast(dtype) if name in present else pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in schema.items()
-    )
+    return found.select(shapes.columns(schema, found.collect_schema().names()))
 
 
 def _whole(path: Path, table: DeltaTable) -> DeltaTable:

@@ -14,6 +14,7 @@ from datetime import date
 
 import polars as pl
 
+from kr_definitions import shapes
 from kr_definitions.vocabulary import DECIMAL
 
 # What an event gives.
@@ -117,10 +118,7 @@ def lasting(found: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
 
 def given(found: pl.DataFrame) -> pl.DataFrame:
     """What is known to be given on spans of days, with all columns of `HELD_SCHEMA`."""
-    return found.select(
-        pl.col(name).cast(dtype) if name in found.columns else pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in HELD_SCHEMA.items()
-    )
+    return found.select(shapes.columns(HELD_SCHEMA, found.columns))
 
 
 def decided(numbers: pl.DataFrame, placed: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
