@@ -24,11 +24,13 @@ as events reach as far back as they did when it began; after that all is read an
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import polars as pl
 
 from pipelines.source import READ_AGAIN, Account, Covered, Mark, Read, Record, VendorError
@@ -60,7 +62,6 @@ _EXPANDED = "discounts.source.coupon"
 _ENDED = ("canceled", "incomplete_expired")
 
 Labels = Mapping[str, str | None]
-_Dated = list[tuple[Item, Item]]
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +109,26 @@ class _Walk:
     invoice: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Happened:
+    """An event of a subscription; squeezed, as those of four weeks are held until it is their subscription's turn."""
+
+    id: str
+    type: str
+    at: int
+    told: bytes
+
+    @classmethod
+    def of(cls, event: Item, shown: Item) -> _Happened:
+        previous = (event.get("data") or {}).get("previous_attributes") or {}
+        return cls(event["id"], event["type"], event["created"], zlib.compress(orjson.dumps([shown, previous]), 1))
+
+    def shown(self) -> tuple[Item, Item]:
+        """The object as the event shows it, and what of it was otherwise before."""
+        now, previous = orjson.loads(zlib.decompress(self.told))
+        return now, previous
+
+
 class _Reading:
     """One reading of the subscriptions of an account."""
 
@@ -117,7 +138,7 @@ class _Reading:
     def changed(self, since: datetime) -> Iterator[list[Record] | Mark]:
         """What had an event since: as it is, and as it was after and before each event."""
         happened = self._happened(since)
-        changed = {id_: max(event["created"] for event, _ in of_it) for id_, of_it in happened.items()}
+        changed = {id_: max(event.at for event in of_it) for id_, of_it in happened.items()}
         for ids, mark in in_order(changed, self.read):
             page: list[Record] = []
             for id_ in ids:
@@ -161,31 +182,31 @@ class _Reading:
                 walk.subscription = page[-1]["id"]
                 yield place(**asdict(walk))
 
-    def _happened(self, since: datetime) -> dict[str, _Dated]:
-        """The events of each subscription, newest first, with what they show."""
-        found: dict[str, _Dated] = {}
+    def _happened(self, since: datetime) -> dict[str, list[_Happened]]:
+        """The events of each subscription, newest first."""
+        found: dict[str, list[_Happened]] = {}
         for event, shown in events(self.api, self.kind, since):
             id_ = shown["id"] if event["type"].startswith(_SUBSCRIPTION) else shown.get("subscription")
             if isinstance(id_, str):  # a discount may be a customer's, or an invoice's
-                found.setdefault(id_, []).append((event, shown))
+                found.setdefault(id_, []).append(_Happened.of(event, shown))
         return found
 
-    def _past(self, present: Item, happened: _Dated) -> Iterator[Record]:
+    def _past(self, present: Item, happened: Sequence[_Happened]) -> Iterator[Record]:
         """What a subscription was before and after each event."""
         known, now = known_discounts(present), present
         places = _places(happened)
-        for event, shown in happened:
-            at, name = event["created"], event["id"]
-            if event["type"].startswith(_SUBSCRIPTION):
-                was = before(shown, (event.get("data") or {}).get("previous_attributes") or {})
+        for event in happened:
+            shown, previous = event.shown()
+            if event.type.startswith(_SUBSCRIPTION):
+                was = before(shown, previous)
                 known = {**known, **known_discounts(shown), **known_discounts(was)}
                 now = was
-                if event["type"].endswith(".updated"):
-                    yield self._state(was, known, "before", at, f"{name}/before", places[name])
+                if event.type.endswith(".updated"):
+                    yield self._state(was, known, "before", event.at, f"{event.id}/before", places[event.id])
             else:
                 known = {**known, shown["id"]: shown}
-                shown = now  # noqa: PLW2901 - of a discount's event, what the subscription was until its next one
-            yield self._state(shown, known, "after", at, name, places[name])
+                shown = now  # of a discount's event, what the subscription was until its next one
+            yield self._state(shown, known, "after", event.at, event.id, places[event.id])
 
     def _billed(self, walk: _Walk) -> Iterator[list[Record] | Mark]:
         """What invoices billed of periods that began before events tell of them; after a gap, in the gap."""
@@ -230,10 +251,10 @@ def _began(item: Item, now: datetime) -> float:
     )
 
 
-def _places(happened: _Dated) -> dict[str, int]:
+def _places(happened: Sequence[_Happened]) -> dict[str, int]:
     """The order of events of one second, by their ids: the vendor lists the newest first."""
     places: dict[str, int] = {}
     seconds: dict[int, int] = {}
-    for event, _ in reversed(happened):
-        places[event["id"]] = seconds[event["created"]] = seconds.get(event["created"], -1) + 1
+    for event in reversed(happened):
+        places[event.id] = seconds[event.at] = seconds.get(event.at, -1) + 1
     return places
