@@ -41,12 +41,13 @@ _LACKING = re.compile(r"Insufficient permissions: ([a-z-]+:[a-z.-]+) required")
 
 
 class Api:
-    """One account over HTTP. Settings and the key are read when it is made.
+    """One account over HTTP. Settings and the key are read when it is made. permission: what the key needs.
 
     Raises `SourceConfigError` for a missing or refused key, `VendorError` for answers that cannot be trusted.
     """
 
-    def __init__(self, account: Account, clock: Clock) -> None:
+    def __init__(self, account: Account, permission: str, clock: Clock) -> None:
+        self.permission = permission
         self.settings = Settings(account)
         self.source, self.base_url = self.settings.source, self.settings.base_url(HOST)
         self.clock, self.session = clock, PatientSession(self.source, clock)
@@ -113,9 +114,9 @@ class Api:
 
     def _refused(self, found: str) -> SourceConfigError:
         do = (
-            f"Check {self.settings.name('api_key')}: it has to be an API token (pat_…) with the permission to read "
-            "invoices (sales:invoices.read), made under Settings, Developers, Credentials; a key of the first version "
-            "of Holded's API is none"
+            f"Check {self.settings.name('api_key')}: it has to be an API token (pat_…) with the permission "
+            f"{self.permission}, made under Settings, Developers, Credentials; a key of the first version of Holded's "
+            "API is none"
         )
         return SourceConfigError(self.source, found, do)
 

@@ -18,18 +18,18 @@ from datetime import timedelta
 
 import polars as pl
 
-from pipelines.holded.documents import COMMON, stated, understood
-from pipelines.holded.options import HoldedOptions
-from pipelines.holded.reading import OF_CONTACTS, Kind, fetch
+from pipelines.holded.documents import SOLD, stated, understood_sold
+from pipelines.holded.options import SALES, HoldedOptions
+from pipelines.holded.reading import OF_CONTACTS, Kind, fetch, of_customer
 from pipelines.source import Account, Stream
 
 FEEDS = ("credit_note.issued", "credit_note.voided")
-PAYLOAD = pl.Struct(COMMON)
+PAYLOAD = pl.Struct(SOLD)
 
 
 def credit_notes(account: Account, options: HoldedOptions) -> Stream:
     """The stream."""
-    kind = Kind("credit-notes", lambda _item, _moments: {}, lambda _item: False, is_labelled=False)
+    kind = Kind("credit-notes", SALES, options.labels, lambda item, _: of_customer(item), is_labelled=False)
     return Stream(
         name="credit_notes",
         feeds=FEEDS,
@@ -48,7 +48,7 @@ def facts(records: pl.LazyFrame, organisation: str, credited: str | None) -> pl.
         "subtotal: negative in a credit note: say by the option `credited` how this account writes what it takes back"
     )
     is_doubtful = (pl.col("net") < 0) & pl.lit(credited is None)
-    said = understood(records, organisation).with_columns(
+    said = understood_sold(records, organisation).with_columns(
         problem=pl.coalesce("problem", pl.when(is_doubtful).then(doubtful)),
         net=pl.col("net") if credited == "negative" else -pl.col("net"),
     )

@@ -1,10 +1,10 @@
 """What documents of any kind say: whether they count, of which day they are, and how much they are of without tax.
 
 Belongs here: the columns that `facts` of each kind begin with. Does not: the facts (`invoices`, `payments`,
-`credit_notes`), what the vendor's texts look like (`texts`).
+`credit_notes`, `purchases`), what the vendor's texts look like (`texts`).
 
-*Draft*: a draft is passed over when it is read; it has no number: one that is said to be none and has none is set
-aside.
+*Draft*: a draft is passed over when it is read; a customer's has no number: one that is said to be none and has none is
+set aside.
 
 *Annulled*: the status `cancelled`, of which the vendor does not say since when: the document is annulled on its own
 day. What a status that is not known here means (there is one called `failed`) nobody can know.
@@ -27,7 +27,6 @@ from pipelines.turns import first_moment
 
 COMMON = {
     "status": pl.String(),
-    "contact_id": pl.String(),
     "currency": pl.String(),
     "date": pl.String(),
     "subtotal": pl.String(),
@@ -35,11 +34,12 @@ COMMON = {
     "tax": pl.String(),
     "total": pl.String(),
     "is_ahead": pl.Boolean(),
-    "is_numbered": pl.Boolean(),
     "category": pl.String(),
-    "product": pl.String(),
 }
 """The part of the payload that documents of every kind have."""
+
+SOLD = {**COMMON, "contact_id": pl.String(), "is_numbered": pl.Boolean(), "product": pl.String()}
+"""The part of the payload that documents for customers have."""
 
 _ANNULLED = "cancelled"
 _STATUSES = ("pending", "partial", "completed", "overdue", _ANNULLED)
@@ -66,6 +66,12 @@ def understood(records: pl.LazyFrame, organisation: str) -> pl.LazyFrame:
         said_currency=pl.col("currency"),
         currency=_currency(),
     ).with_columns(problem=_problem())
+
+
+def understood_sold(records: pl.LazyFrame, organisation: str) -> pl.LazyFrame:
+    """The same of documents for customers, which have a number once they are approved."""
+    unnumbered = pl.when(~pl.col("is_numbered")).then(pl.lit("document_number: an approved document without one"))
+    return understood(records, organisation).with_columns(problem=pl.coalesce("problem", unnumbered))
 
 
 def _currency() -> pl.Expr:
@@ -98,8 +104,6 @@ def _problem() -> pl.Expr:
     return (
         pl.when(~pl.col("status").is_in(_STATUSES).fill_null(value=False))
         .then(pl.format("status: none that is known ({})", shown("status")))
-        .when(~pl.col("is_numbered"))
-        .then(pl.lit("document_number: an approved document without one"))
         .when(pl.col("at").is_null())
         .then(pl.format("date: not a day ({})", shown("date")))
         .when(pl.col("is_ahead"))

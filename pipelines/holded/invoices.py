@@ -4,7 +4,7 @@ Belongs here: what is kept of an invoice beside what every document has, and the
 not: how it is read (`reading`), what a day or an amount is (`documents`), what its payments say (`payments`).
 
 * `invoice.issued`: on its date, once it is approved;
-* `invoice.paid`: on the day of the payment after which nothing was pending;
+* `invoice.paid`: on the day since which it has been paid in full;
 * `invoice.voided`: once it is annulled, on its own date, with the amount that no longer holds as a negative one;
 * `payment.received`: each of its payments, tax included, and `payment.refunded`, negative, where one was given back.
 
@@ -15,37 +15,48 @@ and annulled is stated.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import polars as pl
 
 from pipelines.holded import payments
 from pipelines.holded.api import Item
-from pipelines.holded.documents import COMMON, amount, stated, understood
-from pipelines.holded.options import HoldedOptions
-from pipelines.holded.reading import OF_CONTACTS, Kind, fetch
+from pipelines.holded.documents import SOLD, amount, stated, understood_sold
+from pipelines.holded.options import SALES, HoldedOptions
+from pipelines.holded.reading import OF_CONTACTS, Kind, Moments, fetch, of_customer
 from pipelines.holded.texts import amount as amount_of
 from pipelines.source import Account, Stream
 
 FEEDS = ("invoice.issued", "invoice.voided")
-PAYLOAD = pl.Struct({**COMMON, **payments.PAYLOAD})
+PAYLOAD = pl.Struct({**SOLD, **payments.PAYLOAD})
 _LESS_THAN_A_CENT = 0.005
 
 
 def invoices(account: Account, options: HoldedOptions) -> Stream:
     """The stream."""
-    kind = Kind("invoices", payments.kept, is_paid if options.payments else lambda _item: False, is_labelled=True)
+    kind = Kind("invoices", SALES, options.labels, kept)
+    if options.payments:
+        kind = replace(kind, is_paid=is_paid)
     return Stream(
         name="invoices",
         feeds=FEEDS + payments.FEEDS if options.payments else FEEDS,
         fetch=lambda read: fetch(account, kind, options, read),
         payload=PAYLOAD,
         facts=lambda records: facts(records, account.zone, with_payments=options.payments),
+        mapping_version="2",
         people=OF_CONTACTS,
         lateness=timedelta(days=max(options.whole_days, 3)),
         most_removed=options.most_removed,
     )
+
+
+def kept(item: Item, moments: Moments) -> Mapping[str, Any]:
+    """What is kept of an invoice beside what is of every document."""
+    return {**of_customer(item), **payments.kept(item, moments)}
 
 
 def is_paid(item: Item) -> bool:
@@ -58,7 +69,7 @@ def is_paid(item: Item) -> bool:
 
 def facts(records: pl.LazyFrame, organisation: str, *, with_payments: bool) -> pl.LazyFrame:
     """What invoices state."""
-    said = understood(records.drop("payments"), organisation)
+    said = understood_sold(records.drop("payments"), organisation)
     if not with_payments:
         return _of_itself(said)
     paid = payments.told(records, organisation)
@@ -66,9 +77,8 @@ def facts(records: pl.LazyFrame, organisation: str, *, with_payments: bool) -> p
         owed=amount(pl.col("payments_pending")), problem=pl.coalesce("problem", "strange")
     )
     stays = said.filter(~pl.col("is_annulled").fill_null(value=False))
-    is_nothing = pl.col("owed").cast(pl.Float64).abs() < _LESS_THAN_A_CENT
-    is_free = (pl.col("net") == 0) & pl.col("paid_at").is_null()
-    settled = stays.filter(is_nothing & (pl.col("paid_at").is_not_null() | is_free))
+    is_free = (pl.col("net") == 0) & (pl.col("owed").cast(pl.Float64).abs() < _LESS_THAN_A_CENT)
+    settled = stays.filter(pl.col("paid_at").is_not_null() | is_free)
     each = [
         _of_itself(said),
         stated(settled, "invoice", "paid", pl.coalesce("paid_at", "at"), pl.col("net")),

@@ -99,11 +99,9 @@ def _is_alike(one: pl.Expr, other: pl.Expr) -> pl.Expr:
 
 
 def of_one(records: pl.LazyFrame, paid: pl.LazyFrame) -> pl.LazyFrame:
-    """One row an invoice: when it was last paid, and `strange`: why its payments are not understood."""
+    """One row an invoice: when it came to be paid in full, and `strange`: why its payments are not understood."""
     all_of_one = paid.group_by("record_key").agg(
-        paid=pl.col("paid_amount").sum(),
-        paid_at=pl.col("paid_at").max(),
-        strange=pl.col("strange").drop_nulls().first(),
+        paid=pl.col("paid_amount").sum(), strange=pl.col("strange").drop_nulls().first()
     )
     counted, sum_of_all = amount(pl.col("payments_total")), pl.col("paid").fill_null(0)
     differs = (
@@ -122,9 +120,28 @@ def of_one(records: pl.LazyFrame, paid: pl.LazyFrame) -> pl.LazyFrame:
             )
         )
     )
-    return records.join(all_of_one, on="record_key", how="left").select(
-        "record_key", "paid_at", strange=pl.coalesce("strange", differs)
+    both = records.join(all_of_one, on="record_key", how="left").join(
+        _in_full(records, paid), on="record_key", how="left"
     )
+    return both.select("record_key", "paid_at", strange=pl.coalesce("strange", differs))
+
+
+def _in_full(records: pl.LazyFrame, paid: pl.LazyFrame) -> pl.LazyFrame:
+    """One row an invoice that is paid in full: `paid_at`, the day since which it has been so.
+
+    That is where what was paid by the end of a day came to what there was to pay (what is paid and what is pending),
+    and fell below it no more: neither a debit that was returned in between, nor what was paid beyond it, or given back
+    of that, moves the day. Of what is to be paid to the customer (negative), the same the other way round.
+    """
+    due = (amount(pl.col("payments_total")) + amount(pl.col("payments_pending"))).cast(pl.Float64)
+    of = records.select("record_key", due=due).filter(pl.col("due").abs() > _LESS_THAN_A_CENT)
+    days = paid.group_by("record_key", "paid_at").agg(came=pl.col("paid_amount").sum().cast(pl.Float64))
+    by_then = pl.col("came").cum_sum().over("record_key", order_by="paid_at") * pl.col("due").sign()
+    full = days.join(of, on="record_key").with_columns(is_full=by_then > pl.col("due").abs() - _LESS_THAN_A_CENT)
+    was_full = pl.col("is_full").shift(1, fill_value=False).over("record_key", order_by="paid_at")
+    stays_full = pl.col("is_full").last().over("record_key", order_by="paid_at")
+    since = full.with_columns(is_since=pl.col("is_full") & ~was_full & stays_full).filter("is_since")
+    return since.group_by("record_key").agg(pl.col("paid_at").max())
 
 
 def facts(paid: pl.LazyFrame, said: pl.LazyFrame) -> pl.LazyFrame:

@@ -6,7 +6,7 @@ Does not: HTTP (`api`), what it means (`documents`).
 Drafts are no documents yet, and passed over. The vendor does not say when a document was changed, and nothing tells
 that one was deleted. So a reading asks for those that are dated lately, and once in `whole_days` for all of them,
 whatever their date: what is held and not among these is deleted, or a draft again. Where all of them are on one page,
-they are read each time.
+they are read each time; where lists of a kind cannot be asked for by a date that all of it have, all pages are.
 
 Pages go by number, and where a document is deleted while they are read, the one that moves up to the page before is in
 none of them. So a whole reading of several pages goes through them twice: a document is there if either has it.
@@ -49,18 +49,34 @@ _ASKED_A_MARK = 50
 Pages = Generator[list[Record] | Mark, None, Covered]
 
 
+def _never(_item: Item) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Kind:
-    """A kind of document. path: what the vendor calls its list. more: what is kept of one beside what is of all.
+    """A kind of document. path: what the vendor calls its list. permission: what a key needs to read it.
 
-    is_paid: whether something was paid of a listed one, so that it has to be asked for by itself. is_labelled: whether
-    the tags that the options name have to be on some of them.
+    labels: those that are kept, each with the tags that are its values. is_labelled: whether the tags have to be on
+    some of them. more: what is kept of one beside what is of all. is_paid: whether something was paid of a listed one,
+    so that it has to be asked for by itself. is_numbered: whether all but drafts have a number of the company's own.
+    is_dated: whether its lists can be asked for from a day on.
     """
 
     path: str
+    permission: str
+    labels: Mapping[str, tuple[str, ...]]
     more: Callable[[Item, Moments], Mapping[str, Any]]
-    is_paid: Callable[[Item], bool]
-    is_labelled: bool
+    is_labelled: bool = True
+    is_paid: Callable[[Item], bool] = _never
+    is_numbered: bool = True
+    is_dated: bool = True
+
+    def is_draft(self, item: Item) -> bool:
+        """Whether a document is one: it says so, or says nothing of it and has not the number that all others have."""
+        says = item.get("draft")
+        is_told = says is True or item.get("approval_status") == "draft"
+        return is_told or (self.is_numbered and says is None and not _has_number(item))
 
 
 @dataclass(frozen=True)
@@ -116,10 +132,10 @@ class _Reading:
 
     def __init__(self, account: Account, kind: Kind, options: HoldedOptions, read: Read) -> None:
         self.kind, self.options, self.read = kind, options, read
-        self.api = Api(account, read.clock)
+        self.api = Api(account, kind.permission, read.clock)
         self.moments = Moments(read.until, ZoneInfo(account.zone))
         self.known = _Known.of(read.cursor)
-        self.labels = {label: list(named) for label, named in options.labels.items()}
+        self.labels = {label: list(named) for label, named in kind.labels.items()}
         before = frozenset() if self.known is None else self.known.states
         self.states = set(unpacked(read.mark)) if read.mark else set(before)
         self.met = set[int]()
@@ -130,7 +146,8 @@ class _Reading:
         if known is None or self.read.since is None or self._is_due(known):
             return (yield from self._whole())
         start = min(until - timedelta(days=self.options.recent_days), self.read.since)
-        for page in self.api.documents(self.kind.path, start.astimezone(self.moments.organisation).date()):
+        day_ = start.astimezone(self.moments.organisation).date() if self.kind.is_dated else None
+        for page in self.api.documents(self.kind.path, day_):
             yield from self._told(page)
         now = _Known(known.whole_at, known.count, known.labels, frozenset(self.states))
         return Covered(self.read.since, until, now.text())
@@ -156,7 +173,7 @@ class _Reading:
         """The records of listed documents, and how far this has got where some had to be asked for by themselves."""
         records, asked = list[Record](), 0
         for item in items:
-            if _is_draft(item):
+            if self.kind.is_draft(item):
                 continue
             self.tags |= tags(item.get("tags"))
             self.found.add(item["id"])
@@ -168,7 +185,7 @@ class _Reading:
             if state in self.states:
                 continue
             whole = self.api.document(self.kind.path, item["id"])
-            if whole is None or _is_draft({**item, **whole}):
+            if whole is None or self.kind.is_draft({**item, **whole}):
                 self.found.discard(item["id"])
                 continue
             records.append(self._record({**item, **whole}))
@@ -192,12 +209,10 @@ class _Reading:
         its = tags(item.get("tags"))
         kept = {
             "status": as_text(item.get("status")),
-            CONTACT: as_text(item.get(CONTACT)) or None,
             "currency": as_text(item.get("currency")),
             "date": day(item.get("date")),
             **{name: amount(item.get(name)) for name in _AMOUNTS},
             "is_ahead": self.moments.is_ahead(item.get("date")),
-            "is_numbered": _has_number(item),
             **{label: next((one for one in named if as_tag(one) in its), None) for label, named in self.labels.items()},
             **self.kind.more(item, self.moments),
         }
@@ -209,13 +224,13 @@ class _Reading:
                 if as_tag(name) not in self.tags:
                     likely = nearest(as_tag(name), sorted(self.tags))
                     do = f"Did you mean {' or '.join(likely)}?" if likely else "Leave it out until one has it"
-                    raise SourceConfigError(self.api.source, f"no invoice has the tag '{name}' of the {label}", do)
+                    of = self.kind.path.removesuffix("s")
+                    raise SourceConfigError(self.api.source, f"no {of} has the tag '{name}' of the {label}", do)
 
 
-def _is_draft(item: Item) -> bool:
-    """Whether a document is a draft: it says so, or says nothing of it and has no number, as drafts have none."""
-    says = item.get("draft")
-    return says is True or item.get("approval_status") == "draft" or (says is None and not _has_number(item))
+def of_customer(item: Item) -> Mapping[str, Any]:
+    """What is kept of a document that a customer gets."""
+    return {CONTACT: as_text(item.get(CONTACT)) or None, "is_numbered": _has_number(item)}
 
 
 def _has_number(item: Item) -> bool:

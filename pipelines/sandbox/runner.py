@@ -71,7 +71,7 @@ ORGANISATIONS: Mapping[str, Organisation] = {
         ),
     ),
     "revops": Organisation(
-        business(revops.PLAN), _FOUNDED, "Europe/Madrid", ("pipedrive", "zendesk", "typeform", "stripe")
+        business(revops.PLAN), _FOUNDED, "Europe/Madrid", ("pipedrive", "zendesk", "typeform", "stripe", "holded")
     ),
     "ventas-b2b": Organisation(
         business(ventas_b2b.PLAN), _FOUNDED, "America/Bogota", ("salesforce", "zendesk", "stripe")

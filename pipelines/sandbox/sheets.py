@@ -45,7 +45,6 @@ SHEETS: Mapping[str, Mapping[str, Sheet]] = {
         "formacion": Sheet("formacion", ("fecha", "terminada", "curso", "equipo", "propietario")),
         "informes": Sheet("informes", ("fecha", "informe", "automatico")),
         "auditorias": Sheet("auditorias", ("fecha", "sistema", "acierto")),
-        "gastos": Sheet("gastos", ("fecha", "concepto", "importe"), days_behind=9),
         "alianzas": Sheet("alianzas", ("fecha", "socio", "tipo")),
         "lanzamientos": Sheet("lanzamientos", ("fecha", "producto")),
         "encuestas": Sheet("encuestas", ("fecha", "cliente")),
@@ -57,7 +56,7 @@ SHEETS: Mapping[str, Mapping[str, Sheet]] = {
         "tasas": Sheet("tasas", ("fecha", "moneda", "tasa")),
     },
     "ventas-marketing": {
-        "gastos": Sheet("gastos", ("fecha", "campana", "importe")),
+        "gastos": Sheet("gastos", ("fecha", "campana", "importe"), days_behind=9),
         "mercados": Sheet("mercados", ("fecha", "mercado")),
         "encuestas": Sheet("encuestas", ("fecha", "cliente")),
     },

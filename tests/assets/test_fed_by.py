@@ -20,7 +20,7 @@ KINDS = {
 BESIDE = {
     "revops.eficiencia.adopcion_crm": {"files"},  # who works in sales, and since when there is a CRM
     "revops.expansion.lineas_producto": {"files"},  # which product lines are new
-    "revops.procesos.costes": {"files", "typeform"},  # what is spent: the books' export; forms are filtered out
+    "revops.procesos.costes": {"typeform"},  # its forms are filtered out
     "revops.retencion.respuesta_feedback": {
         "files",
         "zendesk",
@@ -33,7 +33,6 @@ BESIDE = {
 
 NOT_NEEDED = {
     "revops.expansion.lineas_producto": {"crm"},  # what was invoiced says what was sold
-    "revops.procesos.costes": {"billing"},  # it knows what customers pay, not what is spent
     "ventas-marketing.clientes.encuestas": {"survey"},  # it knows who opened the form, not whom it was sent to
 }
 

@@ -69,7 +69,10 @@ def test_everything_that_its_key_results_need_has_happened(home: Home, name: str
 def test_every_key_result_has_a_value_but_those_whose_source_is_behind(home: Home, name: str) -> None:
     unknown = {id_: row["problem"] for id_, row in standing(home, name).items() if row["value"] is None}
     unknown.pop("revops.decisiones.auditorias", None)  # a quarter without an audit yet has nothing to measure
-    behind = {"revops": {"revops.procesos.costes"}, "ventas-b2b": {"ventas-b2b.preventa.permanencia_demo"}}
+    behind = {
+        "ventas-marketing": {"ventas-marketing.kpi.roi_campanas"},
+        "ventas-b2b": {"ventas-b2b.preventa.permanencia_demo"},
+    }
     assert unknown == dict.fromkeys(behind.get(name, set()), "behind")
 
 
@@ -83,9 +86,9 @@ def test_some_are_achieved_some_missed_and_some_in_doubt(home: Home) -> None:
     assert statuses["no_data"] == 1
 
 
-def test_costs_that_were_exported_long_ago_are_not_green_and_the_report_says_why(home: Home) -> None:
-    row = standing(home, "revops")["revops.procesos.costes"]
-    assert (row["status"], row["problem_detail"]) == ("unreliable", "gastos.gastos: 2026-11-10")
+def test_what_takes_costs_that_were_exported_long_ago_is_not_known_and_the_report_says_why(home: Home) -> None:
+    row = standing(home, "ventas-marketing")["ventas-marketing.kpi.roi_campanas"]
+    assert (row["value"], row["problem_detail"]) == (None, "gastos.gastos: 2026-11-10")
     assert "read only until 2026-11-10 (gastos.gastos)" in (home.root / "report.txt").read_text(encoding="utf-8")
 
 

@@ -67,7 +67,7 @@ VENDORS = {
     "linkedin": Vendor("inmobiliaria", days=60, page=5),
     "x": Vendor("inmobiliaria", days=400, page=5),
     "stripe": Vendor("revops", days=60, page=5),
-    "holded": Vendor("revops", {"categories": ["suscripcion"]}, page=5),
+    "holded": Vendor("revops", {"categories": ["suscripcion"], "purchases": {}}, page=5),
     "typeform": Vendor("inmobiliaria", {"region": "eu", "forms": {"compra": SURVEY}}, days=400, page=2),
     "wordpress": Vendor("inmobiliaria", days=400, page=2),
     # Sheets have no pages: a large one is read in pieces, of which none says that there are more.

@@ -263,6 +263,44 @@ def test_each_payment_is_one_and_what_was_given_back_is_negative(office):
     assert office.said("subject_id", of="payment.refunded") == [("b",)]
 
 
+@pytest.mark.parametrize(
+    ("payments", "total", "pending", "since"),
+    [
+        ([(2, 60), (10, 61)], 121, 0, 10),
+        ([(10, 61), (2, 60)], 121, 0, 10),  # in whatever order they are told
+        ([(2, 60), (10, 60)], 120, 1, None),
+        ([(2, 121), (5, -121), (9, 121)], 121, 0, 9),  # a debit that was returned
+        ([(2, 121), (5, -121)], 0, 121, None),
+        ([(2, 121), (5, -121)], 0, 0, None),  # credited as a whole, and the money given back
+        ([(2, 121), (8, 10)], 131, -10, 2),  # more than was asked for
+        ([(2, 121), (8, 10), (12, -10)], 121, 0, 2),
+        ([(2, 131), (12, -10)], 121, 0, 2),
+        ([(2, 100)], 100, 0, 2),  # the rest was credited
+        ([(2, 121), (2, -121), (4, 121)], 121, 0, 4),
+        ([(2, -60), (6, -61)], -121, 0, 6),  # an invoice that is to be paid to the customer
+        ([(2, -60)], -60, -61, None),
+    ],
+)
+def test_an_invoice_is_paid_since_all_of_it_was_and_no_longer_than_that(office, payments, total, pending, since):
+    each = [{"id": f"p{n}", "date": f"2026-03-{day:02}", "amount": f"{of}.00"} for n, (day, of) in enumerate(payments)]
+    understood(office, paid(*each, total=f"{total}.00", pending=f"{pending}.00"))
+    assert office.quarantined() == []
+    expected = [] if since is None else [(midnight(since), Decimal(100))]
+    assert office.said("occurred_at", "amount", of="invoice.paid") == expected
+
+
+def test_a_payment_that_was_corrected_later_is_the_corrected_one(office):
+    """Another day, another amount, or gone: as soon as the invoice says another sum than before."""
+    of = company(invoice(paid_at=at(4)))
+    office.load(of, at(10))
+    half = {"id": "b", "amount": "60.00", "date": "2026-03-06"}
+    office.load(of, at(11), changed(lambda item: {**item, **paid(half, total="60.00", pending="61.00")}))
+    assert office.said("occurred_at", "amount", of="payment.received") == [(midnight(6), Decimal(60))]
+    assert office.said("occurred_at", of="invoice.paid") == []
+    office.load(of, at(12), changed(lambda item: {**item, **paid(total="0.00", pending="121.00")}))
+    assert office.counts() == {"invoice.issued": 1}
+
+
 def test_an_invoice_of_which_all_was_given_back_is_still_asked_for(office):
     """The list says of it what it says of one that nobody ever paid."""
     of = company(invoice(paid_at=at(9)))

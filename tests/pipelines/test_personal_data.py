@@ -98,7 +98,9 @@ RULES: Mapping[str, Mapping[str, Keeps]] = {
         "credit_notes": Keeps(about="customer"), "refunds": Keeps(about="customer"),
         "disputes": Keeps(about="customer"),
     },
-    "holded": {"invoices": Keeps(about="contact_id"), "credit_notes": Keeps(about="contact_id")},
+    "holded": {
+        "invoices": Keeps(about="contact_id"), "credit_notes": Keeps(about="contact_id"), "purchases": NOBODY,
+    },
     "typeform": {"responses_compra": Keeps(about="customer"), "started_compra": NOBODY},
     "wordpress": {"articles": NOBODY},
     "google_sheets": {"visits": Keeps(being="", about="row.customer", beside="row.agent")},
@@ -125,7 +127,7 @@ OPTIONS: Mapping[str, Any] = {
     "instagram": {"user": "1"},
     "ecb": {"currencies": ["USD"]},
     "stripe": {"identified_by": ["email"]},
-    "holded": {},
+    "holded": {"purchases": {}},
     "typeform": {
         "forms": {
             "compra": {"id": "u6nX", "rating": {"field": "x", "bad_to": 6}, "customer": "cliente", "started": True}

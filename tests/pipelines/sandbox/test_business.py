@@ -324,17 +324,21 @@ def test_somebody_writes_on_either_side_of_a_change_of_clocks(everybody: dict[st
 # Sheets
 
 
+BOOKS = {"revops": {"gastos"}}
+"""The rows that are kept in an accounting system, and served by its stand-in."""
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_sheet_of_an_organisation_has_what_its_company_keeps(name: str, everybody: dict[str, Company]) -> None:
     kept = {row.sheet for row in everybody[name].sheet_rows}
-    assert kept == {sheet.rows for sheet in SHEETS[name].values()}
+    assert kept == {sheet.rows for sheet in SHEETS[name].values()} | BOOKS.get(name, set())
 
 
 def test_an_export_that_is_behind_is_as_it_was_then(everybody: dict[str, Company], tmp_path: Any) -> None:
-    company, present = everybody["revops"], datetime(2026, 11, 20, 5, tzinfo=UTC)
-    write_sheets(company, SHEETS["revops"], present, tmp_path)
+    company, present = everybody["ventas-marketing"], datetime(2026, 11, 20, 5, tzinfo=UTC)
+    write_sheets(company, SHEETS["ventas-marketing"], present, tmp_path)
     then = present - timedelta(days=9)
-    assert (tmp_path / "gastos.csv").read_text() == sheet_text(company, SHEETS["revops"]["gastos"], then)
+    assert (tmp_path / "gastos.csv").read_text() == sheet_text(company, SHEETS["ventas-marketing"]["gastos"], then)
     assert datetime.fromtimestamp((tmp_path / "gastos.csv").stat().st_mtime, UTC) == then
 
 
