@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ _AT_CONNECTION: Mapping[str, tuple[str, ...]] = {
 
 _FILES = ("sqlite", "duckdb")
 """Databases that are a file."""
+
+_TOLD_TO_SQLITE = "sqlite:///file:/an/absolute/path.db?mode=ro&uri=true"
 
 _READING: Mapping[str, Mapping[str, Any]] = {
     "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -115,8 +118,13 @@ def database(account: Account) -> Iterator[Database]:
     for secret in _secrets(credentials):
         never_tell(secret)
     _require_file(settings, credentials)
+    _refuse_repeated(settings, credentials)
     try:
-        made = sa.create_engine(credentials.to_url(), poolclass=NullPool, hide_parameters=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", sa.exc.SAWarning)
+            made = sa.create_engine(credentials.to_url(), poolclass=NullPool, hide_parameters=True)
+    except sa.exc.SAWarning as ignored:
+        raise _ignored(settings, credentials, str(ignored)) from None
     except sa.exc.NoSuchModuleError:
         found = f"no dialect is installed for {credentials.drivername}"
         do = "Install the one that it names, or correct drivername"
@@ -162,6 +170,22 @@ def _require_file(settings: Settings, credentials: ConnectionStringCredentials) 
         raise SourceConfigError(
             settings.source, found, f"Correct {settings.name('credentials')}: sqlite:////an/absolute/path.db"
         )
+
+
+def _refuse_repeated(settings: Settings, credentials: ConnectionStringCredentials) -> None:
+    """Of what a connection string says twice nobody knows which one is meant, and drivers are handed both as one."""
+    repeated = [name for name, value in (credentials.query or {}).items() if not isinstance(value, str | int)]
+    if repeated:
+        found = f"{settings.name('credentials')} says {', '.join(sorted(repeated))} more than once"
+        raise SourceConfigError(settings.source, found, "Say it once: several hosts as host=one,other")
+
+
+def _ignored(settings: Settings, credentials: ConnectionStringCredentials, warning: str) -> SourceConfigError:
+    """What a driver warns that it would leave out of account."""
+    named = [name for name in credentials.to_url().query if f"'{name}'" in warning]
+    of = f"{', '.join(sorted(named)) or 'a part'} of {settings.name('credentials')}"
+    do = f"Correct it, or leave it out; what SQLite itself is to be told is written as {_TOLD_TO_SQLITE}"
+    return SourceConfigError(settings.source, f"the driver of {credentials.drivername} ignores {of}", do)
 
 
 def _credentials(settings: Settings) -> ConnectionStringCredentials:

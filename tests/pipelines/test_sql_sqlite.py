@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from warehouse import NOW, PREFIX, File, Warehouse
 
-from pipelines.source import SourceError
+from pipelines.source import SourceConfigError, SourceError
 from pipelines.sql import reading
 
 DEALS: dict[str, Any] = {
@@ -186,3 +188,32 @@ def test_a_database_that_is_not_there_is_not_made(deals: Warehouse, monkeypatch:
     loads, _ = deals.load()
     assert f"there is no file {path}. Correct sources.office.crm.credentials" in str(loads[0].failure)
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("mode=ro", "the driver of sqlite ignores mode of sources.office.crm.credentials. Correct it, or leave it out"),
+        ("timeout=3&mode=ro&cache=x", "ignores cache, mode of sources.office.crm.credentials"),
+        ("mode=ro&mode=rw", "sources.office.crm.credentials says mode more than once. Say it once"),
+        ("timeout=3&timeout=5", "sources.office.crm.credentials says timeout more than once"),
+        ("timeout=soon", "sources.office.crm.credentials is no connection string"),
+    ],
+)
+def test_what_a_driver_would_ignore_is_refused_by_the_name_of_the_setting(
+    deals: Warehouse, monkeypatch: pytest.MonkeyPatch, query: str, told: str
+) -> None:
+    monkeypatch.setenv(PREFIX, f"sqlite:///{deals.folder / 'crm.db'}?{query}")
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with pytest.raises(SourceConfigError) as refused:
+            deals.read()
+    assert told in str(refused.value)
+    assert [one for one in warned if issubclass(one.category, sa.exc.SAWarning)] == []
+
+
+@pytest.mark.parametrize("query", ["timeout=3", "mode=ro&uri=true"])
+def test_what_a_driver_knows_is_handed_to_it(deals: Warehouse, monkeypatch: pytest.MonkeyPatch, query: str) -> None:
+    begin = "sqlite:///file:" if "uri" in query else "sqlite:///"
+    monkeypatch.setenv(PREFIX, f"{begin}{deals.folder / 'crm.db'}?{query}")
+    assert deals.read()[2].end is not None
