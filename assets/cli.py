@@ -18,7 +18,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from functools import partial, wraps
 from pathlib import Path
-from typing import Annotated, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
@@ -30,6 +30,9 @@ from assets.commands.erase import erase
 from assets.commands.look import explain, replay
 from assets.commands.refused import Refused
 from assets.commands.template import template
+
+if TYPE_CHECKING:
+    from assets.run import Outcome
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -168,21 +171,30 @@ def run(
             raise typer.Exit(2)
         with at_once(err), bars(err):
             outcome = beside(partial(running.run, home, chosen))
-        for name in outcome.undeclared:
-            said = f"{name} is declared no more: nothing of it is computed, and what was reported of it stays"
-            err.print(said, style="yellow", highlight=False, markup=False, soft_wrap=True)
-        for line in outcome.set_aside:
-            err.print(f"set aside: {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)
-        for name, failures in outcome.failed.items():
-            for failure in failures:
-                whose = "" if failure.startswith(f"{name}.") else f"{name}: "
-                err.print(f"{whose}{failure}", style="red", highlight=False, markup=False, soft_wrap=True)
+        _tell(outcome)
         if outcome.failed:
             out.print("This run failed in part (see the errors); what follows is what is published now.\n", style="red")
         if home.published.exists() or not outcome.failed:
             report_on(out, home, chosen, language)
         if outcome.failed:
             raise typer.Exit(1)
+
+
+def _tell(outcome: Outcome) -> None:
+    """What a run came to, beside its report: the last lines say what of the sources does not count."""
+
+    def say(line: str, style: str) -> None:
+        err.print(line, style=style, highlight=False, markup=False, soft_wrap=True)
+
+    for name in outcome.undeclared:
+        say(f"{name} is declared no more: nothing of it is computed, and what was reported of it stays", "yellow")
+    for line in outcome.set_aside:
+        say(f"set aside: {line}", "yellow")
+    for name, failures in outcome.failed.items():
+        for failure in failures:
+            say(failure if failure.startswith(f"{name}.") else f"{name}: {failure}", "red")
+    for line in outcome.standing_aside:
+        say(f"set aside in all: {line}, not counted until mended; the report's checks say what is wrong", "yellow")
 
 
 @app.command()

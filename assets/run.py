@@ -35,12 +35,14 @@ class RunRefused(Exception):
 class Outcome:
     """What a run came to. failed: organisation -> what failed, one line each.
 
-    undeclared: organisations that have a history here and no declarations any more.
+    set_aside: the records that it set aside anew, one line each; standing_aside: how many are, since whichever run, one
+    line a stream. undeclared: organisations that have a history here and no declarations any more.
     """
 
     run_ids: dict[str, str] = field(default_factory=dict)
     failed: dict[str, list[str]] = field(default_factory=dict)
     set_aside: list[str] = field(default_factory=list)
+    standing_aside: list[str] = field(default_factory=list)
     undeclared: list[str] = field(default_factory=list)
     waited_seconds: float = 0.0
 
@@ -158,6 +160,7 @@ def run(home: Home, organisations: Sequence[str]) -> Outcome:
             failures += _unread(home, organisation, result.run_id)
             failures += _held_back(home, organisation, result.run_id)
             outcome.set_aside += _set_aside(home, organisation, result.run_id)
+            outcome.standing_aside += _standing_aside(home, organisation)
             if failures:
                 outcome.failed[organisation] = failures
         instance.dispose()
@@ -189,6 +192,14 @@ def _set_aside(home: Home, organisation: str, run_id: str, most: int = 10) -> li
     told = rows.select(pl.format("{}.{} {}: {}", "source", "stream", key, "problem")).collect().to_series()
     more = [f"and {len(told) - most} more (the lake's quarantine table has them all)"] if len(told) > most else []
     return [*told.head(most).to_list(), *more]
+
+
+def _standing_aside(home: Home, organisation: str) -> list[str]:
+    """What does not count of an organisation's sources, since whichever run: one line a stream."""
+    from assets import set_aside  # noqa: PLC0415 - it takes what a run takes
+
+    standing = set_aside.standing(home, home.catalogue(organisation))
+    return [f"{organisation}: {one.counted}" for one in set_aside.by_stream(standing)]
 
 
 def _why(event: object) -> str:

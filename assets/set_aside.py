@@ -6,7 +6,9 @@ setting aside (`pipelines.aside`), or where it is shown (`publication`, `report`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 import polars as pl
 
@@ -17,6 +19,47 @@ from kr_definitions.catalogue import Catalogue
 from kr_definitions.check_ins import CHECKED_IN
 from pipelines import check_ins as own
 from pipelines.load import Source, StreamChange
+
+CHECK = "records.are_understood"
+"""The name under which it is told among what checks find."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What is set aside of a stream: how many records, and what is wrong with them, each problem once."""
+
+    stream: Stream
+    records: int
+    problems: tuple[str, ...]
+
+    @property
+    def counted(self) -> str:
+        """How many, and of what."""
+        of = ".".join(self.stream)
+        return f"1 record of {of}" if self.records == 1 else f"{self.records:,} records of {of}"
+
+    def why(self, most: int = 3) -> str:
+        """The first problems, and how many more there are."""
+        more = [f"and {len(self.problems) - most:,} more like these"] if len(self.problems) > most else []
+        return "; ".join([*self.problems[:most], *more])
+
+    @property
+    def found(self) -> str:
+        """As a check tells it; `assets.report.sections` says it in other languages."""
+        return f"{self.counted} set aside: {self.why()}"
+
+
+def by_stream(rows: pl.DataFrame) -> Iterator[Aside]:
+    """What is set aside (`QUARANTINE_SCHEMA`), stream by stream."""
+    for (source, stream), group in rows.group_by("source", "stream", maintain_order=True):
+        problems = group.get_column("problem").unique(maintain_order=True)
+        yield Aside((str(source), str(stream)), group.height, tuple(problems))
+
+
+def of(home: Home, organisation: str, chosen: Collection[Stream], known_at: datetime | None = None) -> list[Aside]:
+    """What is set aside of some streams, or was at an instant."""
+    rows = home.lake(organisation).set_aside(known_at).sort("source", "stream", "record_key").collect()
+    return [one for one in by_stream(rows) if one.stream in chosen]
 
 
 def streams(home: Home, catalogue: Catalogue) -> dict[Stream, frozenset[str]]:
@@ -49,24 +92,20 @@ def remarks(home: Home, catalogue: Catalogue, rows: pl.DataFrame) -> tuple[Findi
     return tuple(_remarks(home, catalogue, rows))
 
 
-def _remarks(home: Home, catalogue: Catalogue, rows: pl.DataFrame, most: int = 3) -> Iterator[Finding]:
+def _remarks(home: Home, catalogue: Catalogue, rows: pl.DataFrame) -> Iterator[Finding]:
     declared, dependent = streams(home, catalogue), needed(home, catalogue)
-    for (source, stream), group in rows.group_by("source", "stream", maintain_order=True):
-        of = (str(source), str(stream))
-        if CHECKED_IN in declared[of]:
+    for one in by_stream(rows):
+        if CHECKED_IN in declared[one.stream]:
             continue
-        problems = group.get_column("problem").unique(maintain_order=True)
-        more = [f"and {len(problems) - most:,} more like these"] if len(problems) > most else []
-        records = "1 record" if group.height == 1 else f"{group.height:,} records"
         yield Finding(
-            check="records.are_understood",
+            check=CHECK,
             severity="warning",
             says="What is read is understood, or does not count.",
-            found=f"{records} of {source}.{stream} set aside: {'; '.join([*problems.head(most), *more])}",
+            found=one.found,
             do="Mend them where they come from, or take them out",
-            key_results=tuple(name for name, ones in dependent.items() if of in ones),
-            failed=group.height,
-            checked=group.height,
+            key_results=tuple(name for name, ones in dependent.items() if one.stream in ones),
+            failed=one.records,
+            checked=one.records,
         )
 
 

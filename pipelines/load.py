@@ -76,9 +76,13 @@ class Lake:
         """Every row of the raw zone that could not be understood, once: `QUARANTINE_SCHEMA`."""
         return self._noted_aside().filter(pl.col("problem").is_not_null())
 
-    def set_aside(self) -> pl.LazyFrame:
-        """The records that are set aside now, with what was noted last of each: `QUARANTINE_SCHEMA`."""
-        return aside.standing(self._noted_aside())
+    def set_aside(self, known_at: datetime | None = None) -> pl.LazyFrame:
+        """The records that are set aside now, with what was noted last of each: `QUARANTINE_SCHEMA`.
+
+        known_at: those that were then.
+        """
+        noted = self._noted_aside()
+        return aside.standing(noted if known_at is None else noted.filter(pl.col("recorded_at") <= known_at))
 
     def _noted_aside(self) -> pl.LazyFrame:
         return lake.scan(self.root / "quarantine", aside.QUARANTINE_SCHEMA)

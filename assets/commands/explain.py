@@ -16,7 +16,7 @@ import polars as pl
 from rich.console import Console
 from rich.text import Text
 
-from assets import steps
+from assets import set_aside, steps
 from assets.commands.beside import Beside, beside, told
 from assets.commands.deployed import Deployed, NotToBeHad, deployed
 from assets.home import Home
@@ -44,7 +44,7 @@ class Question:
 class Answer:
     """A figure explained. row: what was reported of it, if it was. earlier: the figure of the day that is compared.
 
-    beside: what a person said of the day, and the seal of its period.
+    beside: what a person said of the day, and the seal of its period. aside: what is set aside of what it is made from.
     """
 
     of: Deployed
@@ -53,6 +53,7 @@ class Answer:
     earlier: Explained | None
     findings: pl.DataFrame
     beside: Beside
+    aside: list[set_aside.Aside]
 
     @property
     def day(self) -> date:
@@ -97,7 +98,14 @@ def answered(home: Home, question: Question) -> Answer:
         figure(question.since) if question.since is not None else None,
         checks.collect(),
         beside(home, of, day, question.known_at) if question.member is None else Beside(),
+        set_aside.of(home, organisation, _streams(of), question.known_at),
     )
+
+
+def _streams(of: Deployed) -> set[tuple[str, str]]:
+    """The streams that state what a key result needs."""
+    in_use = {} if of.feeds is None else of.feeds.streams
+    return {one for name in of.definition.types for one in in_use.get(name, ())}
 
 
 # --- told -------------------------------------------------------------------------------------------------------------
@@ -140,6 +148,9 @@ def _heading(answer: Answer) -> Iterator[Text]:
         style="dim",
     )
     yield from _recorded(answer)
+    for one in answer.aside:
+        lacks = f"{one.counted}, which {'does' if one.records == 1 else 'do'} not count: {one.why()}"
+        yield Text(f"set aside  {lacks}; the value may be incomplete or out of date", style="yellow")
     for line in told(answer.beside, answer.of, measured_in):
         yield Text(line)
 
@@ -180,7 +191,7 @@ def _recorded(answer: Answer) -> Iterator[Text]:
         yield Text(
             f"restated   {had_been if row['cause'] != 'target' else 'judged anew by another target'}", style="dim"
         )
-    of_run = answer.findings.filter(pl.col("run_id") == row["run_id"])
+    of_run = answer.findings.filter(pl.col("run_id") == row["run_id"], pl.col("check") != set_aside.CHECK)
     for finding in of_run.iter_rows(named=True):
         yield Text(f"check      {finding['check']}: {finding['found']}", style="yellow")
     if answer.explained.figure["value"] != row["value"]:
@@ -340,7 +351,7 @@ def _exact(number: Any) -> str:
 
 
 def as_json(answer: Answer) -> str:
-    """The answer for another program: figure, definition, events, parts, and what changed."""
+    """The answer for another program: figure, definition, what is set aside, events, parts, and what changed."""
     edition = {name: value for name, value in answer.of.edition.items() if name != "declared"}
     content = {
         "figure": dict(answer.explained.figure),
@@ -349,6 +360,9 @@ def as_json(answer: Answer) -> str:
         "reported": answer.row,
         "check_in": answer.beside.check_in,
         "seal": answer.beside.seal,
+        "set_aside": [
+            {"stream": ".".join(one.stream), "records": one.records, "problems": one.problems} for one in answer.aside
+        ],
         "events": answer.explained.events.to_dicts(),
         "parts": answer.explained.parts.to_dicts(),
         "changes": None

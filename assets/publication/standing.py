@@ -212,10 +212,13 @@ def _sealed(results: Results) -> pl.DataFrame:
 
 
 def _unknown_beside(daily: pl.DataFrame) -> pl.DataFrame:
-    """The members, parts and guardrails of which nothing is known on the newest day."""
-    is_unknown = pl.col("status").is_in(["no_data", "unreliable"]) & pl.col("is_latest")
-    unknown = daily.filter(pl.col("member").is_not_null() & is_unknown)
-    return unknown.group_by("key_result_id").agg(pl.col("member").sort().alias("unknown_beside"))
+    """The members, parts and guardrails of which nothing is known on the newest day, and how many have a value."""
+    is_unknown = pl.col("status").is_in(["no_data", "unreliable"])
+    beside = daily.filter(pl.col("member").is_not_null(), "is_latest")
+    return beside.group_by("key_result_id").agg(
+        pl.col("member").filter(is_unknown).sort().alias("unknown_beside"),
+        pl.col("value").count().alias("known_beside"),
+    )
 
 
 def _movements() -> list[pl.Expr]:
@@ -299,6 +302,8 @@ def _problems(standing: pl.DataFrame, results: Results, last: str | None) -> Ite
             yield _unknown(row, results, readings)
         elif row["is_stale"]:
             yield Problem("stale", f"{row['as_of']}")
+        elif row["type"] == "kpi" and row["value"] is None and not row["known_beside"]:
+            yield _unknown(row, results, readings)  # it has no status that would say so
         else:
             yield None
 

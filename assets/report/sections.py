@@ -5,6 +5,7 @@ Belongs here: these three sections. Does not: the key results (`columns`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
@@ -21,6 +22,10 @@ BUILT_IN = "check_ins"
 """The source that is there without being declared: it is told of when it brought something."""
 
 _MOST_DAYS_SHOWN = 2
+_ASIDE = re.compile(
+    r"[\d,]+ records? of (?P<of>\S+) set aside: (?P<why>.*?)(?:; and (?P<more>[\d,]+) more like these)?", re.S
+)
+"""As `assets.set_aside` tells what a stream's records lack."""
 
 
 def movements(sheet: Sheet, rows: Sequence[Row]) -> Iterator[RenderableType]:
@@ -165,6 +170,20 @@ def findings(sheet: Sheet) -> Iterator[RenderableType]:
     for row in sheet.tables["data_quality"].filter("is_current").sort("severity", "check").iter_rows(named=True):
         is_critical = row["severity"] == "critical"
         mark = sheet.marks.statuses["missed" if is_critical else "at_risk"]
-        told = sheet.marks.text(f"{row['check']}: {row['says']} {row['found']}. {row['do']}.")
+        says, do = sheet.words.checks.get(row["check"], (row["says"], row["do"]))
+        told = sheet.marks.text(f"{row['check']}: {says} {_found(sheet, row)}. {do}.")
         style = "red" if is_critical else "yellow"
         yield marked(mark, style, Text.assemble((f"{sheet.say(row['severity'])} ", style), told))
+
+
+def _found(sheet: Sheet, row: Row) -> str:
+    """What a check found; of records that are set aside, in the words of the page."""
+    aside = _ASIDE.fullmatch(row["found"]) if row["check"] in sheet.words.checks else None
+    if aside is None:
+        return str(row["found"])
+    problems = aside["why"]
+    if aside["more"] is not None:
+        problems = sheet.say("aside_more", problems=problems, more=aside["more"].replace(",", sheet.words.thousands))
+    phrase = "aside_one" if row["failed"] == 1 else "aside_many"
+    count = numbers.number(row["failed"], sheet.words)
+    return sheet.say(phrase, count=count, stream=aside["of"], problems=problems)

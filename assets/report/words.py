@@ -30,6 +30,7 @@ class Language:
     windows: Mapping[str, tuple[str, str]]  # of each `every`: one, and several
     causes: Mapping[str, str]
     problems: Mapping[str, str]
+    checks: Mapping[str, tuple[str, str]]  # of those that are not for engineers alone: what must hold, and what to do
     phrases: Mapping[str, str]
 
     def say(self, phrase: str, **places: object) -> str:
@@ -105,7 +106,15 @@ _SPANISH = Language(
         "no_baseline": "no se conoce el valor de partida: {detail}",
         "nothing_yet": "aún no hay nada que medir",
     },
+    checks={
+        "records.are_understood": (
+            "Lo que se lee se entiende, o no cuenta.", "Hay que corregirlo allí de donde viene, o quitarlo",
+        ),
+    },
     phrases={
+        "aside_one": "1 registro de {stream} apartado: {problems}",
+        "aside_many": "{count} registros de {stream} apartados: {problems}",
+        "aside_more": "{problems}; y {more} problemas más como estos",
         "of": "{met} de {closed} {window}", "of_short": "{met}/{closed} {window}",
         "in_force": "{in_force} de {key_results} en vigor",
         "data_until": "datos hasta el {day}",
@@ -186,7 +195,15 @@ _ENGLISH = Language(
         "no_baseline": "the value to start from is not known: {detail}",
         "nothing_yet": "nothing to measure yet",
     },
+    checks={
+        "records.are_understood": (
+            "What is read is understood, or does not count.", "Mend them where they come from, or take them out",
+        ),
+    },
     phrases={
+        "aside_one": "1 record of {stream} set aside: {problems}",
+        "aside_many": "{count} records of {stream} set aside: {problems}",
+        "aside_more": "{problems}; and {more} more like these",
         "of": "{met} of {closed} {window}", "of_short": "{met}/{closed} {window}",
         "in_force": "{in_force} of {key_results} in force",
         "data_until": "data until {day}",

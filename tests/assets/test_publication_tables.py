@@ -107,6 +107,18 @@ def standing(*rows: dict[str, Any], **says: Any) -> dict[str, Any]:
     return next(found for found in current.iter_rows(named=True) if found["key_result_id"] == CALLS)
 
 
+def test_an_indicator_that_is_not_known_says_why_though_it_has_no_status() -> None:
+    kpi = declared(type="kpi", every=None, target_text=None)
+    behind = loads(load(covered_to=RAN - timedelta(days=9)))
+    says: dict[str, Any] = {"key_results": kpi, "feeds": {CALLS: [("crm", "calls")]}, "loads": behind}
+    found = standing(row(TODAY, None, status=None, target=None), **says)
+    last = (RAN - timedelta(days=10)).date()
+    assert (found["status"], found["problem"], found["problem_detail"]) == (None, "behind", f"crm.calls: {last}")
+    assert standing(row(TODAY, 7.0, status=None, target=None), **says)["problem"] is None
+    of_members = row(TODAY, None, status=None, target=None), row(TODAY, 7.0, status=None, target=None, member="north")
+    assert standing(*of_members, **says)["problem"] is None
+
+
 # --- what moved -------------------------------------------------------------------------------------------------------
 
 

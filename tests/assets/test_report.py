@@ -30,6 +30,7 @@ from assets.report import render
 from assets.report.marks import PLAIN, RICH
 from assets.report.sections import BUILT_IN
 from assets.report.words import LANGUAGES
+from assets.set_aside import CHECK, Aside
 from kr_definitions.check_ins import CHECK_INS_SCHEMA
 from kr_definitions.history import HISTORY_SCHEMA, KEY_RESULTS_SCHEMA, OBJECTIVES_SCHEMA, STATUSES
 from kr_definitions.organisation import Title
@@ -617,6 +618,27 @@ def test_what_is_set_aside_is_told_at_the_key_result_and_counted_at_its_source_i
     assert "records set aside, which do not count: office.flyers (25); the value may be incomplete" in page
     assert "office 0 0 25 21 Nov" in page
     assert "registros apartados, que no cuentan: office.flyers (25)" in " ".join(printed(tables, 140, "es").split())
+
+
+@pytest.mark.parametrize(
+    ("records", "problems", "spanish"),
+    [
+        (1, 1, "1 registro de office.flyers apartado: at: none (0)."),
+        (25_000, 1, "25.000 registros de office.flyers apartados: at: none (0)."),
+        (5, 5, "apartados: at: none (0); at: none (1); at: none (2); y 2 problemas más como estos."),
+    ],
+)
+def test_what_is_set_aside_is_told_among_the_checks_in_the_words_of_the_page(records, problems, spanish) -> None:
+    aside = Aside(("office", "flyers"), records, tuple(f"at: none ({n})" for n in range(problems)))
+    says, do = "What is read is understood, or does not count.", "Mend them where they come from, or take them out"
+    found = {"check": CHECK, "severity": "warning", "says": says, "found": aside.found, "do": do, "failed": records}
+    remarks = pl.DataFrame([found], schema=dict(FINDINGS_SCHEMA))
+    tables = one({}, frames={"remarks": remarks})
+    assert f"{CHECK}: {says} {aside.found}. {do}." in " ".join(printed(tables, 200).split())
+    page = " ".join(printed(tables, 200, "es").split())
+    assert f"{CHECK}: Lo que se lee se entiende, o no cuenta." in page
+    assert spanish in page
+    assert "Hay que corregirlo allí de donde viene, o quitarlo." in page
 
 
 def test_a_file_of_before_says_nothing_of_what_is_set_aside() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -10,9 +11,12 @@ import duckdb
 import polars as pl
 import pytest
 from builders import event, log
+from typer.testing import CliRunner
 
+from assets import interruption, steps
 from assets import run as running
-from assets import steps
+from assets.cli import app
+from assets.commands import explain
 from assets.home import Home
 from assets.publication import read
 from assets.publishing import publish_all
@@ -173,13 +177,13 @@ def sheets(tmp_path, monkeypatch):
     return Home(tmp_path), write
 
 
-def loaded(home: Home, name: str) -> None:
-    """One run's load of the sheets, at an instant that is always the same."""
+def loaded(home: Home, name: str, day: date = FIRST) -> None:
+    """One run's load of the sheets, at an instant that is always the same if no other day is named."""
     catalogue = home.catalogue("inmobiliaria")
     for source in home.sources(catalogue):
         if source.connector.kind == "files":
-            fetch(source, home.lake("inmobiliaria"), None, morning_after(FIRST), run_id=name)
-    steps.state_events(home, catalogue, morning_after(FIRST), name)
+            fetch(source, home.lake("inmobiliaria"), None, morning_after(day), run_id=name)
+    steps.state_events(home, catalogue, morning_after(day), name)
 
 
 def told(home: Home, name: str) -> tuple[int, int]:
@@ -240,6 +244,51 @@ def test_the_checks_of_a_run_and_of_its_key_results_tell_of_what_is_still_set_as
         assert (finding.check, finding.severity, finding.failed) == ("records.are_understood", "warning", 1)
     assert of_progress.held_back == ()
     assert of_progress.of(SALES) == ()
+
+
+def test_an_explanation_tells_what_is_set_aside_or_was_then(sheets):
+    home, write = sheets
+    catalogue = home.catalogue("inmobiliaria")
+    write("1;05/03/2026;Getafe;200", *(f"{n};05/03/2026;Getafe;many {n}" for n in range(2, 7)))
+    loaded(home, "first")
+    steps.remember_progress(home, catalogue, FIRST, morning_after(FIRST), "first", [FLYERS, SALES])
+    begins = "set aside  5 records of buzoneo.buzoneo, which do not count: buzoneo.csv row 3: "
+    (line,) = told_aside(home, FLYERS)
+    assert line.startswith(begins)
+    assert "row 5" in line
+    assert line.endswith("; and 2 more like these; the value may be incomplete or out of date")
+    assert told_aside(home, SALES) == []
+    (stated,) = json.loads(explain.as_json(explain.answered(home, explain.Question(FLYERS))))["set_aside"]
+    assert (stated["stream"], stated["records"], len(stated["problems"])) == ("buzoneo.buzoneo", 5, 5)
+    write("1;05/03/2026;Getafe;200")
+    loaded(home, "mended", SECOND)
+    assert told_aside(home, FLYERS) == []
+    (line,) = told_aside(home, FLYERS, morning_after(FIRST) + timedelta(hours=1))
+    assert line.startswith(begins)
+
+
+def told_aside(home: Home, key_result: str, known_at: datetime | None = None) -> list[str]:
+    """What an explanation says of records that are set aside."""
+    answer = explain.answered(home, explain.Question(key_result, known_at=known_at))
+    lines = [line.plain for line in explain._heading(answer)]
+    return [line for line in lines if "set aside" in line or "are_understood" in line]
+
+
+def test_a_run_ends_with_what_is_set_aside_in_all_since_whichever_run(sheets, monkeypatch):
+    home, write = sheets
+    write("1;05/03/2026;Getafe;many", "2;05/03/2026;Getafe;more")
+    loaded(home, "first")
+    loaded(home, "second")
+    assert running._standing_aside(home, "inmobiliaria") == ["inmobiliaria: 2 records of buzoneo.buzoneo"]
+    came_to = running.Outcome(standing_aside=["inmobiliaria: 2 records of buzoneo.buzoneo"], failed={"x": ["why"]})
+    monkeypatch.setattr(running, "run", lambda home, chosen: came_to)
+    monkeypatch.setattr(interruption, "beside", lambda job: job())
+    monkeypatch.setenv("HITO_HOME", str(home.root))
+    ended = CliRunner().invoke(app, ["run", "-o", "inmobiliaria"])
+    assert ended.stderr.splitlines()[-1] == (
+        "set aside in all: inmobiliaria: 2 records of buzoneo.buzoneo, not counted until mended; "
+        "the report's checks say what is wrong"
+    )
 
 
 def test_a_stream_that_is_declared_no_more_is_marked_and_nothing_of_it_stands(sheets, tmp_path):
