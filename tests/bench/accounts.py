@@ -111,6 +111,22 @@ def holded() -> Bench:
     return Bench(HOLDED, HoldedOptions(), "invoices", at(1), CREDENTIALS, serve)
 
 
+def holded_purchases() -> Bench:
+    """Purchases of ten years: five hundred pages, read twice."""
+    from holded_books import at, company, purchase  # noqa: PLC0415
+
+    from pipelines.holded import HOLDED, HoldedOptions  # noqa: PLC0415
+    from pipelines.holded.options import Purchases  # noqa: PLC0415
+    from pipelines.sandbox.holded import CREDENTIALS, app  # noqa: PLC0415
+
+    def serve(records: int, clock: SharedClock) -> ASGIApp:
+        bought = tuple(purchase(n, f"{n % 28 + 1}/{n % 12 + 1}/{2016 + n % 10}") for n in range(records))
+        return app(Desk(company(purchases=bought), at(9), clock), requests_a_minute=10**9, requests_a_month=10**9)
+
+    options = HoldedOptions(sales=False, purchases=Purchases(categories=("nube",)))
+    return Bench(HOLDED, options, "purchases", at(9), CREDENTIALS, serve)
+
+
 def stripe() -> Bench:
     """Invoices of ten years: a thousand pages."""
     from holded_books import at, company  # noqa: PLC0415
@@ -180,6 +196,7 @@ ACCOUNTS: dict[str, Callable[[], Bench]] = {
     "freshdesk": freshdesk,
     "jira": jira,
     "holded": holded,
+    "holded_purchases": holded_purchases,
     "stripe": stripe,
     "subscriptions": stripe_subscriptions,
     "linkedin": published.linkedin,
