@@ -29,10 +29,12 @@ import polars as pl
 
 from kr_definitions.events import current
 from pipelines import lake
+from pipelines.erased import OURSELVES, SIGNER
 from pipelines.load import Lake, Source
 from pipelines.people import IsErased
+from pipelines.shelves import Shelf, judged, shelves
 from pipelines.suppression import person_digest, record_digest, suppress
-from pipelines.sweeping import OURSELVES, SIGNER, Shelf, judged, shelves, sweep
+from pipelines.sweeping import sweep
 
 _SWEEP, _PUBLISH = "sweep", "publish"
 

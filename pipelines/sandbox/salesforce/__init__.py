@@ -18,7 +18,8 @@ from starlette.routing import Route
 
 from pipelines.sandbox.salesforce import shapes
 from pipelines.sandbox.salesforce.door import CREDENTIALS, REFRESH_CREDENTIALS, Door, Failed, json_response
-from pipelines.sandbox.salesforce.records import Kept, Merge, Org
+from pipelines.sandbox.salesforce.people import Merge
+from pipelines.sandbox.salesforce.records import Kept, Org
 from pipelines.sandbox.salesforce.soql import Query, Row, shown, understood
 from pipelines.sandbox.stand_in import Desk
 

@@ -1,6 +1,7 @@
 """The past of records as Salesforce tells it: field histories, and the stage histories of deals.
 
-Belongs here: entries, and which of them have happened and are not forgotten. Does not: records (`records`).
+Belongs here: entries, which of them have happened, and what all records say of their own past. Does not: what else
+records say (`records`, `people`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,21 @@ from pipelines.sandbox.salesforce.soql import text_of
 
 T = TypeVar("T")
 Row = dict[str, Any]
+
+
+def record(
+    present: datetime, key: str, born: datetime, changed_at: datetime, deleted_at: datetime | None, fields: Row
+) -> Row:
+    """A record of any kind, with when it was last changed, which its deletion is too."""
+    is_deleted = deleted_at is not None and deleted_at <= present
+    at = deleted_at if is_deleted and deleted_at is not None else max(born, changed_at)
+    return {
+        "Id": key,
+        "IsDeleted": is_deleted,
+        "CreatedDate": text_of(born),
+        "SystemModstamp": text_of(at),
+        **fields,
+    }
 
 
 def stage_history(
