@@ -19,16 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pytest
-from at_hand import at_hand
-from starlette.applications import Starlette
-from starlette.routing import Mount
+from agency_home import AgencyHome
 from typer.testing import CliRunner
 
 from assets.cli import app
-from assets.home import Home
-from assets.run import Outcome, run
-from pipelines.load import Lake
+from assets.run import Outcome
 from pipelines.sandbox import hubspot, stripe, zendesk
 from pipelines.sandbox.company import Activity, Change, Company, Contact, Invoice, Sale, Ticket
 from pipelines.sandbox.hubspot.shown import Merge, owner_id
@@ -53,7 +48,6 @@ HERS = {
 """Her records, by stream, as their vendors call them."""
 
 FIRST = datetime(2026, 3, 10, 6, tzinfo=UTC)
-KEY = "a key that only this home has"
 
 _ORGANISATION = """
 id: agencia
@@ -209,59 +203,24 @@ def _demos() -> list[dict[str, str]]:
 
 
 @dataclass
-class World:
+class World(AgencyHome):
     """The company's home and, outside of it, its vendors. day: how many runs there have been."""
 
-    folder: Path
-    environment: pytest.MonkeyPatch
     day: int = field(default=0)
 
     def __post_init__(self) -> None:
-        for folder in (self.outside, self.definitions / "agencia", self.temporary):
-            folder.mkdir(parents=True)
-        (self.definitions / "agencia" / "organisation.yaml").write_text(_ORGANISATION, encoding="utf-8")
-        (self.definitions / "agencia" / "ventas.yaml").write_text(_declared(), encoding="utf-8")
+        self.declare(organisation=_ORGANISATION, ventas=_declared())
+        self.temporary.mkdir()
         for name, rows in (("visitas", _visits()), ("demos", _demos())):
             lines = [json.dumps(row, ensure_ascii=False) for row in rows]
             (self.outside / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
-        settings = {
-            "HITO_HOME": str(self.root),
-            "HITO_DEFINITIONS": str(self.definitions),
-            "HITO_CLOCK": str(self.outside / "clock.json"),
-            "SOURCES__AGENCIA__PSEUDONYM_KEY": KEY,
-            "SOURCES__AGENCIA__HOJAS__FOLDER": str(self.outside),
-            "COLUMNS": "200",
-            "TMPDIR": str(self.temporary),
-        }
-        for source, vendor in (("CRM", hubspot), ("SOPORTE", zendesk), ("COBROS", stripe)):
-            for name, value in vendor.CREDENTIALS.items():
-                settings[f"SOURCES__AGENCIA__{source}__{name.upper()}"] = value
-        for name, value in settings.items():
-            self.environment.setenv(name, value)
-
-    @property
-    def outside(self) -> Path:
-        return self.folder / "outside"
-
-    @property
-    def definitions(self) -> Path:
-        return self.folder / "definitions"
+        self.configure("hojas", folder=str(self.outside))
+        self.environment.setenv("COLUMNS", "200")
+        self.environment.setenv("TMPDIR", str(self.temporary))
 
     @property
     def temporary(self) -> Path:
         return self.folder / "temporary"
-
-    @property
-    def root(self) -> Path:
-        return self.folder / "home"
-
-    @property
-    def home(self) -> Home:
-        return Home(self.root, self.definitions)
-
-    @property
-    def lake(self) -> Lake:
-        return self.home.lake("agencia")
 
     @property
     def present(self) -> datetime:
@@ -271,21 +230,10 @@ class World:
     def run(self) -> Outcome:
         """The real job, a day later than the last time."""
         self.day += 1
-        clock = SharedClock(self.outside / "clock.json", self.present)
-        desk = Desk(_company(), self.present, clock)
+        desk = Desk(_company(), self.present, SharedClock(self.clock, self.present))
         merges = [Merge(LUCIA, LUCIA_BEFORE, at(10, 11, month=3))]
-        vendors = Starlette(
-            routes=[
-                Mount("/crm", app=hubspot.app(desk, merges)),
-                Mount("/soporte", app=zendesk.app(desk)),
-                Mount("/cobros", app=stripe.app(desk)),
-            ]
-        )
-        self.environment.setenv("HITO_NOW", self.present.isoformat())
-        with at_hand(vendors) as base_url:
-            for source in ("crm", "soporte", "cobros"):
-                self.environment.setenv(f"SOURCES__AGENCIA__{source.upper()}__BASE_URL", f"{base_url}/{source}")
-            return run(self.home, ["agencia"])
+        vendors = {"soporte": zendesk.app(desk), "cobros": stripe.app(desk)}
+        return self.ran(self.present, crm=hubspot.app(desk, merges), **vendors)
 
     def hito(self, *arguments: str, says: str | None = None) -> tuple[int, str]:
         """A command of `hito` at an hour after the last run; exit code, and what it says."""

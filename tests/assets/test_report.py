@@ -22,7 +22,8 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from agency_results import KINDS, LAST_DAY, RAN_AT, RUN, YEAR, declared, publication, results
+from agency_kinds import KINDS
+from agency_results import LAST_DAY, RAN_AT, RUN, YEAR, declared, publication, results
 
 from assets.publication import Publication, Results, frames
 from assets.publication.results import FINDINGS_SCHEMA

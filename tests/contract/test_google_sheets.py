@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 
 import jsonschema
 import pytest
+from google_described import every_method, path_of, schema_of
 from helpdesk_office import Exchange, Office, at, company
 
 from pipelines.google_sheets import GOOGLE_SHEETS, SheetsOptions
@@ -48,44 +49,19 @@ def description() -> dict[str, Any]:
     return dict(json.loads((SPECS / "sheets.v4.json").read_text(encoding="utf-8")))
 
 
-def methods(resources: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for resource in resources.values():
-        yield from resource.get("methods", {}).values()
-        yield from methods(resource.get("resources", {}))
-
-
 def method_of(path: str) -> dict[str, Any]:
     """The method that reads what is at a path."""
     [found] = [
         method
-        for method in methods(description()["resources"])
-        if method["httpMethod"] == "GET"
-        and re.fullmatch(re.sub(r"\{\w+\}", "[^/:]+", f"/{method.get('flatPath', method['path'])}"), path)
+        for method in every_method(description()["resources"])
+        if method["httpMethod"] == "GET" and re.fullmatch(re.sub(r"\{\w+\}", "[^/:]+", path_of(method)), path)
     ]
     return found
 
 
 @cache
 def schema(name: str) -> jsonschema.Draft202012Validator:
-    """The description of a resource as a JSON schema that refuses what Google does not have."""
-
-    def converted(node: Any) -> Any:
-        if isinstance(node, list):
-            return [converted(child) for child in node]
-        if not isinstance(node, dict):
-            return node
-        if isinstance(node.get("$ref"), str):
-            return {"$ref": f"#/$defs/{node['$ref']}"}
-        kept = {key: converted(node[key]) for key in ("type", "items", "enum") if key in node}
-        if isinstance(node.get("properties"), dict):
-            kept["properties"] = {key: converted(child) for key, child in node["properties"].items()}
-            kept["additionalProperties"] = False
-        if node.get("type") == "any":
-            kept.pop("type")
-        return kept
-
-    schemas = {key: converted(one) for key, one in description()["schemas"].items()}
-    return jsonschema.Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": schemas})
+    return schema_of(description(), name)
 
 
 def leaves(mask: str) -> Iterator[tuple[str, ...]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
@@ -18,6 +17,7 @@ from urllib.parse import parse_qsl
 
 import jsonschema
 import pytest
+from google_described import every_method, path_of, schema_of
 from social import Exchange, Office, at, company, follows
 
 from pipelines.sandbox import youtube as stand_in
@@ -55,40 +55,16 @@ def description(name: str) -> dict[str, Any]:
 def methods() -> dict[str, tuple[dict[str, Any], str]]:
     """Path of each method that reads -> the method, and the description that it is in."""
     return {
-        f"/{method.get('flatPath', method['path'])}": (method, name)
+        path_of(method): (method, name)
         for name in FILES
-        for method in _methods(description(name)["resources"])
+        for method in every_method(description(name)["resources"])
         if method["httpMethod"] == "GET"
     }
 
 
-def _methods(resources: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for resource in resources.values():
-        yield from resource.get("methods", {}).values()
-        yield from _methods(resource.get("resources", {}))
-
-
 @cache
 def schema(file: str, name: str) -> jsonschema.Draft202012Validator:
-    """The description of a resource as a JSON schema that refuses what Google does not have."""
-
-    def converted(node: Any) -> Any:
-        if isinstance(node, list):
-            return [converted(child) for child in node]
-        if not isinstance(node, dict):
-            return node
-        if isinstance(node.get("$ref"), str):
-            return {"$ref": f"#/$defs/{node['$ref']}"}
-        kept = {key: converted(node[key]) for key in ("type", "items", "enum") if key in node}
-        if isinstance(node.get("properties"), dict):
-            kept["properties"] = {key: converted(child) for key, child in node["properties"].items()}
-            kept["additionalProperties"] = False
-        if node.get("type") == "any":
-            kept.pop("type")
-        return kept
-
-    schemas = {key: converted(one) for key, one in description(file)["schemas"].items()}
-    return jsonschema.Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": schemas})
+    return schema_of(description(file), name)
 
 
 def judge(exchange: Exchange) -> None:

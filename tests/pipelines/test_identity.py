@@ -10,26 +10,20 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from at_hand import at_hand
+from agency_home import AgencyHome
 from bytes_of import mentions
 from pydantic import ValidationError
-from starlette.applications import Starlette
-from starlette.routing import Mount
 from typer.testing import CliRunner
 
 from assets.cli import app
-from assets.home import Home
-from assets.run import run
 from kr_definitions.events import IDENTIFIED, LINKED, current
 from pipelines import lake
 from pipelines.hubspot import HubSpotOptions
 from pipelines.identification import Known, identifiers
-from pipelines.load import Lake
 from pipelines.sandbox import hubspot, stripe, zendesk
 from pipelines.sandbox.company import Activity, Change, Company, Contact, Invoice, Ticket
 from pipelines.sandbox.stand_in import Desk, SharedClock
@@ -122,11 +116,9 @@ _STAGES = ("opportunity", "customer")
 
 
 @dataclass
-class World:
+class World(AgencyHome):
     """A home, and what was seen of it day by day."""
 
-    folder: Path
-    environment: pytest.MonkeyPatch
     values: list[float] = field(default_factory=list)
     links: list[list[tuple[str, str]]] = field(default_factory=list)
     before: dict[str, set[str]] = field(default_factory=dict)
@@ -135,53 +127,15 @@ class World:
     kept: str = ""
 
     def __post_init__(self) -> None:
-        (self.definitions / "agencia").mkdir(parents=True)
-        (self.definitions / "agencia" / "organisation.yaml").write_text(_ORGANISATION, encoding="utf-8")
-        (self.definitions / "agencia" / "clientes.yaml").write_text(_OBJECTIVE, encoding="utf-8")
-        settings = {
-            "HITO_HOME": str(self.root),
-            "HITO_DEFINITIONS": str(self.definitions),
-            "HITO_CLOCK": str(self.folder / "clock.json"),
-            "SOURCES__AGENCIA__PSEUDONYM_KEY": "a key that only this home has",
-        }
-        for source, vendor in (("CRM", hubspot), ("SOPORTE", zendesk), ("COBROS", stripe)):
-            for name, value in vendor.CREDENTIALS.items():
-                settings[f"SOURCES__AGENCIA__{source}__{name.upper()}"] = value
-        for name, value in settings.items():
-            self.environment.setenv(name, value)
-
-    @property
-    def definitions(self) -> Path:
-        return self.folder / "definitions"
-
-    @property
-    def root(self) -> Path:
-        return self.folder / "home"
-
-    @property
-    def home(self) -> Home:
-        return Home(self.root, self.definitions)
-
-    @property
-    def lake(self) -> Lake:
-        return self.home.lake("agencia")
+        self.declare(organisation=_ORGANISATION, clientes=_OBJECTIVE)
 
     def run(self, day: int, *corrections: tuple[datetime, str]) -> None:
         """The real job on a day, after these corrections in the CRM; the other systems keep the first address."""
         present = FIRST + timedelta(days=day)
-        clock = SharedClock(self.folder / "clock.json", present)
-        vendors = Starlette(
-            routes=[
-                Mount("/crm", app=hubspot.app(Desk(company(*corrections), present, clock))),
-                Mount("/soporte", app=zendesk.app(Desk(company(), present, clock))),
-                Mount("/cobros", app=stripe.app(Desk(company(), present, clock))),
-            ]
-        )
-        self.environment.setenv("HITO_NOW", present.isoformat())
-        with at_hand(vendors) as base_url:
-            for source in ("crm", "soporte", "cobros"):
-                self.environment.setenv(f"SOURCES__AGENCIA__{source.upper()}__BASE_URL", f"{base_url}/{source}")
-            assert not run(self.home, ["agencia"]).failed
+        clock = SharedClock(self.clock, present)
+        crm, others = (Desk(company(*told), present, clock) for told in (corrections, ()))
+        outcome = self.ran(present, crm=hubspot.app(crm), soporte=zendesk.app(others), cobros=stripe.app(others))
+        assert not outcome.failed
         before = self.lake.log.scan()
         linked = current(before).filter(pl.col("event_type") == LINKED).select("subject_id", "same_as").collect()
         self.links.append(sorted((one, other) for one, other in linked.rows()))
