@@ -196,7 +196,7 @@ ACCOUNTS: dict[str, Callable[[], Bench]] = {
     "freshdesk": freshdesk,
     "jira": jira,
     "holded": holded,
-    "holded_purchases": holded_purchases,
+    "purchases": holded_purchases,
     "stripe": stripe,
     "subscriptions": stripe_subscriptions,
     "linkedin": published.linkedin,
