@@ -27,7 +27,18 @@ from pipelines.addresses import without_addresses
 from pipelines.event_log import EventLog
 from pipelines.raw_zone import OnPage, RawZone, StreamLoad
 from pipelines.saying import Saying
-from pipelines.source import Account, Clock, Connector, Mark, Options, Read, RequestRefused, Stream, UnforeseenError
+from pipelines.source import (
+    Account,
+    Clock,
+    Connector,
+    DoubtedReading,
+    Mark,
+    Options,
+    Read,
+    RequestRefused,
+    Stream,
+    UnforeseenError,
+)
 from pipelines.suppression import Suppressed, SuppressedOf
 from pipelines.throwaway import throwaway_folder
 from pipelines.under_way import Marks, UnderWay
@@ -199,7 +210,7 @@ class _Reader:
             version, ended = lake.version(raw.path(source.name, stream.name)), last.get(stream.name)
             ended_at = None if ended is None else ended["recorded_at"]
             resumed = under_way.found(source.name, stream.name, asked[stream.name], version, ended_at, self.clock)
-            reads[stream.name] = resumed or self._read_after(stream, ended)
+            reads[stream.name] = replace(resumed or self._read_after(stream, ended), believed_at=ended_at)
             marks.began[stream.name] = reads[stream.name].mark
             return reads[stream.name]
 
@@ -227,7 +238,8 @@ class _Reader:
             self._forget(marks.stuck)
             raise
         refused = {load.stream for load in loads if isinstance(load.failure, RequestRefused | UnforeseenError)}
-        self._forget(marks.stuck & refused)
+        doubted = {load.stream for load in loads if isinstance(load.failure, DoubtedReading)}
+        self._forget((marks.stuck & refused) | doubted)
         with lake_of_org.writing(self.suppressed, lake_of_org.root / "loads"):
             before = lake.version(lake_of_org.root / "loads")
             at = _next_instant(recorded_at, self._noted())

@@ -20,7 +20,7 @@ from pipelines.source import Record
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 FEWEST_DOUBTED = 20
-"""A snapshot of fewer records may lose any number of them at once without being doubted."""
+"""A vendor's list of fewer records may lose most of them at once without being doubted, though not all of several."""
 
 
 class Novelty:
@@ -117,20 +117,28 @@ class Moved:
 class Held:
     """The records of a stream as they are held, beside all that there is.
 
-    group: where given, only records whose key is that of their group are looked at: others go along with it. found: the
-    keys of those that there are.
+    believed_at: when the last complete reading was recorded; what was held by then is what another one is
+    measured by, so that what a doubted reading had stored speaks neither for nor against the next one. None: nothing
+    is. fewest: of how many records some may be missing, and not only all, before that is doubted. group: where given,
+    only records whose key is that of their group are looked at: others go along with it. found: the keys of those that
+    there are.
     """
 
     def __init__(
         self,
+        stored: pl.LazyFrame,
         newest: pl.LazyFrame,
+        believed_at: datetime | None,
+        fewest: int = 0,
         group: Callable[[pl.Expr], pl.Expr] | None = None,
         found: Iterable[str] = (),
     ) -> None:
         key = pl.col("record_key")
         kept = newest.filter(~pl.col("is_deleted"), key == (key if group is None else group(key)))
         self.revisions: dict[str, datetime | None] = dict(kept.select("record_key", "revision").collect().iter_rows())
-        self.found = set(found)
+        of_then = stored.filter(pl.col("recorded_at") <= pl.lit(believed_at)).select(key.unique())
+        self.believed: set[str] = self.revisions.keys() & set(of_then.collect().to_series())
+        self.fewest, self.found = fewest, set(found)
 
     def gone(self) -> list[Record]:
         """What was held and was not found: deleted after the last that is known of it."""
@@ -140,11 +148,12 @@ class Held:
             if key not in self.found
         ]
 
-    def is_doubtful(self, gone: list[Record], most_removed: float) -> bool:
-        """Whether so much is gone that the file is likelier to be half a file, or the account to see half of it."""
-        is_all = most_removed < 1 and len(gone) == len(self.revisions) > 1
-        is_many = len(self.revisions) >= FEWEST_DOUBTED and len(gone) > most_removed * len(self.revisions)
-        return is_all or is_many
+    def doubt(self, most_removed: float) -> str | None:
+        """What is missing, where that is so much that the file is likelier to be half a file, or the account's view."""
+        known, missing = len(self.believed), len(self.believed - self.found)
+        is_all = most_removed < 1 and missing == known > 1
+        is_many = known >= self.fewest and missing > max(1, most_removed * known)
+        return f"{missing} of the {known} records that were known are not in it" if is_all or is_many else None
 
 
 def _digest(*parts: bytes) -> str:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -34,9 +34,10 @@ from dlt.load.load import Load
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines import lake
-from pipelines.novelty import EPOCH, Held, Moved, Novelty, epoch_microseconds
+from pipelines.novelty import EPOCH, FEWEST_DOUBTED, Held, Moved, Novelty, epoch_microseconds
 from pipelines.source import (
     Covered,
+    DoubtedReading,
     Mark,
     Read,
     Record,
@@ -44,7 +45,6 @@ from pipelines.source import (
     SourceError,
     Stream,
     UnforeseenError,
-    VendorError,
     can_be_stored,
 )
 from pipelines.throwaway import throwaway_folder
@@ -170,7 +170,7 @@ class RawZone:
         """Fetch the streams and store what is new, part by part, through dlt.
 
         A stream that fails keeps what it had read, counts as not covered, and stops no other one: whatever its fetch
-        raises, foreseen (`SourceError`) or not.
+        raises, foreseen (`SourceError`) or not. One whose reading is doubted keeps nothing of its last part.
         is_still_so: asked before anything is stored, while nothing can be erased: raises where `admit` has changed.
         on_part: called when a part of a stream is stored that ends with a mark and is not its last.
         """
@@ -256,6 +256,17 @@ class _Reading:
         )()
 
     def _part(self) -> Iterator[pl.DataFrame]:
+        """The frames of the next part. One that may yet be doubted is held until its end, and dropped if it is."""
+        if self.read.believed_at is None:
+            yield from self._frames()
+            return
+        before, frames = replace(self.load), list(self._frames())
+        if isinstance(self.load.failure, DoubtedReading):
+            self.load, self.mark = replace(before, failure=self.load.failure), None
+            return
+        yield from frames
+
+    def _frames(self) -> Iterator[pl.DataFrame]:
         began, size, rows = monotonic(), 0, list[dict[str, Any]]()
         for found in self._pages:
             if isinstance(found, Mark):
@@ -280,7 +291,7 @@ class _Reading:
         stored = self._zone.scan(self.source, self.stream.name)
         novelty = Novelty(self.source, self.stream.name, self._recorded_at, stored)
         newest = self._zone.newest(self.source, self.stream.name)
-        held = Held(newest) if self.stream.is_snapshot else None
+        held = Held(stored, newest, self.read.believed_at) if self.stream.is_snapshot else None
         moved = None if held is not None or self.stream.identity is None else Moved(newest, self.stream.identity)
         pages, load = self._pages_of_fetch(), self.load
         while True:
@@ -291,9 +302,10 @@ class _Reading:
                     place = f"{self.source}.{self.stream.name}"
                     raise TypeError(f"{place}: its fetch ended without saying what it covered") from None
                 if held is None and end.value.present is not None:
-                    held = Held(newest, self.stream.group, end.value.present)
+                    group, present = self.stream.group, end.value.present
+                    held = Held(stored, newest, self.read.believed_at, FEWEST_DOUBTED, group, present)
                 yield self._ended(end.value, held, novelty)
-                yield self._left(moved, novelty)
+                yield self._left(moved if load.failure is None else None, novelty)
                 return
             except SourceError as failure:
                 load.failure = failure
@@ -336,10 +348,10 @@ class _Reading:
 
     def _ended(self, covered: Covered, held: Held | None, novelty: Novelty) -> list[dict[str, Any]]:
         """The rows that say which records are not there any more, as far as the reading knows that."""
-        gone = [] if held is None else held.gone()
-        if held is not None and held.is_doubtful(gone, self.stream.most_removed):
-            self.load.failure = _doubted(f"{self.source}.{self.stream.name}", len(gone), len(held.revisions))
+        if held is not None and (missing := held.doubt(self.stream.most_removed)):
+            self.load.failure = _doubted(f"{self.source}.{self.stream.name}", missing)
             return []
+        gone = [] if held is None else held.gone()
         self.load.covered = covered
         self.load.removed += len(gone)
         return [row for record in gone if (row := novelty.row(record)) is not None]
@@ -369,10 +381,10 @@ def _unforeseen(stream: str, broken: Exception) -> UnforeseenError:
     return UnforeseenError(stream, broken)
 
 
-def _doubted(stream: str, gone: int, held: int) -> VendorError:
-    return VendorError(
+def _doubted(stream: str, missing: str) -> DoubtedReading:
+    return DoubtedReading(
         stream,
-        f"the whole state was read, and {gone} of the {held} records that were known are not in it",
+        f"the whole state was read, and {missing}, so nothing of it is believed",
         "Check that it is whole, and that the account may still see all of it; where so many were really removed, set "
         "most_removed (of some kinds of source, most_gone) to 1 in the options for one run",
     )

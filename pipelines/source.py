@@ -65,7 +65,7 @@ class Read:
     since: read what changed from here on (the end of the last complete reading less the stream's overlap); None reads
     everything that the vendor still has. until: when this run began. cursor: the vendor's own cursor after the last
     complete reading. clock: for waiting. mark: where a reading that was interrupted had got to; all the rest is then
-    what that reading was asked for.
+    what that reading was asked for. believed_at: when the last complete reading was recorded; None: there was none.
     """
 
     since: datetime | None
@@ -73,6 +73,7 @@ class Read:
     cursor: str | None
     clock: Clock
     mark: str | None = None
+    believed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +310,10 @@ class SourceConfigError(SourceError):
 
 class VendorError(SourceError):
     """The vendor answered in a way that cannot be trusted: try again later, or look at its status page."""
+
+
+class DoubtedReading(VendorError):
+    """All that there is was read, and most of what had been known is not in it: what it says is not believed."""
 
 
 class RequestRefused(VendorError):

@@ -12,10 +12,22 @@ import polars as pl
 import pytest
 
 from kr_definitions.events import RETRACTED, current
+from pipelines import raw_zone
 from pipelines.load import Lake, Source, StreamChange, bring_up_to_date, fetch
 from pipelines.raw_zone import StreamLoad
 from pipelines.sandbox.stand_in import SharedClock
-from pipelines.source import Account, Covered, Options, Read, Record, SourceError, Stream, VendorError
+from pipelines.source import (
+    Account,
+    Covered,
+    DoubtedReading,
+    Mark,
+    Options,
+    Read,
+    Record,
+    SourceError,
+    Stream,
+    VendorError,
+)
 
 NOW = datetime(2026, 3, 1, 6, tzinfo=UTC)
 CHANGED_AT = datetime(2026, 2, 1, tzinfo=UTC)
@@ -235,3 +247,66 @@ def test_what_is_not_among_all_that_there_is_is_deleted_unless_it_is_too_much(tm
     known.present = frozenset(rows(range(20)))
     assert office.load({})[0].removed == 10
     assert office.subjects() == list(rows(range(20)))
+
+
+OTHERS = range(100, 135)
+"""Of another file."""
+
+
+def test_of_a_doubted_reading_nothing_counts_however_often_it_comes(office: Office) -> None:
+    office.load(rows(range(30)))
+    for _ in range(3):
+        load, change = office.load(rows(OTHERS))
+        assert "30 of the 30 records" in str(load.failure)
+        assert (load.delivered, load.inserted, change.events_stated) == (0, 0, 0)
+        assert office.subjects() == list(rows(range(30)))
+    load, _ = office.load(rows(range(31)))
+    assert (load.failure, load.inserted, load.removed) == (None, 1, 0)
+    office.sheet.stream = {"is_snapshot": True, "most_removed": 1.0}
+    office.load(rows(OTHERS))
+    assert office.subjects() == list(rows(OTHERS))
+
+
+def test_a_short_list_is_doubted_where_most_of_it_is_missing(office: Office) -> None:
+    office.load(rows([1, 2, 3]))
+    assert office.load(rows([1, 2]))[0].removed == 1
+    office.load(rows([1, 2, 3]))
+    load, _ = office.load(rows([1, 4]))
+    assert isinstance(load.failure, DoubtedReading)
+    assert office.subjects() == ["r001", "r002", "r003"]
+
+
+@dataclass
+class Long(Known):
+    """A long list: a mark after each row, and in the end it says which rows there are."""
+
+    breaks_at: str | None = None
+
+    def read(self, read: Read) -> Generator[list[Record] | Mark, None, Covered]:
+        for key, day in self.rows.items():
+            if key == self.breaks_at:
+                raise SourceError("test.sheet", "the line broke", "Try again")
+            if read.mark is None or key > read.mark:
+                yield [Record(key, None, {"day": day})]
+                yield Mark(key)
+        return Covered(None, read.until, present=self.present)
+
+
+def test_what_was_stored_of_a_doubted_reading_does_not_make_the_next_one_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw_zone, "_RECORDS_A_PART", 10)
+    office = Office(tmp_path, long := Long())
+    office.load(rows(range(30)))
+    long.present = frozenset(rows(OTHERS))
+    for _ in range(2):  # parts of it are stored before its end is known
+        load, _ = office.load(rows(OTHERS))
+        assert "30 of the 30 records" in str(load.failure)
+        assert set(rows(range(30))) <= set(office.subjects())
+    long.breaks_at = "r120"
+    assert not isinstance(office.load()[0].failure, DoubtedReading)
+    long.breaks_at = None
+    assert isinstance(office.load()[0].failure, DoubtedReading), "a reading that was gone on with is doubted as well"
+    long.present = frozenset(rows(range(30)))
+    load, _ = office.load(rows(range(30)))
+    assert (load.failure, office.subjects()) == (None, list(rows(range(30)))), "the right ones are back, and alone"
