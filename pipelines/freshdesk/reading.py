@@ -7,6 +7,10 @@ A ticket that is archived is in no list any more: what it has stated stays. Thos
 reading are asked for one by one: every number below the highest one that no list has. Where they are not
 (`Archive.first` is None), what is covered begins only where every ticket that something was done to is still listed; so
 it does after a pause in which tickets may have been archived unseen.
+
+A first reading that was interrupted goes on in the list where it was, or in the archive. Which tickets it had listed by
+then no mark says, as none holds the number of somebody's ticket: before the archive is asked, the lists are gone
+through once more for their numbers, a hundred a request.
 """
 
 from __future__ import annotations
@@ -79,8 +83,11 @@ def fetch(
             highest = max(highest, *(int(one["id"]) for one in page), 0)
             yield [_record(helpdesk, one, read, is_gone=name != "live") for one in new]
             yield _mark(name, highest, going_on_from)
-    is_whole = read.since is None and archive.after is not None and archive.first is not None and highest > 0
+    has_tickets = highest > 0 or at == ARCHIVED
+    is_whole = read.since is None and archive.after is not None and archive.first is not None and has_tickets
     if is_whole:
+        if read.mark is not None and highest > 0:
+            listed |= _listed_before(helpdesk, at, reached)
         yield from _archived(helpdesk, archive, highest, listed, read)
     return Covered(read.since if is_whole else _known_from(read, archive.after), read.until)
 
@@ -94,10 +101,24 @@ def _mark(place: str, highest: int, going_on_from: datetime | None = None) -> Ma
     return Mark(orjson.dumps({"list": place, "highest": -(-highest // PAGE_SIZE) * PAGE_SIZE, "from": since}).decode())
 
 
+def _listed_before(helpdesk: Helpdesk, at: str, reached: datetime) -> set[int]:
+    """The tickets that lists had before a reading was interrupted in this one, where it had got to that time."""
+    found = set[int]()
+    for name, asked in LISTS.items():
+        numbers_alone = {key: value for key, value in asked.items() if key != "include"}
+        for page, going_on_from in helpdesk.tickets(BEGINNING, **numbers_alone):
+            found |= {int(one["id"]) for one in page}
+            if name == at and going_on_from >= reached:
+                break
+        if name == at:
+            break
+    return found
+
+
 def _archived(
     helpdesk: Helpdesk, archive: Archive, highest: int, listed: set[int], read: Read
 ) -> Generator[list[Record] | Mark, None, None]:
-    """The tickets of the archive, downwards: what was listed before an interruption is asked for too, and not there."""
+    """The tickets of the archive, downwards. listed: those that a list had, which are not in it."""
     found: list[Record] = []
     nowhere = 0
     for number in range(highest, (archive.first or 1) - 1, -1):
