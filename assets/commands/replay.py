@@ -79,7 +79,7 @@ def tell(console: Console, organisation: str, of: Replayed, most: int = 10) -> N
     computed = own.get_column("key_result_id").n_unique()
     console.print(
         f"{organisation}: as known at {found.known_at:%Y-%m-%d %H:%M %Z}, up to {found.through}: "
-        f"{computed} key results, {found.figures.height:,} figures",
+        f"{_counted(computed, 'key result')}, {_counted(found.figures.height, 'figure')}",
         highlight=False,
         soft_wrap=True,
     )
@@ -88,13 +88,13 @@ def tell(console: Console, organisation: str, of: Replayed, most: int = 10) -> N
     if not found.differences.height:
         console.print("  every figure is what was reported then", style="green")
         return
-    same = computed - len(found.reasons)
-    console.print(f"  {same} are what was reported then; {len(found.reasons)} are not:", highlight=False)
+    same, others = computed - len(found.reasons), len(found.reasons)
+    console.print(f"  {same} {_are(same)} what was reported then; {others} {_are(others)} not:", highlight=False)
     for name, reasons in found.reasons.items():
         rows = found.differences.filter(pl.col("key_result_id") == name)
         style = "red" if "unexplained" in reasons else "yellow"
         console.print(
-            f"  {name}: {rows.height:,} figures: {'; '.join(SAYS[one] for one in reasons)}",
+            f"  {name}: {_counted(rows.height, 'figure')}: {'; '.join(SAYS[one] for one in reasons)}",
             style=style,
             highlight=False,
             soft_wrap=True,
@@ -106,6 +106,14 @@ def tell(console: Console, organisation: str, of: Replayed, most: int = 10) -> N
                 f"{name} replayed {_shown(row[name])}, reported {_shown(row[f'{name}_reported'])}" for name in differing
             )
             console.print(f"    {row['as_of']}{member}: {told}", highlight=False, soft_wrap=True)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _shown(found: float | str | None) -> str:

@@ -51,6 +51,9 @@ def template(
     from pipelines.templates.forms import FORMS  # noqa: PLC0415
 
     if name is None:
+        if check is not None:
+            says = f"name the template that {check} was filled in from: {', '.join(FORMS)}"
+            raise typer.BadParameter(says, param_hint="NAME")
         for one in FORMS.values():
             _say(f"{one.name:16} {one.says[language.value]}")
         return

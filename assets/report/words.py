@@ -127,7 +127,8 @@ _SPANISH = Language(
         "upstream": "de lo que depende va mal: {title} ({status})",
         "said": "palabra de una persona ({day}): {told}",
         "confidence": "confianza {part}", "stated_value": "valor {value}", "quoted": "«{text}»",
-        "set_aside": "registros apartados, que no cuentan: {streams}; el valor puede estar incompleto o anticuado",
+        "set_aside": "registros apartados, que solo cuentan por lo que decían antes: {streams}; el valor puede estar "
+        "incompleto o anticuado",
         "sealed": "cerrado con una puntuación de {score}",
         "moved_since": "después se ha movido: ahora {value}, {score}",
         "moved": "Cambios desde ayer",
@@ -216,7 +217,8 @@ _ENGLISH = Language(
         "upstream": "what it feeds from falls short: {title} ({status})",
         "said": "a person's word ({day}): {told}",
         "confidence": "confidence {part}", "stated_value": "value {value}", "quoted": "“{text}”",
-        "set_aside": "records set aside, which do not count: {streams}; the value may be incomplete or out of date",
+        "set_aside": "records set aside, which count only for what they said before: {streams}; the value may be "
+        "incomplete or out of date",
         "sealed": "closed with a score of {score}",
         "moved_since": "it has moved since: now {value}, {score}",
         "moved": "Changes since yesterday",

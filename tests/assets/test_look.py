@@ -259,6 +259,8 @@ def test_a_replay_that_differs_says_why(agency, told):
     )
     page = told("replay", "--known-at", SECOND.isoformat(), "-k", VISITS)
     assert "what had reached the log by then, no run had computed yet" in page
+    assert "1 key result, " in page
+    assert "0 are what was reported then; 1 is not:" in page
     found = json.loads(told("replay", "--known-at", SECOND.isoformat(), "-k", VISITS, "--format", "json"))
     assert ({VISITS: ["not_computed_yet"]}, 9) == (found["reasons"], len(found["differences"]))
 

@@ -616,9 +616,14 @@ def test_what_is_set_aside_is_told_at_the_key_result_and_counted_at_its_source_i
     }
     tables = one({}, frames=made)
     page = " ".join(printed(tables, 140).split())
-    assert "records set aside, which do not count: office.flyers (25); the value may be incomplete" in page
+    assert (
+        "records set aside, which count only for what they said before: office.flyers (25); the value may be incomplete"
+        in page
+    )
     assert "office 0 0 25 21 Nov" in page
-    assert "registros apartados, que no cuentan: office.flyers (25)" in " ".join(printed(tables, 140, "es").split())
+    assert "registros apartados, que solo cuentan por lo que decían antes: office.flyers (25)" in " ".join(
+        printed(tables, 140, "es").split()
+    )
 
 
 @pytest.mark.parametrize(

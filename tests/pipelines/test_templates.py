@@ -324,6 +324,8 @@ def test_the_command_lists_writes_and_checks(tmp_path: Path, monkeypatch: pytest
     path.write_text(f"{HEADER}\nF1;x;Sol;y\n", encoding="utf-8")
     code, told = hito("flyers", "--check", str(path))
     assert (code, told.count("flyers.csv fila 2"), "2 problemas" in told) == (1, 2, True)
+    code, told = hito("--check", str(path))
+    assert (code, "name the template that" in told, "flyers, events" in told) == (2, True, True)
     assert hito("flyer")[0] == hito("flyers", "--check", str(tmp_path / "none.csv"))[0] == 1
     assert "PASTE-ITS-ID" in hito("audits", "--kind", "google_sheets", "--folder", str(tmp_path))[1]
 
