@@ -9,7 +9,8 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from datetime import date
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,16 @@ import pytest
 
 from assets.home import Home
 from kr_definitions.events import current
+from pipelines.sandbox.company import value_at
+from pipelines.sandbox.holded import BOOKS
+from pipelines.sandbox.runner import ORGANISATIONS
+from pipelines.sandbox.sheets import standing as standing_in
 
 NAMES = ("inbound", "revops", "ventas-b2b", "ventas-marketing")
 TODAY = date(2026, 11, 20)
+NOW = datetime(2026, 11, 20, 11, tzinfo=UTC)
+"""When it is six in the morning in Bogotá too."""
+
 HITO = Path(sys.executable).with_name("hito")
 
 NEVER_EXPORTED = {"ventas-b2b": {"demo.attended"}}
@@ -90,6 +98,20 @@ def test_what_takes_costs_that_were_exported_long_ago_is_not_known_and_the_repor
     row = standing(home, "ventas-marketing")["ventas-marketing.kpi.roi_campanas"]
     assert (row["value"], row["problem_detail"]) == (None, "gastos.gastos: 2026-11-10")
     assert "read only until 2026-11-10 (gastos.gastos)" in (home.root / "report.txt").read_text(encoding="utf-8")
+
+
+def test_operating_costs_are_those_of_the_books(home: Home) -> None:
+    """To the cent: what was typed in by the run's instant, as it was corrected by then, and was not taken out."""
+    told = ORGANISATIONS["revops"]
+    company, spent = told.tell(1, told.founded, TODAY, told.zone), Decimal(0)
+    for row in company.sheet_rows:
+        cells = value_at(row.cells, NOW)
+        if row.sheet == BOOKS and standing_in(row, NOW) and cells is not None:
+            day, month, year = map(int, cells["fecha"].split("/"))
+            if date(2026, 1, 1) <= date(year, month, day) < TODAY:
+                spent += Decimal(cells["importe"].replace(",", "."))
+    assert spent > 100_000
+    assert standing(home, "revops")["revops.procesos.costes"]["numerator"] == spent
 
 
 def test_an_export_that_never_came_is_no_data_and_stops_nobody(home: Home) -> None:
