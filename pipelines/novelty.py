@@ -22,6 +22,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FEWEST_DOUBTED = 20
 """A vendor's list of fewer records may lose most of them at once without being doubted, though not all of several."""
 
+_FURTHEST_AHEAD = 24 * 3_600 * 1_000_000
+"""A reading may last for hours; a last change that is further ahead of it would outlive every later one."""
+
 
 class Novelty:
     """Tells whether a record says anything that the newest stored one of its key and revision does not."""
@@ -68,9 +71,10 @@ class Novelty:
         }
 
     def _revision(self, record: Record) -> int | None:
-        """A record's own, or, of a deletion without one, that of what is held."""
+        """A record's own, or, of a deletion without one, that of what is held; never one that is yet to come."""
         if record.revision is not None:
-            return epoch_microseconds(record.revision)
+            at = epoch_microseconds(record.revision)
+            return self.recorded_at if at > self.recorded_at + _FURTHEST_AHEAD else at
         return self.latest.get(record.key) if record.is_deleted else None
 
     @cached_property

@@ -10,6 +10,8 @@ import pytest
 
 from pipelines import plausibility
 from pipelines.load import Lake, Source, bring_up_to_date, fetch
+from pipelines.novelty import Novelty
+from pipelines.raw_zone import RAW_SCHEMA
 from pipelines.source import Account, Covered, Options, Read, Record, Stream
 
 NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
@@ -151,3 +153,20 @@ def test_a_note_with_a_telephone_number_may_not_be_stored(note):
 @pytest.mark.parametrize("note", NO_TELEPHONES)
 def test_amounts_dates_and_numbers_of_records_are_no_telephones(note):
     assert not plausibility.holds_a_telephone_number(note)
+
+
+# Last changes
+
+
+def test_a_last_change_that_is_yet_to_come_outlives_no_later_one() -> None:
+    """Whatever a vendor says of it: what it says of the record afterwards holds."""
+    novelty = Novelty("crm", "deals", NOW, pl.LazyFrame(schema=RAW_SCHEMA))
+    far = novelty.row(Record("a", datetime(2062, 1, 1, tzinfo=UTC), {"n": 1}))
+    meanwhile = novelty.row(Record("b", NOW + timedelta(hours=3), {"n": 1}))  # while a long reading lasts
+    novelty.recorded_at += 86_400_000_000
+    later = novelty.row(Record("a", NOW + timedelta(hours=20), {"n": 2}))
+    assert [row and row["revision"] for row in (far, meanwhile, later)] == [
+        NOW,
+        NOW + timedelta(hours=3),
+        NOW + timedelta(hours=20),
+    ]
