@@ -32,6 +32,7 @@ from assets.commands.refused import Refused
 from assets.commands.template import template
 
 if TYPE_CHECKING:
+    from assets.home import Home
     from assets.run import Outcome
 
 P = ParamSpec("P")
@@ -76,15 +77,15 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        from assets.commands.deployed import NotToBeHad  # noqa: PLC0415
-        from assets.interruption import SAID, Interrupted  # noqa: PLC0415
-        from assets.publication import PublicationError  # noqa: PLC0415
-        from assets.run import RunRefused  # noqa: PLC0415
-        from kr_definitions.documents import DeclarationErrors  # noqa: PLC0415
-        from kr_definitions.measures.function import FunctionError  # noqa: PLC0415
-        from pipelines.lake import LakeError  # noqa: PLC0415
-        from pipelines.sandbox.server import SandboxError  # noqa: PLC0415
-        from pipelines.source import SourceError  # noqa: PLC0415
+        from assets.commands.deployed import NotToBeHad
+        from assets.interruption import SAID, Interrupted
+        from assets.publication import PublicationError
+        from assets.run import RunRefused
+        from kr_definitions.documents import DeclarationErrors
+        from kr_definitions.measures.function import FunctionError
+        from pipelines.lake import LakeError
+        from pipelines.sandbox.server import SandboxError
+        from pipelines.source import SourceError
 
         try:
             try:
@@ -139,7 +140,7 @@ def _unwritten(error: OSError) -> str:
 @told
 def run(
     organisation: Organisations = None,
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Against simulated companies, served here.")] = False,  # noqa: FBT002
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Against simulated companies, served here.")] = False,
     today: Today = None,
     seed: Seed = 1,
     language: Language = Tongue.en,
@@ -149,13 +150,13 @@ def run(
     Without --sandbox the sources are the accounts that the configuration connects (README.md: "Connect a real
     account").
     """
-    from contextlib import ExitStack  # noqa: PLC0415
+    from contextlib import ExitStack
 
-    from assets import run as running  # noqa: PLC0415
-    from assets.home import Home  # noqa: PLC0415
-    from assets.interruption import at_once, beside, heeded  # noqa: PLC0415
-    from assets.reporting import report as report_on  # noqa: PLC0415
-    from assets.telling import bars  # noqa: PLC0415
+    from assets import run as running
+    from assets.home import Home
+    from assets.interruption import at_once, beside, heeded
+    from assets.reporting import report as report_on
+    from assets.telling import bars
 
     running.quiet()
     with ExitStack() as stack:
@@ -201,12 +202,12 @@ def _tell(outcome: Outcome) -> None:
 @told
 def validate(
     organisation: Organisations = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also the rules that are switched off.")] = False,  # noqa: FBT002
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also the rules that are switched off.")] = False,
 ) -> None:
     """Review the declarations: every error, warning and remark, with its file and line (docs/review.md)."""
-    from assets.commands.declared import other_declarations  # noqa: PLC0415
-    from assets.home import Home  # noqa: PLC0415
-    from assets.validating import tell, validated  # noqa: PLC0415
+    from assets.commands.declared import other_declarations
+    from assets.home import Home
+    from assets.validating import tell, validated
 
     home = Home.from_environment()
     if (other := other_declarations(home, Path.cwd())) is not None:
@@ -223,11 +224,11 @@ def validate(
 def report(
     organisation: Organisations = None,
     language: Language = Tongue.en,
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Of the simulated companies.")] = False,  # noqa: FBT002
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Of the simulated companies.")] = False,
 ) -> None:
     """Show the progress that was last published."""
-    from assets.home import PROJECT, Home  # noqa: PLC0415
-    from assets.reporting import report as report_on  # noqa: PLC0415
+    from assets.home import PROJECT, Home
+    from assets.reporting import report as report_on
 
     if sandbox and not os.environ.get("HITO_HOME"):
         os.environ["HITO_HOME"] = str(PROJECT / ".hito" / "sandbox")
@@ -248,9 +249,9 @@ def sandbox(
     ] = None,
 ) -> None:
     """Serve simulated companies' vendors on this machine until interrupted."""
-    from assets.home import PROJECT, Home, started_at  # noqa: PLC0415
-    from assets.run import pseudonym_keys, sandbox_day  # noqa: PLC0415
-    from pipelines.sandbox.runner import running  # noqa: PLC0415
+    from assets.home import PROJECT, Home, started_at
+    from assets.run import pseudonym_keys, sandbox_day
+    from pipelines.sandbox.runner import running
 
     chosen = _chosen(Home.from_environment(), organisation, sandbox=True)
     _refuse_the_future(today, chosen)
@@ -275,7 +276,7 @@ def schema(
     kind: Annotated[str, typer.Argument(help="objective or organisation")] = "objective",
 ) -> None:
     """Print the JSON Schema of a declaration file, for completion in an editor."""
-    from kr_definitions.schema import SCHEMAS, text  # noqa: PLC0415
+    from kr_definitions.schema import SCHEMAS, text
 
     if kind not in SCHEMAS:
         err.print(f"there is no schema of '{kind}': choose from {', '.join(SCHEMAS)}", style="red", highlight=False)
@@ -287,11 +288,11 @@ def schema(
 @told
 def dev(
     port: Annotated[int, typer.Option(help="Port of the web interface.", min=1, max=65535)] = 3000,
-    sandbox: Annotated[bool, typer.Option("--sandbox/--live", help="Whose records to show.")] = True,  # noqa: FBT002
+    sandbox: Annotated[bool, typer.Option("--sandbox/--live", help="Whose records to show.")] = True,
 ) -> None:
     """Open Dagster's web interface on the project, on this machine only."""
-    from assets.home import PROJECT, Home  # noqa: PLC0415
-    from assets.run import prepared  # noqa: PLC0415
+    from assets.home import PROJECT, Home
+    from assets.run import prepared
 
     if sandbox:
         os.environ.setdefault("HITO_HOME", str(PROJECT / ".hito" / "sandbox"))
@@ -300,7 +301,7 @@ def dev(
     os.environ["DAGSTER_HOME"] = str(home.dagster)
     os.chdir(PROJECT)
     arguments = ["-w", "workspace.yaml", "--host", "127.0.0.1", "--port", str(port)]
-    os.execv(Path(sys.executable).with_name("dagster"), ["dagster", "dev", *arguments])  # noqa: S606
+    os.execv(Path(sys.executable).with_name("dagster"), ["dagster", "dev", *arguments])  # noqa: S606 - no shell
 
 
 app.command("check-in")(told(check_in))
@@ -313,8 +314,8 @@ app.command()(told(template))
 
 
 def _refuse_the_future(today: datetime | None, organisations: list[str]) -> None:
-    from assets.clock import SystemClock  # noqa: PLC0415
-    from assets.run import real_day  # noqa: PLC0415
+    from assets.clock import SystemClock
+    from assets.run import real_day
 
     real = real_day(organisations, SystemClock().now())
     if today is not None and today.date() > real:
@@ -329,16 +330,16 @@ def _day(given: datetime | None) -> date | None:
     return None if given is None else given.date()
 
 
-def _chosen(  # type: ignore[no-untyped-def]
-    home, organisations: list[str] | None, *, sandbox: bool = False, with_strays: bool = False
+def _chosen(
+    home: Home, organisations: list[str] | None, *, sandbox: bool = False, with_strays: bool = False
 ) -> list[str]:
     """The organisations that were named, or all of them (in the sandbox, all that it simulates).
 
     with_strays: also folders with declarations that lack their organisation.yaml, which else are refused. Raises
     `DeclarationErrors` for a named one that is not declared; what else is declared does not matter to it.
     """
-    from assets.run import RunRefused, simulated  # noqa: PLC0415
-    from kr_definitions.catalogue import strays  # noqa: PLC0415
+    from assets.run import RunRefused, simulated
+    from kr_definitions.catalogue import strays
 
     declared, without = home.organisations(), strays(home.definitions)
     if organisations:

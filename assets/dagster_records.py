@@ -86,7 +86,7 @@ def _runs_that_tell(database: Path, sought: _Sought) -> set[str]:
             row["run_id"].decode()
             for table in _tables(connection)
             for row in connection.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - its own name
-            if "run_id" in row.keys() and row["run_id"] and any(map(sought.stands_in, tuple(row)))  # noqa: SIM118
+            if "run_id" in row.keys() and row["run_id"] and any(map(sought.stands_in, tuple(row)))  # noqa: SIM118 - a row is no mapping
         }
 
 
@@ -98,9 +98,9 @@ def _take_out(database: Path, runs: Collection[str], sought: _Sought) -> None:
             if "run_id" in columns:
                 delete = f'DELETE FROM "{table}" WHERE run_id = ?'  # noqa: S608 - its own name
                 connection.executemany(delete, [(run,) for run in runs])
-            for row in connection.execute(f'SELECT rowid AS "rowid", * FROM "{table}"').fetchall():  # noqa: S608
+            for row in connection.execute(f'SELECT rowid AS "rowid", * FROM "{table}"').fetchall():  # noqa: S608 - as above
                 for column in [name for name in columns if sought.stands_in(row[name])]:
-                    empty = f'UPDATE "{table}" SET "{column}" = NULL WHERE rowid = ?'  # noqa: S608
+                    empty = f'UPDATE "{table}" SET "{column}" = NULL WHERE rowid = ?'  # noqa: S608 - as above
                     connection.execute(empty, (row["rowid"],))
         connection.commit()
         connection.execute("VACUUM")

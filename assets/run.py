@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from filelock import FileLock, Timeout
@@ -87,7 +87,7 @@ def sandbox(organisations: Sequence[str], day: date | None, seed: int) -> Iterat
 
     day: the day on which the run pretends to be made; without it `sandbox_day`. Gives the home and the base URL.
     """
-    from pipelines.sandbox.runner import running  # noqa: PLC0415 - a run against real accounts loads no sandbox
+    from pipelines.sandbox.runner import running
 
     root = Path(os.environ.get("HITO_HOME") or PROJECT / ".hito" / "sandbox").resolve()
     day = day or sandbox_day(organisations, started_at(), root)
@@ -100,7 +100,7 @@ def sandbox(organisations: Sequence[str], day: date | None, seed: int) -> Iterat
 
 def simulated(declared: Sequence[str]) -> list[str]:
     """Those of the declared organisations that the sandbox simulates. Raises `RunRefused` where it is none."""
-    from pipelines.sandbox.runner import ORGANISATIONS  # noqa: PLC0415
+    from pipelines.sandbox.runner import ORGANISATIONS
 
     if found := [name for name in declared if name in ORGANISATIONS]:
         return found
@@ -114,14 +114,14 @@ def sandbox_day(organisations: Sequence[str], now: datetime, root: Path) -> date
 
     Around midnight one organisation's day may have ended while another's has not: the companies of a folder share one.
     """
-    from pipelines.sandbox.runner import day_of  # noqa: PLC0415
+    from pipelines.sandbox.runner import day_of
 
     return max(real_day(organisations, now), day_of(root) or date.min)
 
 
 def real_day(organisations: Sequence[str], now: datetime) -> date:
     """The day that has begun in the zones of all these organisations."""
-    from pipelines.sandbox.runner import zones  # noqa: PLC0415
+    from pipelines.sandbox.runner import zones
 
     return min(today_in(zone, now) for zone in zones(organisations) or {"UTC"})
 
@@ -137,14 +137,14 @@ def run(home: Home, organisations: Sequence[str]) -> Outcome:
     Raises `RunRefused` when another run is at work, `DeclarationErrors` for wrong declarations. A source or a check
     that fails is in the outcome. An erasure that was cut off is completed before.
     """
-    from assets.commands.erase import complete  # noqa: PLC0415 - it takes this module's lock
+    from assets.commands.erase import complete
 
     outcome = Outcome(undeclared=sorted({*home.remembered()} - {*home.organisations()}))
     with only_run(home):
         for organisation in organisations:
             complete(home, organisation, started_at())
         instance = _instance(home)
-        from assets.orchestration import definitions, job_name  # noqa: PLC0415 - Dagster takes seconds to import
+        from assets.orchestration import definitions, job_name
 
         everything = definitions(home, organisations)
         for organisation in organisations:
@@ -175,7 +175,7 @@ def _unread(home: Home, organisation: str, run_id: str) -> list[str]:
 
 def _held_back(home: Home, organisation: str, run_id: str) -> list[str]:
     """The key results whose new figures failed a critical check in a run, with what was found, one line a check."""
-    from assets.steps import findings  # noqa: PLC0415 - it takes what a run takes
+    from assets.steps import findings
 
     is_of_run = (pl.col("run_id") == run_id) & (pl.col("severity") == "critical")
     rows = findings(home, organisation).filter(is_of_run, pl.col("key_results") != "")
@@ -185,7 +185,7 @@ def _held_back(home: Home, organisation: str, run_id: str) -> list[str]:
 
 def _set_aside(home: Home, organisation: str, run_id: str, most: int = 10) -> list[str]:
     """The records that a run set aside, as lines: the first ones, and how many more there are."""
-    from pipelines.rows.records import spoken  # noqa: PLC0415 - it takes what a run takes
+    from pipelines.rows.records import spoken
 
     rows = home.lake(organisation).quarantine().filter(pl.col("run_id") == run_id)
     key = spoken(pl.col("record_key"))
@@ -196,15 +196,14 @@ def _set_aside(home: Home, organisation: str, run_id: str, most: int = 10) -> li
 
 def _standing_aside(home: Home, organisation: str) -> list[str]:
     """What does not count of an organisation's sources, since whichever run: one line a stream."""
-    from assets import set_aside  # noqa: PLC0415 - it takes what a run takes
+    from assets import set_aside
 
     standing = set_aside.standing(home, home.catalogue(organisation))
     return [f"{organisation}: {one.counted}" for one in set_aside.by_stream(standing)]
 
 
-def _why(event: object) -> str:
-    data = event.event_specific_data  # type: ignore[attr-defined]
-    step = event.step_key  # type: ignore[attr-defined]
+def _why(event: Any) -> str:
+    data, step = event.event_specific_data, event.step_key
     if data.user_failure_data:
         return f"{step}: {data.user_failure_data.description}"
     # Not a user's doing: its kind and its message here, its trace in Dagster's records (hito dev).
@@ -216,7 +215,7 @@ def _why(event: object) -> str:
 def _instance(home: Home) -> DagsterInstance:
     """Dagster's records of this home, with the settings that come with the project."""
     prepared(home)
-    from dagster import DagsterInstance  # noqa: PLC0415
+    from dagster import DagsterInstance
 
     return DagsterInstance.from_config(str(home.dagster))
 

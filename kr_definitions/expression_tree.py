@@ -100,10 +100,9 @@ class Translator:
     def whole_literal(self, node: exp.Expression | None, what: str, least: int, most: int) -> int:
         """The value of an argument that is a whole number and written out."""
         literal = None if node is None else self.value(node).literal
-        is_whole = isinstance(literal, Decimal) and literal == literal.to_integral_value()
-        if not is_whole or not least <= literal <= most:  # type: ignore[operator]
+        if not isinstance(literal, Decimal) or literal % 1 != 0 or not least <= literal <= most:
             self.refuse(node, f"{what} that is no whole number from {least} to {most}", "It is written out: 2")
-        return int(literal)  # type: ignore[arg-type]
+        return int(literal)
 
     def refuse(self, node: exp.Expression | None, found: str, do: str) -> NoReturn:
         """Raise `ExpressionError` at a node."""

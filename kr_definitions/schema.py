@@ -56,7 +56,7 @@ class _Generator(GenerateJsonSchema):
         takes_one = function is one_or_several or (function is listed and _holds_texts(inner))
         return {**inner, _OR_ONE: True} if takes_one else inner
 
-    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:  # noqa: ARG002
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:  # noqa: ARG002 - as pydantic calls it
         return {"type": "number"}
 
     def encode_default(self, dft: Any) -> Any:

@@ -77,7 +77,7 @@ _LOOK_AGAIN = "_run_loop_sleep_duration"
 setattr(Load, _LOOK_AGAIN, property(lambda self: 0.02, lambda self, seconds: None))
 
 
-class _Folder(dlt.destinations.filesystem):  # type: ignore[misc]
+class _Folder(dlt.destinations.filesystem):  # type: ignore[misc]  # dlt has no types
     """Where a pipeline stores: dlt 1.31 asks ten times a load what it is set to, and is told what it was told first."""
 
     _set_to: Any = None

@@ -19,19 +19,23 @@ SAME_SAVE = timedelta(seconds=5)
 """What one click brings about is written within some seconds: what was written so soon after was in force."""
 
 
+_OPEN_GAPS_MINUTES = (0, 30, 60, 120)
+"""A day whose midnight the clock skips begins that much later."""
+
+
 def number(text: pl.Expr) -> pl.Expr:
     """A number, exact. Null where it is none."""
     return text.cast(DECIMAL, strict=False)
 
 
 def first_moment(day: pl.Expr, zone: str) -> pl.Expr:
-    """The first moment of a day in a zone, in UTC: one o'clock where the clocks are put forward at midnight."""
+    """The first moment of a day in a zone, in UTC."""
     midnight = day.cast(pl.Datetime("us"))
-    either = (
-        (midnight + pl.duration(hours=gap)).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-        for gap in (0, 1)
+    possible = (
+        (midnight + pl.duration(minutes=gap)).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+        for gap in _OPEN_GAPS_MINUTES
     )
-    return pl.coalesce(*either).dt.convert_time_zone("UTC")
+    return pl.coalesce(*possible).dt.convert_time_zone("UTC")
 
 
 def once(frame: pl.LazyFrame) -> pl.LazyFrame:

@@ -13,7 +13,7 @@ import polars as pl
 from kr_definitions.catalogue import Definition
 from kr_definitions.compute import compute
 from kr_definitions.declarations import KeyResult, Objective, ObjectiveFile
-from kr_definitions.events import facts_frame
+from kr_definitions.events import empty_log, facts_frame
 from kr_definitions.meaning import meaning
 from kr_definitions.organisation import Organisation
 from pipelines.event_log import readings, statements
@@ -79,8 +79,6 @@ def _midnight(day: str) -> datetime:
 
 def empty() -> pl.LazyFrame:
     """A log in which nothing was ever recorded."""
-    from kr_definitions.events import empty_log  # noqa: PLC0415
-
     return empty_log()
 
 

@@ -6,6 +6,9 @@ a blocking check of Dagster's does not take back what has been written, so publi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import dagster as dg
 
 from assets.checks.audit import Audit, Finding
@@ -71,5 +74,5 @@ def _record(found: Finding) -> dg.TableRecord:
     )
 
 
-def _plain(row: object) -> dict[str, str]:
-    return {name: str(value) for name, value in dict(row).items()}  # type: ignore[call-overload]
+def _plain(row: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in row.items()}

@@ -76,6 +76,6 @@ def asked(name: str, *, sandbox: bool) -> Iterator[Asked]:
 def _shown_at(root: Path, organisations: Sequence[str]) -> datetime | None:
     if not (root / "sandbox.json").exists():  # the runner takes long to import
         return None
-    from pipelines.sandbox.runner import ORGANISATIONS, last_present  # noqa: PLC0415 - of a sandbox alone
+    from pipelines.sandbox.runner import ORGANISATIONS, last_present
 
     return max(filter(None, (last_present(root, one) for one in organisations or ORGANISATIONS)), default=None)

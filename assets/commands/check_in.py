@@ -46,11 +46,11 @@ def check_in(
     by: Annotated[
         str | None, typer.Option(help="Who says so; stored as a code that says nothing of them.", show_default=False)
     ] = None,
-    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take back the last one by you (on that day).")] = False,  # noqa: FBT002
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Of the simulated companies.")] = False,  # noqa: FBT002
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take back the last one by you (on that day).")] = False,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Of the simulated companies.")] = False,
 ) -> None:
     """Say how a key result stands: it is published with the next run, beside what is computed (docs/check-ins.md)."""
-    from assets.commands.asked import asked  # noqa: PLC0415
+    from assets.commands.asked import asked
 
     with asked(key_result, sandbox=sandbox) as about:
         day = None if on is None else on.date()
@@ -68,8 +68,8 @@ def check_in(
 def _said(
     about: Asked, key_result: str, figures: Sequence[str | None], note: str | None, day: date | None, by: str | None
 ) -> str:
-    from kr_definitions.check_ins import unknown  # noqa: PLC0415
-    from pipelines.check_ins import CheckIn, problem, record_of, source  # noqa: PLC0415
+    from kr_definitions.check_ins import unknown
+    from pipelines.check_ins import CheckIn, problem, record_of, source
 
     definition = next((one for one in about.catalogue.definitions if one.id == key_result), None)
     if definition is None:
@@ -100,7 +100,7 @@ def _said(
 
 
 def _withdrawn(about: Asked, key_result: str, day: date | None, by: str | None) -> str:
-    from pipelines.check_ins import latest  # noqa: PLC0415
+    from pipelines.check_ins import latest
 
     inbox, raw = about.home.inbox(about.organisation), about.home.lake(about.organisation).raw
     key = latest(inbox, raw, key_result, about.who(by), day)

@@ -29,21 +29,21 @@ def close(
         typer.Option(help="Who closes it: a declared owner, or a person (stored as a code).", show_default=False),
     ] = None,
     note: Annotated[str | None, typer.Option(help="Why, in your words; nobody's name.", show_default=False)] = None,
-    as_unknown: Annotated[bool, typer.Option("--as-unknown", help="Also where the score is not known.")] = False,  # noqa: FBT002
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Of the simulated companies.")] = False,  # noqa: FBT002
+    as_unknown: Annotated[bool, typer.Option("--as-unknown", help="Also where the score is not known.")] = False,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Of the simulated companies.")] = False,
 ) -> None:
     """Seal the score of a period that is over; an objective with all of its key results (docs/check-ins.md).
 
     A seal stays: what becomes known later is shown beside it.
     """
-    from assets.closing import NotClosed  # noqa: PLC0415
-    from assets.closing import close as seal  # noqa: PLC0415
-    from assets.commands.asked import asked  # noqa: PLC0415
-    from assets.run import only_run  # noqa: PLC0415
-    from kr_definitions.seals import Act, sealed_already  # noqa: PLC0415
-    from pipelines.addresses import holds_a_mail_address  # noqa: PLC0415
-    from pipelines.lake import Overtaken  # noqa: PLC0415
-    from pipelines.plausibility import holds_a_telephone_number  # noqa: PLC0415
+    from assets.closing import NotClosed
+    from assets.closing import close as seal
+    from assets.commands.asked import asked
+    from assets.run import only_run
+    from kr_definitions.seals import Act, sealed_already
+    from pipelines.addresses import holds_a_mail_address
+    from pipelines.lake import Overtaken
+    from pipelines.plausibility import holds_a_telephone_number
 
     if note and holds_a_mail_address(note):
         raise Refused("the note holds a mail address, which is never stored: leave it out")

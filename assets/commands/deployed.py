@@ -58,7 +58,7 @@ def deployed(home: Home, key_result: str, known_at: datetime | None = None) -> D
 
     Raises `NotToBeHad` where no run has computed it, or none had by then.
     """
-    from assets.commands.known import as_published  # noqa: PLC0415 - it says what this cannot find
+    from assets.commands.known import as_published
 
     organisation, _, rest = key_result.partition(".")
     if organisation not in home.organisations() or not rest:

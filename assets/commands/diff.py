@@ -33,21 +33,19 @@ def diff(
         list[str] | None,
         typer.Option("--organisation", "-o", help="Only this one; again for more.", show_default=False),
     ] = None,
-    format: Annotated[Format, typer.Option(help="For a person, a pull request, or a program.")] = Format.text,  # noqa: A002
+    format: Annotated[Format, typer.Option(help="For a person, a pull request, or a program.")] = Format.text,  # noqa: A002 - the option's name
     published: Annotated[
         Path | None,
         typer.Option(help="Compare with this published file alone, without the log.", show_default="the home's tables"),
     ] = None,
-    exit_code: Annotated[  # noqa: FBT002 - an option has a name
-        bool, typer.Option("--exit-code", help=f"End with {MOVES} where figures would move.")
-    ] = False,
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Of the simulated companies.")] = False,  # noqa: FBT002
+    exit_code: Annotated[bool, typer.Option("--exit-code", help=f"End with {MOVES} where figures would move.")] = False,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Of the simulated companies.")] = False,
 ) -> None:
     """Say what the declarations would do to the figures that are deployed; nothing is written (docs/diff.md)."""
     out = Console(markup=False, highlight=False)  # made now: it keeps the width that it first sees
-    from assets.commands import diff_data, diff_markdown, diff_told  # noqa: PLC0415
-    from assets.commands.comparing import compared, remarks  # noqa: PLC0415
-    from assets.home import PROJECT, Home, started_at  # noqa: PLC0415
+    from assets.commands import diff_data, diff_markdown, diff_told
+    from assets.commands.comparing import compared, remarks
+    from assets.home import PROJECT, Home, started_at
 
     if sandbox and not os.environ.get("HITO_HOME"):
         os.environ["HITO_HOME"] = str(PROJECT / ".hito" / "sandbox")

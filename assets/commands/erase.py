@@ -38,12 +38,12 @@ def erase(
         list[str] | None,
         typer.Option("--as", help="What the id is of, where a source has several; again for more.", show_default=False),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Without asking.")] = False,  # noqa: FBT002
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Of the simulated companies.")] = False,  # noqa: FBT002
+    yes: Annotated[bool, typer.Option("--yes", help="Without asking.")] = False,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Of the simulated companies.")] = False,
 ) -> None:
     """Erase a person: what there is of them, in every file, for good (docs/erasure.md)."""
-    from assets.commands.asked import present  # noqa: PLC0415
-    from assets.run import quiet  # noqa: PLC0415
+    from assets.commands.asked import present
+    from assets.run import quiet
 
     quiet()
     if not person.strip():
@@ -63,8 +63,8 @@ class Asked:
 
 
 def _erase(home: Home, at: datetime, organisation: str, asked: Asked, *, is_sure: bool) -> None:
-    from assets.run import only_run  # noqa: PLC0415
-    from pipelines import erasure  # noqa: PLC0415
+    from assets.run import only_run
+    from pipelines import erasure
 
     sources = home.sources(home.catalogue(organisation))
     names = [one.name for one in sources]
@@ -101,7 +101,7 @@ def complete(home: Home, organisation: str, at: datetime) -> None:
 
     For whoever holds the home (`only_run`). What had been published goes where it cannot be published anew.
     """
-    from pipelines import erasure  # noqa: PLC0415
+    from pipelines import erasure
 
     lake = home.lake(organisation)
     if not erasure.is_under_way(lake):
@@ -115,7 +115,7 @@ def complete(home: Home, organisation: str, at: datetime) -> None:
 
 def _forget_check_ins(home: Home, catalogue: Catalogue) -> None:
     """Drop those that no run has taken yet."""
-    from pipelines.check_ins import NAME  # noqa: PLC0415
+    from pipelines.check_ins import NAME
 
     source = next(one for one in home.sources(catalogue) if one.name == NAME)
     [stream] = source.streams()
@@ -126,8 +126,8 @@ def _forget_check_ins(home: Home, catalogue: Catalogue) -> None:
 
 
 def _forget_runs(home: Home, found: Found) -> None:
-    from assets.dagster_records import RecordsInUse, forget  # noqa: PLC0415
-    from assets.run import RunRefused  # noqa: PLC0415
+    from assets.dagster_records import RecordsInUse, forget
+    from assets.run import RunRefused
 
     try:
         runs = forget(home.dagster, found.traces)
@@ -138,7 +138,7 @@ def _forget_runs(home: Home, found: Found) -> None:
 
 
 def _publish_anew(home: Home, catalogue: Catalogue, at: datetime) -> None:
-    from assets.publishing import publish_all  # noqa: PLC0415
+    from assets.publishing import publish_all
 
     if not home.published.exists():
         return

@@ -43,13 +43,13 @@ def explain(
         ),
     ] = None,
     most: Annotated[int, typer.Option(help="How many events to show.", min=1)] = 20,
-    format: Annotated[Format, typer.Option(help="For a person, or for a program.")] = Format.text,  # noqa: A002
-    sandbox: Sandbox = False,  # noqa: FBT002
+    format: Annotated[Format, typer.Option(help="For a person, or for a program.")] = Format.text,  # noqa: A002 - the option's name
+    sandbox: Sandbox = False,
 ) -> None:
     """Show the events behind a figure, and what changed between two days (docs/history.md)."""
-    from assets.commands.asked import present  # noqa: PLC0415
-    from assets.commands.explain import Question, answered, as_json, tell  # noqa: PLC0415
-    from assets.commands.known import instant_of  # noqa: PLC0415
+    from assets.commands.asked import present
+    from assets.commands.explain import Question, answered, as_json, tell
+    from assets.commands.known import instant_of
 
     organisation = key_result.partition(".")[0]
     with present([organisation], sandbox=sandbox) as (home, now):
@@ -73,16 +73,16 @@ def replay(
     key_result: Annotated[
         list[str] | None, typer.Option("--key-result", "-k", help="Only this one; again for more.", show_default=False)
     ] = None,
-    format: Annotated[Format, typer.Option(help="For a person, or for a program.")] = Format.text,  # noqa: A002
-    sandbox: Sandbox = False,  # noqa: FBT002
+    format: Annotated[Format, typer.Option(help="For a person, or for a program.")] = Format.text,  # noqa: A002 - the option's name
+    sandbox: Sandbox = False,
 ) -> None:
     """Compute the history with what was known at an instant, and compare it with what was reported then.
 
     Ends with 1 where figures differ and nothing that is known of explains it.
     """
-    from assets.commands.asked import present  # noqa: PLC0415
-    from assets.commands.known import instant_of, organisations_with_log, refuse_unknown, typed_instant  # noqa: PLC0415
-    from assets.commands.replay import as_json, replayed, tell  # noqa: PLC0415
+    from assets.commands.asked import present
+    from assets.commands.known import instant_of, organisations_with_log, refuse_unknown, typed_instant
+    from assets.commands.replay import as_json, replayed, tell
 
     typed_instant(known_at)
     names = list(key_result or ())

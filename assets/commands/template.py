@@ -47,8 +47,8 @@ def template(
     Paste that under `sources` of an organisation.yaml. With --check, a filled-in CSV is looked at: everything that
     could not be read is told by row and column, and the exit code is 1.
     """
-    from pipelines.templates import NoTemplate, declaration, form, written  # noqa: PLC0415
-    from pipelines.templates.forms import FORMS  # noqa: PLC0415
+    from pipelines.templates import NoTemplate, declaration, form, written
+    from pipelines.templates.forms import FORMS
 
     if name is None:
         if check is not None:
@@ -74,10 +74,10 @@ def template(
 
 
 def _check(path: Path, name: str, language: TemplateLanguage) -> None:
-    from assets.home import started_at  # noqa: PLC0415
-    from pipelines.templates import form  # noqa: PLC0415
-    from pipelines.templates.checking import check  # noqa: PLC0415
-    from pipelines.templates.words import TOLD  # noqa: PLC0415
+    from assets.home import started_at
+    from pipelines.templates import form
+    from pipelines.templates.checking import check
+    from pipelines.templates.words import TOLD
 
     told = TOLD[language.value]
     if not path.is_file():

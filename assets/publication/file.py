@@ -100,7 +100,7 @@ def read(target: Path, names: Collection[str] | None = None) -> dict[str, pl.Dat
     try:
         with _connected(target) as connection:
             asked = tables() if names is None else names
-            before = {name: _in_utc(connection.sql(f'SELECT * FROM published."{name}"').pl()) for name in asked}  # noqa: S608
+            before = {name: _in_utc(connection.sql(f'SELECT * FROM published."{name}"').pl()) for name in asked}  # noqa: S608 - as above
             return {name: _whole(tables()[name], rows) for name, rows in before.items()}
     except duckdb.Error as error:
         found = " ".join(str(error).split())[:300]
@@ -156,7 +156,7 @@ def _counted(path: Path, frames: Mapping[str, pl.DataFrame]) -> dict[str, int]:
     """Open what was written as a reader would, and count: only a file that holds everything takes the place."""
     with _connected(path) as connection:
         counted = {
-            name: int(connection.execute(f'SELECT count(*) FROM published."{name}"').fetchall()[0][0])  # noqa: S608
+            name: int(connection.execute(f'SELECT count(*) FROM published."{name}"').fetchall()[0][0])  # noqa: S608 - as above
             for name in tables()
         }
     expected = {name: frames[name].height for name in tables()}

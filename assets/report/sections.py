@@ -133,8 +133,9 @@ def _load(sheet: Sheet, source: str, streams: pl.DataFrame) -> list[Text]:
     counts = [_total(streams.get_column(name)) for name in ("inserted", "duplicates", "set_aside")]
     styles = ["", QUIET, "yellow" if counts[2] else QUIET]
     read_to = streams.get_column("covered_to").min()
-    is_read = streams.get_column("covered_to").null_count() == 0 and isinstance(read_to, datetime)
-    until = Text(_instant(sheet, read_to), style=QUIET) if is_read else Text(sheet.say("not_read"), style="red")  # type: ignore[arg-type]
+    until = Text(sheet.say("not_read"), style="red")
+    if streams.get_column("covered_to").null_count() == 0 and isinstance(read_to, datetime):
+        until = Text(_instant(sheet, read_to), style=QUIET)
     written = [
         Text(sheet.marks.plain(numbers.NOT_KNOWN if count is None else numbers.number(count, sheet.words)), style=style)
         for count, style in zip(counts, styles, strict=True)

@@ -202,17 +202,17 @@ class Figure(Measured):
     def bounds(self) -> Bounds:
         return self.figure, self.figure
 
-    def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:  # noqa: ARG002 - it reads nothing
+    def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         return pl.LazyFrame(schema={"day": pl.Date})
 
-    def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:  # noqa: ARG002
+    def series(self, partials: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
         return with_plain_value(
             windows.with_columns(
                 pl.lit(self.figure, dtype=DECIMAL).alias("numerator"), pl.lit(0, dtype=pl.Int64).alias("events")
             )
         )
 
-    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:  # noqa: ARG002
+    def claims(self, log: pl.LazyFrame, context: Context) -> dict[str, pl.LazyFrame]:
         return {"": stated(numerator=pl.lit(self.figure, dtype=DECIMAL))}
 
     def text(self) -> str:

@@ -141,11 +141,11 @@ class Measured(Declared):
         """The light phase: windows with `numerator`, `denominator`, `value` and `events`, in the same order."""
         raise NotImplementedError
 
-    def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:  # noqa: ARG002
+    def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
         """The events whose amounts are added or compared in the windows that hold their `day`; None where none are."""
         return None
 
-    def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:  # noqa: ARG002
+    def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
         """The events whose amounts make a difference in every window from their `day` on; None where none do."""
         return None
 
@@ -153,7 +153,7 @@ class Measured(Declared):
         """The heavy phase of all that the measure is made of."""
         return {"": self.partials(log, context)}
 
-    def valued(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:  # noqa: ARG002
+    def valued(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """The light phase of all that the measure is made of."""
         return self.series(frames[""], windows)
 
@@ -161,7 +161,7 @@ class Measured(Declared):
         """The heavy phase of an explanation: the events that make up the values, as claims (`measures.claims`)."""
         raise NotImplementedError
 
-    def claimed(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:  # noqa: ARG002
+    def claimed(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """The light phase: what each event gives to the values of which days (`HELD_SCHEMA`); it adds up to them.
 
         windows: `as_of`, `window_start` and `until` (the last day counted), in the order of days.

@@ -151,7 +151,7 @@ class DailyMax(Selection):
         number = pl.col(self.daily_max).fill_null(0).alias("numerator")
         return {"": self.selected(log, context).select("event_id", "day", number)}
 
-    def claimed(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:  # noqa: ARG002
+    def claimed(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """The events of the best day; of equally good ones, the first."""
         totals = day_totals(frames[""].select("day", "numerator"))
         best = (

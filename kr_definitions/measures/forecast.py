@@ -126,7 +126,7 @@ class ForecastAccuracy(Measured):
             .with_columns((pl.col("_next").is_null() | (pl.col("_next") >= pl.col("_month"))).alias("_holds"))
         )
 
-    def valued(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:  # noqa: ARG002
+    def valued(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:
         zero = pl.lit(0, dtype=DECIMAL)
         months = (
             frames["forecast"]

@@ -225,8 +225,8 @@ class _Text(importlib.abc.InspectLoader):
     path: Path
     text: str
 
-    def get_source(self, fullname: str) -> str:  # noqa: ARG002 - it has one
+    def get_source(self, fullname: str) -> str:
         return self.text
 
-    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - it has one
+    def get_code(self, fullname: str) -> CodeType:
         return self.source_to_code(self.text, str(self.path))

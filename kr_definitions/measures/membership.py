@@ -306,7 +306,7 @@ class Participation(Measured):
         days = self.participation.did.events(log, context).select("key", "day").unique()
         return {"roster": self.participation.roster.spells(log, context), "did": days}
 
-    def valued(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:  # noqa: ARG002
+    def valued(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:
         on: Literal["as_of", "eve"] = "as_of" if self.participation.members == "end" else "eve"
         members = _members(frames["roster"].lazy(), _asked(windows), on).sort("as_of")
         last = members.join_asof(

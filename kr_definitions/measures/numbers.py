@@ -93,7 +93,7 @@ class _Ordered(_Statistic):
         columns = {"with_event_id": alone, "number": number}
         return {"": self.numbers(log, context).select("event_id", "day", "occurred_at", **columns)}
 
-    def claimed(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:  # noqa: ARG002
+    def claimed(self, frames: Frames, windows: pl.DataFrame, context: Context) -> pl.DataFrame:
         placed = at_place(within_windows(frames[""].select("day", "number"), asked(windows)), self.place)
         return decided(frames[""], placed.collect(), windows)
 

@@ -100,7 +100,7 @@ def _read(text: str, types: tuple[str, ...]) -> Expression | ExpressionError:
 
 
 @lru_cache(maxsize=10_000)
-def _verdict(text: str, types: tuple[str, ...], is_reached: bool) -> conditions.Verdict | None:  # noqa: FBT001
+def _verdict(text: str, types: tuple[str, ...], *, is_reached: bool = False) -> conditions.Verdict | None:
     return conditions.verdict(text, columns_of(types), _domains(types), where_known=is_reached)
 
 
@@ -112,8 +112,7 @@ def _domains(types: tuple[str, ...]) -> Mapping[str, Domain]:
 def _excludes(texts: tuple[str, ...], types: tuple[str, ...]) -> bool:
     """Whether filters, each of which can hold, never hold together."""
     can_hold = all(
-        not isinstance(_read(text, types), ExpressionError) and _verdict(text, types, False) != "never"  # noqa: FBT003
-        for text in texts
+        not isinstance(_read(text, types), ExpressionError) and _verdict(text, types) != "never" for text in texts
     )
     return can_hold and conditions.excludes(texts, columns_of(types), _domains(types))
 
@@ -173,7 +172,7 @@ def _held(declarations: Declarations) -> Iterator[Problem]:
 def _never(declarations: Declarations) -> Iterator[Problem]:
     for stated in _readable(declarations):
         is_told = bool(_unknown_values(stated.text, stated.types))
-        if not is_told and _verdict(stated.text, stated.types, stated.is_reached) == "never":
+        if not is_told and _verdict(stated.text, stated.types, is_reached=stated.is_reached) == "never":
             do = _what_there_is(stated) or "Ask for what one event can be: OR in place of AND?"
             yield stated.problem(f"«{short(stated.text)}» never holds", do)
 
@@ -195,7 +194,7 @@ def _what_there_is(stated: _Filter) -> str:
 @_rule("filter.always", "warning", "A filter leaves something out.")
 def _always(declarations: Declarations) -> Iterator[Problem]:
     for stated in _readable(declarations):
-        if _verdict(stated.text, stated.types, stated.is_reached) == "always":
+        if _verdict(stated.text, stated.types, is_reached=stated.is_reached) == "always":
             do = "Name what counts as reached" if stated.is_reached else "Remove it, or name what is to be left out"
             yield stated.problem(f"«{short(stated.text)}» always holds", do)
 
@@ -204,7 +203,10 @@ def _always(declarations: Declarations) -> Iterator[Problem]:
 def _empty(declarations: Declarations) -> Iterator[Problem]:
     for stated in _readable(declarations):
         read = _read(stated.text, stated.types)
-        if not isinstance(read, ExpressionError) and _verdict(stated.text, stated.types, stated.is_reached) == "known":
+        if (
+            not isinstance(read, ExpressionError)
+            and _verdict(stated.text, stated.types, is_reached=stated.is_reached) == "known"
+        ):
             has_value = " AND ".join(f"{column} IS NOT NULL" for column in read.columns)
             found = f"«{short(stated.text)}» leaves out nothing but events without {' or '.join(read.columns)}"
             yield stated.problem(found, f"Name what is to be left out, or write {has_value} if that is meant")
@@ -318,4 +320,4 @@ def _is_outside(measure: Measured, path: Path, text: str, types: tuple[str, ...]
     looks_back = "among" in path or bool({*types} & {*measure.remembered})
     at = Domain(least=None if looks_back else counted.least, most=counted.most, is_nullable=False)
     said = conditions.verdict(text, columns_of(types), {**_domains(types), "occurred_at": at})
-    return said == "never" and _verdict(text, types, False) != "never"  # noqa: FBT003
+    return said == "never" and _verdict(text, types) != "never"

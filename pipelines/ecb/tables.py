@@ -74,7 +74,7 @@ class Table:
         """Each day that has rates, with them."""
         try:
             # Nothing in it can be expanded, as it declares nothing.
-            for _, cube in ElementTree.iterparse(BytesIO(self._text)):  # noqa: S314
+            for _, cube in ElementTree.iterparse(BytesIO(self._text)):  # noqa: S314 - as above
                 if cube.tag != _CUBE or (said := cube.get("time")) is None:
                     continue
                 if rates := [Rate(self._day(said), *told) for told in _told(cube)]:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import polars as pl
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipelines.files.declaration import Csv, FileStream, JsonLines
 from pipelines.rows.declaration import Cells

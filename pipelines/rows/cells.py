@@ -10,11 +10,14 @@ have slipped it may be anybody's name or number.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Literal
 
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
 from pipelines.rows.declaration import ISO, UNIX, UNIX_MS, Ambiguous, Cells, ColumnType, Flag, Handwritten
+from pipelines.turns import first_moment
 
 Read = tuple[pl.Expr, pl.Expr]
 
@@ -32,8 +35,11 @@ _ISO_TIME = (
     r"^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?"
     r"\s?(?:(Z|z)|([+-])(\d{2}):?(\d{2}))?$"
 )
-_OPEN_GAPS_MINUTES = (0, 30, 60, 120)
-"""A day whose midnight the clock skips begins that much later."""
+_CHOICES: Mapping[Ambiguous, Literal["null", "earliest", "latest"]] = {
+    "refuse": "null",
+    "earlier": "earliest",
+    "later": "latest",
+}
 
 
 def cell(name: str, declared: ColumnType, cells: Cells, zone: str) -> Read:
@@ -175,13 +181,8 @@ def _iso(text: pl.Expr) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
 
 
 def _local(naive: pl.Expr, zone: str, ambiguous: Ambiguous, is_day: pl.Expr) -> pl.Expr:
-    choice = {"refuse": "null", "earlier": "earliest", "later": "latest"}[ambiguous]
-    at = naive.dt.replace_time_zone(zone, ambiguous=choice, non_existent="null")  # type: ignore[arg-type]
-    beginning = pl.coalesce(
-        (naive + pl.duration(minutes=gap)).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-        for gap in _OPEN_GAPS_MINUTES
-    )
-    return pl.when(is_day).then(beginning).otherwise(at).dt.convert_time_zone("UTC")
+    at = naive.dt.replace_time_zone(zone, ambiguous=_CHOICES[ambiguous], non_existent="null")
+    return pl.when(is_day).then(first_moment(naive, zone)).otherwise(at.dt.convert_time_zone("UTC"))
 
 
 def _within_years(

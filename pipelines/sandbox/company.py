@@ -383,7 +383,7 @@ def estate_agency(seed: int, founded: date, last_day: date, zone: str = "Europe/
 
     On its founding day it puts the founders' former customers into its CRM, all in the same second.
     """
-    from pipelines.sandbox.agency import life  # noqa: PLC0415  it builds on the shapes above
+    from pipelines.sandbox.agency import life  # noqa: PLC0415 - it builds on the shapes above
 
     return life(seed, founded, last_day, zone)
 

@@ -87,7 +87,7 @@ class _Bank:
         return Starlette(routes=[Route(f"/stats/eurofxref/{name}", self._table(most)) for name, most in spans.items()])
 
     def _table(self, most: int | None) -> Callable[[Request], Response]:
-        def answer(request: Request) -> Response:  # noqa: ARG001
+        def answer(request: Request) -> Response:
             days = list(self._days())
             first = self.first if most is None else days[0] - timedelta(days=most - 1)
             cubes = "".join(self._of_day(day) for day in days if day >= first)

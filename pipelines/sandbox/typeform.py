@@ -93,7 +93,7 @@ class _Typeform:
 
         return answer
 
-    def form(self, request: Request) -> Response:  # noqa: ARG002 - as the others are called
+    def form(self, request: Request) -> Response:
         return JSONResponse(
             {
                 "id": FORM,

@@ -124,7 +124,7 @@ class _Blog:
             }
         )
 
-    def types(self, request: Request) -> Response:  # noqa: ARG002 - as the others are called
+    def types(self, request: Request) -> Response:
         return JSONResponse({name: {"slug": name, "rest_base": f"{name}s"} for name in ("post", "page")})
 
     def terms(self, request: Request) -> Response:
@@ -213,7 +213,7 @@ def is_public(article: Article, present: datetime) -> bool:
     return article.published_at is not None and article.published_at <= present and not is_gone
 
 
-def published_at(article: Article, present: datetime) -> datetime:  # noqa: ARG001 - as the other time is asked for
+def published_at(article: Article, present: datetime) -> datetime:
     """When everybody could read it first."""
     assert article.published_at is not None
     return article.published_at

@@ -21,10 +21,10 @@ from pipelines.sandbox.stand_in import Desk, SharedClock
 
 
 def salesforce() -> Bench:
-    from salesforce_org import OPTIONS, day, deal, organisation  # noqa: PLC0415
+    from salesforce_org import OPTIONS, day, deal, organisation
 
-    from pipelines.salesforce import SALESFORCE  # noqa: PLC0415
-    from pipelines.sandbox.salesforce import CREDENTIALS, app  # noqa: PLC0415
+    from pipelines.salesforce import SALESFORCE
+    from pipelines.sandbox.salesforce import CREDENTIALS, app
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
         deals = [deal(n, *_course(n, day(6), ("preventa", "propuesta", "ganado"))) for n in range(1, records + 1)]
@@ -35,10 +35,10 @@ def salesforce() -> Bench:
 
 def pipedrive() -> Bench:
     """A deal in ten was changed since it was made: the history of each such one is a request."""
-    from pipedrive_office import OPTIONS, business, day, deal  # noqa: PLC0415
+    from pipedrive_office import OPTIONS, business, day, deal
 
-    from pipelines.pipedrive import PIPEDRIVE  # noqa: PLC0415
-    from pipelines.sandbox.pipedrive import CREDENTIALS, app  # noqa: PLC0415
+    from pipelines.pipedrive import PIPEDRIVE
+    from pipelines.sandbox.pipedrive import CREDENTIALS, app
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
         deals = [deal(n, *_course(n, day(6), ("contacto", "propuesta", "ganado"))) for n in range(1, records + 1)]
@@ -48,10 +48,10 @@ def pipedrive() -> Bench:
 
 
 def hubspot() -> Bench:
-    from hubspot_agency import OPTIONS, agency, contact, day  # noqa: PLC0415
+    from hubspot_agency import OPTIONS, agency, contact, day
 
-    from pipelines.hubspot import HUBSPOT  # noqa: PLC0415
-    from pipelines.sandbox.hubspot import CREDENTIALS, app  # noqa: PLC0415
+    from pipelines.hubspot import HUBSPOT
+    from pipelines.sandbox.hubspot import CREDENTIALS, app
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
         people = [contact(n, *_course(n, day(6), ("lead", "opportunity", "customer"))) for n in range(1, records + 1)]
@@ -61,10 +61,10 @@ def hubspot() -> Bench:
 
 
 def zendesk() -> Bench:
-    from helpdesk_office import at  # noqa: PLC0415
+    from helpdesk_office import at
 
-    from pipelines.sandbox.zendesk import CREDENTIALS, app  # noqa: PLC0415
-    from pipelines.zendesk import ZENDESK, ZendeskOptions  # noqa: PLC0415
+    from pipelines.sandbox.zendesk import CREDENTIALS, app
+    from pipelines.zendesk import ZENDESK, ZendeskOptions
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
         return app(Desk(_helpdesk(records), at(60), clock))
@@ -73,10 +73,10 @@ def zendesk() -> Bench:
 
 
 def freshdesk() -> Bench:
-    from helpdesk_office import at  # noqa: PLC0415
+    from helpdesk_office import at
 
-    from pipelines.freshdesk import FRESHDESK, FreshdeskOptions  # noqa: PLC0415
-    from pipelines.sandbox.freshdesk import CREDENTIALS, app  # noqa: PLC0415
+    from pipelines.freshdesk import FRESHDESK, FreshdeskOptions
+    from pipelines.sandbox.freshdesk import CREDENTIALS, app
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
         return app(Desk(_helpdesk(records), at(60), clock), credits_a_minute=10**9)
@@ -85,10 +85,10 @@ def freshdesk() -> Bench:
 
 
 def jira() -> Bench:
-    from helpdesk_office import at  # noqa: PLC0415
+    from helpdesk_office import at
 
-    from pipelines.jira import JIRA, JiraOptions  # noqa: PLC0415
-    from pipelines.sandbox.jira import CREDENTIALS, app  # noqa: PLC0415
+    from pipelines.jira import JIRA, JiraOptions
+    from pipelines.sandbox.jira import CREDENTIALS, app
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
         return app(Desk(_helpdesk(records), at(60), clock))
@@ -99,10 +99,10 @@ def jira() -> Bench:
 
 def holded() -> Bench:
     """Invoices of ten years: five hundred pages, read twice, and one in ten that is asked for by itself."""
-    from holded_books import at, company  # noqa: PLC0415
+    from holded_books import at, company
 
-    from pipelines.holded import HOLDED, HoldedOptions  # noqa: PLC0415
-    from pipelines.sandbox.holded import CREDENTIALS, app  # noqa: PLC0415
+    from pipelines.holded import HOLDED, HoldedOptions
+    from pipelines.sandbox.holded import CREDENTIALS, app
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
         most = {"requests_a_minute": 10**9, "requests_a_month": 10**9}
@@ -113,11 +113,11 @@ def holded() -> Bench:
 
 def holded_purchases() -> Bench:
     """Purchases of ten years: five hundred pages, read twice."""
-    from holded_books import at, company, purchase  # noqa: PLC0415
+    from holded_books import at, company, purchase
 
-    from pipelines.holded import HOLDED, HoldedOptions  # noqa: PLC0415
-    from pipelines.holded.options import Purchases  # noqa: PLC0415
-    from pipelines.sandbox.holded import CREDENTIALS, app  # noqa: PLC0415
+    from pipelines.holded import HOLDED, HoldedOptions
+    from pipelines.holded.options import Purchases
+    from pipelines.sandbox.holded import CREDENTIALS, app
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
         bought = tuple(purchase(n, f"{n % 28 + 1}/{n % 12 + 1}/{2016 + n % 10}") for n in range(records))
@@ -129,10 +129,10 @@ def holded_purchases() -> Bench:
 
 def stripe() -> Bench:
     """Invoices of ten years: a thousand pages."""
-    from holded_books import at, company  # noqa: PLC0415
+    from holded_books import at, company
 
-    from pipelines.sandbox.stripe import CREDENTIALS, app  # noqa: PLC0415
-    from pipelines.stripe import STRIPE, StripeOptions  # noqa: PLC0415
+    from pipelines.sandbox.stripe import CREDENTIALS, app
+    from pipelines.stripe import STRIPE, StripeOptions
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
         return app(Desk(company(*_invoices(records)), at(1), clock))
@@ -145,11 +145,11 @@ def stripe_subscriptions() -> Bench:
 
     One in ten came to cost more, on its twentieth day.
     """
-    from holded_books import at, company, invoice  # noqa: PLC0415
+    from holded_books import at, company, invoice
 
-    from pipelines.sandbox.company import Billed, Change, Invoice, Subscription, Terms  # noqa: PLC0415
-    from pipelines.sandbox.stripe import CREDENTIALS, app  # noqa: PLC0415
-    from pipelines.stripe import STRIPE, StripeOptions  # noqa: PLC0415
+    from pipelines.sandbox.company import Billed, Change, Invoice, Subscription, Terms
+    from pipelines.sandbox.stripe import CREDENTIALS, app
+    from pipelines.stripe import STRIPE, StripeOptions
 
     def one(number: int, started: datetime) -> Subscription:
         more = (Change(started + timedelta(days=20), Terms(80_00)),) if number % 10 == 0 else ()
@@ -173,10 +173,10 @@ def stripe_subscriptions() -> Bench:
 
 def inmovilla() -> Bench:
     """Leads, a hundred a day; the limits are waited for on a clock that nobody waits on."""
-    from hubspot_agency import agency, contact, day  # noqa: PLC0415
+    from hubspot_agency import agency, contact, day
 
-    from pipelines.inmovilla import INMOVILLA, InmovillaOptions  # noqa: PLC0415
-    from pipelines.sandbox.inmovilla import CREDENTIALS, app  # noqa: PLC0415
+    from pipelines.inmovilla import INMOVILLA, InmovillaOptions
+    from pipelines.sandbox.inmovilla import CREDENTIALS, app
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
         came = (day(1) - n * timedelta(days=1) / 100 for n in range(records))
@@ -215,7 +215,7 @@ ACCOUNTS: dict[str, Callable[[], Bench]] = {
 
 def _invoices(records: int) -> Iterator[Any]:
     """Invoices of ten years, one after the other; one in ten was paid."""
-    from holded_books import at, invoice  # noqa: PLC0415
+    from holded_books import at, invoice
 
     for number in range(1, records + 1):
         day = at(1, 8, year=2016) + (number - 1) * timedelta(days=3600) / records
@@ -231,7 +231,7 @@ def _course(number: int, begin: datetime, stages: tuple[str, ...]) -> list[tuple
 
 def _helpdesk(records: int) -> Any:
     """Requests that come one after the other, seconds apart; one in ten stays open."""
-    from helpdesk_office import at, changes, company, ticket  # noqa: PLC0415
+    from helpdesk_office import at, changes, company, ticket
 
     def one(number: int) -> Any:
         came = at(2) + number * timedelta(days=20) / records

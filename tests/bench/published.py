@@ -15,11 +15,11 @@ from pipelines.sandbox.stand_in import Desk, SharedClock
 
 def facebook() -> Bench:
     """Posts, one an hour: eleven years of a busy page."""
-    from helpdesk_office import at  # noqa: PLC0415
-    from meta_company import on, post  # noqa: PLC0415
+    from helpdesk_office import at
+    from meta_company import on, post
 
-    from pipelines.facebook import FACEBOOK, FacebookOptions  # noqa: PLC0415
-    from pipelines.sandbox.facebook import CREDENTIALS, PAGE, app  # noqa: PLC0415
+    from pipelines.facebook import FACEBOOK, FacebookOptions
+    from pipelines.sandbox.facebook import CREDENTIALS, PAGE, app
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
         posts = [post(n, at(60) - timedelta(hours=n), "facebook") for n in range(1, records + 1)]
@@ -30,10 +30,10 @@ def facebook() -> Bench:
 
 def linkedin() -> Bench:
     """Posts of years; LinkedIn's quota would take days for so many."""
-    from social import at, company, post  # noqa: PLC0415
+    from social import at, company, post
 
-    from pipelines.linkedin import LINKEDIN, LinkedInOptions  # noqa: PLC0415
-    from pipelines.sandbox.linkedin import CREDENTIALS, ORGANIZATION, app  # noqa: PLC0415
+    from pipelines.linkedin import LINKEDIN, LinkedInOptions
+    from pipelines.sandbox.linkedin import CREDENTIALS, ORGANIZATION, app
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
         half_an_hour = timedelta(minutes=30)
@@ -45,11 +45,11 @@ def linkedin() -> Bench:
 
 def instagram() -> Bench:
     """Reels, one an hour, of which Instagram lists the newest 10,000."""
-    from meta_company import on, post  # noqa: PLC0415
-    from social import at  # noqa: PLC0415
+    from meta_company import on, post
+    from social import at
 
-    from pipelines.instagram import INSTAGRAM, InstagramOptions  # noqa: PLC0415
-    from pipelines.sandbox.instagram import CREDENTIALS, USER, app  # noqa: PLC0415
+    from pipelines.instagram import INSTAGRAM, InstagramOptions
+    from pipelines.sandbox.instagram import CREDENTIALS, USER, app
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
         posts = [post(n, at(60) - timedelta(hours=n), "instagram") for n in range(1, records + 1)]
@@ -60,10 +60,10 @@ def instagram() -> Bench:
 
 def x() -> Bench:
     """Posts, four an hour, of which X lists the latest 3,200, answers and reposts among them."""
-    from social import at, company, post  # noqa: PLC0415
+    from social import at, company, post
 
-    from pipelines.sandbox.x import CREDENTIALS, USER, app  # noqa: PLC0415
-    from pipelines.x import X, XOptions  # noqa: PLC0415
+    from pipelines.sandbox.x import CREDENTIALS, USER, app
+    from pipelines.x import X, XOptions
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
         posts = (post(n, at(1) - n * timedelta(minutes=15)) for n in range(1, records + 1))
@@ -74,11 +74,11 @@ def x() -> Bench:
 
 def youtube() -> Bench:
     """Videos, one an hour, of which YouTube lists the newest 20,000."""
-    from social import at, company  # noqa: PLC0415
+    from social import at, company
 
-    from pipelines.sandbox.company import Video  # noqa: PLC0415
-    from pipelines.sandbox.youtube import CHANNEL, CREDENTIALS, app  # noqa: PLC0415
-    from pipelines.youtube import YOUTUBE, YouTubeOptions  # noqa: PLC0415
+    from pipelines.sandbox.company import Video
+    from pipelines.sandbox.youtube import CHANNEL, CREDENTIALS, app
+    from pipelines.youtube import YOUTUBE, YouTubeOptions
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
         videos = [Video(f"v{n:010}", at(1) - n * timedelta(hours=1), 60 + n % 600, "…", None) for n in range(records)]
@@ -89,11 +89,11 @@ def youtube() -> Bench:
 
 def wordpress() -> Bench:
     """Articles, one an hour, one in ten of them edited later; the host's limit is waited for on the shared clock."""
-    from social import at, company  # noqa: PLC0415
+    from social import at, company
 
-    from pipelines.sandbox.company import Article  # noqa: PLC0415
-    from pipelines.sandbox.wordpress import CREDENTIALS, app  # noqa: PLC0415
-    from pipelines.wordpress import WORDPRESS, WordPressOptions  # noqa: PLC0415
+    from pipelines.sandbox.company import Article
+    from pipelines.sandbox.wordpress import CREDENTIALS, app
+    from pipelines.wordpress import WORDPRESS, WordPressOptions
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
         def one(number: int) -> Article:
@@ -108,11 +108,11 @@ def wordpress() -> Bench:
 
 def typeform() -> Bench:
     """Answers to a form, one every five minutes; two requests a second are waited for on the shared clock."""
-    from social import at, company  # noqa: PLC0415
+    from social import at, company
 
-    from pipelines.sandbox.company import Opinion  # noqa: PLC0415
-    from pipelines.sandbox.typeform import CREDENTIALS, FORM, app  # noqa: PLC0415
-    from pipelines.typeform import TYPEFORM, TypeformOptions  # noqa: PLC0415
+    from pipelines.sandbox.company import Opinion
+    from pipelines.sandbox.typeform import CREDENTIALS, FORM, app
+    from pipelines.typeform import TYPEFORM, TypeformOptions
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
         def one(number: int) -> Opinion:

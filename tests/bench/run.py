@@ -31,10 +31,10 @@ REPEATS = 3
 
 def write_log(path: Path, organisation: str, rows: int) -> None:
     """A log of many events of the types that an organisation's key results read, and their coverage."""
-    from kr_definitions.catalogue import load  # noqa: PLC0415
-    from kr_definitions.events import empty_log, facts_frame  # noqa: PLC0415
-    from kr_definitions.vocabulary import vocabulary  # noqa: PLC0415
-    from pipelines.event_log import readings, statements  # noqa: PLC0415
+    from kr_definitions.catalogue import load
+    from kr_definitions.events import empty_log, facts_frame
+    from kr_definitions.vocabulary import vocabulary
+    from pipelines.event_log import readings, statements
 
     catalogue, draw = load(organisation), random.Random(1)
     types = sorted({name for definition in catalogue.definitions for name in definition.types})
@@ -71,9 +71,9 @@ def write_log(path: Path, organisation: str, rows: int) -> None:
 
 def _texts(definitions: Sequence[Definition]) -> dict[str, list[str]]:
     """By attribute, the texts that filters ask for and dimensions name, with as many others."""
-    from kr_definitions.conditions import asked  # noqa: PLC0415
-    from kr_definitions.measures.selection import columns_of  # noqa: PLC0415
-    from kr_definitions.vocabulary import vocabulary  # noqa: PLC0415
+    from kr_definitions.conditions import asked
+    from kr_definitions.measures.selection import columns_of
+    from kr_definitions.vocabulary import vocabulary
 
     attributes = vocabulary().attributes
     found: dict[str, set[str]] = {name: set(one.values) for name, one in attributes.items() if one.values}
@@ -94,8 +94,8 @@ def _texts(definitions: Sequence[Definition]) -> dict[str, list[str]]:
 
 def all_at_once(path: Path, organisation: str) -> int:
     """Every key result from one plan, as a run does it."""
-    from kr_definitions.catalogue import load  # noqa: PLC0415
-    from kr_definitions.compute import compute  # noqa: PLC0415
+    from kr_definitions.catalogue import load
+    from kr_definitions.compute import compute
 
     catalogue = load(organisation)
     return compute(catalogue.definitions, catalogue.organisation, pl.scan_parquet(path), THROUGH).height
@@ -103,8 +103,8 @@ def all_at_once(path: Path, organisation: str) -> int:
 
 def one_by_one(path: Path, organisation: str) -> int:
     """The same key results, each with a scan of its own."""
-    from kr_definitions.catalogue import load  # noqa: PLC0415
-    from kr_definitions.compute import compute  # noqa: PLC0415
+    from kr_definitions.catalogue import load
+    from kr_definitions.compute import compute
 
     catalogue = load(organisation)
     log = pl.scan_parquet(path)
@@ -113,8 +113,8 @@ def one_by_one(path: Path, organisation: str) -> int:
 
 def explained(path: Path, organisation: str) -> int:
     """The events behind every figure of every key result."""
-    from kr_definitions.catalogue import load  # noqa: PLC0415
-    from kr_definitions.contributions import contributions  # noqa: PLC0415
+    from kr_definitions.catalogue import load
+    from kr_definitions.contributions import contributions
 
     catalogue = load(organisation)
     return contributions(catalogue.definitions, catalogue.organisation, pl.scan_parquet(path), THROUGH).height
@@ -172,7 +172,7 @@ def main() -> None:
     if sys.argv[1:2] == ["--one"]:
         print(json.dumps(measure(sys.argv[2], Path(sys.argv[3]), sys.argv[4])))
         return
-    from kr_definitions.catalogue import load, organisations  # noqa: PLC0415
+    from kr_definitions.catalogue import load, organisations
 
     sizes = [int(size) for size in sys.argv[1:]] or [100_000, 1_000_000]
     for rows in sizes:

@@ -34,7 +34,7 @@ import assets  # noqa: E402, F401 - first: its memory is allocated as the comman
 
 # isort: split
 from accounts import ACCOUNTS  # noqa: E402 - found by the paths above
-from bench import Bench  # noqa: E402
+from bench import Bench  # noqa: E402 - found by the paths above
 
 RECORDS = 100_000
 PASSES = ("asked", "read", "loaded")
@@ -54,8 +54,8 @@ _HEADERS = frozenset(
 
 def serve(bench: Bench, records: int, folder: Path) -> None:
     """Serve the stand-in over a company of so many records until this process is ended."""
-    from pipelines.sandbox.server import served  # noqa: PLC0415
-    from pipelines.sandbox.stand_in import SharedClock  # noqa: PLC0415
+    from pipelines.sandbox.server import served
+    from pipelines.sandbox.stand_in import SharedClock
 
     bench.open(folder)
     with served(bench.app(records, SharedClock(folder / "clock.json", bench.now))) as serving:
@@ -75,10 +75,10 @@ def prepare(bench: Bench, folder: Path) -> None:
 
 def read(bench: Bench, folder: Path) -> int:
     """Fetch the stream, and note what it asked for."""
-    import requests  # noqa: PLC0415
+    import requests
 
-    from pipelines.sandbox.stand_in import SharedClock  # noqa: PLC0415
-    from pipelines.source import Read  # noqa: PLC0415
+    from pipelines.sandbox.stand_in import SharedClock
+    from pipelines.source import Read
 
     send = requests.adapters.HTTPAdapter.send
     with (folder / "asked.jsonl").open("w") as asked:
@@ -97,9 +97,9 @@ def read(bench: Bench, folder: Path) -> int:
 
 def asked(bench: Bench, folder: Path) -> int:
     """Make the same requests and parse their answers: what no reading of them can beat. Of a table, fetch its rows."""
-    import requests  # noqa: PLC0415
+    import requests
 
-    from pipelines.sandbox.stand_in import SharedClock  # noqa: PLC0415
+    from pipelines.sandbox.stand_in import SharedClock
 
     if bench.app is None:
         return bench.rows(folder)
@@ -124,8 +124,8 @@ def _parsed(answer: requests.Response) -> bool:
 
 def loaded(bench: Bench, folder: Path) -> int:
     """Load the stream into a lake of its own, raw zone and event log."""
-    from pipelines.load import Lake, Source, bring_up_to_date, fetch  # noqa: PLC0415
-    from pipelines.sandbox.stand_in import SharedClock  # noqa: PLC0415
+    from pipelines.load import Lake, Source, bring_up_to_date, fetch
+    from pipelines.sandbox.stand_in import SharedClock
 
     stream = bench.stream()
     source = Source(_Only(bench, stream.name), bench.account, bench.options)
@@ -151,9 +151,9 @@ class _Only:
 
 def measure(name: str, what: str, folder: Path) -> dict[str, float]:
     """One pass in this process: records, seconds, and the peak memory of the process before and after."""
-    from run import peak_mib  # noqa: PLC0415
+    from run import peak_mib
 
-    import pipelines.load  # noqa: F401, PLC0415 - what every pass holds anyway
+    import pipelines.load  # noqa: F401 - what every pass holds anyway
 
     bench = ACCOUNTS[name]()
     prepare(bench, folder)

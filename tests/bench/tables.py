@@ -17,9 +17,9 @@ from pipelines.sandbox.stand_in import Desk, SharedClock
 
 def sql() -> Bench:
     """Rows of a table that says what is so now, as a warehouse has them."""
-    from warehouse import NOW  # noqa: PLC0415
+    from warehouse import NOW
 
-    from pipelines.sql import SQL, SqlOptions  # noqa: PLC0415
+    from pipelines.sql import SQL, SqlOptions
 
     won = {"type": "deal.won", "when": "stage = 'won'", "at": "closed_at", "subject": "id"}
     deals = {
@@ -52,10 +52,10 @@ def sql() -> Bench:
 
 def google_sheets() -> Bench:
     """Rows of a sheet that is as wide as a new one."""
-    from helpdesk_office import at, company  # noqa: PLC0415
+    from helpdesk_office import at, company
 
-    from pipelines.google_sheets import GOOGLE_SHEETS, SheetsOptions  # noqa: PLC0415
-    from pipelines.sandbox.google_sheets import CREDENTIALS, SPREADSHEET, app  # noqa: PLC0415
+    from pipelines.google_sheets import GOOGLE_SHEETS, SheetsOptions
+    from pipelines.sandbox.google_sheets import CREDENTIALS, SPREADSHEET, app
 
     rule = {"type": "flyers.distributed", "at": "fecha", "subject": "id", "quantity": "folletos"}
     stream = {"sheet": "Buzoneo", "key": "id", "columns": {"folletos": "number"}, "events": [rule]}
@@ -70,9 +70,9 @@ def google_sheets() -> Bench:
 
 def files() -> Bench:
     """Rows of a CSV file that is a state, exported anew each time."""
-    from helpdesk_office import at  # noqa: PLC0415
+    from helpdesk_office import at
 
-    from pipelines.files import FILES, FilesOptions  # noqa: PLC0415
+    from pipelines.files import FILES, FilesOptions
 
     name = "buzoneo.csv"
     rule = {"type": "flyers.distributed", "at": {"column": "fecha", "format": "%d/%m/%Y"}, "subject": "id"}
@@ -104,10 +104,10 @@ def ecb() -> Bench:
 
     There are no more, whatever `records` says.
     """
-    from helpdesk_office import at, company  # noqa: PLC0415
+    from helpdesk_office import at, company
 
-    from pipelines.ecb import ECB, EcbOptions  # noqa: PLC0415
-    from pipelines.sandbox.ecb import MIDDLES, OTHERS, app  # noqa: PLC0415
+    from pipelines.ecb import ECB, EcbOptions
+    from pipelines.sandbox.ecb import MIDDLES, OTHERS, app
 
     def serve(records: int, clock: SharedClock) -> ASGIApp:
         return app(Desk(company(), at(10), clock), date(1999, 1, 4), (*MIDDLES, *OTHERS))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -212,7 +211,7 @@ def test_an_expression_says_what_it_uses_and_what_it_is_and_cannot_be_changed() 
     assert scalar("amount * 2", COLUMNS).dtype == DECIMAL
     assert scalar("DATE '2026-01-31'", COLUMNS).dtype == pl.Date()
     with pytest.raises(FrozenInstanceError):
-        found.text = "x"  # type: ignore[misc]
+        found.text = "x"  # type: ignore[misc]  # what is tried
 
 
 def test_every_column_of_the_vocabulary_can_be_named_without_quotes() -> None:
@@ -566,8 +565,9 @@ def _condition_of(
         return st.builds(lambda a, s, b: _with("({0} " + s + " {1})", a, b), values, sign, values)
 
     def between(values: st.SearchStrategy[Both]) -> st.SearchStrategy[Both]:
-        build: Callable[..., Both] = lambda a, n, b, c: _with("({0} " + n + "BETWEEN {1} AND {2})", a, b, c)  # noqa: E731
-        return st.builds(build, values, no, values, values)
+        return st.builds(
+            lambda a, n, b, c: _with("({0} " + n + "BETWEEN {1} AND {2})", a, b, c), values, no, values, values
+        )
 
     return st.one_of(
         *(compared(values) for values in (texts, numbers, days)),

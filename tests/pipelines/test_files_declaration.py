@@ -157,4 +157,4 @@ def test_a_declaration_is_frozen_and_dumps_to_plain_values() -> None:
     options = FilesOptions.model_validate({"streams": {"rows": STREAM}})
     assert options == FilesOptions.model_validate(options.model_dump(mode="json", by_alias=True, exclude_unset=True))
     with pytest.raises(Exception, match="frozen"):
-        options.streams = {}  # type: ignore[misc]
+        options.streams = {}  # type: ignore[misc]  # what is tried

@@ -190,10 +190,10 @@ def test_parquet_is_read_as_text_that_says_the_same(folder: Path) -> None:
             "whole": [2**60, 1],
             "exact": pl.Series([Decimal("0.10"), None], dtype=pl.Decimal(38, 6)),
             "day": [date(2026, 3, 1), None],
-            "instant": pl.Series([datetime(2026, 3, 1, 9, 30)], dtype=pl.Datetime("us"))  # noqa: DTZ001
+            "instant": pl.Series([datetime(2026, 3, 1, 9, 30)], dtype=pl.Datetime("us"))  # noqa: DTZ001 - without a zone
             .dt.replace_time_zone("Europe/Madrid")
             .extend_constant(None, 1),
-            "local": pl.Series([datetime(2026, 3, 1, 9, 30), None], dtype=pl.Datetime("ns")),  # noqa: DTZ001
+            "local": pl.Series([datetime(2026, 3, 1, 9, 30), None], dtype=pl.Datetime("ns")),  # noqa: DTZ001 - without a zone
             "flag": [True, None],
             "label": pl.Series(["a", "b"], dtype=pl.Categorical),
         }

@@ -130,7 +130,7 @@ def test_a_missing_permission_names_the_source_and_stops_nobody_else(office: Off
 # --- what each record means, written out by hand ----------------------------------------------------------------------
 
 
-def understood(kind: Kind, properties: dict[str, str], other: Other = Other()) -> list[dict[str, Any]]:  # noqa: B008
+def understood(kind: Kind, properties: dict[str, str], other: Other = Other()) -> list[dict[str, Any]]:  # noqa: B008 - it never changes
     asked = wanted(kind, other)
     rows = [
         {

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+import yaml
 from helpdesk_office import Exchange, Office, Reading, StoredOffice, at, changes
 from hubspot_agency import agency, contact, listing
 from pydantic import ValidationError
@@ -702,8 +703,6 @@ def test_a_run_that_is_repeated_stores_nothing_twice(tmp_path: Path, monkeypatch
 
 
 def test_the_example_of_the_options_is_one() -> None:
-    import yaml  # noqa: PLC0415
-
     given = yaml.safe_load((InmovillaOptions.__doc__ or "").split("one::", 1)[1])
     options = InmovillaOptions.model_validate(given)
     assert {*given} == {*InmovillaOptions.model_fields}

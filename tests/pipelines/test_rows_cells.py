@@ -179,7 +179,7 @@ def test_a_day_begins_when_it_begins_even_where_the_clock_skips_midnight(
 
 
 @given(
-    st.datetimes(min_value=datetime(1980, 1, 1), max_value=datetime(2040, 1, 1)),  # noqa: DTZ001
+    st.datetimes(min_value=datetime(1980, 1, 1), max_value=datetime(2040, 1, 1)),  # noqa: DTZ001 - without a zone
     st.sampled_from(["Europe/Madrid", "America/Bogota", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC"]),
 )
 def test_local_times_are_what_the_zone_makes_them_or_told(local: datetime, zone: str) -> None:

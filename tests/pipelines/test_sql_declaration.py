@@ -97,4 +97,4 @@ def test_a_declaration_is_frozen_and_dumps_to_plain_values() -> None:
         dumped = options.model_dump(mode="json", by_alias=True, exclude_unset=True)
         assert options == SqlOptions.model_validate(dumped)
         with pytest.raises(ValidationError, match="frozen"):
-            options.streams = {}  # type: ignore[misc]
+            options.streams = {}  # type: ignore[misc]  # what is tried

@@ -48,7 +48,7 @@ def places(kind: sa.types.TypeEngine[Any], dialect: str = "other", **cursor: Any
         (sa.Numeric(20, 6), Decimal("5000.5"), {"overlap_numbers": "0.25"}, Decimal("5000.25")),
         (sa.Float(), float(NOW), {}, NOW - 3600.0),
         (sa.Date(), date(2026, 7, 9), {}, date(2026, 7, 8)),
-        (sa.DateTime(), datetime(2026, 7, 9, 9), {"overlap_minutes": 90}, datetime(2026, 7, 9, 7, 30)),  # noqa: DTZ001
+        (sa.DateTime(), datetime(2026, 7, 9, 9), {"overlap_minutes": 90}, datetime(2026, 7, 9, 7, 30)),  # noqa: DTZ001 - without a zone
         (sa.Text(), "1773100000.10", {}, "1773096400.10"),  # dlt's load id
         (sa.Text(), "1773100000123", {"overlap_minutes": 1}, "1773099940123"),
         (sa.Text(), "2026-07-09T09:00:00Z", {}, "2026-07-09T08:00:00"),
@@ -139,7 +139,7 @@ def test_an_instant_is_one_whatever_zone_is_declared(dialect: str, kind: Any, gi
     ("kind", "format_", "first", "last"),
     [
         (sa.DateTime(timezone=True), "iso", UNTIL - timedelta(days=1), UNTIL + timedelta(minutes=5)),
-        (sa.DateTime(), "iso", datetime(2026, 7, 8, 12), datetime(2026, 7, 9, 12, 5)),  # noqa: DTZ001
+        (sa.DateTime(), "iso", datetime(2026, 7, 8, 12), datetime(2026, 7, 9, 12, 5)),  # noqa: DTZ001 - without a zone
         (sa.Date(), "iso", date(2026, 7, 8), date(2026, 7, 9)),
         (sa.Text(), "iso", "2026-07-07", "2026-07-11"),
         (sa.BigInteger(), "unix_ms", (NOW - 86_400) * 1_000, (NOW + 300) * 1_000),

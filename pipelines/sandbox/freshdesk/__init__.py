@@ -13,9 +13,10 @@ from __future__ import annotations
 import base64
 import math
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -167,7 +168,7 @@ class _Freshdesk:
         found = records.company_records(self.desk.company, self.tickets.values())
         return self._page(request, found, lambda one: one)
 
-    def _page(self, request: Request, found: list, render: Callable[..., Json]) -> Response:  # type: ignore[type-arg]
+    def _page(self, request: Request, found: Sequence[Any], render: Callable[..., Json]) -> Response:
         number, size = _number(request, "page", 1), _number(request, "per_page", 30)
         if number > MOST_PAGES:
             beyond = "You cannot access tickets beyond the 300th page. Please provide a smaller page number."

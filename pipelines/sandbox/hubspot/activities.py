@@ -77,7 +77,7 @@ def _others(
             yield _activity(object_type, one, modified_at, properties, merged)
 
 
-def _note(one: Activity, outcome: str | None, modified_at: datetime) -> dict[str, str]:  # noqa: ARG001
+def _note(one: Activity, outcome: str | None, modified_at: datetime) -> dict[str, str]:
     return {"hs_note_body": f"Nombre{one.contact_id} quiere vender", "hs_body_preview": "quiere vender"}
 
 
@@ -89,7 +89,7 @@ def _task(one: Activity, outcome: str | None, modified_at: datetime) -> dict[str
     return {**usual, "hs_task_status": "COMPLETED", "hs_task_completion_date": text_of(modified_at)}
 
 
-def _email(one: Activity, outcome: str | None, modified_at: datetime) -> dict[str, str]:  # noqa: ARG001
+def _email(one: Activity, outcome: str | None, modified_at: datetime) -> dict[str, str]:
     return {
         "hs_email_subject": "Su piso",
         "hs_email_text": f"Hola Nombre{one.contact_id}",

@@ -131,7 +131,7 @@ def _companies(company: Company, present: datetime, merged: Mapping[int, Merge])
         yield shown("companies", id_, created_at, modified_at, None, properties)
 
 
-def _line_items(company: Company, present: datetime, merged: Mapping[int, Merge]) -> Iterator[Shown]:  # noqa: ARG001
+def _line_items(company: Company, present: datetime, merged: Mapping[int, Merge]) -> Iterator[Shown]:
     for deal in company.deals:
         for number, name in enumerate(_lines(deal, present)):
             properties = {"name": name, "hs_sku": f"SKU-{name}", "description": "Para Marta"}

@@ -49,7 +49,8 @@ def app(
     zone: str = "America/Bogota",
     search_lag: timedelta = timedelta(0),
     customers_comments: int = 0,
-    has_bulk_histories: bool = True,  # noqa: FBT001, FBT002
+    *,
+    has_bulk_histories: bool = True,
     page_size: int = SEARCH_LIMIT,
     archived: Sequence[int] = (),
 ) -> Starlette:
@@ -130,11 +131,11 @@ class _Jira:
 
     # What the site declares
 
-    def myself(self, request: Request, body: Json) -> Json:  # noqa: ARG002
+    def myself(self, request: Request, body: Json) -> Json:
         user = {"accountId": "5b10a2844c20165700ede21g", "accountType": "atlassian", "active": True}
         return {**user, "displayName": "Datos", "timeZone": str(self.sight.zone), "locale": "es_ES"}
 
-    def fields(self, request: Request, body: Json) -> list[Json]:  # noqa: ARG002
+    def fields(self, request: Request, body: Json) -> list[Json]:
         kinds = {
             records.RATING: ("Satisfaction", "sd-feedback", "sd-request-feedback"),
             records.RATED_ON: ("Satisfaction date", "datetime", "sd-request-feedback-date"),
@@ -155,19 +156,19 @@ class _Jira:
         status = {"id": "status", "name": "Status", "custom": False, "schema": {"type": "status", "system": "status"}}
         return [status, *custom]
 
-    def project(self, request: Request, body: Json) -> Json:  # noqa: ARG002
+    def project(self, request: Request, body: Json) -> Json:
         key = request.path_params["key"]
         if key not in records.PROJECTS:
             raise _refused(404, f"No project could be found with key '{key}'.")
         id_, name = records.PROJECTS[key]
         return {"id": id_, "key": key, "name": name, "self": f"https://agencia.atlassian.net/rest/api/3/project/{id_}"}
 
-    def gone(self, request: Request, body: Json) -> Json:  # noqa: ARG002
+    def gone(self, request: Request, body: Json) -> Json:
         raise _refused(410, "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API.")
 
     # Issues
 
-    def search(self, request: Request, body: Json) -> Json:  # noqa: ARG002
+    def search(self, request: Request, body: Json) -> Json:
         wanted = body.get("fields") or []
         found = self._found(body["jql"])
         size = IDS_LIMIT if wanted == ["id"] else self.page_size
@@ -195,7 +196,7 @@ class _Jira:
             issue["properties"] = {"request.channel.type": {"value": records.CHANNELS[ticket.channel]}}
         return issue
 
-    def bulk(self, request: Request, body: Json) -> Json:  # noqa: ARG002
+    def bulk(self, request: Request, body: Json) -> Json:
         ids = body["issueIdsOrKeys"]
         if len(ids) > BULK_LIMIT:
             raise _refused(400, "The maximum number of issues that can be fetched is 100.")
@@ -203,7 +204,7 @@ class _Jira:
         issues = [self._issue(one, body.get("fields") or [], body.get("properties") or ()) for one in found]
         return {"issues": issues, "issueErrors": []}
 
-    def histories(self, request: Request, body: Json) -> Json:  # noqa: ARG002
+    def histories(self, request: Request, body: Json) -> Json:
         if not self.has_bulk_histories:
             raise _refused(404, "Not found")
         ids, fields = body["issueIdsOrKeys"], set(body.get("fieldIds") or ())
@@ -229,20 +230,20 @@ class _Jira:
     def _histories(self, id_: str) -> list[Json]:
         return records.history_records(self.issues[id_], self.sight)
 
-    def changelog(self, request: Request, body: Json) -> Json:  # noqa: ARG002
+    def changelog(self, request: Request, body: Json) -> Json:
         ticket = self._named(request)
         values = [
             {**one, "created": records.stamp(one["created"], self.sight)} for one in self._histories(str(ticket.id))
         ]
         return _page(request, "values", values)
 
-    def comments(self, request: Request, body: Json) -> Json:  # noqa: ARG002
+    def comments(self, request: Request, body: Json) -> Json:
         page = _page(request, "comments", records.comment_records(self._named(request), self.sight))
         return {name: page[name] for name in ("comments", "startAt", "maxResults", "total")}
 
     # Service Management
 
-    def feedback(self, request: Request, body: Json) -> Json:  # noqa: ARG002
+    def feedback(self, request: Request, body: Json) -> Json:
         if request.headers.get("X-ExperimentalApi") != "opt-in":
             raise _refused(412, "This API is experimental. Experimental APIs are not guaranteed to be stable.")
         found = records.feedback_record(self._named(request), self.sight)
@@ -250,7 +251,7 @@ class _Jira:
             raise _refused(404, "No feedback was found for the request.")
         return found
 
-    def levels(self, request: Request, body: Json) -> Json:  # noqa: ARG002
+    def levels(self, request: Request, body: Json) -> Json:
         values = records.level_records(self._named(request), self.sight)
         return {"size": len(values), "start": 0, "limit": 50, "isLastPage": True, "values": values}
 

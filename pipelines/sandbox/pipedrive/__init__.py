@@ -150,22 +150,22 @@ class _Company:
         body = {"success": True, "data": data, "additional_data": {"pagination": pagination}}
         return json_response(body)
 
-    async def deal_fields(self, request: Request) -> Response:  # noqa: ARG002 - as others are called
+    async def deal_fields(self, request: Request) -> Response:
         """The fields of deals."""
         return json_response(shapes.page(shapes.field_definitions("deals", self.setup), None))
 
-    async def person_fields(self, request: Request) -> Response:  # noqa: ARG002
+    async def person_fields(self, request: Request) -> Response:
         """The fields of persons."""
         return json_response(shapes.page(shapes.field_definitions("persons", self.setup), None))
 
-    async def pipelines(self, request: Request) -> Response:  # noqa: ARG002
+    async def pipelines(self, request: Request) -> Response:
         """The pipelines."""
         return json_response(shapes.page(shapes.pipeline_definitions(self.setup), None))
 
-    async def stages(self, request: Request) -> Response:  # noqa: ARG002
+    async def stages(self, request: Request) -> Response:
         """The stages of all pipelines."""
         return json_response(shapes.page(shapes.stage_definitions(self.setup), None))
 
-    async def activity_types(self, request: Request) -> Response:  # noqa: ARG002
+    async def activity_types(self, request: Request) -> Response:
         """The types of activity."""
         return json_response({"success": True, "data": shapes.activity_types(self.setup)})

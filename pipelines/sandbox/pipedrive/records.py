@@ -245,7 +245,7 @@ def _course(one: Shown, setup: Setup, pipeline: str, stages: Changes[str]) -> No
     one.own |= {"status": status, "close_time": closed_at}
 
 
-def _activities(company: Company, setup: Setup, present: datetime, merged: Merged) -> Iterator[Shown]:  # noqa: ARG001
+def _activities(company: Company, setup: Setup, present: datetime, merged: Merged) -> Iterator[Shown]:
     for activity in company.activities:
         if activity.entered_at <= present:
             yield from _finished(

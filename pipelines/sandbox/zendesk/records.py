@@ -271,7 +271,7 @@ def _change(name: str, value: str, before: str | None) -> Json:
     return {"type": "Change", "field_name": name, "value": value, "previous_value": before}
 
 
-def _child(event: Json, has_comments: bool) -> Json:  # noqa: FBT001  the export's `include`
+def _child(event: Json, has_comments: bool) -> Json:  # noqa: FBT001 - the export's `include`
     kind = {"event_type": event["type"]}
     if event["type"] != "Comment":
         before = {"previous_value": event["previous_value"]} if "previous_value" in event else {}
