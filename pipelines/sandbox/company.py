@@ -156,13 +156,17 @@ class TakenBack:
 
 @dataclass(frozen=True, slots=True)
 class Billed:
-    """A line of an invoice: what a subscription cost in a period, or (prorated) in a part of it after a change."""
+    """A line of an invoice: what a subscription cost in a period, or (prorated) in a part of it after a change.
+
+    off_cents: what a discount of its own, that lasts, takes off.
+    """
 
     subscription: int
     cents: int
     start: datetime
     end: datetime
     is_prorated: bool = False
+    off_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True)

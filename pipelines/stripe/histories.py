@@ -12,8 +12,8 @@ The vendor keeps no history of a subscription. What tells of it:
   (https://docs.stripe.com/api/invoice-line-item/object)
 
 So a change without a proration, longer ago than events reach, is known from the day on which it was billed. What no
-invoice and no event tells of that time: pauses, and cancellations that were taken back. Of a subscription whose items
-have several intervals invoices bill a part each, so that they are not gone by.
+invoice and no event tells of that time: pauses, and cancellations that were taken back. Of a subscription that has,
+or had, items of several intervals invoices bill a part each, so that they are not gone by (`intervals`).
 
 A record is named by the subscription, and where it is a state of the past, after a slash, by what told of it.
 
@@ -26,7 +26,7 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,7 +48,7 @@ from pipelines.stripe.reading import (
     reached,
     why_all_are_read,
 )
-from pipelines.stripe.states import before, billed, known_discounts, state
+from pipelines.stripe.states import before, billed, has_discounted_lines, known_discounts, state
 
 _SUBSCRIPTION = "customer.subscription."
 CHANGES = (
@@ -99,12 +99,11 @@ class _Walk:
     """How far a reading of all has got.
 
     events_from: from when on events are gone by (epoch seconds). first: when the first subscription began that it came
-    past; several: those with several intervals. subscription, invoice: the last ones that it came past in their lists.
+    past. subscription, invoice: the last ones that it came past in their lists.
     """
 
     events_from: int
     first: float
-    several: list[str] = field(default_factory=list)
     subscription: str | None = None
     invoice: str | None = None
 
@@ -159,7 +158,8 @@ class _Reading:
         """Where the reading is: at its beginning, or where it was interrupted, if events still reach as far back."""
         now = present_of(self.read)
         said = reached(self.read)
-        if now - datetime.fromtimestamp(said.get("events_from", 0), UTC) > EVENTS_KEPT - _SOON:
+        is_known = said.keys() == {one.name for one in fields(_Walk)}
+        if not is_known or now - datetime.fromtimestamp(said["events_from"], UTC) > EVENTS_KEPT - _SOON:
             return _Walk(int((now - EVENTS_TRUSTED).timestamp()), self.read.until.timestamp())
         return _Walk(**said)
 
@@ -175,8 +175,6 @@ class _Reading:
                 records += [self._present(item), *self._past(item, of_it)]
                 if not of_it and item.get("status") not in _ENDED and began < walk.events_from:
                     records.append(self._state(item, {}, "listed", walk.events_from, ""))
-                if len({(one["interval"], one["interval_count"]) for one in records[-1].payload["items"]}) > 1:
-                    walk.several.append(item["id"])
             yield records
             if page:
                 walk.subscription = page[-1]["id"]
@@ -210,7 +208,7 @@ class _Reading:
 
     def _billed(self, walk: _Walk) -> Iterator[list[Record] | Mark]:
         """What invoices billed of periods that began before events tell of them; after a gap, in the gap."""
-        first, several = self.read.since.timestamp() if self.read.since else 0, {*walk.several}
+        first = self.read.since.timestamp() if self.read.since else 0
         for page in self.api.listed("/v1/invoices", {"expand[]": f"data.{_EXPANDED}"}, walk.invoice):
             records: list[Record] = []
             for invoice in page:
@@ -222,7 +220,7 @@ class _Reading:
                     records += [
                         Record(f"{id_}/{invoice['id']}/{one['kind']}/{one['at']}", None, one)
                         for one in states
-                        if id_ not in several and one["at"] < walk.events_from
+                        if one["at"] < walk.events_from
                     ]
             yield records
             if page:
@@ -230,10 +228,12 @@ class _Reading:
                 yield place(**asdict(walk))
 
     def _lines(self, invoice: Item) -> list[Item]:
-        lines = invoice.get("lines") or {}
-        if not lines.get("has_more"):
+        """The lines of an invoice; with discounts of their own, as the list of them alone shows those whole."""
+        lines, has_own = invoice.get("lines") or {}, has_discounted_lines(invoice)
+        if not lines.get("has_more") and not has_own:
             return lines.get("data") or []
-        return [line for page in self.api.listed(f"/v1/invoices/{invoice['id']}/lines", {}) for line in page]
+        asked = {"expand[]": f"data.{_EXPANDED}"}
+        return [line for page in self.api.listed(f"/v1/invoices/{invoice['id']}/lines", asked) for line in page]
 
     def _present(self, item: Item) -> Record:
         return Record(item["id"], None, state(item, self.read.until, self.labels, {}))

@@ -23,10 +23,12 @@ from pipelines.stripe.money import NO_DECIMALS, THREE_DECIMALS, currency
 
 ITEM_SHAPE = pl.Struct(
     {
+        "price": pl.String(),
         "unit_amount": pl.String(),
         "quantity": pl.String(),
         "interval": pl.String(),
         "interval_count": pl.String(),
+        "days": pl.String(),
         "price_currency": pl.String(),
         "billing_scheme": pl.String(),
         "usage_type": pl.String(),
@@ -38,23 +40,25 @@ ITEM_SHAPE = pl.Struct(
 _MILLION = 1_000_000
 _NUMBER = r"^-?\d{1,14}(\.\d{1,12})?$"
 _WHOLE = r"^\d{1,12}$"
-_IN_A_MONTH = {"day": (365, 12), "week": (52, 12), "month": (1, 1), "year": (1, 12)}
-"""How often an interval is in a month: so many times, over so many."""
+_IN_A_MONTH = {"second": (365 * 86_400, 12), "day": (365, 12), "week": (52, 12), "month": (1, 1), "year": (1, 12)}
+"""How often an interval is in a month: so many times, over so many. Parts of periods are of seconds."""
 
 
-def prices(states: pl.LazyFrame) -> pl.LazyFrame:
+def items_of(states: pl.LazyFrame) -> pl.LazyFrame:
+    """The items of states, one a row, beside their record_key, id, kind, at and currency."""
+    listed = states.select("record_key", "id", "kind", "at", "currency", item="items").explode("item")
+    return listed.filter(pl.col("item").is_not_null()).unnest("item")
+
+
+def prices(states: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
     """`price`: what a month of each state costs, null where that is not known. Columns: record_key, price, is_strange.
 
-    states: record_key, currency, items, has_more_items, percent_left, amount_off, is_discount_told. is_strange: whether
-    a price or a quantity is something that the vendor does not document.
+    states: record_key, kind, has_more_items, currency, percent_left, amount_off, is_discount_told. items: theirs
+    (`items_of`). is_strange: whether a price or a quantity is something that the vendor does not document. What parts
+    of a period cost is what they change, and may be less than nothing.
     """
-    items = (
-        states.select("record_key", "currency", item="items")
-        .explode("item")
-        .filter(pl.col("item").is_not_null())
-        .unnest("item")
-        .with_columns(is_metered=(pl.col("usage_type") == "metered").fill_null(value=False))
-        .with_columns(is_fixed=_is_fixed(), is_number=_is_number())
+    items = items.with_columns(is_metered=(pl.col("usage_type") == "metered").fill_null(value=False)).with_columns(
+        is_fixed=_is_fixed(), is_number=_is_number()
     )
     is_told = (pl.col("is_fixed") & pl.col("is_number")) | pl.col("is_metered")
     summed = items.group_by("record_key").agg(
@@ -73,14 +77,17 @@ def prices(states: pl.LazyFrame) -> pl.LazyFrame:
         .then(_by_the_month(_millionths("amount_off")))
     )
     net = pl.col("gross") * _millionths("percent_left") // _MILLION - off
+    is_less = (net < 0) & pl.col("kind").ne_missing("prorated")
     is_whole = pl.col("is_discount_told").fill_null(value=False) & ~pl.col("has_more_items").fill_null(value=False)
     return (
-        states.select("record_key", "currency", "has_more_items", "percent_left", "amount_off", "is_discount_told")
+        states.select(
+            "record_key", "kind", "currency", "has_more_items", "percent_left", "amount_off", "is_discount_told"
+        )
         .join(summed, on="record_key", how="left")
         .select(
             "record_key",
             "is_strange",
-            price=pl.when(is_whole).then(_amount(pl.when(net < 0).then(pl.lit(0, pl.Int128)).otherwise(net))),
+            price=pl.when(is_whole).then(_amount(pl.when(is_less).then(pl.lit(0, pl.Int128)).otherwise(net))),
         )
     )
 

@@ -25,8 +25,9 @@ from __future__ import annotations
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS
+from pipelines.stripe.intervals import fitted, of_several
 from pipelines.stripe.money import currency
-from pipelines.stripe.monthly import prices
+from pipelines.stripe.monthly import items_of, prices
 from pipelines.stripe.stating import address, instant, stated
 from pipelines.turns import once
 
@@ -47,11 +48,17 @@ _NOT_STARTED = ("incomplete", "incomplete_expired")
 _STATUSES = ("active", "canceled", "past_due", "paused", "trialing", "unpaid")
 _STOPPED = ("paused", "unpaid")
 _UNCOLLECTED = ("mark_uncollectible", "void")
+_INVOICED = ("billed", "prorated")
 _FOREVER = pl.datetime(9999, 1, 1, time_unit="us", time_zone="UTC")
 _BEFORE = pl.duration(milliseconds=500)
 """How long before a change its subscription is shown as it was before."""
 
 _ABOUT = pl.duration(days=1)
+_UNDATED = ("before", "billed", "listed")
+"""States that were so when they were told, and may have been so before."""
+
+_ABOUT_AS_MUCH = (0.8, 1.25)
+"""What a part of a period says is changed is by days, and a month has 28 to 31."""
 
 
 def facts(records: pl.LazyFrame, *, livemode: bool) -> pl.LazyFrame:
@@ -80,8 +87,12 @@ def _said(records: pl.LazyFrame, *, livemode: bool) -> pl.LazyFrame:
     """Each state with its times, and its `level`: what it brings a month; null where that is not known."""
     started_at = pl.when(pl.col("start_date").is_null()).then(instant("created")).otherwise(instant("start_date"))
     is_stopped = pl.col("status").is_in(_STOPPED) | pl.col("pause").is_in(_UNCOLLECTED)
+    items = once(items_of(records))
+    is_invoiced = pl.col("kind").is_in(_INVOICED).fill_null(value=False)
+    in_part = records.filter(is_invoiced).join(of_several(items), on="id", how="semi")
     return (
-        records.join(prices(records), on="record_key", how="left")
+        records.join(in_part.select("record_key"), on="record_key", how="anti", maintain_order="left")
+        .join(prices(records, fitted(items)), on="record_key", how="left")
         .with_columns(
             *(instant(name) for name in ("created", "ended_at", "at", "trial_end", "canceled_at")),
             started_at=started_at,
@@ -135,23 +146,28 @@ def _levels(shown: pl.LazyFrame) -> pl.LazyFrame:
     """What each subscription brought from which instant on (`at`), and before (`was_…`).
 
     What was billed says nothing of a subscription of which nothing that shows it whole says what it brings. A change
-    that was billed from a period on happened on the day of the only part of a period that was billed in between.
+    that was billed from a period on, or is there where events begin to tell, happened on the day of the only part of a
+    period that was billed in between, if that changed about as much.
     """
-    is_billed = pl.col("kind") == "billed"
     is_dated, is_known = pl.col("kind") != "prorated", pl.col("level").is_not_null()
-    told = pl.col("is_told") | (is_known & is_dated & ~is_billed).any().over("id")
+    told = pl.col("is_told") | (is_known & ~pl.col("kind").is_in(_INVOICED)).any().over("id")
     followed = shown.filter(is_dated).with_columns(_told=told).filter(is_known & pl.col("_told"))
     followed = followed.sort("id", "at", "record_key").with_columns(
         pl.col(name).shift(1).over("id").alias(f"was_{name}") for name in ("at", "level", "is_trial", "is_stopped")
     )
-    prorated = shown.filter(~is_dated).select("id", prorated="at").unique()
+    prorated = shown.filter(~is_dated).select("id", prorated="at", moved="level").unique()
+    more = pl.col("level") - pl.col("was_level")
     changed_on = (
-        followed.filter(is_billed)
+        followed.filter(pl.col("kind").is_in(_UNDATED), more != 0)
         .join(prorated, on="id")
         .filter(pl.col("prorated") > pl.col("was_at"), pl.col("prorated") <= pl.col("at"))
         .group_by("record_key")
-        .agg(pl.col("prorated").first(), parts=pl.len())
-        .filter(pl.col("parts") == 1)
+        .agg(
+            pl.col("prorated").first(),
+            is_it=(pl.col("moved") / more).is_between(*_ABOUT_AS_MUCH).first(),
+            parts=pl.len(),
+        )
+        .filter(pl.col("parts") == 1, "is_it")
         .select("record_key", "prorated")
     )
     return followed.join(changed_on, on="record_key", how="left", maintain_order="left").with_columns(

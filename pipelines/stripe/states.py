@@ -23,7 +23,7 @@ from pipelines.stripe.reading import id_of, is_ahead
 
 TIMES = ("created", "start_date", "ended_at")
 _KEPT = ("id", "status", "currency", "livemode", *TIMES, "trial_end", "canceled_at")
-_AN_HOUR = 3600
+_AN_HOUR, _A_DAY = 3600, 86_400
 
 
 def state(item: Item, now: datetime, labels: Mapping[str, str | None], known: Mapping[str, Item]) -> dict[str, Any]:
@@ -80,8 +80,8 @@ def _discounted(applied: Iterable[Item], currency: Any, *, has_items_own: bool) 
     """What discounts that last leave of a price: a share of it, less an amount; and whether all are told."""
     left, off, is_told = Decimal(1), 0, not has_items_own
     for discount in applied:
-        coupon = discount.get("coupon") or (discount.get("source") or {}).get("coupon")
-        if not isinstance(coupon, dict):
+        coupon = _coupon(discount)
+        if coupon is None:
             is_told = False
         elif coupon.get("duration") == "once":
             continue
@@ -92,6 +92,11 @@ def _discounted(applied: Iterable[Item], currency: Any, *, has_items_own: bool) 
         else:
             is_told = False
     return {"percent_left": format(left.normalize(), "f"), "amount_off": off, "is_discount_told": is_told}
+
+
+def _coupon(discount: Item) -> Item | None:
+    coupon = discount.get("coupon") or (discount.get("source") or {}).get("coupon")
+    return coupon if isinstance(coupon, dict) else None
 
 
 def _decimal(number: Any) -> Decimal | None:
@@ -107,6 +112,7 @@ def _item(item: Item, rates: list[Item]) -> dict[str, Any]:
     recurring = price.get("recurring") or {}
     exact = price.get("unit_amount_decimal")
     return {
+        "price": id_of(price),
         "unit_amount": price.get("unit_amount") if exact is None else exact,
         "quantity": item.get("quantity"),
         "interval": recurring.get("interval"),
@@ -122,6 +128,7 @@ def _item(item: Item, rates: list[Item]) -> dict[str, Any]:
 def _priced(plan: Item) -> Item:
     """A plan, as versions of the API before there were prices have it."""
     return {
+        "id": plan.get("id"),
         "unit_amount": plan.get("amount"),
         "unit_amount_decimal": plan.get("amount_decimal"),
         "currency": plan.get("currency"),
@@ -138,27 +145,54 @@ def _priced(plan: Item) -> Item:
 def billed(invoice: Item, lines: Iterable[Item]) -> dict[str, list[dict[str, Any]]]:
     """What an invoice billed of each subscription: a state from the day on which the period begins, and prorations.
 
-    A period that is billed when it is over is one of use, which is no price. A line of a part of a period (proration)
-    says when something was changed, and by whole periods what it costs from then on.
+    A period that is billed when it is over is one of use, which is no price. Lines of parts of a period (prorations)
+    say when something was changed, and by how much; whole periods what it costs from then on.
     """
     whole: dict[str, list[Item]] = {}
-    found: dict[str, list[dict[str, Any]]] = {}
+    parts: dict[tuple[str, int], list[Item]] = {}
     for line in lines:
         details = (line.get("parent") or {}).get("subscription_item_details") or {}
         subscription, period = id_of(details.get("subscription")), line.get("period") or {}
         if subscription is None or not all(isinstance(period.get(end), int) for end in ("start", "end")):
             continue
         if details.get("proration"):
-            found.setdefault(subscription, []).append(_at(invoice, subscription, "prorated", period["start"]))
+            parts.setdefault((subscription, period["start"]), []).append(line)
         elif period["end"] > invoice["created"] + _AN_HOUR:
             whole.setdefault(subscription, []).append(line)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for (subscription, start), of_it in parts.items():
+        items = [_line(line, *_seconds(line)) for line in of_it]
+        found.setdefault(subscription, []).append({**_at(invoice, subscription, "prorated", start), "items": items})
+    applied = discounts(invoice, {})
     for subscription, of_it in whole.items():
-        starts = {line["period"]["start"] for line in of_it}
-        state = _at(invoice, subscription, "billed", min(starts))
-        items = {"items": [_line(line) for line in of_it], "has_more_items": False}
-        off = _discounted(discounts(invoice, {}), invoice.get("currency"), has_items_own=False)
-        found.setdefault(subscription, []).append({**state, **items, **off})
+        start = min(line["period"]["start"] for line in of_it)
+        own = [_own_discounts(line, applied) for line in of_it]
+        off = _discounted(applied, invoice.get("currency"), has_items_own=None in own)
+        items = [_line(line, *_interval(line), less=less or 0) for line, less in zip(of_it, own, strict=True)]
+        found.setdefault(subscription, []).append(
+            {**_at(invoice, subscription, "billed", start), "items": items, **off}
+        )
     return found
+
+
+def has_discounted_lines(invoice: Item) -> bool:
+    """Whether lines of an invoice have discounts of their own."""
+    return any(line.get("discounts") for line in (invoice.get("lines") or {}).get("data") or [])
+
+
+def _own_discounts(line: Item, of_invoice: Iterable[Item]) -> int | None:
+    """What discounts of a line's own that last take off it, in smallest units; None where that is not told."""
+    beside = {one.get("id") for one in of_invoice}
+    taken = {id_of(one.get("discount")): one.get("amount") for one in line.get("discount_amounts") or []}
+    less = 0
+    for discount in line.get("discounts") or []:
+        if id_of(discount) in beside:
+            continue
+        coupon, amount = _coupon(discount) if isinstance(discount, dict) else None, taken.get(id_of(discount))
+        if coupon is None or not isinstance(amount, int):
+            return None
+        less += 0 if coupon.get("duration") == "once" else amount
+    return less
 
 
 def _at(invoice: Item, subscription: str, kind: str, at: int) -> dict[str, Any]:
@@ -170,18 +204,22 @@ def _at(invoice: Item, subscription: str, kind: str, at: int) -> dict[str, Any]:
         "status": "active",
         "kind": kind,
         "at": at,
+        "has_more_items": False,
+        **_discounted((), None, has_items_own=False),
     }
 
 
-def _line(line: Item) -> dict[str, Any]:
-    """What a line bills, as an item of which there is one."""
-    interval, count = _interval(line["period"]["start"], line["period"]["end"])
-    taxes = line.get("taxes") or []
+def _line(line: Item, interval: str, count: int, less: int = 0) -> dict[str, Any]:
+    """What a line bills, as an item of which there is one. less: what its own discounts take off."""
+    taxes, amount = line.get("taxes") or [], line.get("amount")
+    details = (line.get("pricing") or {}).get("price_details") or {}
     return {
-        "unit_amount": line.get("amount"),
+        "price": id_of(details.get("price")),
+        "unit_amount": amount - less if isinstance(amount, int) else amount,
         "quantity": 1,
         "interval": interval,
         "interval_count": count,
+        "days": round((line["period"]["end"] - line["period"]["start"]) / _A_DAY),
         "price_currency": line.get("currency"),
         "billing_scheme": "per_unit",
         "usage_type": "licensed",
@@ -190,11 +228,16 @@ def _line(line: Item) -> dict[str, Any]:
     }
 
 
-def _interval(start: int, end: int) -> tuple[str, int]:
+def _interval(line: Item) -> tuple[str, int]:
     """How long a period is: months, where it ends on the same day of a month (or on its last one), or else days."""
-    begins, ends = (datetime.fromtimestamp(at, UTC) for at in (start, end))
+    begins, ends = (datetime.fromtimestamp(line["period"][at], UTC) for at in ("start", "end"))
     months = (ends.year - begins.year) * 12 + ends.month - begins.month
     is_last = any(at.day == calendar.monthrange(at.year, at.month)[1] for at in (begins, ends))
     if months > 0 and (begins.day == ends.day or (is_last and abs(begins.day - ends.day) <= 3)):
         return "month", months
     return "day", max(round((ends - begins) / timedelta(days=1)), 1)
+
+
+def _seconds(line: Item) -> tuple[str, int]:
+    """How long a part of a period is."""
+    return "second", max(line["period"]["end"] - line["period"]["start"], 1)

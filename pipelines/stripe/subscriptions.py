@@ -54,5 +54,5 @@ def subscriptions(account: Account, labels: Mapping[str, str | None], *, livemod
         facts=lambda records: facts(records, livemode=livemode),
         group=subscription_of,
         people=OF_CUSTOMERS,
-        mapping_version="2",
+        mapping_version="3",
     )

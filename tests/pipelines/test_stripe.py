@@ -493,7 +493,7 @@ def test_of_a_subscription_only_what_is_needed_is_kept(books: Books) -> None:
     books.load(company(subscriptions=(subscription(1, at(1), ended_at=at(2)),)), at(3))
     kept = str(books.raw("subscriptions").rows())
     assert "cus_71" in kept
-    assert not [word for word in (*PERSONAL, "muda", "price_rental", "prod_rental") if word in kept]
+    assert not [word for word in (*PERSONAL, "muda", "prod_rental") if word in kept]
 
 
 def test_all_subscriptions_are_listed_at_first_those_that_have_ended_too(books: Books) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from pipelines.source import Account, Mark, Read, Record, VendorError
 from pipelines.stripe import STRIPE, StripeOptions
 from pipelines.stripe.api import Api
 from pipelines.stripe.states import before, known_discounts, state
+from pipelines.stripe.states import billed as billed_by
 
 SETTINGS = "SOURCES__AGENCIA__STRIPE__"
 CURSOR = "states&product=product"
@@ -84,6 +87,20 @@ class Books:
             for page in self.stream.fetch(Read(since, present, CURSOR, clock)):
                 if not isinstance(page, Mark):
                     self.held |= {record.key: record for record in page}
+
+    def hold(self, present: datetime, now: Item, *invoices: Item, was: Item | None = None) -> None:
+        """Hold what a first reading keeps of a subscription and of its invoices. was: before an event of July."""
+        kept = state(now, present, {}, {})
+        told = {now["id"]: kept}
+        if was is None:
+            told["sub_1/listed"] = {**kept, "kind": "listed", "at": seconds(at(12, 6, 2025))}
+        else:
+            dated = {"before": state(was, present, {}, {}), "after": kept}
+            told |= {f"sub_1/{kind}": {**one, "kind": kind, "at": seconds(JULY)} for kind, one in dated.items()}
+        for number, one in enumerate(invoices):
+            for each in billed_by(one, one["lines"]["data"])["sub_1"]:
+                told[f"sub_1/{number}/{each['kind']}/{each['at']}"] = each
+        self.held = {key: Record(key, None, one) for key, one in told.items()}
 
     def facts(self) -> list[Item]:
         rows = [{**record.payload, "record_key": key} for key, record in self.held.items() if not record.is_deleted]
@@ -267,6 +284,13 @@ def test_lines_beyond_the_first_ten_count_and_those_of_use_and_of_drafts_do_not(
     assert books.told() == [("started", at(1, 1, 2025), 60)]
 
 
+def test_a_discount_of_a_line_of_its_own_is_taken_off_while_it_is_billed(books: Books) -> None:
+    first, second = months(50_00, 50_00)
+    half = invoice(1, dataclasses.replace(first.lines[0], off_cents=25_00))
+    books.read(at(10, 7, 2025), subscription(**OLD), invoices=(half, second))
+    assert books.told()[1:] == [("amount_changed", at(1, 2, 2025), 50), ("expanded", at(1, 2, 2025), 25)]
+
+
 def test_a_change_that_nothing_dates_is_known_from_when_events_reach_back_to(books: Books) -> None:
     now = subscription((at(20, 3, 2025), Terms(70_00)), **OLD)
     books.read(at(10, 7, 2025), now, invoices=months(50_00))
@@ -292,6 +316,159 @@ def test_a_gap_is_filled_by_what_was_billed_in_it_and_nothing_else_is_moved(book
 def test_the_stand_in_forgets_what_a_subscription_was_after_30_days(books: Books) -> None:
     books.read(at(20, 6), subscription((at(5, 5), Terms(70_00)), (at(5, 6), Terms(90_00))))
     assert books.told() == [("started", at(1), 70), ("amount_changed", at(5, 6), 90), ("expanded", at(5, 6), 20)]
+
+
+# --- by which interval a period was billed ----------------------------------------------------------------------------
+
+JULY = at(1, 7, 2025)
+JANUARY = at(4, 1, 2025)
+DAY = timedelta(days=1)
+
+
+def seconds(instant: datetime) -> int:
+    return int(instant.timestamp())
+
+
+def item(cents: int, interval: str, count: int = 1, price: str = "price_now") -> Item:
+    recurring = {"interval": interval, "interval_count": count, "usage_type": "licensed"}
+    of = {"id": price, "unit_amount": cents, "currency": "eur", "billing_scheme": "per_unit", "recurring": recurring}
+    return {"id": f"si_{price}", "quantity": 1, "price": of}
+
+
+def subscribed(*items: Item, began: datetime = JANUARY) -> Item:
+    begun = {"created": seconds(began), "start_date": seconds(began), "status": "active"}
+    return {"id": "sub_1", "currency": "eur", "items": {"data": [*items]}, **begun}
+
+
+def line(cents: int, start: datetime, end: datetime, price: str | None = None, *, is_part: bool = False) -> Item:
+    details = {"subscription": "sub_1", "proration": is_part}
+    return {
+        "amount": cents,
+        "currency": "eur",
+        "period": {"start": seconds(start), "end": seconds(end)},
+        "parent": {"subscription_item_details": details},
+        "pricing": {"price_details": {"price": price}},
+    }
+
+
+def bill(*lines: Item, **beside: Any) -> Item:
+    created = max(one["period"]["start"] for one in lines)
+    return {"created": created, "currency": "eur", "lines": {"data": [*lines]}, **beside}
+
+
+def periods(cents: int, days: int, number: int, price: str | None = None, start: datetime = JANUARY) -> list[Item]:
+    firsts = [start + days * DAY * n for n in range(number + 1)]
+    return [bill(line(cents, *span, price)) for span in pairwise(firsts)]
+
+
+BY_THE_MONTH = pl.Series(["43.333333", "10.833333", "10.138889", "3.333333"]).cast(pl.Decimal(38, 6)).to_list()
+
+
+@pytest.mark.parametrize("price", [None, "price_now", "price_unknown"])
+@pytest.mark.parametrize(
+    ("interval", "count", "days", "number", "a_month"),
+    [
+        ("week", 1, 7, 22, BY_THE_MONTH[0]),
+        ("week", 4, 28, 5, BY_THE_MONTH[1]),
+        ("day", 30, 30, 5, BY_THE_MONTH[2]),
+        ("week", 13, 91, 1, BY_THE_MONTH[3]),
+    ],
+)
+def test_what_is_never_changed_brings_the_same_by_its_price_and_by_its_invoices(
+    books: Books, interval: str, count: int, days: int, number: int, a_month: Decimal, price: str | None
+) -> None:
+    books.hold(JULY, subscribed(item(10_00, interval, count)), *periods(10_00, days, number, price))
+    assert books.told() == [("started", JANUARY, a_month)]
+
+
+def test_a_price_that_no_state_has_is_of_what_its_periods_have_alike(books: Books) -> None:
+    old = periods(10_00, 28, 4, "price_old", at(1, 2, 2025))  # the first of them is a month, too
+    now = at(24, 5, 2025)
+    new = bill(line(20_00, now, at(24, 6, 2025), "price_now"))
+    books.hold(JULY, subscribed(item(20_00, "month"), began=at(1, 2, 2025)), *old, new)
+    assert books.told()[:2] == [("started", at(1, 2, 2025), BY_THE_MONTH[1]), ("amount_changed", now, 20)]
+
+
+@pytest.mark.parametrize(("days", "first"), [(28, 100), (30, 100), (31, 10)])
+def test_a_period_that_may_be_a_month_or_weeks_is_not_known(books: Books, days: int, first: int) -> None:
+    began = {28: at(1, 2, 2025), 30: at(1, 4, 2025), 31: at(1, 3, 2025)}[days]
+    of_old = line(10_00, began, began + days * DAY, "price_old")
+    year = line(1_200_00, began + days * DAY, began + (days + 365) * DAY, "price_now")
+    books.hold(JULY, subscribed(item(1_200_00, "year"), began=began), bill(of_old), bill(year))
+    assert books.told()[0] == ("started", began, first)
+
+
+def test_a_part_of_a_period_says_nothing_of_its_price(books: Books) -> None:
+    part, month = line(3_00, JANUARY, at(14, 1, 2025), "price_now"), at(14, 2, 2025)
+    books.hold(JULY, subscribed(item(10_00, "month")), bill(part), bill(line(10_00, at(14, 1, 2025), month)))
+    assert books.told() == [("started", JANUARY, 10)]
+
+
+YEAR, EXTRA = item(1_200_00, "year"), item(10_00, "month", price="price_extra")
+OF_YEAR = line(1_200_00, JANUARY, JANUARY + 365 * DAY, "price_now")
+OF_MONTHS = [line(10_00, at(4, n, 2025), at(4, n + 1, 2025), "price_extra") for n in range(1, 6)]
+
+
+@pytest.mark.parametrize(
+    "invoices",
+    [
+        [bill(OF_YEAR, OF_MONTHS[0]), *map(bill, OF_MONTHS[1:])],
+        [bill(OF_YEAR), *map(bill, OF_MONTHS[2:])],  # added later
+    ],
+)
+@pytest.mark.parametrize(("was", "first"), [(None, 100), (subscribed(YEAR, EXTRA), 110)])
+def test_what_items_of_several_intervals_cost_is_not_told_by_their_invoices(
+    books: Books, invoices: list[Item], was: Item | None, first: int
+) -> None:
+    books.hold(JULY, subscribed(YEAR), *invoices, was=was)
+    assert books.told()[0] == ("started", JANUARY, first)
+    assert {told for _, told, _ in books.told()[1:]} == ({JULY} if was else set())
+
+
+def test_whose_interval_was_changed_had_one_at_a_time(books: Books) -> None:
+    switch = at(15, 2, 2025)
+    unused = line(-8_00, switch, at(4, 3, 2025), "price_extra", is_part=True)
+    year = line(1_200_00, switch, switch + 365 * DAY, "price_now")
+    books.hold(JULY, subscribed(YEAR), bill(OF_MONTHS[0]), bill(OF_MONTHS[1]), bill(unused, year))
+    assert books.told() == [("started", JANUARY, 10), ("amount_changed", switch, 100), ("expanded", switch, 90)]
+
+
+def discounted(coupon: Any, amount: int = 5_00) -> Item:
+    own = {"id": "di_1", "source": {"coupon": coupon}} if coupon else "di_1"
+    off = {"discounts": [own], "discount_amounts": [{"amount": amount, "discount": "di_1"}]}
+    return {**line(10_00, JANUARY, at(4, 2, 2025)), **off}
+
+
+@pytest.mark.parametrize(
+    ("coupon", "of_invoice", "amount", "is_told"),
+    [
+        ({"duration": "forever"}, [], 5_00, True),
+        ({"duration": "once"}, [], 10_00, True),
+        ({"duration": "forever", "percent_off": 50}, [{"id": "di_1", "coupon": {"percent_off": 50}}], 10_00, True),
+        (None, [], 10_00, False),
+    ],
+)
+def test_a_discount_of_a_line_is_taken_off_where_it_lasts_and_is_told(
+    coupon: Any, of_invoice: list[Item], amount: int, *, is_told: bool
+) -> None:
+    (kept,) = billed_by(bill(discounted(coupon), discounts=of_invoice), [discounted(coupon)])["sub_1"]
+    assert (kept["items"][0]["unit_amount"], kept["is_discount_told"]) == (amount, is_told)
+
+
+def test_a_part_of_a_period_dates_no_change_of_another_size(books: Books) -> None:
+    ends = [at(4, n, 2025) for n in range(1, 5)]
+    parts = [line(sign, at(14, 2, 2025), ends[2], is_part=True) for sign in (-20_00, 22_00)]
+    lines = [line(cents, *span) for cents, span in zip((50_00, 50_00, 60_00), pairwise(ends), strict=True)]
+    books.hold(JULY, subscribed(item(60_00, "month")), bill(lines[0]), bill(lines[1]), bill(*parts, lines[2]))
+    assert books.told()[1:] == [("amount_changed", ends[2], 60), ("expanded", ends[2], 10)]
+
+
+def test_more_seats_of_a_year_are_known_from_the_day_of_the_part_that_was_billed(books: Books) -> None:
+    day, end = at(1, 3, 2025), JANUARY + 365 * DAY
+    share = (end - day) / (365 * DAY)
+    parts = [line(round(cents * share), day, end, is_part=True) for cents in (-1_200_00, 2_400_00)]
+    books.hold(JULY, subscribed(item(2_400_00, "year")), bill(OF_YEAR), bill(*parts))
+    assert books.told()[1:] == [("amount_changed", day, 200), ("expanded", day, 100)]
 
 
 # --- what states say --------------------------------------------------------------------------------------------------

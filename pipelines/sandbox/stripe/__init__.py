@@ -167,7 +167,9 @@ class _Stripe:
     def listed_lines(self, request: Request) -> Json:
         of = {f"in_{one.id}": one for one in self.desk.company.invoices}
         invoice = _finder(self.invoices)(request)
-        return _list(request, f"/v1/invoices/{invoice['id']}/lines", records.lines(of[invoice["id"]]), _PAGE_PARAMS)
+        url, known = f"/v1/invoices/{invoice['id']}/lines", {*_PAGE_PARAMS, "expand[]"}
+        page = _list(request, url, records.lines(of[invoice["id"]]), known)
+        return subscriptions.unexpanded(page, request.query_params.getlist("expand[]"))
 
 
 class _Refusal(Exception):

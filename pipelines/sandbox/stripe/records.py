@@ -18,6 +18,7 @@ ACCOUNTS_VERSION = "2020-08-27"
 """The version in which events show their objects: older than what clients ask for, and without amounts before tax."""
 
 LINES_SHOWN = 10
+_OFF = {"id": "di_off", "object": "discount", "source": {"type": "coupon", "coupon": {"duration": "forever"}}}
 Json = dict[str, Any]
 
 
@@ -65,13 +66,15 @@ def invoice(one: Invoice, now: datetime) -> Json:
             "object": "list",
             "url": f"/v1/invoices/in_{one.id}/lines",
             "has_more": len(one.lines) > LINES_SHOWN,
-            "data": lines(one)[:LINES_SHOWN],
+            "data": [
+                {**line, "discounts": [one["id"] for one in line["discounts"]]} for line in lines(one)[:LINES_SHOWN]
+            ],
         },
     }
 
 
 def lines(one: Invoice) -> list[Json]:
-    """What an invoice bills of subscriptions."""
+    """What an invoice bills of subscriptions, each line with its discounts whole: an invoice shows their ids alone."""
     return [
         {
             "id": f"il_{one.id}_{number}",
@@ -80,8 +83,8 @@ def lines(one: Invoice) -> list[Json]:
             "amount": line.cents,
             "currency": one.currency.lower(),
             "description": "Servicio de Marta Ruiz",
-            "discount_amounts": [],
-            "discounts": [],
+            "discount_amounts": [{"amount": line.off_cents, "discount": _OFF["id"]}] if line.off_cents else [],
+            "discounts": [_OFF] if line.off_cents else [],
             "invoice": f"in_{one.id}",
             "metadata": {},
             "parent": {

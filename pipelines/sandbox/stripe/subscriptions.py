@@ -93,7 +93,7 @@ def _item(one: Subscription, terms: Terms) -> Json:
         "tax_rates": [],
         "metadata": {},
         "price": {
-            "id": f"price_{one.product}_{terms.amount_cents}",
+            "id": f"price_{one.product}_{terms.interval}_{terms.amount_cents}",
             "object": "price",
             "active": True,
             "billing_scheme": "per_unit",
@@ -155,7 +155,7 @@ def _as_was(one: Subscription, at: datetime) -> Json:
 
 
 def unexpanded(item: Json, expanded: Collection[str]) -> Json:
-    """A subscription, or a list of them, that names its discounts by their ids, unless they are asked for."""
+    """A subscription, a line of an invoice, or a list of either, with its discounts by their ids, unless asked for."""
     if "data" in item and item["object"] == "list":
         inner = {name.removeprefix("data.") for name in expanded}
         return {**item, "data": [unexpanded(one, inner) for one in item["data"]]}
