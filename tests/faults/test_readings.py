@@ -36,7 +36,7 @@ READ_WHOLE = {
     },
     "google_sheets": {"eventos"},  # a sheet is a state as a whole
     "typeform": {"started_compra"},  # as those are who opened a form and did not send it
-    "holded": {"credit_notes"},  # lists say all of them; what was asked for one by one is what marks remember
+    "holded": {"credit_notes", "purchases"},  # all is in lists; marks remember what was asked for one by one
     # Here they are too few for a mark.
     "hubspot": {"deals"},
     "freshdesk": {"satisfaction_ratings"},
