@@ -59,7 +59,7 @@ def _results(home: Home, catalogue: Catalogue, at: datetime, run_id: str) -> Res
         loads=lake_of_org.loads().collect(),
         quarantine=lake_of_org.quarantine().collect(),
         set_aside=aside,
-        remarks=steps.findings_frame(organisation, set_aside.remarks(home, catalogue, aside), at, None),
+        remarks=steps.findings_frame(organisation, steps.standing_remarks(home, catalogue), at, None),
         streams=set_aside.streams(home, catalogue),
         feeds=set_aside.needed(home, catalogue),
         late_days={definition.id: in_use.lateness(definition.types) for definition in catalogue.definitions},

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets import set_aside
+from assets import former, set_aside
 from assets.checks import Audit, Finding, audit_events, audit_progress
 from assets.checks.rules import Severity
 from assets.home import Home
@@ -78,8 +78,7 @@ def state_events(
     said = set_aside.check_ins(home.sources(catalogue), changes)
     if said:
         _keep_findings(home, organisation, replace(found[0], findings=said), started_at, run_id)
-    remarks = set_aside.remarks(home, catalogue, set_aside.standing(home, catalogue))
-    return changes, replace(found[0], findings=(*found[0].findings, *said, *remarks))
+    return changes, replace(found[0], findings=(*found[0].findings, *said, *standing_remarks(home, catalogue)))
 
 
 def remember_progress(
@@ -127,9 +126,14 @@ def remember_progress(
     remarks = (*(_of_retired_id(one) for one in found.refused), *failed, *_unexplained(found.history), *late)
     if remarks:
         _keep_findings(home, organisation.id, replace(audits[0], findings=remarks), started_at, run_id)
-    aside = set_aside.remarks(home, catalogue, set_aside.standing(home, catalogue))  # of which publication tells
-    audit = replace(audits[0], findings=(*audits[0].findings, *remarks, *aside))
+    audit = replace(audits[0], findings=(*audits[0].findings, *remarks, *standing_remarks(home, catalogue)))
     return Computed(audit, found.history, found.figures)
+
+
+def standing_remarks(home: Home, catalogue: Catalogue) -> tuple[Finding, ...]:
+    """What each run tells until it is mended, and publication with it: it is kept nowhere."""
+    aside = set_aside.standing(home, catalogue)
+    return (*set_aside.remarks(home, catalogue, aside), *former.remarks(home, catalogue))
 
 
 def _remember_objectives(home: Home, catalogue: Catalogue, recorded_at: datetime, run_id: str) -> None:

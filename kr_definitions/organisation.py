@@ -96,6 +96,18 @@ class SourceUse(Declared):
     late_days: int | None = Field(default=None, ge=0, le=366)
 
 
+def _known_stream(text: str) -> str:
+    if not re.fullmatch(_STREAM, text):
+        raise ValueError("not a source or a stream | Write <source>, or <source>.<stream>, as messages name it")
+    return text
+
+
+_STREAM = ID_PART + r"(\.[a-z][a-z0-9_]*)?"
+FormerStream = Annotated[str, AfterValidator(_known_stream), like(_STREAM)]
+Former = Literal["counts", "withdrawn"]
+"""What becomes of what a stream said that is read no more."""
+
+
 def _known_account(text: str) -> str:
     source, _, customer = text.partition("/")
     if not re.fullmatch(ID_PART, source) or not customer.strip():
@@ -190,7 +202,11 @@ class Switch(Declared):
 
 
 class Organisation(Declared):
-    """`organisation.yaml`. close_after: how long after its end a period is sealed by itself; without it, by hand."""
+    """`organisation.yaml`.
+
+    close_after: how long after its end a period is sealed by itself; without it, by hand. former: of sources, or
+    streams of them, that are read no more, whether what they said counts on, or is withdrawn as it is said elsewhere.
+    """
 
     id: Id
     title: Title
@@ -203,8 +219,16 @@ class Organisation(Declared):
     sources: dict[Id, SourceUse] = Field(default_factory=dict)
     identity: Identity = Identity()
     rates: Rates = Rates()
+    former: dict[FormerStream, Former] = Field(default_factory=dict)
     close_after: Days | None = None
     lint: dict[str, Switch] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _former_are_none(self) -> Organisation:
+        for name in self.former:
+            if name in self.sources:
+                raise ValueError(f"former names {name}, which is a source | Take it out of one of the two")
+        return self
 
     @model_validator(mode="after")
     def _named_are_sources(self) -> Organisation:

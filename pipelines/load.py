@@ -22,7 +22,7 @@ import polars as pl
 
 from kr_definitions.organisation import Organisation
 from kr_definitions.vocabulary import UTC_MICROSECONDS
-from pipelines import aside, identity, lake, mapped
+from pipelines import aside, former, identity, lake, mapped
 from pipelines.addresses import without_addresses
 from pipelines.event_log import EventLog
 from pipelines.raw_zone import OnPage, RawZone, StreamLoad
@@ -320,6 +320,9 @@ def bring_up_to_date(
                 told = said.problems.select("record_key", "problem")
                 changes.append(StreamChange(source.name, stream.name, said.stated, said.retracted, told))
         if organisation is not None:
+            declared = {(change.source, change.stream) for change in changes}
+            for withdrawn in former.withdrawals(log, organisation.former, declared, recorded_at):
+                saying.state(withdrawn)
             links = identity.statements(pl.concat([log.scan(), *saying.statements()]), organisation, recorded_at)
             saying.state(links)
         statements = saying.statements()
