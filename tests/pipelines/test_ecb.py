@@ -25,6 +25,7 @@ from pipelines.ecb.rates import facts, published_at
 from pipelines.load import Lake, Source, bring_up_to_date, fetch
 from pipelines.sandbox import ecb as stand_in
 from pipelines.sandbox.business import business, ventas_marketing
+from pipelines.sandbox.faults import Fault, Faulty
 from pipelines.sandbox.stand_in import Desk, SharedClock
 from pipelines.source import Account, Covered, Read, Record, SourceConfigError, VendorError
 
@@ -149,8 +150,9 @@ TABLE = '<E xmlns="http://www.ecb.int/vocabulary/2002-08-01/eurofxref"><Cube>{}<
 DAY = "<Cube time='2026-03-06'><Cube currency='USD' rate='{}'/></Cube>"
 
 
-def answering(text: str, status: int = 200) -> Starlette:
-    return Starlette(routes=[Route("/{path:path}", lambda _: Response(text, status, media_type="text/xml"))])
+def answering(text: str, status: int = 200, **said: str) -> Starlette:
+    headers = {name.replace("_", "-"): value for name, value in said.items()}
+    return Starlette(routes=[Route("/{path:path}", lambda _: Response(text, status, headers, media_type="text/xml"))])
 
 
 @pytest.mark.parametrize(
@@ -168,12 +170,36 @@ def answering(text: str, status: int = 200) -> Starlette:
         (answering("<!DOCTYPE x [<!ENTITY a 'b'>]>" + TABLE.format(DAY.format("1.1"))), "declares a document type"),
         (answering("gone", 404), "answered HTTP 404"),
         (answering("broken", 500), "failed 8 times"),
+        (answering("too many", 429), "failed 8 times, at last with HTTP 429"),
+        (answering("too many", 429, retry_after="50400"), "asks to wait 14.0 hours"),
     ],
-    ids=["html", "cut off", "nothing", "no day", "N/A", "twice", "old", "2062", "odd day", "entities", "404", "500"],
+    ids=[
+        "html",
+        "cut off",
+        "nothing",
+        "no day",
+        "N/A",
+        "twice",
+        "old",
+        "2062",
+        "odd day",
+        "entities",
+        "404",
+        "500",
+        "429",
+        "429 until tomorrow",
+    ],
 )
 def test_what_is_no_whole_table_is_loud_and_nothing_is_read(bank, app, found):
     with pytest.raises(VendorError, match=found):
         bank.read(asked(), app)
+
+
+@pytest.mark.parametrize("fault", ["429", "429-retry-after", "500", "503"])
+def test_what_passes_is_waited_for(bank, fault):
+    spoilt = Faulty(bank.app(FRIDAY), [Fault(fault, at=1)])
+    assert bank.read(asked(), spoilt) == bank.read(asked())
+    assert spoilt.changed == {fault: 1}
 
 
 def test_a_currency_that_the_bank_does_not_publish_is_refused_with_what_to_do(bank):
