@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -26,12 +25,13 @@ import orjson
 import polars as pl
 
 from pipelines.inmovilla.api import DAY, Api, Item, Pace, TooManyLeads
+from pipelines.inmovilla.properties import Pages, Reading
 from pipelines.inmovilla.times import WRITTEN, instant, local, midnight, naive
 from pipelines.novelty import FEWEST_DOUBTED
 from pipelines.people import People, Place
 from pipelines.recent import Recent, remembered
 from pipelines.rows import cells
-from pipelines.source import READ_AGAIN, Account, Covered, Mark, Read, Record, Stream, VendorError
+from pipelines.source import READ_AGAIN, Account, Covered, Mark, Record, Stream, VendorError
 
 if TYPE_CHECKING:
     from pipelines.inmovilla import InmovillaOptions
@@ -59,7 +59,7 @@ def leads(account: Account, options: InmovillaOptions, pace: Pace) -> Stream:
     return Stream(
         name="leads",
         feeds=("lead.created",),
-        fetch=lambda read: _Reading(account, options, pace, read).pages(),
+        fetch=lambda read: _Reading(account, options, pace, read).begin(),
         payload=PAYLOAD,
         facts=lambda records: facts(records, options),
         overlap=timedelta(days=options.reread_days),
@@ -68,21 +68,12 @@ def leads(account: Account, options: InmovillaOptions, pace: Pace) -> Stream:
 
 
 @dataclass
-class _Reading:
+class _Reading(Reading):
     """One reading of the leads."""
 
-    account: Account
-    options: InmovillaOptions
-    pace: Pace
-    read: Read
+    name = "leads"
 
-    def pages(self) -> Generator[list[Record] | Mark, None, Covered]:
-        try:
-            return (yield from self._pages(Api(self.account, self.read.clock, self.pace, "leads")))
-        finally:
-            self.pace.ended.add("leads")
-
-    def _pages(self, api: Api) -> Generator[list[Record] | Mark, None, Covered]:
+    def pages(self, api: Api) -> Pages:
         zone = self.options.zone
         began = self.read.since or self.read.until - timedelta(days=self.options.history_days)
         first, last = local(began, zone).date(), local(self.read.until, zone).date()

@@ -1,7 +1,7 @@
 """The properties that an agency takes on, as `listing.captured`.
 
 Belongs here: which properties are read and when, and the facts that they state. Does not: HTTP (`api`), where they are
-advertised (`publications`).
+advertised (`publications`), how the list is gone through (`properties`).
 
 Inmovilla lists all properties and prospects with the time of each one's last change, and tells the rest of each one
 alone. So of the list only those are asked for that are new or were changed; at first, those that were changed since
@@ -17,8 +17,7 @@ that time, or, where it has none, where the property says so (`exclu`). A proper
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +25,13 @@ import orjson
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL
-from pipelines.ids import packed, unpacked
+from pipelines.ids import packed
 from pipelines.inmovilla.api import Api, Item, Pace
+from pipelines.inmovilla.properties import Missing, OfProperties, Pages, code_of, is_so, named
 from pipelines.inmovilla.times import WRITTEN, instant, last_instant, local, midnight, naive
-from pipelines.novelty import FEWEST_DOUBTED
 from pipelines.people import People, Place
-from pipelines.recent import remembered
 from pipelines.rows import cells
-from pipelines.source import READ_AGAIN, Account, Covered, Mark, Read, Record, Stream, VendorError
+from pipelines.source import Account, Covered, Record, Stream
 
 if TYPE_CHECKING:
     from pipelines.inmovilla import InmovillaOptions
@@ -66,7 +64,7 @@ def listings(account: Account, options: InmovillaOptions, pace: Pace) -> Stream:
     return Stream(
         name="listings",
         feeds=("listing.captured",),
-        fetch=lambda read: _Reading(account, options, pace, read).pages(),
+        fetch=lambda read: _Reading(account, options, pace, read).begin(),
         payload=PAYLOAD,
         facts=lambda records: facts(records, options),
         overlap=timedelta(hours=3),  # longer than the clock is ever put back
@@ -76,40 +74,18 @@ def listings(account: Account, options: InmovillaOptions, pace: Pace) -> Stream:
 
 
 @dataclass
-class _Reading:
-    """One reading of the properties. held: the codes of those that are known; unread: of which nothing was said."""
+class _Reading(OfProperties):
+    """One reading of the properties."""
 
-    account: Account
-    options: InmovillaOptions
-    pace: Pace
-    read: Read
-    held: set[int] = field(default_factory=set)
-    unread: set[int] = field(default_factory=set)
+    name = "listings"
+    at_once = A_PAGE
 
-    def pages(self) -> Generator[list[Record] | Mark, None, Covered]:
-        try:
-            return (yield from self._pages(Api(self.account, self.read.clock, self.pace, "listings")))
-        finally:
-            self.pace.ended.add("listings")
-
-    def _pages(self, api: Api) -> Generator[list[Record] | Mark, None, Covered]:
-        self.held, self.unread = held_of(self.read), unread_of(self.read)
-        listed = api.properties()
-        there = {code_of(one) for one in listed}
-        missing, after = Missing.of(self.read), after_of(self.read)
-        for gone in missing.asked_for(api, self.held, there, self.options.most_removed):
-            yield [Record(str(code), None, {}, is_deleted=True) for code in gone]
-            yield Mark(self._mark(after, missing))
-        due = still_to_do([one for one in listed if self._is_due(one)], self.read)
-        for at in range(0, len(due), A_PAGE):
-            some = due[at : at + A_PAGE]
-            yield [record for one in some if (record := self._record(api, one)) is not None]
-            yield Mark(self._mark(place_of(some[-1]), missing))
-        held = there - self.unread | (self.held - missing.gone)
+    def pages(self, api: Api) -> Pages:
+        held = yield from self.walk(api, api.properties())
         cursor = orjson.dumps({"held": packed(held), "unread": sorted(self.unread & held)})
         return Covered(self._began(), self.read.until, cursor.decode())
 
-    def _mark(self, after: tuple[str, int], missing: Missing) -> str:
+    def mark(self, after: tuple[str, int], missing: Missing) -> str:
         return orjson.dumps({"after": after, "unread": sorted(self.unread), "missing": missing.said()}).decode()
 
     def _began(self) -> datetime:
@@ -119,14 +95,14 @@ class _Reading:
         start = self.read.until - timedelta(days=self.options.history_days)
         return midnight(local(start, self.options.zone).date(), self.options.zone)
 
-    def _is_due(self, listed: Item) -> bool:
+    def is_due(self, listed: Item) -> bool:
         """Whether a property is asked for: it is new, or was changed."""
         changed = naive(listed.get("fechaact"))
         if changed is None or code_of(listed) in self.unread or (self.held and code_of(listed) not in self.held):
             return True
         return instant(changed, self.options.zone) >= self._began()
 
-    def _record(self, api: Api, listed: Item) -> Record | None:
+    def record(self, api: Api, listed: Item) -> Record | None:
         """A property as it is kept; None where it is listed and said not to be there: it is a new one next time."""
         told = api.property(code_of(listed))
         if told is None:
@@ -152,87 +128,6 @@ class _Reading:
         if changed is None:
             return None
         return min(last_instant(changed, self.options.zone, self.read.until), self.read.until)
-
-
-# What readings of the list of properties share
-
-
-def code_of(listed: Item) -> int:
-    """The code of a property."""
-    return int(listed["cod_ofer"])
-
-
-def place_of(listed: Item) -> tuple[str, int]:
-    """Where a property stands in a reading: the one that was changed last comes last."""
-    return str(listed.get("fechaact")), code_of(listed)
-
-
-def is_so(value: Any) -> bool:
-    """Whether a flag is set; Inmovilla writes true, 1 and "1"."""
-    return str(value).strip().lower() in ("true", "1")
-
-
-def held_of(read: Read) -> set[int]:
-    """The codes of the properties that the last reading knew."""
-    known = remembered(read.cursor)
-    return unpacked(known["held"]) if known else set()
-
-
-def unread_of(read: Read) -> set[int]:
-    """The codes of the properties that were listed, and of which nothing was said, when they were asked for last."""
-    return set(remembered(read.mark or read.cursor).get("unread", ()))
-
-
-def still_to_do(due: list[Item], read: Read) -> list[Item]:
-    """The properties in the order in which they are asked for, without those that were before an interruption."""
-    return sorted((one for one in due if place_of(one) > after_of(read)), key=place_of)
-
-
-def after_of(read: Read) -> tuple[str, int]:
-    """Where an interrupted reading had got to."""
-    changed, code = remembered(read.mark).get("after", ("", 0))
-    return str(changed), int(code)
-
-
-@dataclass
-class Missing:
-    """What was held and is not listed any more: what Inmovilla says of each alone, kept over an interruption.
-
-    gone: what it says is not there. there: what it knows all the same.
-    """
-
-    gone: set[int] = field(default_factory=set)
-    there: set[int] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, read: Read) -> Missing:
-        """What an interrupted reading had asked."""
-        said = remembered(read.mark).get("missing", {})
-        return cls(*(unpacked(said[name]) if name in said else set() for name in ("gone", "there")))
-
-    def said(self) -> dict[str, str]:
-        """For a mark."""
-        return {"gone": packed(self.gone), "there": packed(self.there)}
-
-    def asked_for(self, api: Api, held: set[int], listed: set[int], most_removed: float) -> Iterator[list[int]]:
-        """Ask for each that was not asked for yet; gives on those that are gone. Raises where too many are missing."""
-        missing = sorted(held - listed)
-        is_all = most_removed < 1 and len(missing) == len(held) > 1
-        if is_all or (len(held) >= FEWEST_DOUBTED and len(missing) > most_removed * len(held)):
-            found = f"{len(missing)} of the {len(held)} properties that were known are not listed any more"
-            do = "Look at them in Inmovilla; where so many were really deleted, set most_removed to 1 for one run"
-            raise VendorError(api.source, found, f"{READ_AGAIN}. {do}")
-        for code in missing:
-            if code in self.gone or code in self.there:
-                continue
-            is_gone = api.property(code) is None
-            (self.gone if is_gone else self.there).add(code)
-            yield [code] if is_gone else []
-
-
-def named(column: str, words: Mapping[int, str]) -> pl.Expr:
-    """A column of Inmovilla's numbers in our words; what has none stays a number."""
-    return pl.col(column).replace({str(number): word for number, word in words.items()})
 
 
 def _number(value: Any) -> str | None:

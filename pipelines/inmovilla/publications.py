@@ -12,7 +12,6 @@ are new, and of those that were changed within `portals_days`; not of prospects,
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -23,20 +22,10 @@ import polars as pl
 from kr_definitions.vocabulary import UTC_MICROSECONDS
 from pipelines.ids import packed
 from pipelines.inmovilla.api import Api, Item, Pace
-from pipelines.inmovilla.listings import (
-    Missing,
-    after_of,
-    code_of,
-    held_of,
-    is_so,
-    named,
-    place_of,
-    still_to_do,
-    unread_of,
-)
+from pipelines.inmovilla.properties import Missing, OfProperties, Pages, code_of, is_so, named
 from pipelines.inmovilla.times import instant, naive
 from pipelines.recent import remembered
-from pipelines.source import Account, Covered, Mark, Read, Record, Stream
+from pipelines.source import Account, Covered, Record, Stream
 
 if TYPE_CHECKING:
     from pipelines.inmovilla import InmovillaOptions
@@ -57,7 +46,7 @@ def publications(account: Account, options: InmovillaOptions, pace: Pace) -> Str
     return Stream(
         name="publications",
         feeds=("listing.published",),
-        fetch=lambda read: _Reading(account, options, pace, read).pages(),
+        fetch=lambda read: _Reading(account, options, pace, read).begin(),
         payload=PAYLOAD,
         facts=lambda records: facts(records, options),
         overlap=timedelta(0),
@@ -66,51 +55,33 @@ def publications(account: Account, options: InmovillaOptions, pace: Pace) -> Str
 
 
 @dataclass
-class _Reading:
-    """One reading of what is advertised where. on: by the code of a property; unread: of which nothing was said."""
+class _Reading(OfProperties):
+    """One reading of what is advertised where. on: by the code of a property; before: as the last reading knew it."""
 
-    account: Account
-    options: InmovillaOptions
-    pace: Pace
-    read: Read
-    held: set[int] = field(default_factory=set)
+    name = "publications"
+
     on: dict[str, On] = field(default_factory=dict)
-    unread: set[int] = field(default_factory=set)
+    before: dict[str, On] = field(default_factory=dict)
 
-    def pages(self) -> Generator[list[Record] | Mark, None, Covered]:
-        try:
-            return (yield from self._pages(Api(self.account, self.read.clock, self.pace, "publications")))
-        finally:
-            self.pace.ended.add("publications")
-
-    def _pages(self, api: Api) -> Generator[list[Record] | Mark, None, Covered]:
-        known = remembered(self.read.cursor)
-        listed = api.properties()
-        there = {code_of(one) for one in listed}
+    def pages(self, api: Api) -> Pages:
+        known, listed = remembered(self.read.cursor), api.properties()
         if not known:
-            return Covered(self.read.until, self.read.until, orjson.dumps({"held": packed(there), "on": {}}).decode())
-        self.held, self.unread = held_of(self.read), unread_of(self.read)
-        self.on = {**known["on"], **remembered(self.read.mark).get("on", {})}
-        missing, after = Missing.of(self.read), after_of(self.read)
-        for gone in missing.asked_for(api, self.held, there, self.options.most_removed):
-            yield [Record(str(code), None, {}, is_deleted=True) for code in gone]
-            yield Mark(self._mark(after, missing, known["on"]))
-        for one in still_to_do([one for one in listed if self._is_due(one)], self.read):
-            if (record := self._record(api, one)) is not None:
-                yield [record]
-            yield Mark(self._mark(place_of(one), missing, known["on"]))
-        held = there - self.unread | (self.held - missing.gone)
+            there = packed({code_of(one) for one in listed})
+            return Covered(self.read.until, self.read.until, orjson.dumps({"held": there, "on": {}}).decode())
+        self.before = known["on"]
+        self.on = {**self.before, **remembered(self.read.mark).get("on", {})}
+        held = yield from self.walk(api, listed)
         on = {code: on for code, on in self.on.items() if int(code) in held}
         cursor = {"held": packed(held), "on": on, "unread": sorted(self.unread & held)}
         text = orjson.dumps(cursor, option=orjson.OPT_SORT_KEYS).decode()
         return Covered(self.read.since or self.read.until, self.read.until, text)
 
-    def _mark(self, after: tuple[str, int], missing: Missing, before: dict[str, On]) -> str:
-        changed = {code: on for code, on in self.on.items() if on != before.get(code)}
+    def mark(self, after: tuple[str, int], missing: Missing) -> str:
+        changed = {code: on for code, on in self.on.items() if on != self.before.get(code)}
         said = {"after": after, "on": changed, "unread": sorted(self.unread), "missing": missing.said()}
         return orjson.dumps(said).decode()
 
-    def _is_due(self, listed: Item) -> bool:
+    def is_due(self, listed: Item) -> bool:
         """Whether a property may be on other portals than it was."""
         if is_so(listed.get("prospecto")):
             return False
@@ -121,7 +92,7 @@ class _Reading:
             return True
         return instant(changed, self.options.zone) >= self.read.until - timedelta(days=self.options.portals_days)
 
-    def _record(self, api: Api, listed: Item) -> Record | None:
+    def record(self, api: Api, listed: Item) -> Record | None:
         """A property that was found on a portal on which it was not before, with all that it is on."""
         code = code_of(listed)
         told = {} if is_so(listed.get("nodisponible")) else api.portals(code)
