@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,15 +39,34 @@ class Exchange:
         return orjson.loads(self.answer)
 
 
+Answer = tuple[int, dict[str, str], bytes]
+"""A status, headers and a body."""
+
+Alter = Callable[[Exchange], Answer | None]
+"""From an exchange to its new answer, or None to leave it and its headers as they are."""
+
+
+def refusing(
+    times: int, status: int, headers: dict[str, str] | None = None, body: Any = None, ending: str = ""
+) -> Alter:
+    """The first so many answers are refusals, of requests of a path with this ending. body: JSON."""
+    left = [times]
+
+    def alter(exchange: Exchange) -> Answer | None:
+        if not exchange.path.endswith(ending) or not left[0]:
+            return None
+        left[0] -= 1
+        return status, headers or {}, orjson.dumps(body or {})
+
+    return alter
+
+
 @dataclass
 class Tampering:
-    """An application in front of another one: notes every exchange, and changes the answers that a test asks it to.
-
-    alter: from the exchange to its new (status, headers, answer), or None to leave it and its headers as they are.
-    """
+    """An application in front of another one: notes every exchange, and changes the answers that a test asks it to."""
 
     inner: ASGIApp
-    alter: Any = lambda exchange: None
+    alter: Alter = lambda exchange: None
     exchanges: list[Exchange] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -121,6 +140,18 @@ class Reading:
     def keys(self) -> list[str]:
         """The keys of the records, in order; a minus before those that are gone."""
         return [f"-{one.key}" if one.is_deleted else one.key for one in self.records]
+
+
+def facts_of(found: list[dict[str, Any]], event_type: str, *columns: str) -> list[Any]:
+    """What the facts of a type say, in order, among all that was found; of one column, its values alone."""
+    rows = [row for row in found if row.get("event_type") == event_type]
+    rows.sort(key=lambda row: (row["occurred_at"], row["record_key"]))
+    return [tuple(row.get(name) for name in columns) if len(columns) > 1 else row.get(columns[0]) for row in rows]
+
+
+def problems(found: list[dict[str, Any]]) -> dict[str, str]:
+    """Why records were not understood, among all that was found."""
+    return {row["record_key"]: row["problem"] for row in found if "problem" in row}
 
 
 @dataclass

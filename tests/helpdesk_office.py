@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import polars as pl
-from hubspot_agency import Exchange, Tampering
+from crm_office import Alter, Exchange, Tampering
 from shop import code
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -30,6 +30,7 @@ from pipelines.understanding import understand
 
 __all__ = [
     "MARCH",
+    "Alter",
     "Exchange",
     "Office",
     "StoredOffice",
@@ -328,6 +329,3 @@ def stored(office: Office) -> StoredOffice:
     return StoredOffice(
         office.folder, office.environment, office.connector, office.options, office.stand_in, office.zone, office.began
     )
-
-
-Alter = Callable[[Exchange], tuple[int, dict[str, str], bytes] | None]

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import polars as pl
 import pytest
+from crm_office import Answer
 from helpdesk_office import Exchange, Office, Reading, at, stored
 from meta_company import Only, on, post
 
@@ -27,7 +28,6 @@ PACIFIC = ZoneInfo("America/Los_Angeles")
 NOW = at(20, 5)
 POSTS = [post(n, at(n, 10), "facebook") for n in (2, 9, 18)]
 STREAMS = {"followers", "posts", "post_reactions", "followers_gained", "followers_lost", "views_counted", "post_views"}
-Answer = tuple[int, dict[str, str], bytes]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import orjson
 import polars as pl
 import pytest
 import requests
+from crm_office import Answer, refusing
 from helpdesk_office import Alter, Exchange, Office, StoredOffice, at, changes, company, ticket
 
 from pipelines.freshdesk import FRESHDESK, FreshdeskOptions, helpdesk
@@ -20,7 +21,6 @@ from pipelines.sandbox import freshdesk as stand_in
 from pipelines.sandbox.company import Company, Ticket
 from pipelines.source import Read
 
-Answer = tuple[int, dict[str, str], bytes]
 NOW = at(30)
 
 
@@ -165,18 +165,6 @@ def test_the_limit_of_the_plan_is_waited_for(office: Office) -> None:
     assert refused
     assert "exceeded the limit" in refused[0].content["message"]
     assert office.clock.waited_seconds() >= 60
-
-
-def refusing(times: int, status: int, headers: dict[str, str]) -> Alter:
-    left = [times]
-
-    def alter(exchange: Exchange) -> Answer | None:
-        if not left[0]:
-            return None
-        left[0] -= 1
-        return status, headers, b'{"message":"later"}'
-
-    return alter
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from crm_office import facts_of, problems
 from hubspot_agency import ACCOUNT, OPTIONS, day
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,16 +57,6 @@ def deal(pipeline: str = "default", contacts: tuple[str, ...] = (), **given: Any
     properties = {"pipeline": pipeline, "createdate": text(day(1)), **now}
     properties |= {name: value for name, value in given.items() if isinstance(value, str)}
     return {"properties": properties, "history": histories, "contacts": list(contacts)}
-
-
-def of(found: list[dict[str, Any]], event_type: str, *columns: str) -> list[Any]:
-    rows = [row for row in found if row.get("event_type") == event_type]
-    rows.sort(key=lambda row: (row["occurred_at"], row["record_key"]))
-    return [tuple(row.get(name) for name in columns) if len(columns) > 1 else row.get(columns[0]) for row in rows]
-
-
-def problems(found: list[dict[str, Any]]) -> dict[str, str]:
-    return {row["record_key"]: row["problem"] for row in found if "problem" in row}
 
 
 # Texts
@@ -122,7 +113,7 @@ def test_amounts_are_exact_and_in_the_deals_own_currency() -> None:
         "2": deal(dealstage=[(day(1), "closedwon")], amount=[(day(1), "12345678901234567890.123456")]),
         "3": deal(dealstage=[(day(1), "closedwon")]),
     }
-    assert sorted(of(facts("deals", given), "deal.won", "record_key", "amount", "currency")) == [
+    assert sorted(facts_of(facts("deals", given), "deal.won", "record_key", "amount", "currency")) == [
         ("1", Decimal("0.1"), "GBP"),
         ("2", Decimal("12345678901234567890.123456"), "EUR"),
         ("3", None, None),
@@ -132,20 +123,20 @@ def test_amounts_are_exact_and_in_the_deals_own_currency() -> None:
 def test_what_was_saved_in_one_click_was_in_force_though_some_milliseconds_apart() -> None:
     a_moment_later = "2026-01-01T09:00:00.700Z"
     found = facts("deals", {"1": deal(dealstage=[(day(1), "contractsent")], amount=[(a_moment_later, "700")])})
-    assert of(found, "deal.created", "stage", "amount") == [("reservation", Decimal(700))]
-    assert of(found, "deal.stage_entered", "amount") == [Decimal(700)]
-    assert of(found, "deal.amount_changed", "amount") == []
+    assert facts_of(found, "deal.created", "stage", "amount") == [("reservation", Decimal(700))]
+    assert facts_of(found, "deal.stage_entered", "amount") == [Decimal(700)]
+    assert facts_of(found, "deal.amount_changed", "amount") == []
 
 
 def test_an_amount_that_was_not_known_yet_is_no_amount_and_its_arrival_is_a_change() -> None:
     found = facts("deals", {"1": deal(dealstage=[(day(1), "contractsent")], amount=[(day(3), "700"), (day(4), "")])})
-    assert of(found, "deal.created", "amount", "currency") == [(None, None)]
-    assert of(found, "deal.amount_changed", "occurred_at", "amount") == [(day(3), Decimal(700))]
+    assert facts_of(found, "deal.created", "amount", "currency") == [(None, None)]
+    assert facts_of(found, "deal.amount_changed", "occurred_at", "amount") == [(day(3), Decimal(700))]
 
 
 def test_of_two_amounts_of_one_instant_the_later_saved_one_is_stated() -> None:
     given = {"1": deal(dealstage=[(day(1), "contractsent")], amount=[(day(3), "700"), (day(3), "900")])}
-    assert of(facts("deals", given), "deal.amount_changed", "occurred_at", "amount") == [(day(3), Decimal(900))]
+    assert facts_of(facts("deals", given), "deal.amount_changed", "occurred_at", "amount") == [(day(3), Decimal(900))]
 
 
 def test_attributes_and_owner_are_as_they_were_or_the_first_that_were_ever_known() -> None:
@@ -155,8 +146,8 @@ def test_attributes_and_owner_are_as_they_were_or_the_first_that_were_ever_known
         hubspot_owner_id=[(day(1), "11"), (day(4), "22"), (day(7), "33")],
     )
     found = facts("deals", {"1": given})
-    assert of(found, "deal.created", "market", "actor") == [("Getafe", "11")]
-    assert of(found, "deal.won", "market", "actor") == [("Getafe", "22")]
+    assert facts_of(found, "deal.created", "market", "actor") == [("Getafe", "11")]
+    assert facts_of(found, "deal.won", "market", "actor") == [("Getafe", "22")]
 
 
 def test_a_win_that_moves_on_within_the_won_stages_was_won_when_it_came_to_them() -> None:
@@ -165,8 +156,8 @@ def test_a_win_that_moves_on_within_the_won_stages_was_won_when_it_came_to_them(
     )
     given = deal(dealstage=[(day(1), "open"), (day(2), "signed"), (day(3), "paid")])
     found = facts("deals", {"1": given}, options)
-    assert of(found, "deal.won", "occurred_at", "pipeline") == [(day(2), "default")]
-    assert of(found, "deal.stage_entered", "stage") == ["open", "signed", "paid"]
+    assert facts_of(found, "deal.won", "occurred_at", "pipeline") == [(day(2), "default")]
+    assert facts_of(found, "deal.stage_entered", "stage") == ["open", "signed", "paid"]
 
 
 def test_deals_of_other_pipelines_state_nothing_whatever_is_wrong_with_them() -> None:
@@ -181,7 +172,7 @@ def test_a_listing_without_a_date_of_its_own_was_captured_when_it_came_to_that_s
         "4": deal("80417731", ("5",), dealstage=[(day(3), "151617181")], fecha_de_captacion="pronto"),
     }
     found = facts("deals", given)
-    assert of(found, "listing.captured", "record_key", "occurred_at") == [
+    assert facts_of(found, "listing.captured", "record_key", "occurred_at") == [
         ("2", datetime.fromisoformat("2026-01-02T00:00:00+01:00")),
         ("1", day(3)),
         ("4", day(3)),
@@ -198,8 +189,8 @@ def test_values_are_called_what_the_options_say_and_keep_their_names_otherwise()
         portales=[(day(1), " idealista; ;pisos")],
     )
     found = facts("deals", {"1": given})
-    assert of(found, "listing.captured", "mandate", "category") == [("exclusive", "garaje")]
-    assert sorted(of(found, "listing.published", "portal")) == ["idealista", "pisos"]
+    assert facts_of(found, "listing.captured", "mandate", "category") == [("exclusive", "garaje")]
+    assert sorted(facts_of(found, "listing.published", "portal")) == ["idealista", "pisos"]
 
 
 # Forecasts
@@ -221,7 +212,7 @@ FORECAST = ("occurred_at", "forecast_month", "amount")
 def forecast(**given: Any) -> list[Any]:
     """What a deal forecasts: when, of which month, how much."""
     usual = {"dealstage": [(day(1), "contractsent")], "amount": [(day(1), "700")]}
-    return of(facts("deals", {"1": deal(**{**usual, **given})}, FORECASTING), "forecast.stated", *FORECAST)
+    return facts_of(facts("deals", {"1": deal(**{**usual, **given})}, FORECASTING), "forecast.stated", *FORECAST)
 
 
 def test_a_forecast_is_stated_when_the_amount_or_the_close_date_changes() -> None:
@@ -313,7 +304,7 @@ def test_a_forecast_is_of_its_deal_with_its_attributes_of_then_under_a_stable_ke
         deal_currency_code="GBP",
     )
     columns = ("fact_key", "subject_id", "pipeline", "stage", "market", "product", "currency")
-    assert of(facts("deals", {"1": given}, FORECASTING), "forecast.stated", *columns) == [
+    assert facts_of(facts("deals", {"1": given}, FORECASTING), "forecast.stated", *columns) == [
         (f"deal/1/forecast/{int(day(2).timestamp()) * 1000}", "1", "ventas", None, "Getafe", "alquiler", "GBP"),
         (f"deal/1/forecast/{int(day(7).timestamp()) * 1000}", "1", "ventas", None, "Madrid", "alquiler", "GBP"),
     ]
@@ -351,8 +342,8 @@ def person(**given: Any) -> dict[str, Any]:
 def test_a_contact_is_a_lead_once_however_often_it_is_emptied_and_becomes_one_again() -> None:
     stages = [(day(1), "subscriber"), (day(2), "lead"), (day(3), "lead"), (day(4), ""), (day(5), "lead")]
     found = facts("contacts", {"1": person(lifecyclestage=stages)})
-    assert of(found, "lead.created", "occurred_at") == [day(2)]
-    assert of(found, "lifecycle.entered", "occurred_at", "lifecycle") == [
+    assert facts_of(found, "lead.created", "occurred_at") == [day(2)]
+    assert facts_of(found, "lifecycle.entered", "occurred_at", "lifecycle") == [
         (day(1), "subscriber"),
         (day(2), "lead"),
         (day(5), "lead"),
@@ -366,7 +357,7 @@ def test_a_referral_came_when_the_property_was_filled_from_whom_it_now_names() -
         "3": person(cliente_que_recomienda=[(day(2), "77"), (day(3), ""), (day(4), "99")]),
     }
     found = facts("contacts", given)
-    assert of(found, "referral.received", "record_key", "account_id", "occurred_at") == [
+    assert facts_of(found, "referral.received", "record_key", "account_id", "occurred_at") == [
         ("1", "88", day(2)),
         ("3", "99", day(4)),
     ]
@@ -396,7 +387,7 @@ def call(**properties: str) -> dict[str, Any]:
 def test_a_call_took_place_when_it_has_an_outcome(properties: dict[str, str], expected: str | None) -> None:
     options = HubSpotOptions.model_validate({"portal_id": "1", "calls": {"outcomes": {"own": "interested"}}})
     found = facts("calls", {"1": call(**properties)}, options)
-    assert of(found, "call.made", "outcome", "account_id") == ([(expected, "7")] if expected else [])
+    assert facts_of(found, "call.made", "outcome", "account_id") == ([(expected, "7")] if expected else [])
 
 
 def test_a_call_without_a_time_or_before_it_is_made_is_a_problem() -> None:
@@ -415,7 +406,9 @@ def test_a_call_without_a_time_or_before_it_is_made_is_a_problem() -> None:
 
 def test_a_call_lasts_its_milliseconds_in_seconds() -> None:
     given = call(hs_call_status="COMPLETED", hs_call_duration="61500", hs_activity_type="Seguimiento")
-    assert of(facts("calls", {"1": given}), "call.made", "quantity", "category") == [(Decimal("61.5"), "Seguimiento")]
+    assert facts_of(facts("calls", {"1": given}), "call.made", "quantity", "category") == [
+        (Decimal("61.5"), "Seguimiento")
+    ]
 
 
 def test_a_meeting_that_ends_before_it_begins_has_no_duration() -> None:
@@ -424,7 +417,10 @@ def test_a_meeting_that_ends_before_it_begins_has_no_duration() -> None:
         return {"properties": {"hs_meeting_outcome": "COMPLETED", "hs_createdate": text(day(1)), **times}}
 
     found = facts("meetings", {"1": held(day(3, 11)), "2": held(day(3, 9))})
-    assert sorted(of(found, "meeting.held", "record_key", "quantity"), key=str) == [("1", Decimal(60)), ("2", None)]
+    assert sorted(facts_of(found, "meeting.held", "record_key", "quantity"), key=str) == [
+        ("1", Decimal(60)),
+        ("2", None),
+    ]
 
 
 WORDED = HubSpotOptions.model_validate(
@@ -463,20 +459,20 @@ def test_a_deals_category_and_campaign_are_as_they_were() -> None:
         hs_campaign=[(day(2), "primavera"), (day(6), "verano")],
     )
     found = facts("deals", {"1": given}, WORDED)
-    assert of(found, "deal.created", "category", "campaign") == [("Nuevo", "primavera")]
-    assert of(found, "deal.won", "category", "campaign") == [("upsell", "primavera")]
+    assert facts_of(found, "deal.created", "category", "campaign") == [("Nuevo", "primavera")]
+    assert facts_of(found, "deal.won", "category", "campaign") == [("upsell", "primavera")]
 
 
 def test_a_leads_campaign_is_the_one_of_then_and_its_stages_have_none() -> None:
     given = person(lifecyclestage=[(day(2), "lead")], hs_campaign=[(day(1), "primavera"), (day(3), "verano")])
     found = facts("contacts", {"1": given}, WORDED)
-    assert of(found, "lead.created", "campaign") == ["primavera"]
-    assert of(found, "lifecycle.entered", "campaign") == [None]
+    assert facts_of(found, "lead.created", "campaign") == ["primavera"]
+    assert facts_of(found, "lifecycle.entered", "campaign") == [None]
 
 
 def test_a_call_says_its_segment() -> None:
     found = facts("calls", {"1": call(hs_call_status="COMPLETED", segmento="pyme")}, WORDED)
-    assert of(found, "call.made", "segment") == ["pyme"]
+    assert facts_of(found, "call.made", "segment") == ["pyme"]
 
 
 def test_meetings_say_segment_product_and_category_in_the_words_of_the_options() -> None:
@@ -487,16 +483,16 @@ def test_meetings_say_segment_product_and_category_in_the_words_of_the_options()
         "3": {"properties": {**held, "hs_activity_type": "Visita", "municipio": "Getafe"}},
     }
     found = facts("meetings", given, WORDED)
-    assert of(found, "meeting.scheduled", "category", "segment", "product") == [
+    assert facts_of(found, "meeting.scheduled", "category", "segment", "product") == [
         ("discovery", "pyme", "rental"),
         ("Comida", "pyme", "venta"),
         ("viewing", "pyme", None),
     ]
-    assert of(found, "meeting.held", "category", "segment", "product") == [
+    assert facts_of(found, "meeting.held", "category", "segment", "product") == [
         ("discovery", "pyme", "rental"),
         ("Comida", "pyme", "venta"),
     ]
-    assert of(found, "visit.held", "category", "segment", "product", "market") == [(None, None, None, "Getafe")]
+    assert facts_of(found, "visit.held", "category", "segment", "product", "market") == [(None, None, None, "Getafe")]
 
 
 # All of them
@@ -575,13 +571,13 @@ def test_a_deal_is_worth_what_it_was_in_the_currency_of_that_time() -> None:
     )
     found = facts("deals", {"1": sold}, selling(forecast=True))
     columns = ("occurred_at", "amount", "currency")
-    assert of(found, "deal.created", *columns) == [(day(1), Decimal(5000), "EUR")]
-    assert of(found, "deal.amount_changed", *columns) == [
+    assert facts_of(found, "deal.created", *columns) == [(day(1), Decimal(5000), "EUR")]
+    assert facts_of(found, "deal.amount_changed", *columns) == [
         (day(5), Decimal(6000), "EUR"),
         (day(10), Decimal(6000), "USD"),
     ]
-    assert of(found, "deal.won", *columns) == [(day(20), Decimal(6000), "USD")]
-    assert of(found, "forecast.stated", *columns) == [
+    assert facts_of(found, "deal.won", *columns) == [(day(20), Decimal(6000), "USD")]
+    assert facts_of(found, "forecast.stated", *columns) == [
         (day(2), Decimal(5000), "EUR"),
         (day(5), Decimal(6000), "EUR"),
         (day(10), Decimal(6000), "USD"),
@@ -595,7 +591,7 @@ def test_an_amount_and_its_currency_that_are_changed_in_one_save_are_one_change(
         deal_currency_code=[(day(1), "EUR"), (day(10, 9, 0, 2), "USD")],
     )
     found = facts("deals", {"1": sold})
-    assert of(found, "deal.amount_changed", "amount", "currency") == [(Decimal(6000), "USD")]
+    assert facts_of(found, "deal.amount_changed", "amount", "currency") == [(Decimal(6000), "USD")]
 
 
 def test_before_it_has_a_currency_a_deal_is_in_the_accounts() -> None:
@@ -605,8 +601,8 @@ def test_before_it_has_a_currency_a_deal_is_in_the_accounts() -> None:
         deal_currency_code=[(day(10), "EUR"), (day(20), "USD")],
     )
     found = facts("deals", {"1": sold})
-    assert of(found, "deal.created", "currency") == ["EUR"]
-    assert of(found, "deal.amount_changed", "occurred_at", "currency") == [(day(20), "USD")]
+    assert facts_of(found, "deal.created", "currency") == ["EUR"]
+    assert facts_of(found, "deal.amount_changed", "occurred_at", "currency") == [(day(20), "USD")]
 
 
 @pytest.mark.parametrize(
@@ -623,14 +619,14 @@ def test_an_imported_deal_was_won_when_it_says(said: str, expected: datetime) ->
         dealstage=[(day(20), "closedwon")], amount=[(day(20), "5000")], fecha_de_venta=said, createdate=text(day(20))
     )
     found = facts("deals", {"1": imported}, selling(won_on="fecha_de_venta"))
-    assert of(found, "deal.won", "occurred_at", "amount") == [(expected, Decimal(5000))]
-    assert of(found, "deal.stage_entered", "occurred_at") == [day(20)]
+    assert facts_of(found, "deal.won", "occurred_at", "amount") == [(expected, Decimal(5000))]
+    assert facts_of(found, "deal.stage_entered", "occurred_at") == [day(20)]
 
 
 def test_a_lost_deal_was_not_won_on_any_day() -> None:
     lost = deal(dealstage=[(day(20), "closedlost")], amount=[(day(20), "5000")], fecha_de_venta="2024-03-05")
     found = facts("deals", {"1": lost}, selling(won_on="fecha_de_venta"))
-    assert (of(found, "deal.won", "occurred_at"), of(found, "deal.lost", "occurred_at")) == ([], [day(20)])
+    assert (facts_of(found, "deal.won", "occurred_at"), facts_of(found, "deal.lost", "occurred_at")) == ([], [day(20)])
 
 
 def test_a_day_of_winning_that_is_none_sets_the_deal_aside() -> None:

@@ -13,6 +13,7 @@ import orjson
 import polars as pl
 import pytest
 import requests
+from crm_office import Answer, refusing
 from hubspot_agency import ACCOUNT, OPTIONS, Exchange, Office, Tampering, activity, agency, changes, contact, day, sale
 
 from pipelines import raw_zone
@@ -24,7 +25,6 @@ from pipelines.sandbox.hubspot import CREDENTIALS, OAUTH_CREDENTIALS, app
 NOW = day(60)
 CONTACTS = OPTIONS.model_copy(update={"sales": (), "listings": (), "calls": None, "meetings": None})
 DEALS = OPTIONS.model_copy(update={"listings": (), "calls": None, "meetings": None})
-Answer = tuple[int, dict[str, str], bytes]
 
 
 @pytest.fixture
@@ -292,18 +292,6 @@ def test_the_first_load_waits_for_the_limit_that_hubspot_refuses_with_no_retry_a
     assert office.clock.waited_seconds() == 10
 
 
-def refusing(times: int, status: int, headers: dict[str, str], body: Any) -> Callable[[Exchange], Answer | None]:
-    left = [times]
-
-    def alter(exchange: Exchange) -> Answer | None:
-        if exchange.path != "/crm/v3/objects/calls" or not left[0]:
-            return None
-        left[0] -= 1
-        return status, headers, orjson.dumps(body)
-
-    return alter
-
-
 @pytest.mark.parametrize(
     ("status", "headers", "body", "waited"),
     [
@@ -318,7 +306,7 @@ def refusing(times: int, status: int, headers: dict[str, str], body: Any) -> Cal
 def test_each_way_of_saying_slow_down_is_waited_for(
     office: Office, status: int, headers: dict[str, str], body: Any, waited: float
 ) -> None:
-    served = Tampering(app(office.desk(small(), NOW)), refusing(3, status, headers, body))
+    served = Tampering(app(office.desk(small(), NOW)), refusing(3, status, headers, body, "/crm/v3/objects/calls"))
     assert office.read(served, "calls", NOW).failure is None
     assert office.clock.waited_seconds() == waited
 

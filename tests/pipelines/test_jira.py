@@ -10,6 +10,7 @@ import orjson
 import polars as pl
 import pytest
 import yaml
+from crm_office import Answer
 from helpdesk_office import Exchange, Office, at, changes, company, ticket
 
 from pipelines.jira import JIRA, JiraOptions
@@ -34,7 +35,6 @@ OPTIONS = JiraOptions(
     channels={"jira": "phone"},
     surveys=False,
 )
-Answer = tuple[int, dict[str, str], bytes]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import orjson
 import polars as pl
 import pytest
 import requests
+from crm_office import Answer, refusing
 from helpdesk_office import Alter, Exchange, Office, StoredOffice, at, changes, company, ticket
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +28,6 @@ from pipelines.source import Read
 
 NOW = at(30)
 OPTIONS = JiraOptions(site="agencia", projects=("SUP",), solved=("Resolved",), closed=("Closed",), surveys=False)
-Answer = tuple[int, dict[str, str], bytes]
 
 
 @pytest.fixture
@@ -192,18 +192,6 @@ def test_times_in_each_shape_are_understood_or_none(written: Any, meant: datetim
 
 
 # Limits
-
-
-def refusing(times: int, status: int, headers: dict[str, str]) -> Alter:
-    left = [times]
-
-    def alter(exchange: Exchange) -> Answer | None:
-        if not left[0]:
-            return None
-        left[0] -= 1
-        return status, headers, b"{}"
-
-    return alter
 
 
 @pytest.mark.parametrize(

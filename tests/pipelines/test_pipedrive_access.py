@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crm_office import Answer
 from pipedrive_office import (
     ACCOUNT,
     OPTIONS,
@@ -21,7 +22,6 @@ from pipelines.pipedrive import PIPEDRIVE
 from pipelines.sandbox.pipedrive import CREDENTIALS, OAUTH_CREDENTIALS
 
 NOW = day(60)
-Answer = tuple[int, dict[str, str], bytes]
 
 
 @pytest.fixture

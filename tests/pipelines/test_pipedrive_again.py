@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 import pytest
+from crm_office import Answer
 from pipedrive_office import (
     SALES,
     Exchange,
@@ -28,7 +29,6 @@ from pipedrive_office import (
 from pipelines.sandbox.company import Company
 
 NOW = day(60)
-Answer = tuple[int, dict[str, str], bytes]
 
 
 def sales(count: int = 2, **first: Any) -> Company:

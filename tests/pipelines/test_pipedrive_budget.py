@@ -13,6 +13,7 @@ import orjson
 import polars as pl
 import pytest
 from builders import definition, organisation
+from crm_office import Answer, refusing
 from pipedrive_office import Exchange, Office, Tampering, app, business, contact, day, deal
 
 from kr_definitions.compute import compute
@@ -21,6 +22,7 @@ from pipelines.pipedrive.access import FEWEST_TOKENS, TOKENS_A_RUN
 from pipelines.sandbox.company import Company
 
 NOW = day(60)
+LATER = {"success": False, "error": "request over limit"}
 COSTS = {
     r"v2/(dealFields|personFields|deals|persons|activities)": 10,
     r"v2/deals/archived": 20,
@@ -154,22 +156,6 @@ def test_tokens_that_are_used_up_end_the_stream_until_the_next_day_and_nobody_ha
     assert len(office.facts("deal.won", "subject_id")) == 130
 
 
-Answer = tuple[int, dict[str, str], bytes]
-
-
-def refusing(times: int, headers: dict[str, str], only: str = "/api/v2/deals") -> Callable[[Exchange], Answer | None]:
-    """Answers the first requests of a list with 429."""
-    left = [times]
-
-    def alter(exchange: Exchange) -> Answer | None:
-        if exchange.path != only or not left[0]:
-            return None
-        left[0] -= 1
-        return 429, headers, b'{"success": false, "error": "request over limit"}'
-
-    return alter
-
-
 @pytest.mark.parametrize(
     ("times", "headers", "seconds"),
     [
@@ -182,7 +168,7 @@ def refusing(times: int, headers: dict[str, str], only: str = "/api/v2/deals") -
 def test_a_window_that_is_full_is_waited_for(
     office: Office, times: int, headers: dict[str, str], seconds: float
 ) -> None:
-    served = Tampering(app(office.desk(sales(3), NOW)), refusing(times, headers))
+    served = Tampering(app(office.desk(sales(3), NOW)), refusing(times, 429, headers, LATER, "/api/v2/deals"))
     before = office.clock.waited_seconds()
     reading, _ = office.read(served, "deals", NOW)
     assert reading.failure is None
@@ -200,7 +186,7 @@ def test_a_window_that_is_full_is_waited_for(
 def test_a_refusal_that_lasts_until_the_next_day_is_not_waited_for(
     office: Office, times: int, headers: dict[str, str], refusals: int, said: str
 ) -> None:
-    served = Tampering(app(office.desk(sales(3), NOW)), refusing(times, headers))
+    served = Tampering(app(office.desk(sales(3), NOW)), refusing(times, 429, headers, LATER, "/api/v2/deals"))
     reading, _ = office.read(served, "deals", NOW)
     assert said in str(reading.failure)
     assert sum(one.path == "/api/v2/deals" for one in served.exchanges) == refusals

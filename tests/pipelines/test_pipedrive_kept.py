@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 import polars as pl
 import pytest
+from crm_office import Answer
 from pipedrive_office import (
     ACCOUNT,
     OPTIONS,
@@ -27,7 +28,6 @@ from pipedrive_office import (
 from pipelines.pipedrive import PIPEDRIVE, PipedriveOptions
 
 NOW = day(60)
-Answer = tuple[int, dict[str, str], bytes]
 
 
 @pytest.fixture

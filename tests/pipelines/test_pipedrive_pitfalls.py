@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+from crm_office import Answer
 from pipedrive_office import (
     Exchange,
     Office,
@@ -26,7 +27,6 @@ from pipedrive_office import (
 from pipelines.pipedrive import PipedriveOptions
 
 NOW = day(60)
-Answer = tuple[int, dict[str, str], bytes]
 
 
 @pytest.fixture

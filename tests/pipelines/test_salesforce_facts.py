@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from crm_office import facts_of, problems
 from hubspot_agency import day
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,16 +66,6 @@ def facts(stream: str, records: dict[str, dict[str, Any]], using: SalesforceOpti
     }
     found = of.facts(pl.LazyFrame([{name: row.get(name) for name in shape} for row in rows], schema=shape)).collect()
     return [{name: value for name, value in row.items() if value is not None} for row in found.iter_rows(named=True)]
-
-
-def of(found: list[dict[str, Any]], event_type: str, *columns: str) -> list[Any]:
-    rows = [row for row in found if row.get("event_type") == event_type]
-    rows.sort(key=lambda row: (row["occurred_at"], row["record_key"]))
-    return [tuple(row.get(name) for name in columns) if len(columns) > 1 else row.get(columns[0]) for row in rows]
-
-
-def problems(found: list[dict[str, Any]]) -> dict[str, str]:
-    return {row["record_key"]: row["problem"] for row in found if "problem" in row}
 
 
 # Texts
@@ -144,8 +135,8 @@ def test_what_was_changed_before_histories_begin_was_so_from_the_beginning() -> 
         Mercado__c="Andina",
     )
     found = facts("opportunities", {"1": given})
-    assert of(found, "deal.created", "segment", "market") == [("clave", "Andina")]
-    assert of(found, "deal.won", "segment") == ["general"]
+    assert facts_of(found, "deal.created", "segment", "market") == [("clave", "Andina")]
+    assert facts_of(found, "deal.won", "segment") == ["general"]
 
 
 def test_the_owner_is_who_had_the_deal_then() -> None:
@@ -155,8 +146,8 @@ def test_the_owner_is_who_had_the_deal_then() -> None:
         ],
     )  # fmt: skip
     found = facts("opportunities", {"1": given})
-    assert of(found, "deal.created", "actor") == ["A"]
-    assert of(found, "deal.won", "actor") == ["B"]
+    assert facts_of(found, "deal.created", "actor") == ["A"]
+    assert facts_of(found, "deal.won", "actor") == ["B"]
 
 
 # Deals
@@ -168,7 +159,7 @@ def test_amounts_are_exact_and_in_the_deals_own_currency() -> None:
         "2": deal(stage(day(1), "ganado", "12345678901234567890.123456")),
         "3": deal(stage(day(1), "ganado")),
     }
-    assert sorted(of(facts("opportunities", given), "deal.won", "record_key", "amount", "currency")) == [
+    assert sorted(facts_of(facts("opportunities", given), "deal.won", "record_key", "amount", "currency")) == [
         ("1", Decimal("0.1"), "USD"),
         ("2", Decimal("12345678901234567890.123456"), "COP"),
         ("3", None, None),
@@ -178,15 +169,15 @@ def test_amounts_are_exact_and_in_the_deals_own_currency() -> None:
 def test_what_was_saved_in_one_click_was_in_force_though_some_seconds_apart() -> None:
     given = deal(stage(day(1), "contrato"), stage(day(1, 9, 0, 2), "contrato", "700"))
     found = facts("opportunities", {"1": given})
-    assert of(found, "deal.created", "stage", "amount") == [("contrato", Decimal(700))]
-    assert of(found, "deal.amount_changed", "amount") == []
+    assert facts_of(found, "deal.created", "stage", "amount") == [("contrato", Decimal(700))]
+    assert facts_of(found, "deal.amount_changed", "amount") == []
 
 
 def test_a_win_that_moves_on_within_the_won_stages_was_won_when_it_came_to_them() -> None:
     using = options(sales=[{"won": ["firmado", "pagado"]}])
     given = deal(stage(day(1), "preventa"), stage(day(2), "firmado"), stage(day(3), "pagado"))
     found = facts("opportunities", {"1": given}, using)
-    assert of(found, "deal.won", "occurred_at", "pipeline") == [(day(2), "sales")]
+    assert facts_of(found, "deal.won", "occurred_at", "pipeline") == [(day(2), "sales")]
 
 
 def test_deals_of_other_record_types_state_nothing_whatever_is_wrong_with_them() -> None:
@@ -197,7 +188,7 @@ def test_deals_of_other_record_types_state_nothing_whatever_is_wrong_with_them()
 def test_the_product_of_a_deal_is_the_one_with_the_highest_price() -> None:
     lines = [{"value": "900", "product": "A"}, {"value": "1000", "product": "B"}, {"value": None, "product": "C"}]
     given = {"1": deal(stage(day(1), "ganado"), lines=lines), "2": deal(stage(day(1), "ganado"))}
-    assert of(facts("opportunities", given), "deal.won", "record_key", "product") == [("1", "B"), ("2", None)]
+    assert facts_of(facts("opportunities", given), "deal.won", "record_key", "product") == [("1", "B"), ("2", None)]
 
 
 def test_a_forecast_is_withdrawn_when_its_category_counts_no_more_and_stated_anew_when_a_lost_deal_is_taken_up() -> (
@@ -214,7 +205,7 @@ def test_a_forecast_is_withdrawn_when_its_category_counts_no_more_and_stated_ane
     )
     found = facts("opportunities", {"1": given})
     march, april = date(2026, 3, 1), date(2026, 4, 1)
-    assert of(found, "forecast.stated", "occurred_at", "forecast_month", "amount") == [
+    assert facts_of(found, "forecast.stated", "occurred_at", "forecast_month", "amount") == [
         (day(2), march, Decimal(500)),
         (day(3), april, Decimal(500)),
         (day(4), april, Decimal(0)),
@@ -226,7 +217,7 @@ def test_a_forecast_is_withdrawn_when_its_category_counts_no_more_and_stated_ane
 
 def test_a_deal_that_was_lost_before_anybody_expected_it_forecasts_nothing() -> None:
     given = deal(stage(day(1), "preventa", "5", "2026-03-10", "Omitted"), stage(day(2), "perdido", "5", "2026-03-10"))
-    assert of(facts("opportunities", {"1": given}), "forecast.stated", "amount") == []
+    assert facts_of(facts("opportunities", {"1": given}), "forecast.stated", "amount") == []
 
 
 def test_what_is_strange_in_a_deal_is_named() -> None:
@@ -266,7 +257,8 @@ def test_a_call_was_when_the_org_says_or_when_it_was_closed_on_its_day_or_at_the
     }
     found = facts("calls", given)
     beginning = day(8, 5)  # midnight in Bogotá
-    assert sorted(of([one for one in found if "occurred_at" in one], "call.made", "record_key", "occurred_at")) == [
+    dated = [one for one in found if "occurred_at" in one]
+    assert sorted(facts_of(dated, "call.made", "record_key", "occurred_at")) == [
         ("1", said), ("2", closed), ("3", beginning), ("4", beginning), ("5", later), ("6", day(9, 3)),
     ]  # fmt: skip
     assert problems(found) == dict.fromkeys(("7", "8"), "the time of the call is none")
@@ -281,7 +273,7 @@ def test_only_closed_calls_are_made_and_a_series_is_none() -> None:
         "5": call(CallType="Internal", CallDurationInSeconds="90"),
     }
     columns = ("record_key", "direction", "outcome", "quantity")
-    assert of(facts("calls", given), "call.made", *columns) == [
+    assert facts_of(facts("calls", given), "call.made", *columns) == [
         ("1", "inbound", "busy", Decimal(0)),
         ("5", None, "completed", Decimal(90)),
     ]
@@ -290,7 +282,7 @@ def test_only_closed_calls_are_made_and_a_series_is_none() -> None:
 def test_calls_may_be_told_by_the_types_that_the_org_gives_its_tasks() -> None:
     using = options(calls={"types": ["Llamada"]})
     given = {"1": call(TaskSubtype="Task", Type="Llamada"), "2": call(Type="Correo")}
-    assert of(facts("calls", given, using), "call.made", "record_key", "category") == [("1", "Llamada")]
+    assert facts_of(facts("calls", given, using), "call.made", "record_key", "category") == [("1", "Llamada")]
 
 
 def test_a_task_of_a_type_that_means_a_call_is_a_call_and_no_task() -> None:
@@ -323,13 +315,13 @@ def meeting(**more: Any) -> dict[str, Any]:
 def test_the_children_of_an_event_and_the_record_of_a_series_are_no_meetings() -> None:
     given = {"1": meeting(), "2": meeting(IsChild="true"), "3": meeting(IsRecurrence="true")}
     found = facts("meetings", given)
-    assert of(found, "meeting.held", "record_key", "quantity") == [("1", Decimal(45))]
-    assert of(found, "meeting.scheduled", "record_key") == ["1"]
+    assert facts_of(found, "meeting.held", "record_key", "quantity") == [("1", Decimal(45))]
+    assert facts_of(found, "meeting.scheduled", "record_key") == ["1"]
 
 
 def test_a_meeting_of_a_whole_day_begins_with_the_day_where_the_organisation_is() -> None:
     given = {"1": meeting(IsAllDayEvent="true", StartDateTime="2026-01-09T00:00:00.000+0000")}
-    assert of(facts("meetings", given), "meeting.held", "occurred_at", "quantity") == [(day(9, 5), None)]
+    assert facts_of(facts("meetings", given), "meeting.held", "occurred_at", "quantity") == [(day(9, 5), None)]
 
 
 def test_without_an_outcome_no_meeting_is_known_to_have_taken_place() -> None:
@@ -342,7 +334,7 @@ def test_without_an_outcome_no_meeting_is_known_to_have_taken_place() -> None:
 def test_only_events_of_the_listed_types_are_meetings() -> None:
     using = options(meetings={**EXAMPLE["meetings"], "types": ["comercial"]})
     given = {"1": meeting(Type="comercial"), "2": meeting(Type="Personal"), "3": meeting()}
-    assert of(facts("meetings", given, using), "meeting.held", "record_key") == ["1"]
+    assert facts_of(facts("meetings", given, using), "meeting.held", "record_key") == ["1"]
 
 
 def test_a_meeting_held_in_the_year_2062_is_set_aside() -> None:
@@ -366,8 +358,8 @@ def test_a_lead_that_comes_back_to_its_first_stage_was_new_once_and_other_status
         ],
     )
     found = facts("leads", {"1": given})
-    assert of(found, "lead.created", "occurred_at", "subject_id") == [(day(1), "7")]
-    assert of(found, "lifecycle.entered", "occurred_at", "lifecycle") == [
+    assert facts_of(found, "lead.created", "occurred_at", "subject_id") == [(day(1), "7")]
+    assert facts_of(found, "lifecycle.entered", "occurred_at", "lifecycle") == [
         (day(1), "lead"),
         (day(3), "lead"),
         (day(4), "salesqualifiedlead"),
@@ -390,13 +382,13 @@ def test_a_case_that_is_closed_from_solved_was_solved_once() -> None:
     }
     using = options(cases={**EXAMPLE["cases"], "priorities": {"Alta": "high"}})
     found = facts("cases", given, using)
-    assert of(found, "ticket.solved", "record_key", "occurred_at") == [
+    assert facts_of(found, "ticket.solved", "record_key", "occurred_at") == [
         ("4", day(1)), ("1", day(2)), ("2", day(2)), ("3", day(2)), ("3", day(4)),
     ]  # fmt: skip
-    assert of(found, "ticket.reopened", "record_key", "occurred_at") == [("3", day(3))]
-    assert of(found, "ticket.closed", "record_key") == ["4", "2", "3", "1"]
+    assert facts_of(found, "ticket.reopened", "record_key", "occurred_at") == [("3", day(3))]
+    assert facts_of(found, "ticket.closed", "record_key") == ["4", "2", "3", "1"]
     assert {row["priority"] for row in found} == {"high"}
-    assert of(found, "ticket.created", "channel") == ["email"] * 4
+    assert facts_of(found, "ticket.created", "channel") == ["email"] * 4
 
 
 def test_a_first_reply_that_is_no_time_sets_the_case_aside() -> None:
@@ -420,13 +412,13 @@ def test_a_deal_is_worth_what_it_was_in_the_currency_of_that_time() -> None:
     )
     found = facts("opportunities", {"1": sold})
     columns = ("occurred_at", "amount", "currency")
-    assert of(found, "deal.created", *columns) == [(day(1), Decimal(5000), "COP")]
-    assert of(found, "deal.amount_changed", *columns) == [
+    assert facts_of(found, "deal.created", *columns) == [(day(1), Decimal(5000), "COP")]
+    assert facts_of(found, "deal.amount_changed", *columns) == [
         (day(10), Decimal(5000), "USD"),
         (day(20), Decimal(5500), "USD"),
     ]
-    assert of(found, "deal.won", *columns) == [(day(20), Decimal(5500), "USD")]
-    assert of(found, "forecast.stated", *columns) == [
+    assert facts_of(found, "deal.won", *columns) == [(day(20), Decimal(5500), "USD")]
+    assert facts_of(found, "forecast.stated", *columns) == [
         (day(1), Decimal(5000), "COP"),
         (day(10), Decimal(5000), "USD"),
         (day(20), Decimal(5500), "USD"),
@@ -452,7 +444,7 @@ def test_an_imported_deal_was_won_when_it_says(said: str | None, expected: datet
     sales = [{**EXAMPLE["sales"][0], "won_on": "Fecha_de_venta__c"}]
     imported = deal(stage(day(20), "ganado", "5000"), created=text(day(20)), Fecha_de_venta__c=said)
     found = facts("opportunities", {"1": imported}, options(sales=sales))
-    assert of(found, "deal.won", "occurred_at") == [expected]
+    assert facts_of(found, "deal.won", "occurred_at") == [expected]
     strange = deal(stage(day(20), "ganado", "5000"), Fecha_de_venta__c="marzo")
     found = facts("opportunities", {"1": strange}, options(sales=sales))
     assert [row["problem"] for row in found if "problem" in row] == ["Fecha_de_venta__c is not a time"]
@@ -493,13 +485,13 @@ def test_a_stage_that_a_contact_was_in_as_a_lead_is_not_stated_twice(
     contact: dict[str, Any], entered: list[str], created: list[datetime]
 ) -> None:
     found = facts("contacts", {"1": contact})
-    assert of(found, "lifecycle.entered", "lifecycle") == entered
-    assert of(found, "lead.created", "occurred_at") == created
+    assert facts_of(found, "lifecycle.entered", "lifecycle") == entered
+    assert facts_of(found, "lead.created", "occurred_at") == created
 
 
 def test_a_contact_says_all_that_its_field_says_where_leads_are_not_read() -> None:
     found = facts("contacts", {"1": converted("opportunity")}, options(leads=None))
-    assert of(found, "lifecycle.entered", "lifecycle") == ["opportunity"]
+    assert facts_of(found, "lifecycle.entered", "lifecycle") == ["opportunity"]
 
 
 def test_new_customers_are_of_a_stage_that_a_status_means() -> None:

@@ -10,10 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import crm_office
 import orjson
 import polars as pl
 import pytest
 import requests
+from crm_office import Alter, Answer
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hubspot_agency import Exchange, Reading, Tampering, activity, changes, contact, day
@@ -29,7 +31,6 @@ from pipelines.sandbox.salesforce.door import USERNAME
 from pipelines.sandbox.salesforce.names import NUMBER, id_of
 
 NOW = day(60)
-Answer = tuple[int, dict[str, str], bytes]
 QUERY, USAGE = "/queryAll", "Sforce-Limit-Info"
 
 
@@ -204,18 +205,8 @@ def test_reading_stops_at_its_share_of_the_orgs_requests(desktop: Desktop, used:
         assert [path.rpartition("/")[2] for path in served.paths()] == ["token", "describe"]
 
 
-def refusing(
-    status: int, body: Any, times: int = 3, headers: dict[str, str] | None = None
-) -> Callable[[Exchange], Any]:
-    left = [times]
-
-    def alter(exchange: Exchange) -> Answer | None:
-        if not exchange.path.endswith(QUERY) or not left[0]:
-            return None
-        left[0] -= 1
-        return status, headers or {}, orjson.dumps(body)
-
-    return alter
+def refusing(status: int, body: Any, headers: dict[str, str] | None = None) -> Alter:
+    return crm_office.refusing(3, status, headers, body, QUERY)
 
 
 def error(code: str, message: str = "") -> list[dict[str, str]]:
