@@ -144,12 +144,12 @@ class Held:
         self.believed: set[str] = self.revisions.keys() & set(of_then.collect().to_series())
         self.fewest, self.found = fewest, set(found)
 
-    def gone(self) -> list[Record]:
-        """What was held and was not found: deleted after the last that is known of it."""
+    def gone(self, unsure: Callable[[str], bool] | None = None) -> list[Record]:
+        """What was held and was not found: deleted after the last that is known of it. unsure: see `Covered`."""
         return [
             Record(key, revision, {}, is_deleted=True)
             for key, revision in self.revisions.items()
-            if key not in self.found
+            if key not in self.found and not (unsure is not None and unsure(key))
         ]
 
     def doubt(self, most_removed: float) -> str | None:

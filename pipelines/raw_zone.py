@@ -351,7 +351,7 @@ class _Reading:
         if held is not None and (missing := held.doubt(self.stream.most_removed)):
             self.load.failure = _doubted(f"{self.source}.{self.stream.name}", missing)
             return []
-        gone = [] if held is None else held.gone()
+        gone = [] if held is None else held.gone(covered.unsure)
         self.load.covered = covered
         self.load.removed += len(gone)
         return [row for record in gone if (row := novelty.row(record)) is not None]

@@ -94,7 +94,8 @@ class Covered:
     cursor: the vendor's own cursor, handed to the next fetch. present: the keys of all that there is, where the reading
     came to know that (of a stream with groups, of those records that have their group's key): what is held and not
     among them is deleted. earlier: spans before it, in order, of which the same reading came to know: what lies between
-    them is not covered.
+    them is not covered. unsure: given where records came of which nobody knows which ones they are: whether one that is
+    held and did not come may be one of those, by its key, and so is not taken for deleted.
     """
 
     start: datetime | None
@@ -102,6 +103,7 @@ class Covered:
     cursor: str | None = None
     present: frozenset[str] | None = field(default=None, repr=False)
     earlier: tuple[tuple[datetime, datetime], ...] = ()
+    unsure: Callable[[str], bool] | None = field(default=None, repr=False, compare=False)
 
 
 Fetch = Callable[[Read], Generator[list[Record], None, Covered] | Generator[list[Record] | Mark, None, Covered]]

@@ -30,10 +30,11 @@ class Reading:
         """Every row of every file, each time: what is not new is stored once anyway."""
         folder = self.folder()
         files = folder.files(self.stream)
-        whole = Whole(self.stream, self.mapping, self.pseudonym)
-        latest = yield from whole.records((frame for path in files for frame in folder.rows(path, self.stream)), read)
+        is_snapshot = self.stream.delivery == "snapshot"
+        whole = Whole(self.stream, self.mapping, self.pseudonym, is_snapshot)
+        ended = yield from whole.records((frame for path in files for frame in folder.rows(path, self.stream)), read)
         written = datetime.fromtimestamp(max(path.stat().st_mtime for path in files), UTC)
         covers = self.stream.covers
-        through = covers.through or ("delivery" if self.stream.delivery == "snapshot" else "last_event")
+        through = covers.through or ("delivery" if is_snapshot else "last_event")
         reach = Reach(folder.source, covers.first, through, self.mapping.zone)
-        return reach.covered(read, latest, written, f"{len(files)} files")
+        return reach.covered(read, ended, written, f"{len(files)} files")

@@ -45,10 +45,10 @@ class Reading:
         api = Api(self.account, read.clock, self.options.spreadsheet)
         sheet = _Sheet(api.source, self.stream.sheet, self.stream, api, self._grid(api), self.stream)
         whole = Whole(self.stream, self.mapping, self.account.pseudonym)
-        latest = yield from whole.records(sheet.frames(), read)
+        ended = yield from whole.records(sheet.frames(), read)
         covers = self.stream.covers
         reach = Reach(api.source, covers.first, covers.through, self.mapping.zone)
-        return reach.covered(read, latest, None, self.stream.sheet)
+        return reach.covered(read, ended, None, self.stream.sheet)
 
     def _grid(self, api: Api) -> Grid:
         found, locale = api.spreadsheet(), self.options.locale

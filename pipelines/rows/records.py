@@ -20,6 +20,9 @@ KEY, PLACE, PROBLEM, TEXTS, CHANGED = (f"\x1f{name}" for name in ("key", "place"
 NAMELESS = "!"
 """What the key of a row begins with that has no key of its own."""
 
+NONE_REMOVED = "; until it is mended, no row is taken for removed"
+"""What comes of a row in a snapshot of which nobody knows which one it is: it may be any that is missing."""
+
 APART = "@"
 """Stands between what a record's rows are read together by and the rest of its key."""
 
@@ -77,10 +80,15 @@ def identifying(stream: RowStream) -> tuple[str, ...]:
     return (*stream.key, *states, *((stream.history.field,) if stream.history is not None else ()))
 
 
-def unidentified(names: Sequence[str]) -> list[pl.Expr]:
-    """The problem of a row that lacks one of the columns by which it is known."""
+def has_a_name(record_key: str) -> bool:
+    """Whether a record is of a row that has a key of its own."""
+    return not record_key.startswith(NAMELESS)
+
+
+def unidentified(names: Sequence[str], so: str = "") -> list[pl.Expr]:
+    """The problem of a row that lacks one of the columns by which it is known, and what comes of it."""
     return [
-        pl.when(pl.col(name).is_null()).then(pl.lit(f"{name} is empty, and identifies the row"))
+        pl.when(pl.col(name).is_null()).then(pl.lit(f"{name} is empty, and identifies the row{so}"))
         for name in dict.fromkeys(names)
     ]
 

@@ -5,6 +5,9 @@ Belongs here: from frames of rows to pages of records. Does not: reading them (`
 
 Everything is read to its end, into a throw-away folder, before the first record is given: what turns out to be broken
 in its last row changes nothing.
+
+A row without an identity may be any that was known, and of two that share one either may be another, whose identity was
+mistyped. So while there are such rows, none that is missing is taken for removed; they are told until they are mended.
 """
 
 from __future__ import annotations
@@ -25,11 +28,13 @@ from pipelines.rows.records import (
     APART,
     KEY,
     NAMELESS,
+    NONE_REMOVED,
     PLACE,
     PROBLEM,
     TEXTS,
     escaped,
     group_of,
+    has_a_name,
     identifying,
     record_key,
     thing_of,
@@ -66,18 +71,30 @@ def stream_of(account: Account, name: str, stream: RowStream, fetch: Fetch, *, i
 
 
 @dataclass(frozen=True)
+class Ended:
+    """What is known of all rows of a reading. latest: the last moment that one tells of. is_unsure: see above."""
+
+    latest: datetime | None
+    is_unsure: bool
+
+
+@dataclass(frozen=True)
 class Whole:
-    """All rows of a stream at one reading."""
+    """All rows of a stream at one reading. is_snapshot: whether a row that is not among them was removed."""
 
     stream: RowStream
     mapping: Mapping
     pseudonym: Pseudonym
+    is_snapshot: bool = True
 
-    def records(self, frames: Iterable[pl.DataFrame], read: Read) -> Generator[list[Record], None, datetime | None]:
-        """Pages of records; returns the last moment that a row tells of. Frames are read to their end first."""
+    def records(self, frames: Iterable[pl.DataFrame], read: Read) -> Generator[list[Record], None, Ended]:
+        """Pages of records. Frames are read to their end first."""
         with throwaway_folder("files") as spool:
             rows = self._spooled(frames, spool)
             contradicted = self._contradicted(rows)
+            is_unsure = (
+                contradicted.height > 0 or rows.select(pl.col(KEY).str.starts_with(NAMELESS).any()).collect().item()
+            )
             latest = None
             alone = rows.join(contradicted.lazy().select(KEY), on=KEY, how="anti")
             for page in alone.collect_batches(chunk_size=ROWS_A_PAGE, maintain_order=True):
@@ -86,11 +103,11 @@ class Whole:
                 yield list(self._records(page))
             for key, problem in contradicted.iter_rows():
                 yield [Record(key, None, {"row": None, "problem": problem})]
-        return latest
+        return Ended(latest, is_unsure)
 
     def _spooled(self, frames: Iterable[pl.DataFrame], spool: Path) -> pl.LazyFrame:
         """Every row, understood one by one, each with its record's key."""
-        unreadable = pl.coalesce(PROBLEM, *unidentified(identifying(self.stream))).alias(PROBLEM)
+        unreadable = pl.coalesce(PROBLEM, *unidentified(identifying(self.stream), self._so)).alias(PROBLEM)
         for number, frame in enumerate(frames):
             rows = (
                 without_people(self.stream, self.pseudonym, frame)
@@ -123,8 +140,13 @@ class Whole:
         )
         more = pl.when(pl.col("rows") > _MOST_PLACES_TOLD).then(pl.lit(", …")).otherwise(pl.lit(""))
         names = ", ".join(identifying(self.stream)).replace("{", "(").replace("}", ")")
-        problem = pl.format("{} rows have the same " + names + " and differ: {}{}", "rows", "places", more)
+        problem = pl.format("{} rows have the same " + names + " and differ: {}{}" + self._so, "rows", "places", more)
         return shared.select(KEY, problem.alias("problem")).collect()
+
+    @property
+    def _so(self) -> str:
+        """What comes of it where it is not known which row is which."""
+        return NONE_REMOVED if self.is_snapshot else ""
 
     def _thing(self) -> pl.Expr:
         """What rows have in common that are of one thing; where a subject counts once, it is no part of that."""
@@ -152,8 +174,8 @@ class Reach:
     through: Through
     zone: str
 
-    def covered(self, read: Read, latest: datetime | None, written: datetime | None, what: str) -> Covered:
-        """What was read completely. latest: the last moment that a row tells of; written: when it was delivered.
+    def covered(self, read: Read, ended: Ended, written: datetime | None, what: str) -> Covered:
+        """What was read completely. written: when it was delivered.
 
         Raises `SourceError` where nothing says how far it reaches.
         """
@@ -164,7 +186,7 @@ class Reach:
         elif self.through == "delivery":
             end = None if written is None else min(written, read.until)
         elif self.through == "last_event":
-            end = None if latest is None else min(latest + timedelta(microseconds=1), read.until)
+            end = None if ended.latest is None else min(ended.latest + timedelta(microseconds=1), read.until)
         else:
             end = min(datetime.combine(self.through + timedelta(days=1), datetime.min.time(), zone), read.until)
         if end is None:
@@ -172,4 +194,5 @@ class Reach:
             raise SourceError(
                 self.source, found, "Check the declaration, or say with covers.through how far they reach"
             )
-        return Covered(start and start.astimezone(UTC), end.astimezone(UTC))
+        unsure = has_a_name if ended.is_unsure else None
+        return Covered(start and start.astimezone(UTC), end.astimezone(UTC), unsure=unsure)

@@ -24,6 +24,7 @@ from dlt.sources.sql_database import sql_table
 from pipelines.addresses import holds_a_mail_address
 from pipelines.rows.mapping import Mapping
 from pipelines.rows.people import people
+from pipelines.rows.records import has_a_name
 from pipelines.source import Account, Covered, Mark, Read, Record, SourceConfigError, SourceError
 from pipelines.sql import values
 from pipelines.sql.database import Database, database
@@ -67,7 +68,8 @@ class Reading:
                 if (mark := self._mark(table, page[-1])) is not None:
                     yield mark
         cursor = read.cursor if places is None or latest is None else places.kept(latest)
-        return Covered(self._start(), self._end(loaded, read), cursor)
+        unsure = has_a_name if lacking or shared else None
+        return Covered(self._start(), self._end(loaded, read), cursor, unsure=unsure)
 
     # What is asked
 

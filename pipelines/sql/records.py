@@ -16,7 +16,7 @@ import polars as pl
 
 from pipelines.rows import cells
 from pipelines.rows.mapping import Mapping as Understanding
-from pipelines.rows.records import CHANGED, KEY, NAMELESS, PROBLEM, TEXTS, record_key, without_people
+from pipelines.rows.records import CHANGED, KEY, NAMELESS, NONE_REMOVED, PROBLEM, TEXTS, record_key, without_people
 from pipelines.source import Pseudonym, Record
 from pipelines.sql import values
 from pipelines.sql.declaration import SqlStream
@@ -46,7 +46,7 @@ class Records:
         """Records of rows that lack a part of what identifies them."""
         names = identity(self.stream)
         lacking = [next(name for name in names if _said(row[name]) is None) for row in page]
-        told = pl.Series([f"{name} is empty, and identifies the row" for name in lacking], dtype=pl.String)
+        told = pl.Series([f"{name} is empty, and identifies the row{self._so}" for name in lacking], dtype=pl.String)
         return list(self._records(self._texts(page), told))
 
     def _texts(self, page: Sequence[Row]) -> pl.DataFrame:
@@ -69,9 +69,13 @@ class Records:
         counts = (shared.get(tuple(_said(row[name]) for name in names)) for row in page)
         said = ", ".join(names)
         return pl.Series(
-            [None if count is None else f"{count} rows have the same {said} and differ" for count in counts],
+            [None if count is None else f"{count} rows have the same {said} and differ{self._so}" for count in counts],
             dtype=pl.String,
         )
+
+    @property
+    def _so(self) -> str:
+        return NONE_REMOVED if self.stream.delivery == "snapshot" else ""
 
     def _records(self, texts: pl.DataFrame, told: pl.Series | None) -> Iterator[Record]:
         nothing = pl.lit(None, pl.String)

@@ -56,6 +56,7 @@ LOG: dict[str, Any] = {
         {"type": "ticket.reopened", "each_rise_of": "reopened", "subject": "number"},
     ],
 }  # fmt: skip
+SO = "; until it is mended, no row is taken for removed"
 LOG_HEADER = "number,update,updated,opened,solved,reopened,priority,in_time"
 
 
@@ -191,7 +192,7 @@ def test_a_second_file_that_is_broken_keeps_the_first_from_being_read(folder: Pa
 
 def test_a_row_without_its_key_is_set_aside_with_its_place(sheet: Office) -> None:
     sheet.write("buzoneo.csv", "id;fecha;zona;folletos", "F1;3/3/2026;Retiro;200", " ;4/3/2026;Sol;180")
-    assert sheet.problems() == ["buzoneo.csv row 3: id is empty, and identifies the row"]
+    assert sheet.problems() == [f"buzoneo.csv row 3: id is empty, and identifies the row{SO}"]
     assert sheet.facts().height == 1
 
 
@@ -199,7 +200,7 @@ def test_rows_that_share_a_key_and_differ_are_set_aside_together(sheet: Office) 
     rows = [f"F1;{day}/3/2026;Retiro;200" for day in (3, 4, 5, 6)]
     sheet.write("buzoneo.csv", "id;fecha;zona;folletos", *rows, "F2;4/3/2026;Sol;180")
     assert sheet.problems() == [
-        "4 rows have the same id and differ: buzoneo.csv row 2, buzoneo.csv row 3, buzoneo.csv row 4, …"
+        f"4 rows have the same id and differ: buzoneo.csv row 2, buzoneo.csv row 3, buzoneo.csv row 4, …{SO}"
     ]
     assert sheet.facts().get_column("subject_id").to_list() == ["F2"]
 
@@ -212,6 +213,23 @@ def test_what_a_row_said_stays_while_another_one_has_its_key(sheet: Office) -> N
     loaded, change = sheet.load()
     assert (loaded.removed, change.quarantined, change.events_retracted) == (0, 1, 0)
     assert sheet.events("subject_id", "quantity") == [("F1", Decimal(200)), ("F2", Decimal(180))]
+
+
+@pytest.mark.parametrize("mistyped", ["", "F2"])
+def test_what_a_row_said_stays_while_its_key_is_emptied_or_mistyped(sheet: Office, mistyped: str) -> None:
+    """F3 was removed; whether that or F1 is the row without a key of its own, nobody knows until it is mended."""
+    header, *rows = "id;fecha;zona;folletos", "F1;3/3/2026;Retiro;200", "F2;04/03/2026;Sol;180"
+    sheet.write("buzoneo.csv", header, *rows, "F3;5/3/2026;Sol;1", "F4;6/3/2026;Sol;2")
+    sheet.load()
+    sheet.write("buzoneo.csv", header, f"{mistyped};3/3/2026;Retiro;200", rows[1], "F4;6/3/2026;Sol;2")
+    for _ in range(2):
+        loaded, change = sheet.load()
+        assert (loaded.failure, loaded.removed, change.quarantined, change.events_retracted) == (None, 0, 1, 0)
+    sheet.write("buzoneo.csv", header, "", f"{mistyped};3/3/2026;Retiro;200", rows[1], "F4;6/3/2026;Sol;2")
+    assert sheet.load()[1].quarantined == 1  # where it stands now, and nowhere else
+    sheet.write("buzoneo.csv", header, *rows, "F4;6/3/2026;Sol;2")
+    assert sheet.load()[1].quarantined == 0
+    assert [subject for (subject,) in sheet.events("subject_id")] == ["F1", "F2", "F4"]
 
 
 def test_equal_rows_are_one(sheet: Office) -> None:

@@ -265,6 +265,16 @@ def test_a_row_that_is_removed_from_a_snapshot_is_a_deletion(deals: Warehouse) -
     assert (loaded.removed, change.events_retracted, won(deals)) == (1, 1, ["2"])
 
 
+def test_a_row_that_lost_its_key_is_not_taken_for_removed_from_a_snapshot(deals: Warehouse) -> None:
+    deals.declared = {"deals": SNAPSHOT}
+    deals.run("ALTER TABLE crm.deal DROP CONSTRAINT deal_pkey", "ALTER TABLE crm.deal ALTER id DROP NOT NULL")
+    deals.load()
+    deals.run("UPDATE crm.deal SET id = NULL WHERE id = 1")
+    ((loaded,), (change,)) = deals.load()
+    assert (loaded.removed, change.events_retracted, won(deals)) == (0, 0, ["1", "2"])
+    assert deals.problems()[0].endswith("identifies the row; until it is mended, no row is taken for removed")
+
+
 def test_a_snapshot_of_which_most_is_gone_is_doubted(deals: Warehouse) -> None:
     deals.declared = {"deals": SNAPSHOT}
     deals.run("DELETE FROM crm.deal", MANY.format(30))
