@@ -82,10 +82,10 @@ def _check(path: Path, name: str, language: TemplateLanguage) -> None:
     told = TOLD[language.value]
     if not path.is_file():
         raise Refused(told.no_file.format(path=path))
-    rows, findings = check(path, form(name), language.value, started_at().date())
-    if findings:
-        raise Refused(*map(str, findings), told.problems.format(found=len(findings)) if findings[1:] else told.problem)
-    _say(f"{path.name}: {told.readable_one if rows == 1 else told.readable.format(rows=rows)}")
+    checked = check(path, form(name), language.value, started_at().date())
+    if found := checked.findings:
+        raise Refused(*map(str, found), told.problems.format(found=len(found)) if found[1:] else told.problem)
+    _say(f"{path.name}: {checked.summary(language.value)}")
 
 
 def _say(text: str) -> None:

@@ -90,7 +90,7 @@ class _File(Written):
 
     def _csv_rows(self, lines: Any, form: Csv, width: int, places: Sequence[int]) -> Iterator[Row]:
         for number, fields in self._fields(lines, 2):
-            if not any(field.strip() for field in fields) or form.is_note(fields[0]):
+            if not any(field.strip() for field in fields) or form.is_note(fields[0], fields[1:]):
                 continue
             problem = None
             if len(fields) != width:

@@ -136,7 +136,9 @@ class _Sheet(Written):
     def _row(self, number: int, cells: Sequence[Cell], places: Sequence[int]) -> Row | None:
         """A row, unless nothing that is used of it says anything; the vendor leaves out empty cells at its end."""
         values = [cells[place] if place < len(cells) else None for place in places]
-        if all(map(is_nothing, values)) or self.declared.format.is_note(cells[0]):
+        if all(map(is_nothing, values)):
+            return None
+        if self.declared.format.is_note(cells[0], (cell for cell in cells[1:] if not is_nothing(cell))):
             return None
         texts: list[str | None] = []
         problem = None

@@ -27,7 +27,7 @@ the ones in force now, so that a corrected amount corrects the sale.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -110,13 +110,18 @@ class Cells(Options):
 
 
 class Handwritten(Cells):
-    """Cells that people may have typed. notes: what a row begins with that says nothing but to people, such as #."""
+    """Cells that people may have typed.
+
+    notes: what the first cell begins with, such as #, of a row that says nothing but to people: it stands alone in its
+    row. A row that has anything in another cell is none, as an identity may begin so too (#001).
+    """
 
     notes: str = Field(default="", max_length=3)
 
-    def is_note(self, first: object) -> bool:
-        """Whether a row is one, by its first cell."""
-        return bool(self.notes) and str(first or "").lstrip().startswith(self.notes)
+    def is_note(self, first: object, others: Iterable[object]) -> bool:
+        """Whether a row is one, by its first cell and what its other cells say."""
+        begins_so = bool(self.notes) and str(first or "").lstrip().startswith(self.notes)
+        return begins_so and not any(str(other).strip() for other in others)
 
     @property
     def is_handwritten(self) -> bool:

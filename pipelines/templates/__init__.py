@@ -3,8 +3,8 @@
 Belongs here: a template's CSV and its declaration, in each language. Does not: which templates there are (`forms`),
 whether a filled-in one can be read (`checking`).
 
-A template's first row names the columns; the two below it explain each and give an example. Both begin with `#`, and so
-are notes, which no reading counts: they may stay.
+A template's first row names the columns; each of those below it explains one, with an example. They begin with `#` and
+have nothing in their other cells, and so are notes, which no reading counts: they may stay.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def written(form: Form, language: Language) -> bytes:
     """The CSV to fill in, as a spreadsheet opens it: with a mark of its encoding."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=_SEPARATORS[language], lineterminator="\r\n")
-    columns = form.columns
-    writer.writerow([column.name[language] for column in columns])
-    for row in ([column.says[language] for column in columns], [column.example[language] for column in columns]):
-        writer.writerow([f"{NOTES} {row[0]}", *row[1:]])
+    writer.writerow([column.name[language] for column in form.columns])
+    for column in form.columns:
+        note = f"{NOTES} {column.name[language]}: {column.says[language]} ({column.example[language]})"
+        writer.writerow([note, *[""] * (len(form.columns) - 1)])
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
 

@@ -26,7 +26,7 @@ from pipelines.files.reading import Folder
 from pipelines.plausibility import EARLIEST
 from pipelines.rows import cells
 from pipelines.rows.mapping import CURRENCY, Mapping
-from pipelines.rows.records import PROBLEM
+from pipelines.rows.records import KEY, PROBLEM
 from pipelines.rows.written import FILE, ROW
 from pipelines.source import SourceError
 from pipelines.templates import options
@@ -38,23 +38,51 @@ from pipelines.templates.words import TOLD, Told
 _FIRST_YEAR_OF_FOUR_DIGITS = 1000
 
 
-def check(path: Path, form: Form, language: Language, today: date) -> tuple[int, list[Finding]]:
-    """How many rows a filled-in file has, and everything that is wrong with it."""
+@dataclass(frozen=True)
+class Checked:
+    """What a filled-in file has: rows, those of them that repeat another in all that is read of it, and notes.
+
+    findings: everything that is wrong with it.
+    """
+
+    findings: list[Finding]
+    rows: int = 0
+    repeated: int = 0
+    notes: int = 0
+
+    def summary(self, language: Language) -> str:
+        """What was found of a file with which nothing is wrong."""
+        told = TOLD[language]
+        said = [told.readable_one if self.rows == 1 else told.readable.format(rows=self.rows)]
+        if self.repeated:
+            said.append(told.repeated_one if self.repeated == 1 else told.repeated.format(rows=self.repeated))
+        if self.notes:
+            said.append(told.note if self.notes == 1 else told.notes.format(notes=self.notes))
+        return "; ".join(said)
+
+
+def check(path: Path, form: Form, language: Language, today: date) -> Checked:
+    """What a filled-in file has, and everything that is wrong with it."""
     whole, told = Whole(path, form, language), TOLD[language]
     stream = options(form, language).streams[form.stream].model_copy(update={"path": glob.escape(path.name)})
     folder = Folder("template", path.parent)
     try:
         if found := whole.unreadable():
-            return 0, found
+            return Checked(found)
         rows = pl.concat(frame for one in folder.files(stream) for frame in folder.rows(one, stream))
     except (SourceError, OSError) as refused:
         why = refused.found if isinstance(refused, SourceError) else refused.strerror
-        return 0, [Finding(path.name, 0, "", told.unreadable.format(why=why), whole.save, language)]
+        return Checked([Finding(path.name, 0, "", told.unreadable.format(why=why), whole.save, language)])
+    notes = whole.notes()
+    if not rows.height:
+        return Checked([whole.without_rows(notes)], notes=notes)
     looking = _Looking(form, language, stream, today)
     shaped = rows.filter(pl.col(PROBLEM).is_null())
     of_cells = {*looking.at_cells(shaped)}
     of_rows = looking.at_rows(shaped, {(one.file, one.row) for one in of_cells})
-    return rows.height, sorted({*whole.misshapen(), *of_cells, *of_rows, *looking.at_keys(rows)})
+    repeated = rows.height - rows.select(stream.used).n_unique()
+    found = sorted({*whole.misshapen(), *of_cells, *of_rows, *looking.at_keys(rows)})
+    return Checked(found, rows.height, repeated, notes)
 
 
 @dataclass(frozen=True)
@@ -98,11 +126,15 @@ class _Looking:
                 yield self._finding(file, number, "", problem, self.told.correct)
 
     def at_keys(self, rows: pl.DataFrame) -> Iterator[Finding]:
-        """Rows of one key: which of them counts, nobody could say."""
+        """Rows of one key that differ: which of them counts, nobody could say."""
         (key,) = self.stream.key
-        first: dict[str, int] = {}
-        for file, number, text in rows.select(FILE, ROW, pl.col(key).str.strip_chars()).iter_rows():
-            if text is not None and (before := first.setdefault(text, number)) != number:
+        first: dict[str, tuple[int, tuple[str, ...]]] = {}
+        name = pl.col(key).str.strip_chars().alias(KEY)
+        for file, number, text, *said in rows.select(FILE, ROW, name, *self.stream.used).iter_rows():
+            if text is None:
+                continue
+            before, before_said = first.setdefault(text, (number, tuple(said)))
+            if tuple(said) != before_said:
                 found = self.told.same_key.format(found=text[:LONGEST_SHOWN], before=before)
                 yield self._finding(file, number, key, found, self.told.own_key)
 

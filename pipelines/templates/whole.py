@@ -46,14 +46,28 @@ class Whole:
             return [self._finding(self._row_of_quotes(text), "", told.quotes, told.close_quotes)]
         return list(self._of_header(rows))
 
+    def notes(self) -> int:
+        """How many of its rows are notes; the header is right."""
+        _, *rows = self._rows(self.path.read_bytes().decode("utf-8-sig"))
+        return sum(map(self._is_note, rows))
+
+    def without_rows(self, notes: int) -> Finding:
+        """That it has none but its header and so many notes."""
+        told = TOLD[self.language]
+        found = told.only_notes.format(notes=notes) if notes else told.no_rows
+        return self._finding(0, "", found, told.fill.format(sign=self._csv.notes))
+
     def misshapen(self) -> Iterator[Finding]:
         """Rows of more or fewer cells than the header; the header is right."""
         told = TOLD[self.language]
         names, *rows = self._rows(self.path.read_bytes().decode("utf-8-sig"))
         for number, cells in enumerate(rows, start=2):
-            if len(cells) != len(names) and any(cell.strip() for cell in cells) and not self._csv.is_note(cells[0]):
+            if len(cells) != len(names) and any(cell.strip() for cell in cells) and not self._is_note(cells):
                 found = told.fields.format(found=len(cells), width=len(names))
                 yield self._finding(number, "", found, told.quote_separator.format(separator=self._csv.separator))
+
+    def _is_note(self, cells: list[str]) -> bool:
+        return bool(cells) and self._csv.is_note(cells[0], cells[1:])
 
     def _of_header(self, rows: list[list[str]]) -> Iterator[Finding]:
         told, separator = TOLD[self.language], self._csv.separator

@@ -19,6 +19,10 @@ class Told:
     row: str
     readable: str
     readable_one: str
+    notes: str
+    note: str
+    repeated: str
+    repeated_one: str
     problems: str
     problem: str
     no_file: str
@@ -31,6 +35,9 @@ class Told:
     quotes: str
     close_quotes: str
     nothing: str
+    no_rows: str
+    only_notes: str
+    fill: str
     blank_above: str
     delete_above: str
     one_column: str
@@ -63,6 +70,10 @@ _ES = Told(
     row="fila",
     readable="{rows} filas, todas se pueden leer",
     readable_one="1 fila, se puede leer",
+    notes="{notes} notas no cuentan",
+    note="1 nota no cuenta",
+    repeated="{rows} filas repiten otra letra por letra, y cuentan una sola vez",
+    repeated_one="1 fila repite otra letra por letra, y cuenta una sola vez",
     problems="{found} problemas",
     problem="1 problema",
     no_file="{path} no es un fichero: da el que se ha rellenado",
@@ -74,6 +85,9 @@ _ES = Told(
     quotes="unas comillas no se cierran, o siguen letras a las que cierran",
     close_quotes="Cierra las comillas, o quítalas; las que son parte de un texto se escriben dobles",
     nothing="está vacío: no tiene ni cabecera",
+    no_rows="no tiene más que la cabecera",
+    only_notes="no tiene más que la cabecera y notas ({notes})",
+    fill="Escribe una fila por cada caso; una que empieza por '{sign}' y no dice nada en sus otras celdas es una nota",
     blank_above="está en blanco, y la cabecera está en la fila {number}",
     delete_above="Borra las filas que hay encima de la cabecera",
     one_column="tiene una sola columna, '{found}', donde las columnas se separan con '{separator}'",
@@ -105,6 +119,10 @@ _EN = Told(
     row="row",
     readable="{rows} rows, all of them can be read",
     readable_one="1 row, it can be read",
+    notes="{notes} notes do not count",
+    note="1 note does not count",
+    repeated="{rows} rows repeat another word for word, and count once",
+    repeated_one="1 row repeats another word for word, and counts once",
     problems="{found} problems",
     problem="1 problem",
     no_file="{path} is no file: name the filled-in one",
@@ -116,6 +134,9 @@ _EN = Told(
     quotes="a quote is left open, or letters follow the one that closes it",
     close_quotes="Close it, or take it away; quotes that are part of a text are written twice",
     nothing="is empty: it has not even a header",
+    no_rows="has nothing but its header",
+    only_notes="has nothing but its header and notes ({notes})",
+    fill="Write a row for each case; one that begins with '{sign}' and says nothing in its other cells is a note",
     blank_above="is blank, and the header is in row {number}",
     delete_above="Delete the rows above the header",
     one_column="has one column, '{found}', where columns are separated with '{separator}'",

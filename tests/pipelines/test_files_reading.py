@@ -72,6 +72,8 @@ def refused(folder: Path, file_format: Any = "csv", *columns: str) -> str:
         (b'a,b\n"x,2\n', {"quote": ""}, [('"x', "2")]),
         (b"a,b\n,  \n?,n/a\n ? ,x\n", {"nulls": ["?", "n/a"]}, [(None, None), (None, "x")]),
         (b"a,b\n1,2\n\n , \n3,4\n,\n", {}, [("1", "2"), ("3", "4")]),
+        (b"a,b\n#1,2\n# 3, \n#\n #4,,\n#5,6,7\n", {"notes": "#"}, [("#1", "2"), ("#5", "6")]),
+        (b"a,b,z\n#1,,x\n", {"notes": "#"}, [("#1", None)]),
         (b"z,b,a,y\n1,2,3,4\n", {}, [("3", "2")]),
         (b"a,z,b,z\n1,2,3,4\n", {}, [("1", "3")]),
         ("a,b\nMálaga,日本\n".encode(), {}, [("Málaga", "日本")]),

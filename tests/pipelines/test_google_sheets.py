@@ -104,6 +104,13 @@ def test_an_edited_row_corrects_and_a_removed_one_withdraws(tmp_path: Path, monk
     assert office.said(*COLUMNS) == [("F1", "Retiro", Decimal(250)), ("F3", "Sol", Decimal(90))]
 
 
+def test_a_note_stands_alone_in_its_row_as_an_id_may_begin_like_one(office: Office) -> None:
+    office.options = options(format={"notes": "#"})
+    loaded = load(office, ["# escribid abajo", "", "", "", False], ["#1", *F1[1:]], ["#2", "", "Sol", ""])
+    assert (loaded.failure, loaded.delivered) == (None, 2)
+    assert office.said(*COLUMNS) == [("#1", "Retiro", Decimal(200))]
+
+
 def test_columns_may_move_and_rows_may_be_empty_short_or_long(office: Office) -> None:
     office.options = options(columns={"folletos": "number", "hecho": "boolean"})
     header = ["notas", " fecha ", "zona", "", "folletos", "id", "hecho"]

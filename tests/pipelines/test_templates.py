@@ -28,7 +28,7 @@ from pipelines.load import Lake, Source, bring_up_to_date, fetch
 from pipelines.sandbox.stand_in import SharedClock
 from pipelines.source import Account, Read, can_be_stored
 from pipelines.templates import SPREADSHEET, NoTemplate, declaration, form, header, options, written
-from pipelines.templates.checking import check
+from pipelines.templates.checking import Checked, check
 from pipelines.templates.forms import FORMS
 from pipelines.templates.words import TOLD, Told
 
@@ -46,17 +46,19 @@ def rows_of(name: str, language: Any) -> list[list[str]]:
 def looked_at(folder: Path, *lines: str, name: str = "flyers", language: Any = "es") -> list[str]:
     path = folder / "mi buzoneo [1].csv"
     path.write_text("\n".join((*lines, "")), encoding="utf-8")
-    return [str(one) for one in check(path, form(name), language, NOW.date())[1]]
+    return [str(one) for one in check(path, form(name), language, NOW.date()).findings]
 
 
 @EVERY
 def test_a_template_names_explains_and_gives_an_example_of_each_column(name: str, language: Any) -> None:
-    header, says, example = rows_of(name, language)
-    assert header == [column.name[language] for column in form(name).columns]
-    assert len(header) == len({*header}) == len(says) == len(example)
-    assert says[0].startswith("# ")
-    assert example[0].startswith("# ")
-    assert all((*header, *says, *example))
+    header, *notes = rows_of(name, language)
+    columns = form(name).columns
+    assert header == [column.name[language] for column in columns]
+    assert len(header) == len({*header}) == len(notes)
+    for note, column in zip(notes, columns, strict=True):
+        texts = [words[language] for words in (column.name, column.says, column.example)]
+        assert note == ["# {}: {} ({})".format(*texts), *[""] * (len(header) - 1)]
+        assert all(texts)
 
 
 @EVERY
@@ -65,11 +67,13 @@ def test_a_template_as_it_is_has_no_rows_and_its_example_can_be_read(
 ) -> None:
     path = tmp_path / f"{name}.csv"
     path.write_bytes(written(form(name), language))
-    assert check(path, form(name), language, NOW.date()) == (0, [])
-    filled = path.read_text(encoding="utf-8-sig").splitlines()
-    filled[2] = filled[2].removeprefix("# ")
-    path.write_text("\n".join(filled), encoding="utf-8-sig")
-    assert check(path, form(name), language, NOW.date()) == (1, [])
+    columns = form(name).columns
+    [nothing] = check(path, form(name), language, NOW.date()).findings
+    assert f"({len(columns)})" in nothing.found
+    with path.open("a", encoding="utf-8", newline="") as file:
+        example = [column.example[language] for column in columns]
+        csv.writer(file, delimiter=";" if language == "es" else ",").writerow(example)
+    assert check(path, form(name), language, NOW.date()) == Checked([], 1, notes=len(columns))
     monkeypatch.setenv(f"SOURCES__OFFICE__{name.replace('-', '_').upper()}__FOLDER", str(tmp_path))
     [stream] = FILES.streams(Account("office", name, "Europe/Madrid"), options(form(name), language))
     [[record]] = list(stream.fetch(Read(None, NOW, None, SharedClock(tmp_path / "clock.json", NOW))))
@@ -189,6 +193,13 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     ("lines", "told"),
     [
         ((), [f": está vacío: no tiene ni cabecera. {SAVE}"]),
+        (
+            (HEADER,),
+            [
+                ": no tiene más que la cabecera. Escribe una fila por cada caso; una que empieza por '#' y no dice "
+                "nada en sus otras celdas es una nota"
+            ],
+        ),
         ((";;;", ""), [f": está vacío: no tiene ni cabecera. {SAVE}"]),
         (
             ("", ";;;", HEADER),
@@ -239,13 +250,15 @@ def test_a_file_that_is_no_filled_in_template_is_told_as_a_whole(
 ) -> None:
     path = tmp_path / "x.csv"
     path.write_text("\n".join(lines), encoding="utf-8")
-    assert [str(one) for one in check(path, form("flyers"), "es", NOW.date())[1]] == [f"x.csv{one}" for one in told]
+    assert [str(one) for one in check(path, form("flyers"), "es", NOW.date()).findings] == [
+        f"x.csv{one}" for one in told
+    ]
 
 
 def test_a_file_in_another_encoding_is_told_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(f"{HEADER}\nF1;1/3/2026;Chamberí;5\n".encode("windows-1252"))
-    [found] = check(path, form("flyers"), "es", NOW.date())[1]
+    [found] = check(path, form("flyers"), "es", NOW.date()).findings
     assert str(found) == "x.csv: lo que hay en la línea 2 no es UTF-8. Guárdalo como CSV UTF-8"
 
 
@@ -320,7 +333,13 @@ def test_the_command_lists_writes_and_checks(tmp_path: Path, monkeypatch: pytest
     assert path.read_bytes() == written(form("flyers"), "es")
     assert hito("flyers", "--folder", str(tmp_path / "new"))[0] == 1
     assert path.read_bytes() == written(form("flyers"), "es")
-    assert hito("flyers", "--check", str(path)) == (0, "flyers.csv: 0 filas, todas se pueden leer\n")
+    code, told = hito("flyers", "--check", str(path))
+    assert (code, "flyers.csv: no tiene más que la cabecera y notas (4). Escribe una fila" in told) == (1, True)
+    path.write_text(f"{HEADER}\n# F0;;;\n#1;1/3/2026;Sol;5\n#1;1/3/2026;Sol;5\n", encoding="utf-8")
+    all_right = (
+        "2 filas, todas se pueden leer; 1 fila repite otra letra por letra, y cuenta una sola vez; 1 nota no cuenta"
+    )
+    assert hito("flyers", "--check", str(path)) == (0, f"flyers.csv: {all_right}\n")
     path.write_text(f"{HEADER}\nF1;x;Sol;y\n", encoding="utf-8")
     code, told = hito("flyers", "--check", str(path))
     assert (code, told.count("flyers.csv fila 2"), "2 problemas" in told) == (1, 2, True)
@@ -333,4 +352,4 @@ def test_the_command_lists_writes_and_checks(tmp_path: Path, monkeypatch: pytest
 def test_a_day_is_one_until_it_is_over(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text(f"{HEADER}\nF1;10/4/2026;Sol;5\n", encoding="utf-8")
-    assert check(path, form("flyers"), "es", date(2026, 4, 10)) == (1, [])
+    assert check(path, form("flyers"), "es", date(2026, 4, 10)) == Checked([], 1)
