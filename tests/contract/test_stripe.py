@@ -18,8 +18,10 @@ from urllib.parse import parse_qsl
 import orjson
 import pytest
 import requests
+import stripe
 from faults.vendors import NOW, company
 from helpdesk_office import Exchange, Office
+from stripe import params
 
 from pipelines.sandbox import stripe as stand_in
 from pipelines.stripe import STRIPE, StripeOptions, given_back, histories
@@ -28,11 +30,6 @@ from pipelines.stripe.charges import CHANGES as OF_CHARGES
 from pipelines.stripe.credit_notes import CHANGES as OF_CREDIT_NOTES
 from pipelines.stripe.customers import CHANGES as OF_CUSTOMERS
 from pipelines.stripe.invoices import CHANGES as OF_INVOICES
-
-stripe = pytest.importorskip(
-    "stripe", reason="not run: Stripe's library is not installed (make installs what is locked)"
-)
-params = pytest.importorskip("stripe.params")
 
 OBJECTS: Mapping[str, tuple[type[Any], Any, Any]] = {
     "/v1/invoices": (stripe.Invoice, params.InvoiceListParams, params.InvoiceRetrieveParams),

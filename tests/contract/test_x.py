@@ -23,14 +23,12 @@ import jsonschema
 import pytest
 from helpdesk_office import Exchange
 from social import Office, at, company, follows, post
+from xdk import schemas
+from xdk.posts import client as posts
+from xdk.users import client as users
 
 from pipelines.sandbox import x as stand_in
 from pipelines.x import X, XOptions
-
-schemas = pytest.importorskip(
-    "xdk.schemas", reason="not run: X's library is not installed (make installs what is locked)"
-)
-posts, users = (pytest.importorskip(f"xdk.{name}.client") for name in ("posts", "users"))
 
 METHODS: tuple[tuple[str, Callable[..., Any], type[Any]], ...] = (
     (r"/2/users/\d+", users.UsersClient.get_by_id, schemas.GetUsersByIdResponse),
