@@ -56,7 +56,7 @@ def _results(home: Home, catalogue: Catalogue, at: datetime, run_id: str) -> Res
         objectives=tables.objectives(catalogue, now),
         objective_history=steps.objective_history(home, organisation).collect(),
         findings=steps.findings(home, organisation).collect(),
-        loads=lake_of_org.loads().collect(),
+        loads=lake_of_org.loads().with_columns(cursor=pl.lit(None, pl.String)).collect(),  # no reader's, and long
         quarantine=lake_of_org.quarantine().collect(),
         set_aside=aside,
         remarks=steps.findings_frame(organisation, steps.standing_remarks(home, catalogue), at, None),

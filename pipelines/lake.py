@@ -39,6 +39,10 @@ _RESTORE = "Restore the folder from a backup"
 _ROWS_A_GROUP = 20_000
 """Of a file: so many rows are in memory while they are written, and are read or left out together."""
 
+_WRITTEN = WriterProperties(compression="SNAPPY", max_row_group_size=_ROWS_A_GROUP, statistics_truncate_length=64)
+"""The least and the greatest value of each column of a file are in the table's log, which is read whole whenever the
+table is opened: of a long text (the cursor of a load) their beginnings are enough."""
+
 
 class LakeError(Exception):
     """A table on disk is not what was last written. Names the table, what was found and what to do."""
@@ -187,7 +191,7 @@ def append_after(before: int | None, path: Path, rows: pl.DataFrame, writer: str
                 mode="error" if before is None else "append",
                 schema_mode="merge",
                 commit_properties=_noting(writer, following),
-                writer_properties=WriterProperties(compression="SNAPPY", max_row_group_size=_ROWS_A_GROUP),
+                writer_properties=_WRITTEN,
             )
         except DeltaError:
             if (found := version(path)) == before:

@@ -199,8 +199,7 @@ class _Reader:
         suppressed_of = self.suppressed.of(source.name, source.account.pseudonym)
         earlier = self._noted()
         recorded_at = _next_instant(self.started_at, earlier)
-        complete = earlier.filter(pl.col("covered_to").is_not_null()).sort("recorded_at")
-        last = {row["stream"]: row for row in complete.iter_rows(named=True)}
+        last = self._last(earlier)
         asked = {stream.name: mapped.mapping_of(stream, source.options) for stream in streams}
         raw, under_way = lake_of_org.raw, lake_of_org.under_way
         reads: dict[str, Read] = {}
@@ -260,7 +259,19 @@ class _Reader:
         return Read(since=since, until=self.started_at, cursor=reading["cursor"], clock=self.clock)
 
     def _noted(self) -> pl.DataFrame:
-        return self.lake_of_org.loads().filter(pl.col("source") == self.source.name).collect()
+        """Every attempt to read the source, without cursors: those of years are more than a run should hold."""
+        return self._loads().drop("cursor", "failure").collect()
+
+    def _last(self, noted: pl.DataFrame) -> dict[str, dict[str, Any]]:
+        """The last complete reading of each stream."""
+        is_complete = pl.col("covered_to").is_not_null()
+        newest = noted.filter(is_complete).group_by("stream").agg(pl.col("recorded_at").max())
+        instants = newest.get_column("recorded_at").unique().to_list()
+        rows = self._loads().filter(pl.col("recorded_at").is_in(instants), is_complete)
+        return {row["stream"]: row for row in rows.sort("recorded_at").collect().iter_rows(named=True)}
+
+    def _loads(self) -> pl.LazyFrame:
+        return self.lake_of_org.loads().filter(pl.col("source") == self.source.name)
 
 
 def _together(first: StreamLoad, second: StreamLoad) -> StreamLoad:
@@ -302,7 +313,7 @@ def bring_up_to_date(
     before = log.version()
     recorded_at = log.next_instant(started_at)
     stated_readings = {(row["source"], row["stream"]): row for row in log.readings().iter_rows(named=True)}
-    loads = lake_of_org.loads().filter(pl.col("covered_to").is_not_null()).collect()
+    loads = lake_of_org.loads().filter(pl.col("covered_to").is_not_null()).drop("cursor", "failure").collect()
     changes: list[StreamChange] = []
     problems = [pl.DataFrame(schema=aside.SET_ASIDE_SCHEMA)]
     set_aside = lake_of_org.set_aside().collect()
