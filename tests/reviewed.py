@@ -73,3 +73,24 @@ def of_spoilt(home: Path, *changes: tuple[str, str, str], fed: Fed | None = None
         assert before in declared[name]
         declared[name] = declared[name].replace(before, after, 1)
     return findings(home, declared, fed)
+
+
+MEASURED = "    measure: {count: deal.won}\n    target: {value: 5}\n"
+
+
+def of_measured(home: Path, after: str) -> list[str]:
+    """What is said of the key result agencia.norte.outcome with this measure and target (from line 16 on)."""
+    return of_spoilt(home, ("norte", MEASURED, after))
+
+
+def found(home: Path, after: str) -> tuple[str, str, str]:
+    """Of the only finding: line, severity, what was found."""
+    (line,) = of_measured(home, after)
+    place, severity, owner, rest = line.split(": ", 3)
+    assert owner == "agencia.norte.outcome"
+    return place.partition(":")[2], severity, rest.partition(". ")[0]
+
+
+def counted(types: str, where: str) -> str:
+    """A measure and a target: how many events of a type a filter leaves."""
+    return f'    measure: {{count: {types}, where: "{where}"}}\n    target: {{value: 5}}\n'
