@@ -75,15 +75,8 @@ def daily(profile: Profile, name: str, event_type: str, told: Callable[[Read], M
         *earlier, (start, end) = ((profile.midnight(first), profile.midnight(last + _DAY)) for first, last in spans)
         return Covered(start, end, earlier=tuple(earlier))
 
-    return Stream(
-        name=name,
-        feeds=(event_type,),
-        fetch=fetch,
-        payload=profile_days.PAYLOAD,
-        facts=profile_days.facts(event_type, profile.network, profile.days_zone, profile.address),
-        always={"network": profile.network},
-        overlap=profile.late,
-        lateness=profile.late,
+    return profile_days.stream(
+        name, event_type, fetch, profile.network, profile.days_zone, profile.late, profile.address
     )
 
 

@@ -1,6 +1,7 @@
 """What a network tells of a profile's days: followers that came or went, views. One record a day, one figure each.
 
-Belongs here: what such a record states. Does not: how many followers there are (`profiles`), fetching.
+Belongs here: what such a record states, and the stream of them. Does not: how many followers there are (`profiles`),
+fetching.
 
 A network counts days in a zone of its own, and tells of one only once it is over; each is dated at its noon there, so
 that it is on the day that the network calls by that date wherever that is possible.
@@ -12,13 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS
-from pipelines.source import Record
+from pipelines.source import Fetch, Record, Stream
 
 PAYLOAD = pl.Struct({"profile": pl.String(), "date": pl.String(), "value": pl.String()})
 
@@ -31,6 +32,22 @@ def record(profile: str, on: date | str, value: Any) -> Record:
 def is_number(value: Any) -> bool:
     """Whether what a network tells as a figure is one: as `facts` and `profiles` understand it."""
     return isinstance(value, int | str) and re.fullmatch(r"[0-9]{1,19}", str(value)) is not None
+
+
+def stream(
+    name: str, event_type: str, fetch: Fetch, network: str, days_zone: str, late: timedelta, address: str | None
+) -> Stream:
+    """A figure of each day. late: how long after a day it may still be told of, or told otherwise."""
+    return Stream(
+        name=name,
+        feeds=(event_type,),
+        fetch=fetch,
+        payload=PAYLOAD,
+        facts=facts(event_type, network, days_zone, address),
+        always={"network": network},
+        overlap=late,
+        lateness=late,
+    )
 
 
 def facts(

@@ -116,7 +116,6 @@ def daily(
     address: str | None = None,
 ) -> Stream:
     """A stream of one metric. keeps: asks how many days back the vendor knows it."""
-    network = vendor.lower()
 
     def fetch(read: Read) -> Generator[list[Record] | Mark, None, Covered]:
         graph = Graph(account, read.clock, vendor)
@@ -132,16 +131,7 @@ def daily(
         *earlier, (start, end) = ((midnight(first), midnight(last + _DAY)) for first, last in runs(told))
         return Covered(start, end, earlier=tuple(earlier))
 
-    return Stream(
-        name=name,
-        feeds=(event_type,),
-        fetch=fetch,
-        payload=profile_days.PAYLOAD,
-        facts=profile_days.facts(event_type, network, str(ZONE), address),
-        always={"network": network},
-        overlap=_DAY * LATE_DAYS,
-        lateness=_DAY * LATE_DAYS,
-    )
+    return profile_days.stream(name, event_type, fetch, vendor.lower(), str(ZONE), _DAY * LATE_DAYS, address)
 
 
 def untold(vendor: str, metric: str, days: Sequence[date]) -> str:
