@@ -118,6 +118,14 @@ class Moved:
         ]
 
 
+def are_too_many(missing: int, known: int, most: float, fewest: int = FEWEST_DOUBTED) -> bool:
+    """Whether so much is missing of what was known that half a file, or another account's view, is the likelier cause.
+
+    most: the share that may be. fewest: of how many, at least, only a part may be missing for that.
+    """
+    return (most < 1 and missing == known > 1) or (known >= fewest and missing > max(1, most * known))
+
+
 class Held:
     """The records of a stream as they are held, beside all that there is.
 
@@ -155,9 +163,9 @@ class Held:
     def doubt(self, most_removed: float) -> str | None:
         """What is missing, where that is so much that the file is likelier to be half a file, or the account's view."""
         known, missing = len(self.believed), len(self.believed - self.found)
-        is_all = most_removed < 1 and missing == known > 1
-        is_many = known >= self.fewest and missing > max(1, most_removed * known)
-        return f"{missing} of the {known} records that were known are not in it" if is_all or is_many else None
+        if not are_too_many(missing, known, most_removed, self.fewest):
+            return None
+        return f"{missing} of the {known} records that were known are not in it"
 
 
 def _digest(*parts: bytes) -> str:

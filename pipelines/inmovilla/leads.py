@@ -27,11 +27,11 @@ import polars as pl
 from pipelines.inmovilla.api import DAY, Api, Item, Pace, TooManyLeads
 from pipelines.inmovilla.properties import Pages, Reading
 from pipelines.inmovilla.times import WRITTEN, instant, local, midnight, naive
-from pipelines.novelty import FEWEST_DOUBTED
+from pipelines.novelty import are_too_many
 from pipelines.people import People, Place
 from pipelines.recent import Recent, remembered
 from pipelines.rows import cells
-from pipelines.source import READ_AGAIN, Account, Covered, Mark, Record, Stream, VendorError
+from pipelines.source import READ_AGAIN, Account, Covered, DoubtedReading, Mark, Record, Stream
 
 if TYPE_CHECKING:
     from pipelines.inmovilla import InmovillaOptions
@@ -135,10 +135,9 @@ class _Reading(Reading):
 
     def _refuse_doubtful(self, source: str, gone: int, held: int) -> None:
         """Where so many of the last days' leads are gone, the account is likelier to be shown half of them."""
-        most = self.options.most_removed
-        if (most < 1 and gone == held > 1) or (held >= FEWEST_DOUBTED and gone > most * held):
+        if are_too_many(gone, held, self.options.most_removed):
             do = "Look at the leads in Inmovilla; where so many were really deleted, set most_removed to 1 for one run"
-            raise VendorError(
+            raise DoubtedReading(
                 source, f"{gone} of the {held} leads of the last days are there no more", f"{READ_AGAIN}. {do}"
             )
 

@@ -14,9 +14,9 @@ import polars as pl
 
 from pipelines.ids import packed, unpacked
 from pipelines.inmovilla.api import Api, Item, Pace
-from pipelines.novelty import FEWEST_DOUBTED
+from pipelines.novelty import are_too_many
 from pipelines.recent import remembered
-from pipelines.source import READ_AGAIN, Account, Covered, Mark, Read, Record, VendorError
+from pipelines.source import READ_AGAIN, Account, Covered, DoubtedReading, Mark, Read, Record
 
 if TYPE_CHECKING:
     from pipelines.inmovilla import InmovillaOptions
@@ -151,11 +151,10 @@ class Missing:
     def asked_for(self, api: Api, held: set[int], listed: set[int], most_removed: float) -> Iterator[list[int]]:
         """Ask for each that was not asked for yet; gives on those that are gone. Raises where too many are missing."""
         missing = sorted(held - listed)
-        is_all = most_removed < 1 and len(missing) == len(held) > 1
-        if is_all or (len(held) >= FEWEST_DOUBTED and len(missing) > most_removed * len(held)):
+        if are_too_many(len(missing), len(held), most_removed):
             found = f"{len(missing)} of the {len(held)} properties that were known are not listed any more"
             do = "Look at them in Inmovilla; where so many were really deleted, set most_removed to 1 for one run"
-            raise VendorError(api.source, found, f"{READ_AGAIN}. {do}")
+            raise DoubtedReading(api.source, found, f"{READ_AGAIN}. {do}")
         for code in missing:
             if code in self.gone or code in self.there:
                 continue

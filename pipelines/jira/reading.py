@@ -30,7 +30,7 @@ import orjson
 from pipelines.ids import packed, unpacked
 from pipelines.jira.api import Api, Item, instant, minute
 from pipelines.jira.scope import Scope
-from pipelines.source import READ_AGAIN, Covered, Mark, Read, Record, VendorError
+from pipelines.source import READ_AGAIN, Covered, DoubtedReading, Mark, Read, Record, VendorError
 
 PAGES_A_MARK = 10
 FEWEST_DOUBTED = 10
@@ -153,7 +153,7 @@ def _gone(api: Api, asked: Asked, held: set[int], present: set[int]) -> list[int
     shown = {int(one["id"]): asked.scope.has(one) for page in api.issues(missing, asked.scope.fields) for one in page}
     vanished = [id_ for id_ in missing if id_ not in shown]
     if len(vanished) > max(FEWEST_DOUBTED, asked.most_gone * len(held)):
-        raise VendorError(
+        raise DoubtedReading(
             api.source,
             f"{len(vanished)} of the {len(held)} issues that were known are not there",
             "Check that the user may still see them, archived ones too; where so many were really deleted, set the "

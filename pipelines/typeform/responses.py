@@ -31,9 +31,20 @@ import orjson
 import polars as pl
 
 from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS
-from pipelines.novelty import FEWEST_DOUBTED
+from pipelines.novelty import are_too_many
 from pipelines.people import People, Place
-from pipelines.source import READ_AGAIN, Account, Covered, Mark, Read, Record, SourceConfigError, Stream, VendorError
+from pipelines.source import (
+    READ_AGAIN,
+    Account,
+    Covered,
+    DoubtedReading,
+    Mark,
+    Read,
+    Record,
+    SourceConfigError,
+    Stream,
+    VendorError,
+)
 from pipelines.typeform.api import Api, Item, questions, refuse_unknown, second
 from pipelines.typeform.options import HOSTS, Form, TypeformOptions
 
@@ -240,10 +251,9 @@ class _Reading:
 
     def _refuse_doubtful(self, known: Known, gone: int) -> None:
         """Where so much is gone, the form is likelier to be another one, or its answers hidden."""
-        held, most = len(known.keys), self.options.most_removed
-        is_all = most < 1 and gone == held > 1
-        if known.form == self.form.id and (is_all or (held >= FEWEST_DOUBTED and gone > most * held)):
-            raise VendorError(
+        held = len(known.keys)
+        if known.form == self.form.id and are_too_many(gone, held, self.options.most_removed):
+            raise DoubtedReading(
                 self.api.source,
                 f"{gone} of the {held} responses that were known are not in {self.form.id} any more",
                 "Check the form; where so many were really deleted, set most_removed to 1 for one run",

@@ -25,8 +25,19 @@ import polars as pl
 
 from kr_definitions.vocabulary import UTC_MICROSECONDS, nearest
 from pipelines.ids import packed, unpacked
-from pipelines.novelty import FEWEST_DOUBTED
-from pipelines.source import READ_AGAIN, Account, Covered, Mark, Read, Record, SourceConfigError, Stream, VendorError
+from pipelines.novelty import are_too_many
+from pipelines.source import (
+    READ_AGAIN,
+    Account,
+    Covered,
+    DoubtedReading,
+    Mark,
+    Read,
+    Record,
+    SourceConfigError,
+    Stream,
+    VendorError,
+)
 from pipelines.wordpress.options import WordPressOptions
 from pipelines.wordpress.site import MOST_TRIES, Item, ListChanged, Place, Site
 
@@ -183,9 +194,8 @@ class _Reading:
 
     def _refuse_doubtful(self, gone: int, held: int) -> None:
         """Where so much is gone, the site is likelier to hide it: a plugin, another address, a restored backup."""
-        is_all = self.options.most_removed < 1 and gone == held > 1
-        if is_all or (held >= FEWEST_DOUBTED and gone > self.options.most_removed * held):
-            raise VendorError(
+        if are_too_many(gone, held, self.options.most_removed):
+            raise DoubtedReading(
                 self.site.source,
                 f"{gone} of the {held} articles that were known are not on the site any more",
                 "Check that it still shows them; where so many were really removed, set most_removed to 1 for one run",
