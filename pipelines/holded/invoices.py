@@ -54,9 +54,9 @@ def invoices(account: Account, options: HoldedOptions) -> Stream:
     )
 
 
-def kept(item: Item, moments: Moments) -> Mapping[str, Any]:
+def kept(item: Item, _moments: Moments) -> Mapping[str, Any]:
     """What is kept of an invoice beside what is of every document."""
-    return {**of_customer(item), **payments.kept(item, moments)}
+    return {**of_customer(item), **payments.kept(item)}
 
 
 def is_paid(item: Item) -> bool:

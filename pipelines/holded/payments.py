@@ -8,6 +8,9 @@ currency than the account's, they are in the account's: there they come to as mu
 (`currency_change`, so many of its currency for one of the account's), of which the vendor writes few digits. Then each
 is stated in the invoice's currency, at the rate at which all of them are `payments_total`: the vendor says no other.
 
+One that is dated ahead has not been made: its invoice is set aside, and tried again by each run until that day, though
+nobody asks the vendor for it again.
+
 The list of all payments (`/payments`) is not read: of what the vendor tells in it too little is known.
 (https://www.holded.com/developers/api-reference/invoices/get-an-invoice)
 """
@@ -22,12 +25,11 @@ import polars as pl
 from kr_definitions.vocabulary import DECIMAL, UTC_MICROSECONDS
 from pipelines.holded.api import Item
 from pipelines.holded.documents import amount, begins, shown
-from pipelines.holded.reading import Moments
 from pipelines.holded.texts import amount as amount_of
 from pipelines.holded.texts import as_text, day
 
 FEEDS = ("invoice.paid", "payment.received", "payment.refunded")
-PAYMENT = pl.Struct({"id": pl.String(), "amount": pl.String(), "date": pl.String(), "is_ahead": pl.Boolean()})
+PAYMENT = pl.Struct({"id": pl.String(), "amount": pl.String(), "date": pl.String()})
 PAYLOAD = {
     "payments_total": pl.String(),
     "payments_pending": pl.String(),
@@ -39,7 +41,7 @@ _LESS_THAN_A_CENT = 0.005
 _RATE_IS_ROUNDED = 0.01
 
 
-def kept(item: Item, moments: Moments) -> Mapping[str, Any]:
+def kept(item: Item) -> Mapping[str, Any]:
     """What is kept of an invoice's payments; null where it does not tell them."""
     several = item.get("payments_detail")
     told_ones = [one for one in several if isinstance(one, dict)] if isinstance(several, list) else None
@@ -53,7 +55,6 @@ def kept(item: Item, moments: Moments) -> Mapping[str, Any]:
                 "id": as_text(one.get("id")),
                 "amount": amount_of(one.get("amount")),
                 "date": day(one.get("date")),
-                "is_ahead": moments.is_ahead(one.get("date")),
             }
             for one in told_ones
         ],
@@ -73,8 +74,6 @@ def told(records: pl.LazyFrame, organisation: str) -> pl.LazyFrame:
         .then(pl.format("payments_detail: not an amount that can be read in one way ({})", shown("amount")))
         .when(pl.col("paid_at").is_null())
         .then(pl.format("payments_detail: a date that is not a day ({})", shown("date")))
-        .when(pl.col("is_ahead"))
-        .then(pl.lit("payments_detail: a date in the future"))
     )
     in_all = pl.col("as_told").sum().over("record_key").cast(pl.Float64)
     by_all = pl.col("counted").cast(pl.Float64) / in_all
@@ -129,11 +128,14 @@ def of_one(records: pl.LazyFrame, paid: pl.LazyFrame) -> pl.LazyFrame:
 def _in_full(records: pl.LazyFrame, paid: pl.LazyFrame) -> pl.LazyFrame:
     """One row an invoice that is paid in full: `paid_at`, the day since which it has been so.
 
-    That is where what was paid by the end of a day came to what there was to pay (what is paid and what is pending),
-    and fell below it no more: neither a debit that was returned in between, nor what was paid beyond it, or given back
-    of that, moves the day. Of what is to be paid to the customer (negative), the same the other way round.
+    That is where what was paid by the end of a day came to what there was to pay (what is paid and what is pending, but
+    no more than the document's total, as nothing may be pending where too much was paid), and fell below it no more:
+    neither a debit that was returned in between, nor what was paid beyond it, or given back of that, moves the day. Of
+    what is to be paid to the customer (negative), the same the other way round.
     """
-    due = (amount(pl.col("payments_total")) + amount(pl.col("payments_pending"))).cast(pl.Float64)
+    in_all = (amount(pl.col("payments_total")) + amount(pl.col("payments_pending"))).cast(pl.Float64)
+    asked_for = amount(pl.col("total")).cast(pl.Float64).abs()
+    due = in_all.sign() * pl.min_horizontal(in_all.abs(), pl.when(asked_for > 0).then(asked_for))
     of = records.select("record_key", due=due).filter(pl.col("due").abs() > _LESS_THAN_A_CENT)
     days = paid.group_by("record_key", "paid_at").agg(came=pl.col("paid_amount").sum().cast(pl.Float64))
     by_then = pl.col("came").cum_sum().over("record_key", order_by="paid_at") * pl.col("due").sign()

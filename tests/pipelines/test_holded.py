@@ -273,6 +273,7 @@ def test_each_payment_is_one_and_what_was_given_back_is_negative(office):
         ([(2, 121), (5, -121)], 0, 121, None),
         ([(2, 121), (5, -121)], 0, 0, None),  # credited as a whole, and the money given back
         ([(2, 121), (8, 10)], 131, -10, 2),  # more than was asked for
+        ([(2, 121), (8, 10)], 131, 0, 2),  # the same, where less than nothing is never pending
         ([(2, 121), (8, 10), (12, -10)], 121, 0, 2),
         ([(2, 131), (12, -10)], 121, 0, 2),
         ([(2, 100)], 100, 0, 2),  # the rest was credited
@@ -287,6 +288,17 @@ def test_an_invoice_is_paid_since_all_of_it_was_and_no_longer_than_that(office, 
     assert office.quarantined() == []
     expected = [] if since is None else [(midnight(since), Decimal(100))]
     assert office.said("occurred_at", "amount", of="invoice.paid") == expected
+
+
+def test_a_payment_that_is_dated_ahead_is_one_on_its_day_without_being_asked_for_again(office):
+    of = company(invoice(paid_at=at(4)))
+    ahead = changed(lambda item: {**item, **paid({**THIS, "date": "2026-03-20"})})
+    office.load(of, at(10), ahead)
+    assert {said for _, said in office.quarantined()} == {"invoice.paid: 2026-03-19 23:00 UTC is in the future"}
+    office.load(of, at(20), ahead)
+    assert [one.path for one in office.exchanges if not is_list(one) and "/invoices/" in one.path] == []
+    assert office.said("occurred_at", of="invoice.paid") == [(midnight(20),)]
+    assert office.quarantined() == []
 
 
 def test_a_payment_that_was_corrected_later_is_the_corrected_one(office):
@@ -364,7 +376,7 @@ def test_what_was_paid_in_another_currency_is_stated_in_the_invoices(office):
          "payments_detail: payments of 100.0 in all, but payments_total is 121.00"),
         (paid({**THIS, "amount": "x"}), "payments_detail: not an amount that can be read in one way (x?)"),
         (paid({**THIS, "date": None}), "payments_detail: a date that is not a day (nothing)"),
-        (paid({**THIS, "date": "2062-03-01"}), "payments_detail: a date in the future"),
+        (paid({**THIS, "date": "2062-03-01"}), "invoice.paid: 2062-02-28 23:00 UTC is in the future"),
         (paid({"amount": "121,00", "date": "2026-03-09"}), "payments_detail: a payment without an id"),
     ],
 )  # fmt: skip
