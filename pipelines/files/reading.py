@@ -89,6 +89,7 @@ class _File(Written):
             yield from self.in_frames(self._csv_rows(lines, form, len(header), places))
 
     def _csv_rows(self, lines: Any, form: Csv, width: int, places: Sequence[int]) -> Iterator[Row]:
+        number, fields = 1, [""] * width
         for number, fields in self._fields(lines, 2):
             if not any(field.strip() for field in fields) or form.is_note(fields[0], fields[1:]):
                 continue
@@ -97,6 +98,15 @@ class _File(Written):
                 problem = f"the row has {len(fields)} fields where the header has {width}"
             cells = [fields[place] if place < len(fields) else None for place in places]
             yield Row(number, cells, problem)
+        if len(fields) < width and any(field.strip() for field in fields) and not self._ends_a_line():
+            found = f"breaks off in row {number}, after {len(fields)} of its {width} fields"
+            self.refuse(found, "Put the whole file there; nothing is taken for removed")
+
+    def _ends_a_line(self) -> bool:
+        """Whether the file's last character ends a line, in whichever encoding."""
+        with self.path.open("rb") as file:
+            file.seek(max(0, self.path.stat().st_size - 4))
+            return file.read().rstrip(b"\0").endswith((b"\n", b"\r"))
 
     def _fields(self, lines: Any, number: int = 1) -> Iterator[tuple[int, list[str]]]:
         """Rows with their numbers (the header is row 1, as in a spreadsheet)."""

@@ -106,6 +106,16 @@ def test_rows_with_too_few_or_too_many_fields_are_told_and_the_others_read(folde
     ]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+def test_a_file_that_was_cut_off_in_the_middle_of_a_row_is_refused(folder: Path, encoding: str) -> None:
+    form = {"type": "csv", "encoding": encoding}
+    for whole in ("a,b,c\n1,2,3\n4,5\n", "a,b,c\n1,2,3\n4,5,6", "a,b,c\n1,2,3\n,"):
+        (folder / "x.csv").write_text(whole, encoding=encoding)
+        read(folder, form)
+    (folder / "x.csv").write_text("a,b,c\n1,2,3\n4,5", encoding=encoding)
+    assert "x.csv breaks off in row 3, after 2 of its 3 fields" in refused(folder, form)
+
+
 def test_many_rows_come_in_frames_of_their_own_and_keep_their_order(folder: Path) -> None:
     count = 2 * ROWS_A_FRAME + 1
     (folder / "x.csv").write_text("a,b\n" + "".join(f"{row},{row}\n" for row in range(count)))
