@@ -47,7 +47,7 @@ from pipelines.throwaway import throwaway_folder
 
 ROWS_A_PAGE = 5_000
 _MOST_PLACES_TOLD = 3
-_UNREADABLE, _THING = "\x1funreadable", "\x1fthing"
+_UNREADABLE, _THING, _SAID = "\x1funreadable", "\x1fthing", "\x1fsaid"
 
 Through = date | Literal["reading", "delivery", "last_event"]
 
@@ -96,7 +96,9 @@ class Whole:
                 contradicted.height > 0 or rows.select(pl.col(KEY).str.starts_with(NAMELESS).any()).collect().item()
             )
             latest = None
-            alone = rows.join(contradicted.lazy().select(KEY), on=KEY, how="anti")
+            alone = rows
+            if contradicted.height:
+                alone = rows.join(contradicted.lazy().select(KEY), on=KEY, how="anti")
             for page in alone.collect_batches(chunk_size=ROWS_A_PAGE, maintain_order=True):
                 told = page.lazy().select(self.mapping.latest(read.until)).collect().item()
                 latest = max(filter(None, (latest, told)), default=None)
@@ -126,15 +128,25 @@ class Whole:
 
     def _contradicted(self, rows: pl.LazyFrame) -> pl.DataFrame:
         """Keys that rows with different contents share, and where they stand. Which of them is right, nobody says."""
+        of_thing = rows.with_columns(self._thing(), pl.col(TEXTS).hash().alias(_SAID))
+        differing = (  # first by what they say alone: of most files, that is all that has to be held
+            of_thing.select(_THING, _SAID)
+            .group_by(_THING)
+            .agg(is_contradicted=pl.col(_SAID).min() != pl.col(_SAID).max())
+            .filter("is_contradicted")
+            .select(_THING)
+            .collect()
+        )
+        if differing.is_empty():
+            return pl.DataFrame(schema={KEY: pl.String, "problem": pl.String})
         shared = (
-            rows.group_by(self._thing())
+            of_thing.join(differing.lazy(), on=_THING, how="semi")
+            .group_by(_THING)
             .agg(
                 pl.col(KEY).unique(),
-                (pl.col(TEXTS).hash().min() != pl.col(TEXTS).hash().max()).alias("is_contradicted"),
                 pl.len().alias("rows"),
                 pl.col(PLACE).sort_by(FILE, ROW).head(_MOST_PLACES_TOLD).str.join(", ").alias("places"),
             )
-            .filter("is_contradicted")
             .explode(KEY)
             .sort(KEY)
         )
