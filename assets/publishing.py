@@ -10,7 +10,8 @@ from datetime import date, datetime
 
 import polars as pl
 
-from assets import closing, set_aside, steps
+from assets import closing, set_aside, steps, unvalued
+from assets.checks import Finding
 from assets.home import Home
 from assets.publication import Publication, Results, publish
 from assets.publication.results import EVENTS_SCHEMA, Lack
@@ -59,7 +60,7 @@ def _results(home: Home, catalogue: Catalogue, at: datetime, run_id: str) -> Res
         loads=lake_of_org.loads().with_columns(cursor=pl.lit(None, pl.String)).collect(),  # no reader's, and long
         quarantine=lake_of_org.quarantine().collect(),
         set_aside=aside,
-        remarks=steps.findings_frame(organisation, steps.standing_remarks(home, catalogue), at, None),
+        remarks=steps.findings_frame(organisation, _remarks(home, catalogue, now), at, None),
         streams=set_aside.streams(home, catalogue),
         feeds=set_aside.needed(home, catalogue),
         late_days={definition.id: in_use.lateness(definition.types) for definition in catalogue.definitions},
@@ -68,6 +69,13 @@ def _results(home: Home, catalogue: Catalogue, at: datetime, run_id: str) -> Res
         check_ins=check_ins.in_force(catalogue.definitions, catalogue.organisation, now, said),
         seals=seals.standing(closing.kept(home, organisation).collect(), now, catalogue),
     )
+
+
+def _remarks(home: Home, catalogue: Catalogue, now: pl.DataFrame) -> tuple[Finding, ...]:
+    """What is to be said of how things stand, whichever run found so."""
+    through, in_use = now.get_column("as_of").max(), steps.feeds(home.sources(catalogue))
+    without = unvalued.remarks(home, catalogue, through, in_use) if isinstance(through, date) else ()
+    return (*steps.standing_remarks(home, catalogue), *without)
 
 
 def _contributions(home: Home, catalogue: Catalogue, now: pl.DataFrame) -> pl.DataFrame:

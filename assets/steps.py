@@ -17,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets import former, set_aside
+from assets import former, set_aside, unvalued
 from assets.checks import Audit, Finding, audit_events, audit_progress
 from assets.checks.rules import Severity
 from assets.home import Home
@@ -126,7 +126,8 @@ def remember_progress(
     remarks = (*(_of_retired_id(one) for one in found.refused), *failed, *_unexplained(found.history), *late)
     if remarks:
         _keep_findings(home, organisation.id, replace(audits[0], findings=remarks), started_at, run_id)
-    audit = replace(audits[0], findings=(*audits[0].findings, *remarks, *standing_remarks(home, catalogue)))
+    standing = (*standing_remarks(home, catalogue), *unvalued.remarks(home, catalogue, through, in_use))
+    audit = replace(audits[0], findings=(*audits[0].findings, *remarks, *standing))
     return Computed(audit, found.history, found.figures)
 
 

@@ -114,6 +114,9 @@ class Sum(Selection):
     def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
         return self.selected(log, context) if self.sum == "amount" else None
 
+    def added(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        return self.money(log, context)
+
     def text(self) -> str:
         return f"sum of {self.sum} of {words(self.of)}{self.narrowed}"
 

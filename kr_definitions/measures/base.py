@@ -145,6 +145,10 @@ class Measured(Declared):
         """The events whose amounts are added or compared in the windows that hold their `day`; None where none are."""
         return None
 
+    def added(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        """The events whose amounts are added; one without an amount counts as nothing. None: no amounts are."""
+        return None
+
     def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
         """The events whose amounts make a difference in every window from their `day` on; None where none do."""
         return None

@@ -126,6 +126,9 @@ class DailyMax(Selection):
     def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
         return self.selected(log, context) if self.daily_max == "amount" else None
 
+    def added(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        return self.money(log, context)
+
     def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         return (
             self.selected(log, context)

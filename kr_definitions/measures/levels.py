@@ -217,6 +217,9 @@ class Open(Measured):
         opened = filtered(context.events(log, self.open.opened_by), self.open.where, self.open.opened_by)
         return concatenated([opened, context.events(log, self.open.valued_by) if self.open.valued_by else None])
 
+    def added(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        return self.lasting_money(log, context)
+
     def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         """By how much the level moved on each day."""
         return (

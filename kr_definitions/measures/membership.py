@@ -179,6 +179,9 @@ class Retention(Measured):
     def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
         return None if self.retention.value != "amount" else self.retention.valuing(log, context)
 
+    def added(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        return self.lasting_money(log, context)
+
     def partials(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame:
         if self.retention.value is None:
             return self.retention.spells(log, context)

@@ -112,6 +112,9 @@ class Ratio(Measured):
     def money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
         return concatenated(operand.money(log, context) for operand in self._operands.values())
 
+    def added(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
+        return concatenated(operand.added(log, context) for operand in self._operands.values())
+
     def lasting_money(self, log: pl.LazyFrame, context: Context) -> pl.LazyFrame | None:
         return concatenated(operand.lasting_money(log, context) for operand in self._operands.values())
 

@@ -122,22 +122,26 @@ def test_a_function_that_fails_keeps_the_last_good_rows_and_the_others_move_on(b
     assert finding.found.endswith(found)
 
 
-def test_a_figure_of_money_that_holds_another_currency_says_which_and_how_often(agency):
+def test_a_figure_of_money_says_what_it_holds_in_another_currency_and_without_an_amount(agency):
     home, catalogue = agency
     billed = [
         event("invoice.issued", f"2026-03-0{n}", str(n), amount="100", currency=currency)
         for n, currency in ((1, "EUR"), (2, "USD"), (3, "USD"), (4, "GBP"))
     ]
     later = event("invoice.issued", "2026-03-20", "5", amount="100", currency="CHF")
-    of_stripe = log([*billed, later], "2026-03-31", types=["invoice.voided"]).collect()
+    unknown = event("invoice.issued", "2026-03-05", "in_6")
+    of_stripe = log([*billed, later, unknown], "2026-03-31", types=["invoice.voided"]).collect()
     kept = home.lake("inmobiliaria")
     lake.append(
         kept.log.path, of_stripe.with_columns(source=pl.lit("stripe"), stream=pl.lit("invoices")), writer="test"
     )
-    read = {"source": "stripe", "stream": "invoices", "covered_to": morning_after(FIRST), "recorded_at": RAN}
-    lake.append(kept.root / "loads", pl.DataFrame([read], schema=LOADS_SCHEMA), writer="test")
-    steps.remember_progress(home, catalogue, FIRST, morning_after(FIRST), "first", [BILLED])
+    reading = {"source": "stripe", "stream": "invoices", "covered_to": morning_after(FIRST), "recorded_at": RAN}
+    lake.append(kept.root / "loads", pl.DataFrame([reading], schema=LOADS_SCHEMA), writer="test")
+    of_run = steps.remember_progress(home, catalogue, FIRST, morning_after(FIRST), "first", [BILLED]).audit
     publish_all(home, [catalogue], morning_after(FIRST), "first")
+    remarks = read(home.published)["data_quality"].filter(pl.col("is_current"), check="amounts.are_known")
+    told = "1 event invoice.issued of stripe without an amount, which count as nothing: in_6"
+    assert [remark.found for remark in of_run.of(BILLED)] == remarks["found"].to_list() == [told]
     found = published(agency, BILLED)
     assert (found["status"], found["value"]) == ("unreliable", None)
     assert (found["problem"], found["problem_detail"]) == (
