@@ -264,7 +264,7 @@ def test_an_explanation_tells_what_is_set_aside_or_was_then(sheets):
     assert told_aside(home, SALES) == []
     (stated,) = json.loads(explain.as_json(explain.answered(home, explain.Question(FLYERS))))["set_aside"]
     assert (stated["stream"], stated["records"], len(stated["problems"])) == ("buzoneo.buzoneo", 5, 5)
-    write("1;05/03/2026;Getafe;200")
+    write("1;05/03/2026;Getafe;200", *(f"{n};05/03/2026;Getafe;100" for n in range(2, 7)))
     loaded(home, "mended", SECOND)
     assert told_aside(home, FLYERS) == []
     (line,) = told_aside(home, FLYERS, morning_after(FIRST) + timedelta(hours=1))
