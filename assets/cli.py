@@ -195,7 +195,10 @@ def _tell(outcome: Outcome) -> None:
         for failure in failures:
             say(failure if failure.startswith(f"{name}.") else f"{name}: {failure}", "red")
     for line in outcome.standing_aside:
-        say(f"set aside in all: {line}, not counted until mended; the report's checks say what is wrong", "yellow")
+        say(
+            f"set aside in all: {line}; what they said before counts on; the report's checks say what is wrong",
+            "yellow",
+        )
 
 
 @app.command()

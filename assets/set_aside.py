@@ -100,7 +100,7 @@ def _remarks(home: Home, catalogue: Catalogue, rows: pl.DataFrame) -> Iterator[F
         yield Finding(
             check=CHECK,
             severity="warning",
-            says="What is read is understood, or does not count.",
+            says="What is read is understood, or says nothing new.",
             found=one.found,
             do="Mend them where they come from, or take them out",
             key_results=tuple(name for name, ones in dependent.items() if one.stream in ones),

@@ -149,7 +149,8 @@ def _heading(answer: Answer) -> Iterator[Text]:
     )
     yield from _recorded(answer)
     for one in answer.aside:
-        lacks = f"{one.counted}, which {'does' if one.records == 1 else 'do'} not count: {one.why()}"
+        counts = "counts" if one.records == 1 else "count"
+        lacks = f"{one.counted}, which {counts} only for what was said before: {one.why()}"
         yield Text(f"set aside  {lacks}; the value may be incomplete or out of date", style="yellow")
     for line in told(answer.beside, answer.of, measured_in):
         yield Text(line)

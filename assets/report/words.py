@@ -108,7 +108,7 @@ _SPANISH = Language(
     },
     checks={
         "records.are_understood": (
-            "Lo que se lee se entiende, o no cuenta.", "Hay que corregirlo allí de donde viene, o quitarlo",
+            "Lo que se lee se entiende, o no dice nada nuevo.", "Hay que corregirlo allí de donde viene, o quitarlo",
         ),
     },
     phrases={
@@ -198,7 +198,7 @@ _ENGLISH = Language(
     },
     checks={
         "records.are_understood": (
-            "What is read is understood, or does not count.", "Mend them where they come from, or take them out",
+            "What is read is understood, or says nothing new.", "Mend them where they come from, or take them out",
         ),
     },
     phrases={

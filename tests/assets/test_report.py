@@ -636,13 +636,13 @@ def test_what_is_set_aside_is_told_at_the_key_result_and_counted_at_its_source_i
 )
 def test_what_is_set_aside_is_told_among_the_checks_in_the_words_of_the_page(records, problems, spanish) -> None:
     aside = Aside(("office", "flyers"), records, tuple(f"at: none ({n})" for n in range(problems)))
-    says, do = "What is read is understood, or does not count.", "Mend them where they come from, or take them out"
+    says, do = "What is read is understood, or says nothing new.", "Mend them where they come from, or take them out"
     found = {"check": CHECK, "severity": "warning", "says": says, "found": aside.found, "do": do, "failed": records}
     remarks = pl.DataFrame([found], schema=dict(FINDINGS_SCHEMA))
     tables = one({}, frames={"remarks": remarks})
     assert f"{CHECK}: {says} {aside.found}. {do}." in " ".join(printed(tables, 200).split())
     page = " ".join(printed(tables, 200, "es").split())
-    assert f"{CHECK}: Lo que se lee se entiende, o no cuenta." in page
+    assert f"{CHECK}: Lo que se lee se entiende, o no dice nada nuevo." in page
     assert spanish in page
     assert "Hay que corregirlo allí de donde viene, o quitarlo." in page
 

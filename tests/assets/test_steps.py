@@ -256,7 +256,7 @@ def test_an_explanation_tells_what_is_set_aside_or_was_then(sheets):
     write("1;05/03/2026;Getafe;200", *(f"{n};05/03/2026;Getafe;many {n}" for n in range(2, 7)))
     loaded(home, "first")
     steps.remember_progress(home, catalogue, FIRST, morning_after(FIRST), "first", [FLYERS, SALES])
-    begins = "set aside  5 records of buzoneo.buzoneo, which do not count: buzoneo.csv row 3: "
+    begins = "set aside  5 records of buzoneo.buzoneo, which count only for what was said before: buzoneo.csv row 3: "
     (line,) = told_aside(home, FLYERS)
     assert line.startswith(begins)
     assert "row 5" in line
@@ -290,7 +290,7 @@ def test_a_run_ends_with_what_is_set_aside_in_all_since_whichever_run(sheets, mo
     monkeypatch.setenv("HITO_HOME", str(home.root))
     ended = CliRunner().invoke(app, ["run", "-o", "inmobiliaria"])
     assert ended.stderr.splitlines()[-1] == (
-        "set aside in all: inmobiliaria: 2 records of buzoneo.buzoneo, not counted until mended; "
+        "set aside in all: inmobiliaria: 2 records of buzoneo.buzoneo; what they said before counts on; "
         "the report's checks say what is wrong"
     )
 
