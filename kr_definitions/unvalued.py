@@ -44,6 +44,7 @@ def unvalued(
 
     log: `EVENT_SCHEMA`, retractions included. What has had an amount since, or is over, is not among them.
     """
+    definitions = [one for one in definitions if _may_count_money(one)]
     types = sorted({name for definition in definitions for name in definition.types})
     is_lacking = pl.col("event_type").is_in(types) & pl.col("amount").is_null()
     if log.filter(is_lacking).head(1).collect().is_empty():
@@ -67,3 +68,8 @@ def unvalued(
         .is_between("first_day", "last_day")
     )
     return lacking.join(held, on=_OF, how="semi").select(UNVALUED_SCHEMA.keys()).unique().sort(pl.all())
+
+
+def _may_count_money(definition: Definition) -> bool:
+    """Whether a measure names amounts at all: most do not, and need no look at the log."""
+    return any("amount" in measure.model_dump_json() for measure in definition.measures)
