@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from kr_definitions import shapes
 from kr_definitions.events import empty_log
 from pipelines import event_log, mapped
 from pipelines.aside import SET_ASIDE_SCHEMA
@@ -76,9 +77,40 @@ class Saying:
         stored = mapped.stored_at(self.raw, source, stream.name)
         is_still_so = mapped.is_still_so(last, mapping, stored)
         mapped_until = last["read_at"] if last is not None and is_still_so else None
+        has_news = not stored.is_empty() and (mapped_until is None or stored[-1] > mapped_until)
+        said = (
+            self._understood(source, stream, mapping, last, mapped_until, aside)
+            if has_news or aside.height
+            else Said(0, 0, shapes.empty(SET_ASIDE_SCHEMA), aside)
+        )
+        if last is not None:
+            # The last reading is stated again where what it says has changed, so that the log knows of the change.
+            at = pl.col("recorded_at")
+            loads = loads.filter(at > last["read_at"] if is_still_so else at >= last["read_at"])
+        if loads.is_empty():
+            self.accounted_for += said.stated + said.retracted
+            return said
+        read = loads.with_columns(
+            pl.col("recorded_at").alias("read_at"),
+            stored.search_sorted(loads.get_column("recorded_at"), side="right").alias("quantity"),
+        )
+        self._aside.add(event_log.readings(read, stream.feeds, source, stream.name, mapping, self.recorded_at))
+        self.accounted_for += said.stated + said.retracted + read.height * len(stream.feeds)
+        return said
+
+    def _understood(
+        self,
+        source: str,
+        stream: Stream,
+        mapping: str,
+        last: dict[str, Any] | None,
+        mapped_until: datetime | None,
+        aside: pl.DataFrame,
+    ) -> Said:
+        """What records say of which something came since they were understood, or which were not, goes to the log."""
         folder = self.folder / source / stream.name
         facts = Pieces(folder / "facts")
-        touched, problems = [pl.DataFrame(schema={"record_key": pl.String})], [pl.DataFrame(schema=SET_ASIDE_SCHEMA)]
+        touched, problems = [pl.DataFrame(schema={"record_key": pl.String})], [shapes.empty(SET_ASIDE_SCHEMA)]
         for part in mapped.to_map(self.raw, source, stream, mapped_until, aside.lazy(), folder / "records"):
             understood = understand(stream, source, part.records, self.recorded_at, part.versions)
             facts.add(event_log.identified(understood.facts, source, stream.name))
@@ -93,20 +125,9 @@ class Saying:
             )
         for rows in changes.rows():
             self._aside.add(rows if by_records is None else mapped.by_mapping(rows, by_records))
-        said = Said(
+        return Said(
             changes.to_state.height,
             changes.to_retract.height,
             pl.concat(problems).unique(maintain_order=True),
             aside.join(keys.collect(), on="record_key", how="semi"),
         )
-        if last is not None:
-            # The last reading is stated again where what it says has changed, so that the log knows of the change.
-            at = pl.col("recorded_at")
-            loads = loads.filter(at > last["read_at"] if is_still_so else at >= last["read_at"])
-        read = loads.with_columns(
-            pl.col("recorded_at").alias("read_at"),
-            stored.search_sorted(loads.get_column("recorded_at"), side="right").alias("quantity"),
-        )
-        self._aside.add(event_log.readings(read, stream.feeds, source, stream.name, mapping, self.recorded_at))
-        self.accounted_for += said.stated + said.retracted + read.height * len(stream.feeds)
-        return said

@@ -97,7 +97,7 @@ def test_kills_after_every_commit_one_after_another_are_made_good_by_one_plain_r
 
 
 def test_loads_killed_at_random_moments_are_made_good_by_the_next_plain_run(tmp_path: Path, loader: Loader) -> None:
-    attack_at_random(tmp_path, loader, kills=25)
+    attack_at_random(tmp_path, loader, kills=15)
 
 
 @pytest.mark.soak
