@@ -11,7 +11,7 @@ import random
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -190,8 +190,15 @@ def test_an_erasure_killed_before_the_list_grew_has_not_happened(street: Street,
     street.assert_erased()
 
 
-@pytest.mark.parametrize("job", ["shop", "erase"])
-@pytest.mark.parametrize("stage", AFTER_THE_LIST, ids=str)
+def completed() -> Iterator[Any]:
+    """Each stage, and what is run after it: the next run or the command again in turns; in a soak, both after each."""
+    for number, stage in enumerate(AFTER_THE_LIST):
+        for turn, job in enumerate(("shop", "erase")):
+            in_turn = number % 2 == turn
+            yield pytest.param(stage, job, id=f"{stage}-{job}", marks=() if in_turn else pytest.mark.soak)
+
+
+@pytest.mark.parametrize(("stage", "job"), completed())
 def test_an_erasure_killed_at_any_later_stage_is_completed_by_the_next_run_or_command(
     street: Street, stage: Stage, job: str
 ) -> None:
