@@ -81,6 +81,21 @@ def connector(kind: str) -> Connector:
     return made
 
 
+def _still_read(catalogue: Catalogue, found: list[Source]) -> list[Problem]:
+    """What is said to be former, and is read."""
+    organisation, document = catalogue.organisation, catalogue.document
+    if not organisation.former or document is None:
+        return []
+    read = {f"{source.name}.{stream.name}" for source in found for stream in source.streams()}
+    return [
+        document.problem(
+            ("former", name), f"former {name}", "it is a stream that is read", "Take it out of one of the two"
+        )
+        for name in organisation.former
+        if name in read
+    ]
+
+
 def sources(catalogue: Catalogue, pseudonym: Pseudonym) -> list[Source]:
     """The sources that an organisation uses, ready to be read; opens nothing and reads no secret.
 
@@ -106,6 +121,7 @@ def sources(catalogue: Catalogue, pseudonym: Pseudonym) -> list[Source]:
         if options is not None:
             account = Account(organisation.id, name, organisation.zone, pseudonym)
             found.append(Source(kind, account, options, use.late_days))
+    problems += _still_read(catalogue, found)
     if problems:
         raise DeclarationErrors(problems)
     return found

@@ -119,7 +119,10 @@ def test_what_is_withdrawn_counts_no_more_and_is_back_with_its_stream(office: Of
     assert (office.load(), office.counted) == ([], {"old": 2})
 
 
-def test_a_source_is_not_former(office: Office) -> None:
-    office.say("old", "{old: withdrawn}")
-    with pytest.raises(DeclarationErrors, match="former names old, which is a source"):
+@pytest.mark.parametrize(
+    ("former", "told"), [("old", "former names old, which is a source"), ("old.rows", "it is a stream that is read")]
+)
+def test_what_is_read_is_not_former(office: Office, former: str, told: str) -> None:
+    office.say("old", f"{{{former}: withdrawn}}")
+    with pytest.raises(DeclarationErrors, match=told):
         office.load()
